@@ -1,0 +1,61 @@
+"""Blind image inpainting by hierarchical contrastive learning, as a plugin for BasicSR.
+
+Li, Wang, Dong, Tang, Lu, Zhou: "Hierarchical Contrastive Learning for Pattern-Generalizable Image Corruption
+Detection", ICCV 2023. Importing the package registers its architectures, losses, metrics, data sets and model with
+BasicSR, after mending what BasicSR needs on today's libraries (`hcl_arch.compat`).
+
+Glossary: what the names mean everywhere in this package.
+
+B, C, H, W
+    Batch, channels, height, width: tensors are (B, C, H, W) unless a docstring says otherwise.
+image
+    RGB, float. In [0, 1] at every registry boundary (data sets, networks, losses, metrics); in [-1, 1] inside the
+    network. The two functions of `hcl_arch.archs.image_range` convert, nothing else does. BasicSR's own image metrics
+    take BGR, 0-255.
+mask
+    (B, 1, H, W). **1 = uncorrupted, 0 = corrupted** (paper, Eq. 1) in every tensor. In mask *files* it is the other
+    way round: white (255) = corrupted, as inpainting tools and mask data sets have it.
+hole share
+    Share of corrupted pixels of a mask, in [0, 1].
+truth, noise, input
+    The clean image; what shows through the holes (another image, a colour, random noise); and the two blended:
+    input = s * truth + (1 - s) * noise, s = the blurred mask.
+stage
+    A resolution of the network. Stage lists run from the finest (index 0) to the coarsest (index -1); the paper
+    counts the other way, its S1 is the coarsest.
+projection
+    The L2-normalised vectors of a stage in which corrupted and uncorrupted pixels are told apart, (B, proj_dim, h, w).
+cluster, centre
+    The two groups that spherical k-means finds among a stage's projections, and their normalised means.
+confidence
+    A pixel's weight for the uncorrupted cluster, in [0, 1] (paper, Eq. 5).
+certain, uncertain
+    Certain pixels are decided at their stage, and every finer stage inherits the decision. The others are left to the
+    next finer stage.
+soft mask
+    The confidence given by the stage that decided the pixel.
+mask hierarchy
+    The masks of all stages, made coarse to fine.
+guidance mask
+    The mask that tells decoder and refiner what to trust: the true one in training phase 1, the predicted one in
+    phase 2 and in use.
+coarse image, refined image
+    Output of the decoder, and of the refiner. The refined one is the restored image; it is not composited.
+classifier
+    Tells of a cluster centre, by a logit, that it is the uncorrupted one.
+"""
+
+from __future__ import annotations
+
+__version__ = '0.1.0'
+
+from hcl_arch import compat
+
+# The order matters: BasicSR 1.4.2 cannot be imported before the first fix, and our sub-packages import it.
+compat.apply_before_import()
+compat.apply_after_import()
+
+# Imported last, and for what it does: registering all our types.
+from hcl_arch import archs, data, losses, metrics, models
+
+__all__ = ['archs', 'compat', 'data', 'losses', 'metrics', 'models']

@@ -1,0 +1,189 @@
+"""The detector: the part of HCL that only finds the mask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, Optional, Union
+
+import torch
+import torch.nn.functional as F
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import Tensor, nn
+
+from hcl_arch.archs.center_classifier import CenterClassifier
+from hcl_arch.archs.encoder import ConvStageOrder, Encoder
+from hcl_arch.archs.image_range import to_network_range
+from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks
+from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.archs.projection_heads import ProjectionHeads
+from hcl_arch.archs.spherical_kmeans import weighted_centers
+
+MIN_IMAGE_SIZE = 16
+
+
+class Detection(NamedTuple):
+    """What the detector finds in a batch of padded images; lists run from the finest stage to the coarsest."""
+
+    features: list[Tensor]
+    """The encoder's features, (B, widths[i], h, w)."""
+    embeddings: list[Tensor]
+    """Unit-length projections, (B, proj_dim, h, w)."""
+    stages: list[StageMasks]
+    """The mask hierarchy."""
+    center_logits: Tensor
+    """(B, 2): the classifier's logits that the coarsest stage's uncorrupted and corrupted centre are uncorrupted."""
+
+
+@ARCH_REGISTRY.register()
+class HCLDetector(nn.Module):
+    """Encoder, projection heads, mask hierarchy and centre classifier (Section 3.2).
+
+    Args:
+        dim: Width of the finest stage.
+        dim_mults: Width of each stage over ``dim``, fine to coarse.
+        n_conv_stages: Number of stride-2 convolutions before the finest stage.
+        encoder_depths: Number of Swin blocks of each stage, fine to coarse.
+        num_heads: Number of attention heads of each stage, fine to coarse.
+        window_size: Side of the attention windows in pixels.
+        proj_dim: Width of the embeddings.
+        fuse: Whether a stage's embeddings also see the next coarser stage's features (Eq. 6).
+        conf_thresholds: Share of each cluster's pixels that a stage is certain of, fine to coarse.
+        temperature: Softness of the clusters (Eq. 5).
+        kmeans_iters: Rounds of the k-means.
+        kmeans_repeats: Starts of the k-means.
+        detach_centers: Whether the classifier learns on the centres as they are; otherwise its gradient also shapes the
+            embeddings, so that they tell uncorrupted from corrupted, not only one from the other.
+        conv_stage_order: Order in the stride-2 convolutions (the released weights differ).
+
+    Raises:
+        ValueError: If the stage lists differ in length.
+    """
+
+    def __init__(
+        self,
+        dim: int = 64,
+        dim_mults: Sequence[int] = (1, 2, 4),
+        n_conv_stages: int = 0,
+        encoder_depths: Sequence[int] = (6, 4, 2),
+        num_heads: Sequence[int] = (1, 2, 4),
+        window_size: int = 8,
+        proj_dim: int = 64,
+        fuse: bool = True,
+        conf_thresholds: Sequence[float] = (1.0, 0.95, 0.95),
+        temperature: float = 0.1,
+        kmeans_iters: int = 3,
+        kmeans_repeats: int = 1,
+        detach_centers: bool = True,
+        conv_stage_order: ConvStageOrder = 'conv_gelu',
+    ) -> None:
+        super().__init__()
+        check_stage_lists(
+            len(dim_mults), encoder_depths=encoder_depths, num_heads=num_heads, conf_thresholds=conf_thresholds
+        )
+        widths = [dim * mult for mult in dim_mults]
+        self.size_multiple = window_size * 2 ** (n_conv_stages + len(widths) - 1)
+        self.conf_thresholds = tuple(conf_thresholds)
+        self.temperature = temperature
+        self.kmeans_iters = kmeans_iters
+        self.kmeans_repeats = kmeans_repeats
+        self.detach_centers = detach_centers
+        self.encoder = Encoder(
+            widths=widths,
+            depths=encoder_depths,
+            num_heads=num_heads,
+            window_size=window_size,
+            n_conv_stages=n_conv_stages,
+            conv_stage_order=conv_stage_order,
+        )
+        self.projection_heads = ProjectionHeads(widths=widths, proj_dim=proj_dim, fuse=fuse)
+        self.classifier = CenterClassifier(proj_dim)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Find the corrupted regions of an image.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1], of any size from 16 pixels up.
+
+        Returns:
+            (B, 1, H, W), the confidence that a pixel is uncorrupted, in [0, 1]; below 0.5 = corrupted.
+        """
+        height, width = check_image(image)
+        detection = self.detect(to_network_range(pad_to_multiple(image, self.size_multiple)))
+        return to_image_size(detection.stages[0].soft_mask, height, width, self.size_multiple)
+
+    def detect(
+        self, image: Tensor, *, true_mask: Optional[Tensor] = None, generator: Optional[torch.Generator] = None
+    ) -> Detection:
+        """Find everything that the detector knows about an image.
+
+        Args:
+            image: (B, 3, H, W) RGB in [-1, 1], H and W multiples of ``size_multiple``.
+            true_mask: (B, 1, H, W), 1 = uncorrupted: tells which cluster is uncorrupted, in the classifier's place.
+            generator: Source of the k-means' starts. Without one they are random in training and the same for every
+                image and run in evaluation.
+        """
+        features = self.encoder(image)
+        embeddings = self.projection_heads(features)
+        stages = detect_masks(
+            embeddings,
+            conf_thresholds=self.conf_thresholds,
+            temperature=self.temperature,
+            kmeans_iters=self.kmeans_iters,
+            kmeans_repeats=self.kmeans_repeats,
+            true_mask=true_mask,
+            center_scorer=self.classifier,
+            seed=self._kmeans_seed(image, generator),
+        )
+        return Detection(features, embeddings, stages, self._center_logits(embeddings[-1], stages[-1]))
+
+    def _kmeans_seed(self, image: Tensor, generator: Optional[torch.Generator]) -> Union[int, Tensor]:
+        if generator is None and not self.training:
+            return 0
+        return torch.randint(2**31, (image.shape[0],), generator=generator, device=image.device)
+
+    def _center_logits(self, embedding: Tensor, stage: StageMasks) -> Tensor:
+        if self.detach_centers:
+            return self.classifier(stage.centers)
+        confidence = stage.confidence.flatten(2).transpose(1, 2)
+        weights = torch.cat([confidence, 1 - confidence], dim=2)
+        return self.classifier(weighted_centers(embedding.float().flatten(2).transpose(1, 2), weights))
+
+
+def check_stage_lists(n_stages: int, **lists: Sequence[float]) -> None:
+    """Raise ValueError naming the first option that does not give one value for each of ``n_stages`` stages."""
+    for name, values in lists.items():
+        if len(values) != n_stages:
+            raise ValueError(f'{name} must have one value for each of the {n_stages} stages of dim_mults: {values}.')
+
+
+def check_image(image: Tensor) -> tuple[int, int]:
+    """Height and width of a batch of images that the networks accept.
+
+    Raises:
+        ValueError: If it is not (B, 3, H, W) with H and W at least 16.
+    """
+    if image.ndim != 4 or image.shape[1] != 3 or min(image.shape[-2:]) < MIN_IMAGE_SIZE:
+        raise ValueError(
+            f'Expected images of shape (B, 3, H, W) with H and W >= {MIN_IMAGE_SIZE}, got {tuple(image.shape)}; '
+            'enlarge smaller ones first.'
+        )
+    return image.shape[-2], image.shape[-1]
+
+
+def to_image_size(stage_map: Tensor, height: int, width: int, size_multiple: int) -> Tensor:
+    """Bring the finest stage's map to an image's size: nearest neighbour, then without the padding.
+
+    Args:
+        stage_map: (B, C, h, w) on the padded grid.
+        height: H of the image.
+        width: W of the image.
+        size_multiple: What the image was padded to a multiple of.
+
+    Returns:
+        (B, C, H, W).
+    """
+    scale = math.ceil(height / size_multiple) * size_multiple // stage_map.shape[-2]
+    if scale > 1:
+        stage_map = F.interpolate(stage_map, scale_factor=scale, mode='nearest')
+    return stage_map[..., :height, :width]

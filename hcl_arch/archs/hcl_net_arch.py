@@ -1,0 +1,211 @@
+"""HCLNet: finds the corrupted regions of an image and restores them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, Optional, Union
+
+import torch
+import torch.nn.functional as F
+from basicsr.archs import build_network
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import Tensor, nn
+
+from hcl_arch.archs.decoder import Decoder, UpsampleMode
+from hcl_arch.archs.encoder import ConvStageOrder
+from hcl_arch.archs.hcl_detector_arch import Detection, HCLDetector, check_image, check_stage_lists, to_image_size
+from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.mask_hierarchy import StageMasks
+from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.archs.transformer_layer import TransformerLayer
+
+Guidance = Literal['predicted', 'true']
+
+
+class HCLOutput(NamedTuple):
+    """Everything that HCLNet computes; images are RGB in [0, 1], masks 1 = uncorrupted, lists run fine to coarse."""
+
+    restored: Tensor
+    """(B, 3, H, W), the refined restoration (the coarse one where there is no refiner); not composited."""
+    coarse: Tensor
+    """(B, 3, H, W), the decoder's restoration."""
+    mask: Tensor
+    """(B, 1, H, W), the finest stage's predicted mask, 0 or 1."""
+    soft_mask: Tensor
+    """(B, 1, H, W), the confidence behind it, in [0, 1]."""
+    stages: list[StageMasks]
+    """Masks, confidences and centres of all stages, on the padded grid (see ``HCLNet.size_multiple``)."""
+    embeddings: list[Tensor]
+    """Projections of all stages, (B, proj_dim, h, w) on the padded grid, unit length along the channels."""
+    center_logits: Tensor
+    """(B, 2), the classifier's logits for the coarsest stage's uncorrupted and corrupted centre."""
+
+
+@ARCH_REGISTRY.register()
+class HCLNet(nn.Module):
+    """Blind image restoration: detector, bottleneck, mask-guided decoder and refiner (Section 3, Fig. 2).
+
+    ``net(lq)`` restores, as a ``network_g`` of any BasicSR model; ``net(lq, return_all=True, ...)`` returns an
+    :class:`HCLOutput`.
+
+    Args:
+        dim: Width of the finest stage.
+        dim_mults: Width of each stage over ``dim``, fine to coarse.
+        n_conv_stages: Number of stride-2 convolutions before the finest stage, and of x2 upsamplings after it.
+        encoder_depths: Number of Swin blocks of each encoder stage, fine to coarse.
+        decoder_depths: Number of Swin blocks of each decoder stage, fine to coarse.
+        num_heads: Number of attention heads of each stage, fine to coarse.
+        window_size: Side of the attention windows in pixels.
+        bottleneck_depth: Number of Swin blocks of the bottleneck.
+        bottleneck_window_size: Side of the bottleneck's attention windows in pixels.
+        proj_dim: Width of the embeddings.
+        fuse: Whether a stage's embeddings also see the next coarser stage's features (Eq. 6).
+        conf_thresholds: Share of each cluster's pixels that a stage is certain of, fine to coarse.
+        temperature: Softness of the clusters (Eq. 5).
+        kmeans_iters: Rounds of the k-means.
+        kmeans_repeats: Starts of the k-means.
+        detach_centers: See :class:`HCLDetector`.
+        upsample_mode: How the decoder's conv stages upsample (the released weights differ).
+        conv_stage_order: Order in the encoder's conv stages (the released weights differ).
+        refiner: A network, or options with a registered ``type``, from the coarse image and its mask (B, 4, H, W) in
+            [0, 1] to the restored image (B, 3, H, W) in [0, 1]; none by default.
+        refiner_sees_mask: False feeds the refiner the image only, (B, 3, H, W).
+
+    Raises:
+        ValueError: If the stage lists differ in length.
+    """
+
+    def __init__(
+        self,
+        dim: int = 64,
+        dim_mults: Sequence[int] = (1, 2, 4),
+        n_conv_stages: int = 0,
+        encoder_depths: Sequence[int] = (6, 4, 2),
+        decoder_depths: Sequence[int] = (2, 2, 2),
+        num_heads: Sequence[int] = (1, 2, 4),
+        window_size: int = 8,
+        bottleneck_depth: int = 2,
+        bottleneck_window_size: int = 8,
+        proj_dim: int = 64,
+        fuse: bool = True,
+        conf_thresholds: Sequence[float] = (1.0, 0.95, 0.95),
+        temperature: float = 0.1,
+        kmeans_iters: int = 3,
+        kmeans_repeats: int = 1,
+        detach_centers: bool = True,
+        upsample_mode: UpsampleMode = 'bilinear',
+        conv_stage_order: ConvStageOrder = 'conv_gelu',
+        refiner: Optional[Union[nn.Module, Mapping[str, Any]]] = None,
+        refiner_sees_mask: bool = True,
+    ) -> None:
+        super().__init__()
+        check_stage_lists(len(dim_mults), decoder_depths=decoder_depths)
+        self.detector = HCLDetector(
+            dim=dim,
+            dim_mults=dim_mults,
+            n_conv_stages=n_conv_stages,
+            encoder_depths=encoder_depths,
+            num_heads=num_heads,
+            window_size=window_size,
+            proj_dim=proj_dim,
+            fuse=fuse,
+            conf_thresholds=conf_thresholds,
+            temperature=temperature,
+            kmeans_iters=kmeans_iters,
+            kmeans_repeats=kmeans_repeats,
+            detach_centers=detach_centers,
+            conv_stage_order=conv_stage_order,
+        )
+        stride = self.detector.size_multiple // window_size
+        self.size_multiple = stride * math.lcm(window_size, bottleneck_window_size)
+        widths = [dim * mult for mult in dim_mults]
+        self.bottleneck = TransformerLayer(
+            widths[-1], depth=bottleneck_depth, num_heads=num_heads[-1], window_size=bottleneck_window_size
+        )
+        self.decoder = Decoder(
+            widths=widths,
+            depths=decoder_depths,
+            num_heads=num_heads,
+            window_size=window_size,
+            n_conv_stages=n_conv_stages,
+            upsample_mode=upsample_mode,
+        )
+        self.refiner = build_network(refiner) if isinstance(refiner, Mapping) else refiner
+        self.refiner_sees_mask = refiner_sees_mask
+
+    def forward(
+        self,
+        lq: Tensor,
+        *,
+        return_all: bool = False,
+        true_mask: Optional[Tensor] = None,
+        guidance: Guidance = 'predicted',
+        reverse: bool = False,
+        generator: Optional[torch.Generator] = None,
+    ) -> Union[Tensor, HCLOutput]:
+        """Restore images.
+
+        Args:
+            lq: (B, 3, H, W) RGB in [0, 1], of any size from 16 pixels up.
+            return_all: Whether to return an :class:`HCLOutput` instead of the restored image.
+            true_mask: (B, 1, H, W), 1 = uncorrupted; in training it tells which cluster is the uncorrupted one.
+            guidance: Whether decoder and refiner are guided by the mask that the network predicts or by ``true_mask``.
+            reverse: Keep what the guiding mask calls corrupted and repaint the rest (bidirectional inpainting, Fig. 6).
+            generator: Source of the k-means' starts. Without one they are random in training and the same for every
+                image and run in evaluation.
+
+        Returns:
+            The restored image, (B, 3, H, W) in [0, 1], or everything.
+
+        Raises:
+            ValueError: If the images or the mask have the wrong shape, or guidance by the true mask lacks it.
+        """
+        height, width = check_image(lq)
+        true_mask = self._padded_mask(lq, true_mask, guidance)
+        image = to_network_range(pad_to_multiple(lq, self.size_multiple))
+        detection = self.detector.detect(image, true_mask=true_mask, generator=generator)
+        mask = detection.stages[0].mask if guidance == 'predicted' else true_mask
+        assert mask is not None
+        masks = [stage.mask if guidance == 'predicted' else _resize(mask, stage.mask) for stage in detection.stages]
+        coarse = self._restore_coarsely(detection, [1 - m for m in masks] if reverse else masks)
+        coarse = coarse[..., :height, :width]
+        guide = to_image_size(mask, height, width, self.size_multiple)
+        restored = self._refine(coarse, 1 - guide if reverse else guide)
+        if not return_all:
+            return restored
+        return HCLOutput(
+            restored=restored,
+            coarse=coarse,
+            mask=to_image_size(detection.stages[0].mask, height, width, self.size_multiple),
+            soft_mask=to_image_size(detection.stages[0].soft_mask, height, width, self.size_multiple),
+            stages=detection.stages,
+            embeddings=detection.embeddings,
+            center_logits=detection.center_logits,
+        )
+
+    def _padded_mask(self, lq: Tensor, true_mask: Optional[Tensor], guidance: Guidance) -> Optional[Tensor]:
+        if true_mask is None:
+            if guidance == 'true':
+                raise ValueError("guidance='true' needs true_mask.")
+            return None
+        expected = (lq.shape[0], 1, *lq.shape[-2:])
+        if true_mask.shape != expected:
+            raise ValueError(f'Expected true_mask of shape {expected} for these images, got {tuple(true_mask.shape)}.')
+        return pad_to_multiple(true_mask, self.size_multiple)
+
+    def _restore_coarsely(self, detection: Detection, masks: Sequence[Tensor]) -> Tensor:
+        """(B, 3, H, W) in [0, 1] on the padded grid."""
+        x = self.bottleneck(detection.features[-1])
+        return to_image_range(self.decoder(x, detection.features, masks))
+
+    def _refine(self, coarse: Tensor, mask: Tensor) -> Tensor:
+        if self.refiner is None:
+            return coarse
+        # Detached: the refiner's losses shape the refiner alone, the coarse image has its own.
+        coarse = coarse.detach()
+        return self.refiner(torch.cat([coarse, mask], dim=1) if self.refiner_sees_mask else coarse)
+
+
+def _resize(mask: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(mask, size=like.shape[-2:], mode='nearest')

@@ -1,0 +1,43 @@
+"""The patch discriminator of the adversarial loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from hcl_arch.archs.image_range import to_network_range
+
+
+@ARCH_REGISTRY.register()
+class HCLPatchDiscriminator(nn.Module):
+    """Spectrally normalised 5x5 stride-2 convolutions with LeakyReLU(0.2); a map of patch scores (Section 3.4).
+
+    Args:
+        dim: Width of the first convolution.
+        dim_mults: Width of each convolution over ``dim``.
+    """
+
+    def __init__(self, dim: int = 64, dim_mults: Sequence[int] = (1, 2, 2, 4, 8)) -> None:
+        super().__init__()
+        widths = [3] + [dim * mult for mult in dim_mults]
+        self.convs = nn.ModuleList(
+            spectral_norm(nn.Conv2d(fine, coarse, 5, stride=2, padding=2)) for fine, coarse in zip(widths, widths[1:])
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Score patches.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1].
+
+        Returns:
+            (B, dim * dim_mults[-1], h, w), h and w a 2**len(dim_mults)-th of H and W, rounded up; higher = more real.
+        """
+        x = to_network_range(image)
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), 0.2)
+        return x

@@ -1,0 +1,103 @@
+"""The refiner: a convolutional U-Net of gated convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import Tensor, nn
+
+from hcl_arch.archs.decoder import UpsampleMode
+from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.padding import pad_to_multiple
+
+
+class GatedConv2d(nn.Module):
+    """GELU(conv_k(x)) * sigmoid(conv_3x3(x)) (Yu et al. 2019, free-form inpainting).
+
+    Args:
+        in_channels: Width of the input.
+        out_channels: Width of the output.
+        kernel_size: Side k of the feature kernel, odd.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+        self.gate = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W) -> (B, out_channels, H, W)."""
+        return F.gelu(self.conv(x)) * torch.sigmoid(self.gate(x))
+
+
+class GatedResBlock(nn.Module):
+    """Two gated convolutions, 3x3 and 1x1, beside a shortcut (a 1x1 convolution where the width changes)."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv1 = GatedConv2d(in_channels, out_channels, 3)
+        self.conv2 = GatedConv2d(out_channels, out_channels, 1)
+        self.shortcut = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W) -> (B, out_channels, H, W)."""
+        return self.shortcut(x) + self.conv2(self.conv1(x))
+
+
+@ARCH_REGISTRY.register()
+class HCLRefineNet(nn.Module):
+    """The paper's Conv-U-Net, which renews the high-frequency detail of the coarse restoration (Section 3.1).
+
+    Args:
+        dim: Width of the finest level.
+        dim_mults: Width of each level over ``dim``, fine to coarse.
+        upsample_mode: How the upward path upsamples (the released weights differ).
+    """
+
+    def __init__(
+        self,
+        dim: int = 64,
+        dim_mults: Sequence[int] = (1, 2, 4, 8, 8),
+        upsample_mode: UpsampleMode = 'bilinear',
+    ) -> None:
+        super().__init__()
+        widths = [dim * mult for mult in dim_mults]
+        self.size_multiple = 2 ** (len(widths) - 1)
+        self.upsample_mode = upsample_mode
+        self.first_conv = GatedConv2d(4, widths[0], 5)
+        self.down_blocks = nn.ModuleList(GatedResBlock(width, width) for width in widths)
+        self.downsamples = nn.ModuleList(
+            nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in zip(widths, widths[1:])
+        )
+        self.bottleneck = GatedResBlock(widths[-1], widths[-1])
+        self.up_blocks = nn.ModuleList(GatedResBlock(2 * width, width) for width in widths)
+        self.upsamples = nn.ModuleList(
+            nn.Conv2d(coarse, fine, 3, padding=1) for fine, coarse in zip(widths, widths[1:])
+        )
+        self.last_conv = nn.Conv2d(widths[0], 3, 1)
+
+    def forward(self, image_and_mask: Tensor) -> Tensor:
+        """Refine a coarse restoration.
+
+        Args:
+            image_and_mask: (B, 4, H, W), the coarse RGB image in [0, 1] and its mask, 1 = uncorrupted.
+
+        Returns:
+            (B, 3, H, W) in [0, 1]; the whole image is painted anew, not composited.
+        """
+        height, width = image_and_mask.shape[-2:]
+        image_and_mask = pad_to_multiple(image_and_mask, self.size_multiple)
+        image, mask = image_and_mask[:, :3], image_and_mask[:, 3:]
+        x = self.first_conv(torch.cat([to_network_range(image), mask], dim=1))
+        skips = [self.down_blocks[0](x)]
+        for downsample, block in zip(self.downsamples, self.down_blocks[1:]):
+            skips.append(block(downsample(skips[-1])))
+        x = self.bottleneck(skips[-1])
+        for level in reversed(range(len(skips))):
+            x = self.up_blocks[level](torch.cat([x, skips[level]], dim=1))
+            if level > 0:
+                x = self.upsamples[level - 1](F.interpolate(x, scale_factor=2, mode=self.upsample_mode))
+        return to_image_range(torch.tanh(self.last_conv(x)))[..., :height, :width]

@@ -1,0 +1,40 @@
+"""Partial convolution (Liu et al. 2018), the closing convolution of a mask-guided transformer layer."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class PartialConv2d(nn.Module):
+    """Convolution that sees only valid pixels.
+
+    conv(x * mask) * k*k / (valid pixels under the kernel + 1e-8) + bias, and 0 where the kernel sees no valid pixel.
+
+    Args:
+        in_channels: Width of the input.
+        out_channels: Width of the output.
+        kernel_size: Side k of the kernel, odd; the map keeps its size.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False)
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Convolve.
+
+        Args:
+            x: (B, C, H, W).
+            mask: (B, 1, H, W), 1 = valid, 0 = not.
+
+        Returns:
+            (B, out_channels, H, W).
+        """
+        size = self.conv.kernel_size[0]
+        ones = mask.new_ones(1, 1, size, size)
+        seen = F.conv2d(mask, ones, padding=size // 2)
+        weight = size * size / (seen + 1e-8) * (seen > 0)
+        return self.conv(x * mask) * weight + self.bias.view(1, -1, 1, 1) * (seen > 0)

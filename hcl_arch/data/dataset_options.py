@@ -1,0 +1,201 @@
+"""The options of `BlindCorruptionDataset`: read from BasicSR's dictionary, checked, with their defaults."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hcl_arch.data.corruption import FILLS
+from hcl_arch.data.image_root import LMDB_SUFFIX, is_lmdb
+from hcl_arch.data.mask_sampler import FOLDER, MASK_GENERATORS
+from hcl_arch.option_check import check_keys
+
+BASICSR_KEYS = ('name', 'type', 'phase', 'scale', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
+                'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
+                'use_shuffle')
+OUR_KEYS = ('dataroot_gt', 'dataroot_noise', 'dataroot_mask', 'mask_inverted', 'masks', 'hole_share', 'corruptions',
+            'blur_sigma', 'gt_size', 'crop_scale', 'use_hflip', 'max_samples', 'seed')
+LEAST_SIZE = 16
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """Checked options.
+
+    Attributes:
+        where: how messages call the data set.
+        training: whether the phase is 'train'.
+        gt_roots: folders or LMDB folders of the true images.
+        noise_roots: the same for photographs that fill the holes; may be empty.
+        mask_roots: the same for mask images; may be empty.
+        mask_inverted: whether black, not white, means corrupted in mask images.
+        mask_weights: kind of mask -> weight.
+        hole_share: least and largest share of corrupted pixels.
+        corruption_weights: kind of corruption -> weight.
+        blur_sigma: softness of the edges in pixels.
+        gt_size: side of a sample in pixels.
+        crop_scale: least and largest side of the training crop, as a share of the short side.
+        use_hflip: whether training images are mirrored at random.
+        max_samples: take the first images only; None = all.
+        seed: for validation.
+        batch_size: images per process and iteration.
+    """
+
+    where: str
+    training: bool
+    gt_roots: tuple[str, ...]
+    noise_roots: tuple[str, ...]
+    mask_roots: tuple[str, ...]
+    mask_inverted: bool
+    mask_weights: Mapping[str, float]
+    hole_share: tuple[float, float]
+    corruption_weights: Mapping[str, float]
+    blur_sigma: float
+    gt_size: int
+    crop_scale: tuple[float, float]
+    use_hflip: bool
+    max_samples: int | None
+    seed: int
+    batch_size: int
+
+
+def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
+    """Return the checked options of a data set; `opt` is left as it is.
+
+    Raises:
+        ValueError: an option is unknown, missing, of a wrong type or out of its range; names the option.
+    """
+    where = f"data set '{opt.get('name', 'BlindCorruptionDataset')}'"
+    check_keys(opt, BASICSR_KEYS + OUR_KEYS, where)
+    reader = _Reader(opt, where)
+    mask_roots = reader.roots('dataroot_mask')
+    max_samples = None if opt.get('max_samples') is None else reader.whole('max_samples', None, least=1)
+    options = DatasetOptions(
+        where=where,
+        training=reader.phase() == 'train',
+        gt_roots=reader.roots('dataroot_gt'),
+        noise_roots=reader.roots('dataroot_noise'),
+        mask_roots=mask_roots,
+        mask_inverted=reader.flag('mask_inverted', False),
+        mask_weights=reader.weights('masks', (FOLDER,) if mask_roots else MASK_GENERATORS, (*MASK_GENERATORS, FOLDER)),
+        hole_share=reader.span('hole_share', (0.1, 0.5)),
+        corruption_weights=reader.weights('corruptions', ('patch',), FILLS),
+        blur_sigma=reader.number('blur_sigma', 3.0),
+        gt_size=reader.whole('gt_size', None, least=LEAST_SIZE),
+        crop_scale=reader.span('crop_scale', (1.0, 1.0)),
+        use_hflip=reader.flag('use_hflip', True),
+        max_samples=max_samples,
+        seed=reader.whole('seed', 0, least=0),
+        batch_size=reader.whole('batch_size_per_gpu', 1, least=1),
+    )
+    _check_together(options, opt)
+    return options
+
+
+def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
+    """Raise if options that are fine one by one do not fit each other."""
+    where = options.where
+    if not options.gt_roots:
+        raise ValueError(f"{where}: 'dataroot_gt' is missing. Give a folder of images, an LMDB folder or a list of "
+                         'them.')
+    used = [kind for kind, weight in options.corruption_weights.items() if weight > 0]
+    photo_fills = [kind for kind in used if FILLS[kind].needs_photo]
+    if photo_fills and not options.noise_roots:
+        raise ValueError(f"{where}: 'dataroot_noise' is missing, but the corruption '{photo_fills[0]}' takes its "
+                         'content from other photographs. Give a folder or LMDB folder of them.')
+    wants_images = options.mask_weights.get(FOLDER, 0) > 0
+    if wants_images and not options.mask_roots:
+        raise ValueError(f"{where}: 'masks' gives a weight to '{FOLDER}', but 'dataroot_mask' is missing. Give a "
+                         'folder or LMDB folder of mask images.')
+    if options.mask_roots and not wants_images:
+        raise ValueError(f"{where}: 'dataroot_mask' is given, but 'masks' gives no weight to '{FOLDER}', so the mask "
+                         f"images would never be used. Add '{FOLDER}' to 'masks', or leave out one of the two options.")
+    if options.crop_scale[0] <= 0:
+        raise ValueError(f"{where}: 'crop_scale' expects shares above 0, got {list(options.crop_scale)}.")
+    _check_io_backend(options, opt.get('io_backend'))
+    ratio = opt.get('dataset_enlarge_ratio', 1)
+    if options.training and not (_is_number(ratio) and ratio >= 1 and ratio == int(ratio)):
+        raise ValueError(f"{where}: 'dataset_enlarge_ratio' expects a whole number from 1 on, got {ratio}: with "
+                         "another one BasicSR's count of iterations per epoch comes out wrong.")
+
+
+def _check_io_backend(options: DatasetOptions, io_backend: Any) -> None:
+    """Raise if BasicSR's `io_backend` contradicts the kinds of the roots, which their names tell."""
+    if io_backend is None:
+        return
+    kind = io_backend.get('type') if isinstance(io_backend, Mapping) else io_backend
+    if kind not in ('disk', 'lmdb'):
+        raise ValueError(f"{options.where}: 'io_backend' expects {{type: disk}} or {{type: lmdb}}, got {io_backend}.")
+    for root in options.gt_roots + options.noise_roots + options.mask_roots:
+        if kind == 'lmdb' and not is_lmdb(root):
+            raise ValueError(f"{options.where}: 'io_backend' is of type lmdb, so every root has to end with "
+                             f"'{LMDB_SUFFIX}', but {root} does not. Leave 'io_backend' out to mix folders and LMDB.")
+
+
+class _Reader:
+    """Takes single options out of the dictionary and checks type and range."""
+
+    def __init__(self, opt: Mapping[str, Any], where: str) -> None:
+        self._opt = opt
+        self._where = where
+
+    def _error(self, key: str, expected: str) -> ValueError:
+        got = repr(self._opt[key]) if key in self._opt else 'nothing'
+        return ValueError(f"{self._where}: '{key}' expects {expected}, got {got}.")
+
+    def phase(self) -> str:
+        phase = self._opt.get('phase')
+        if phase not in ('train', 'val', 'test'):
+            raise self._error('phase', "'train', 'val' or 'test' (BasicSR sets it)")
+        return str(phase)
+
+    def roots(self, key: str) -> tuple[str, ...]:
+        value = self._opt.get(key)
+        if value is None:
+            return ()
+        roots = (value,) if isinstance(value, str) else value
+        if not isinstance(roots, (list, tuple)) or not roots or not all(isinstance(r, str) and r for r in roots):
+            raise self._error(key, 'a path or a list of paths')
+        return tuple(roots)
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._opt.get(key, default)
+        if not isinstance(value, bool):
+            raise self._error(key, 'true or false')
+        return value
+
+    def whole(self, key: str, default: int | None, *, least: int) -> int:
+        value = self._opt.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise self._error(key, f'a whole number of at least {least}')
+        return value
+
+    def number(self, key: str, default: float) -> float:
+        value = self._opt.get(key, default)
+        if not _is_number(value) or value < 0:
+            raise self._error(key, 'a number of at least 0')
+        return float(value)
+
+    def span(self, key: str, default: tuple[float, float]) -> tuple[float, float]:
+        value = self._opt.get(key, default)
+        if (not isinstance(value, (list, tuple)) or len(value) != 2 or not all(map(_is_number, value))
+                or not 0 <= value[0] <= value[1] <= 1):
+            raise self._error(key, 'two numbers with 0 <= first <= second <= 1')
+        return float(value[0]), float(value[1])
+
+    def weights(self, key: str, default: Collection[str], known: Collection[str]) -> dict[str, float]:
+        value = self._opt.get(key)
+        if value is None:
+            return dict.fromkeys(default, 1.0)
+        if not isinstance(value, Mapping):
+            raise self._error(key, f'kinds with weights, e.g. {{{next(iter(known))}: 1.0}}')
+        check_keys(value, known, f"{self._where}, '{key}'")
+        if not all(_is_number(weight) and weight >= 0 for weight in value.values()) or not any(value.values()):
+            raise self._error(key, 'weights of at least 0, one of them above 0')
+        return {kind: float(weight) for kind, weight in value.items()}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,100 @@
+"""Images by index, out of one or several folders and LMDB folders."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hcl_arch.data.image_root import ImageRoot, LmdbRoot, open_root
+
+
+class ImageSource:
+    """The images of one or several roots, numbered through; can be pickled at any time.
+
+    Files are decoded by OpenCV to 8 bit: 16 bit per channel is scaled down, alpha is dropped, the orientation
+    noted in a photograph is applied.
+
+    Args:
+        roots: a folder (searched with its subfolders, sorted by relative path), an LMDB folder (`*.lmdb`, BasicSR's
+            layout, in the order of its `meta_info.txt`), or several of them.
+
+    Raises:
+        FileNotFoundError: a root does not exist or is not complete.
+        ValueError: a root holds no image, or there is no root.
+    """
+
+    def __init__(self, roots: str | Sequence[str]) -> None:
+        paths = [roots] if isinstance(roots, str) else list(roots)
+        if not paths:
+            raise ValueError('expected at least one folder of images or LMDB folder, got an empty list.')
+        self._roots = [open_root(path) for path in paths]
+        self._ends = list(itertools.accumulate(len(root.keys) for root in self._roots))
+
+    def __len__(self) -> int:
+        return self._ends[-1]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of the roots."""
+        return tuple(root.path for root in self._roots)
+
+    def path_of(self, index: int) -> str:
+        """Return what a reader can find image `index` by: the file's path, or 'LMDB path:key'."""
+        root, local = self._locate(index)
+        return root.path_of(local)
+
+    def identity_of(self, index: int) -> str:
+        """Return a text that is equal for two images, also of two sources, if they are one file or LMDB entry."""
+        root, local = self._locate(index)
+        return root.identity_of(local)
+
+    def read_rgb(self, index: int) -> NDArray[np.uint8]:
+        """Return image `index` as (H, W, 3) uint8, channels RGB; a gray image has three equal channels.
+
+        Raises:
+            OSError: it cannot be read or decoded.
+        """
+        image = self._decode(index, cv2.IMREAD_COLOR)
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # type: ignore[return-value]
+
+    def read_gray(self, index: int) -> NDArray[np.uint8]:
+        """Return image `index` as (H, W) uint8; a colour image gives its luma.
+
+        Raises:
+            OSError: it cannot be read or decoded.
+        """
+        return self._decode(index, cv2.IMREAD_GRAYSCALE)
+
+    def _locate(self, index: int) -> tuple[ImageRoot, int]:
+        """Return the root of image `index` and its number there."""
+        if not 0 <= index < len(self):
+            raise IndexError(f'image {index} of {len(self)} in {", ".join(self.paths)}')
+        number = bisect.bisect_right(self._ends, index)
+        root = self._roots[number]
+        return root, index - self._ends[number] + len(root.keys)
+
+    def _decode(self, index: int, flag: int) -> NDArray[np.uint8]:
+        root, local = self._locate(index)
+        content = root.read_bytes(local)
+        if content is None:
+            what = ('meta_info.txt names this key, but the LMDB lacks it. Build the LMDB again'
+                    if isinstance(root, LmdbRoot) else 'the file cannot be opened. Restore it, or remove it')
+            raise OSError(f'{root.path_of(local)}: {what}.')
+        image = _decode_bytes(content, flag)
+        if image is None:
+            raise OSError(f'{root.path_of(local)}: expected an image, found {len(content)} bytes that OpenCV cannot '
+                          'decode. Replace or remove it.')
+        return image
+
+
+def _decode_bytes(content: bytes, flag: int) -> NDArray[np.uint8] | None:
+    """Return the decoded image, None if `content` is not one."""
+    try:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), flag)  # type: ignore[return-value]
+    except cv2.error:  # an empty file raises where a damaged one gives None
+        return None

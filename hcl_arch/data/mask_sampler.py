@@ -1,0 +1,44 @@
+"""Draw hole maps: from generators and from mask images, mixed by weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hcl_arch.data.free_form_mask import free_form_mask
+from hcl_arch.data.mask_images import MaskImages
+from hcl_arch.data.random_walk_mask import random_walk_mask
+from hcl_arch.data.weighted_choice import choose_by_weight
+
+MASK_GENERATORS: dict[str, Callable[..., NDArray[np.bool_]]] = {
+    'free_form': free_form_mask,
+    'random_walk': random_walk_mask,
+}
+# The kind that takes mask images instead of a generator.
+FOLDER = 'folder'
+
+
+class MaskSampler:
+    """Random hole maps of several kinds.
+
+    Args:
+        weights: how often each kind is taken, relative to the others: the names in `MASK_GENERATORS`, and 'folder'.
+        hole_share: least and largest share of holes in [0, 1].
+        images: the mask images; needed if 'folder' has a weight.
+    """
+
+    def __init__(self, weights: Mapping[str, float], *, hole_share: tuple[float, float],
+                 images: MaskImages | None = None) -> None:
+        self._weights = dict(weights)
+        self._hole_share = hole_share
+        self._generators = dict(MASK_GENERATORS)
+        if images is not None:
+            self._generators[FOLDER] = images.draw
+
+    def draw(self, side: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Return a square hole map, (side, side) bool, True = hole."""
+        kind = choose_by_weight(self._weights, rng)
+        return self._generators[kind]((side, side), hole_share=self._hole_share, rng=rng)

@@ -1,0 +1,42 @@
+"""Square crops of photographs, and their resizing."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def centre_square(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the largest square in the middle of an (H, W, C) image, as a view."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    return _square_at(image, (height - side) // 2, (width - side) // 2, side)
+
+
+def random_square(image: NDArray[np.uint8], *, scale: tuple[float, float], rng: np.random.Generator,
+                  least_side: int = 1) -> NDArray[np.uint8]:
+    """Return a square at a random place of an (H, W, C) image, as a view.
+
+    Args:
+        image: (H, W, C).
+        scale: least and largest side as a share of the image's short side, in (0, 1]; the side is drawn uniformly.
+        rng: source of all randomness.
+        least_side: the square is no smaller than this, as far as the image allows.
+    """
+    height, width = image.shape[:2]
+    short = min(height, width)
+    side = min(short, max(least_side, round(short * rng.uniform(*scale))))
+    return _square_at(image, int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1)), side)
+
+
+def resize_square(square: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return a square image resized to `side`: by area when it shrinks, bicubically when it grows."""
+    if square.shape[0] == side:
+        return square
+    method = cv2.INTER_AREA if square.shape[0] > side else cv2.INTER_CUBIC
+    return cv2.resize(square, (side, side), interpolation=method)  # type: ignore[return-value]
+
+
+def _square_at(image: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[np.uint8]:
+    return image[top:top + side, left:left + side]

@@ -1,0 +1,109 @@
+"""The perceptual loss: BasicSR's, with a say about where its VGG weights come from."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Optional
+
+import torchvision
+from basicsr.archs import vgg_arch
+from basicsr.losses.basic_loss import PerceptualLoss
+from basicsr.utils import get_root_logger
+from basicsr.utils.registry import LOSS_REGISTRY
+from torch import Tensor, nn
+
+RANDOM_WEIGHTS = 'random'
+_HOW_TO_GET_WEIGHTS = (
+    'Download vgg19-dcbb9e9d.pth (the VGG-19 of torchvision, IMAGENET1K_V1) on a machine with a network and name the '
+    'file in the option `weights`, or put it at {path}; `weights: random` is for tests only.'
+)
+
+
+@LOSS_REGISTRY.register()
+class HCLPerceptualLoss(nn.Module):
+    """Weighted mean absolute differences of VGG-19 features (Eq. 11), computed by BasicSR's ``PerceptualLoss``.
+
+    Args:
+        layer_weights: Weight of each layer, e.g. ``{relu2_2: 1.0, relu3_2: 1.0}``.
+        loss_weight: Weight of their sum.
+        weights: A local file of VGG weights; ``random`` for tests without one; by default BasicSR's search: its
+            ``experiments/pretrained_models``, torch's cache, then a download.
+        vgg_type: Which VGG, in BasicSR's spelling.
+        use_input_norm: Whether images are normalised with ImageNet's mean and deviation before the VGG.
+
+    Raises:
+        FileNotFoundError: If the named file does not exist, or none is named and none can be had.
+    """
+
+    def __init__(
+        self,
+        layer_weights: Mapping[str, float],
+        loss_weight: float = 1.0,
+        *,
+        weights: Optional[str] = None,
+        vgg_type: str = 'vgg19',
+        use_input_norm: bool = True,
+    ) -> None:
+        super().__init__()
+        with _vgg_weights(weights):
+            self.loss = PerceptualLoss(
+                layer_weights=dict(layer_weights),
+                vgg_type=vgg_type,
+                use_input_norm=use_input_norm,
+                range_norm=False,
+                perceptual_weight=loss_weight,
+                style_weight=0.0,
+                criterion='l1',
+            )
+
+    def forward(self, image: Tensor, truth: Tensor) -> tuple[Tensor, Optional[Tensor]]:
+        """Compare images.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1].
+            truth: (B, 3, H, W) RGB in [0, 1]; its features are computed without graph.
+
+        Returns:
+            The weighted perceptual loss, a scalar, and None in the place of BasicSR's style loss.
+        """
+        return self.loss(image, truth)
+
+
+@contextlib.contextmanager
+def _vgg_weights(weights: Optional[str]) -> Iterator[None]:
+    """Make BasicSR's VGG extractor take its weights from ``weights`` while it is built."""
+    saved_path, saved_vgg = vgg_arch.VGG_PRETRAIN_PATH, vgg_arch.vgg
+    try:
+        if weights == RANDOM_WEIGHTS:
+            get_root_logger().warning('The perceptual loss uses RANDOM VGG weights: for tests only.')
+            vgg_arch.VGG_PRETRAIN_PATH = ''
+            vgg_arch.vgg = SimpleNamespace(**{name: _random_vgg(name) for name in ('vgg16', 'vgg19')})
+        elif weights is not None:
+            if not Path(weights).is_file():
+                how = _HOW_TO_GET_WEIGHTS.format(path=saved_path)
+                raise FileNotFoundError(f'No VGG weights at {weights} (option `weights` of HCLPerceptualLoss). {how}')
+            vgg_arch.VGG_PRETRAIN_PATH = weights
+        try:
+            yield
+        except OSError as error:  # urllib's errors, when the download has no network
+            how = _HOW_TO_GET_WEIGHTS.format(path=saved_path)
+            raise FileNotFoundError(f'The VGG weights could not be had ({error}). {how}') from error
+    finally:
+        vgg_arch.VGG_PRETRAIN_PATH, vgg_arch.vgg = saved_path, saved_vgg
+
+
+def _random_vgg(name: str):  # type: ignore[no-untyped-def]  # stands in for torchvision's untyped constructors
+    configuration = {'vgg16': 'D', 'vgg19': 'E'}[name]
+
+    def build(**_: object) -> SimpleNamespace:
+        # Only the convolutions: the classifier that BasicSR throws away holds most of a VGG's memory.
+        layers = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs[configuration])
+        for module in layers:
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+        return SimpleNamespace(features=layers)
+
+    return build

@@ -1,0 +1,83 @@
+"""Measures of a predicted mask against the true one (Section 4.2); positive = uncorrupted unless said otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+from basicsr.utils.registry import METRIC_REGISTRY
+from numpy.typing import NDArray
+
+# As torch's binary_cross_entropy: a certain error costs 100, not infinity.
+_LOWEST_LOG = -100.0
+
+
+@METRIC_REGISTRY.register()
+def calculate_mask_accuracy(soft_mask: NDArray, true_mask: NDArray, *, threshold: float = 0.5) -> float:
+    """Share of pixels that are told rightly.
+
+    Args:
+        soft_mask: (H, W) in [0, 1], confidence that a pixel is uncorrupted.
+        true_mask: (H, W), 1 = uncorrupted, 0 = corrupted.
+        threshold: Confidence from which on a pixel is called uncorrupted.
+
+    Returns:
+        In [0, 1].
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    predicted, truth = _binary(soft_mask, true_mask, threshold)
+    return float((predicted == truth).mean())
+
+
+@METRIC_REGISTRY.register()
+def calculate_mask_f1(soft_mask: NDArray, true_mask: NDArray, *, threshold: float = 0.5) -> float:
+    """F1 of the uncorrupted pixels, 2 TP / (2 TP + FP + FN); 1 where there are none and none are predicted.
+
+    Arguments and errors as of :func:`calculate_mask_accuracy`.
+    """
+    predicted, truth = _binary(soft_mask, true_mask, threshold)
+    return _ratio(2 * (predicted & truth).sum(), predicted.sum() + truth.sum())
+
+
+@METRIC_REGISTRY.register()
+def calculate_mask_iou(soft_mask: NDArray, true_mask: NDArray, *, threshold: float = 0.5) -> float:
+    """Intersection over union of the uncorrupted pixels; 1 where there are none and none are predicted.
+
+    Arguments and errors as of :func:`calculate_mask_accuracy`.
+    """
+    predicted, truth = _binary(soft_mask, true_mask, threshold)
+    return _ratio((predicted & truth).sum(), (predicted | truth).sum())
+
+
+@METRIC_REGISTRY.register()
+def calculate_corrupted_iou(soft_mask: NDArray, true_mask: NDArray, *, threshold: float = 0.5) -> float:
+    """Intersection over union of the *corrupted* pixels; 1 where there are none and none are predicted.
+
+    Beside the paper's measures: an all-clean guess, which is good by those on small holes, has 0 here.
+    Arguments and errors as of :func:`calculate_mask_accuracy`.
+    """
+    predicted, truth = _binary(soft_mask, true_mask, threshold)
+    return _ratio((~predicted & ~truth).sum(), (~predicted | ~truth).sum())
+
+
+@METRIC_REGISTRY.register()
+def calculate_mask_bce(soft_mask: NDArray, true_mask: NDArray) -> float:
+    """Mean binary cross-entropy of the confidences, in nats.
+
+    Arguments and errors as of :func:`calculate_mask_accuracy`.
+    """
+    _, truth = _binary(soft_mask, true_mask, 0.5)
+    with np.errstate(divide='ignore'):
+        log_clean = np.maximum(np.log(soft_mask.astype(np.float64)), _LOWEST_LOG)
+        log_corrupted = np.maximum(np.log1p(-soft_mask.astype(np.float64)), _LOWEST_LOG)
+    return float(-np.where(truth, log_clean, log_corrupted).mean())
+
+
+def _binary(soft_mask: NDArray, true_mask: NDArray, threshold: float) -> tuple[NDArray, NDArray]:
+    if soft_mask.shape != true_mask.shape:
+        raise ValueError(f'Expected two masks of one shape, got {soft_mask.shape} and {true_mask.shape}.')
+    return soft_mask >= threshold, true_mask >= 0.5
+
+
+def _ratio(part: np.integer, whole: np.integer) -> float:
+    return float(part / whole) if whole > 0 else 1.0

@@ -1,0 +1,64 @@
+"""Packaging of hcl_arch; the tools' settings stand in pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+# `tensorboard` and `opencv-python-headless` are left out on purpose. BasicSR requires `tb-nightly`, which owns the same
+# folder as `tensorboard`, and `opencv-python`, which owns the same folder as the headless one; where both of a pair are
+# installed, removing one breaks the other. So we use what BasicSR requires. Only `make setup` takes the released
+# `tensorboard` in place of `tb-nightly`, for which it installs BasicSR without its requirements.
+INSTALL_REQUIRES = [
+    'basicsr>=1.4.2',
+    'lmdb',
+    'lpips>=0.1.4',
+    'numpy>=1.22',
+    'opencv-python>=4.5',
+    'pyyaml>=5.1',  # the first in which an option file can name a plugin (!!python/name) with the loader BasicSR uses
+    'scikit-image>=0.19',
+    'scipy>=1.8',
+    'torch>=2.1',
+    'torchvision>=0.16',
+    'tqdm',
+]
+
+TEST_REQUIRES = ['hypothesis', 'pytest>=7']
+DEV_REQUIRES = [*TEST_REQUIRES, 'mypy', 'ruff', 'types-PyYAML']
+
+
+def read_version() -> str:
+    """Return `hcl_arch.__version__` without importing the package, which needs torch."""
+    match = re.search(r"^__version__ = '(.+)'$", (ROOT / 'hcl_arch' / '__init__.py').read_text('utf-8'), re.MULTILINE)
+    if match is None:
+        raise RuntimeError("hcl_arch/__init__.py must hold a line `__version__ = '...'`")
+    return match.group(1)
+
+
+def read_long_description() -> str:
+    """Return the README, which a source distribution may lack."""
+    readme = ROOT / 'README.md'
+    return readme.read_text('utf-8') if readme.is_file() else ''
+
+
+setup(
+    name='hcl-arch',
+    version=read_version(),
+    description='Blind image inpainting by hierarchical contrastive learning (ICCV 2023), a plugin for BasicSR',
+    long_description=read_long_description(),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    license_files=['LICENSE'],
+    packages=find_packages(include=['hcl_arch', 'hcl_arch.*']),
+    package_data={'hcl_arch': ['py.typed']},
+    python_requires='>=3.9',
+    install_requires=INSTALL_REQUIRES,
+    extras_require={'test': TEST_REQUIRES, 'dev': DEV_REQUIRES},
+    entry_points={
+        'console_scripts': ['hcl-train = hcl_arch.train:main', 'hcl-test = hcl_arch.test:main'],
+    },
+)
