@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, Optional, Union
+from typing import NamedTuple, Optional, Union, get_args
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +33,8 @@ class Detection(NamedTuple):
     """The mask hierarchy."""
     center_logits: Tensor
     """(B, 2): the classifier's logits that the coarsest stage's uncorrupted and corrupted centre are uncorrupted."""
+    pixel_logits: Tensor
+    """(B, 1, h, w): the same of every pixel's embedding at the coarsest stage."""
 
 
 @ARCH_REGISTRY.register()
@@ -52,12 +54,12 @@ class HCLDetector(nn.Module):
         temperature: Softness of the clusters (Eq. 5).
         kmeans_iters: Rounds of the k-means.
         kmeans_repeats: Starts of the k-means.
-        detach_centers: Whether the classifier learns on the centres as they are; otherwise its gradient also shapes the
-            embeddings, so that they tell uncorrupted from corrupted, not only one from the other.
+        detach_classifier: Whether the classifier learns on the embeddings as they are; otherwise its gradient also
+            shapes them, so that they tell uncorrupted from corrupted, not only one from the other.
         conv_stage_order: Order in the stride-2 convolutions (the released weights differ).
 
     Raises:
-        ValueError: If the stage lists differ in length.
+        ValueError: If the stage lists differ in length, or a choice is none.
     """
 
     def __init__(
@@ -74,20 +76,21 @@ class HCLDetector(nn.Module):
         temperature: float = 0.1,
         kmeans_iters: int = 3,
         kmeans_repeats: int = 1,
-        detach_centers: bool = True,
+        detach_classifier: bool = True,
         conv_stage_order: ConvStageOrder = 'conv_gelu',
     ) -> None:
         super().__init__()
         check_stage_lists(
             len(dim_mults), encoder_depths=encoder_depths, num_heads=num_heads, conf_thresholds=conf_thresholds
         )
+        check_choice('conv_stage_order', conv_stage_order, get_args(ConvStageOrder))
         widths = [dim * mult for mult in dim_mults]
         self.size_multiple = window_size * 2 ** (n_conv_stages + len(widths) - 1)
         self.conf_thresholds = tuple(conf_thresholds)
         self.temperature = temperature
         self.kmeans_iters = kmeans_iters
         self.kmeans_repeats = kmeans_repeats
-        self.detach_centers = detach_centers
+        self.detach_classifier = detach_classifier
         self.encoder = Encoder(
             widths=widths,
             depths=encoder_depths,
@@ -135,19 +138,23 @@ class HCLDetector(nn.Module):
             center_scorer=self.classifier,
             seed=self._kmeans_seed(image, generator),
         )
-        return Detection(features, embeddings, stages, self._center_logits(embeddings[-1], stages[-1]))
+        center_logits, pixel_logits = self._classify(embeddings[-1], stages[-1])
+        return Detection(features, embeddings, stages, center_logits, pixel_logits)
 
     def _kmeans_seed(self, image: Tensor, generator: Optional[torch.Generator]) -> Union[int, Tensor]:
         if generator is None and not self.training:
             return 0
         return torch.randint(2**31, (image.shape[0],), generator=generator, device=image.device)
 
-    def _center_logits(self, embedding: Tensor, stage: StageMasks) -> Tensor:
-        if self.detach_centers:
-            return self.classifier(stage.centers)
-        confidence = stage.confidence.flatten(2).transpose(1, 2)
-        weights = torch.cat([confidence, 1 - confidence], dim=2)
-        return self.classifier(weighted_centers(embedding.float().flatten(2).transpose(1, 2), weights))
+    def _classify(self, embedding: Tensor, stage: StageMasks) -> tuple[Tensor, Tensor]:
+        """Logits of the coarsest stage's centres, (B, 2), and of its pixels, (B, 1, h, w)."""
+        points = embedding.float().flatten(2).transpose(1, 2)
+        if self.detach_classifier:
+            centers, points = stage.centers, points.detach()
+        else:
+            confidence = stage.confidence.flatten(2).transpose(1, 2)
+            centers = weighted_centers(points, torch.cat([confidence, 1 - confidence], dim=2))
+        return self.classifier(centers), self.classifier(points).view_as(stage.confidence)
 
 
 def check_stage_lists(n_stages: int, **lists: Sequence[float]) -> None:
@@ -155,6 +162,12 @@ def check_stage_lists(n_stages: int, **lists: Sequence[float]) -> None:
     for name, values in lists.items():
         if len(values) != n_stages:
             raise ValueError(f'{name} must have one value for each of the {n_stages} stages of dim_mults: {values}.')
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Raise ValueError naming the option if its value is none of the choices."""
+    if value not in choices:
+        raise ValueError(f'{name} must be one of {tuple(choices)}, got {value!r}.')
 
 
 def check_image(image: Tensor) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Optional, Union
+from typing import Any, Literal, NamedTuple, Optional, Union, get_args
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from hcl_arch.archs.decoder import Decoder, UpsampleMode
 from hcl_arch.archs.encoder import ConvStageOrder
-from hcl_arch.archs.hcl_detector_arch import Detection, HCLDetector, check_image, check_stage_lists, to_image_size
+from hcl_arch.archs.hcl_detector_arch import (
+    Detection,
+    HCLDetector,
+    check_choice,
+    check_image,
+    check_stage_lists,
+    to_image_size,
+)
 from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.mask_hierarchy import StageMasks
 from hcl_arch.archs.padding import pad_to_multiple
@@ -40,6 +47,8 @@ class HCLOutput(NamedTuple):
     """Projections of all stages, (B, proj_dim, h, w) on the padded grid, unit length along the channels."""
     center_logits: Tensor
     """(B, 2), the classifier's logits for the coarsest stage's uncorrupted and corrupted centre."""
+    pixel_logits: Tensor
+    """(B, 1, h, w), the classifier's logits for the coarsest stage's pixels, on the padded grid."""
 
 
 @ARCH_REGISTRY.register()
@@ -65,7 +74,7 @@ class HCLNet(nn.Module):
         temperature: Softness of the clusters (Eq. 5).
         kmeans_iters: Rounds of the k-means.
         kmeans_repeats: Starts of the k-means.
-        detach_centers: See :class:`HCLDetector`.
+        detach_classifier: See :class:`HCLDetector`.
         upsample_mode: How the decoder's conv stages upsample (the released weights differ).
         conv_stage_order: Order in the encoder's conv stages (the released weights differ).
         refiner: A network, or options with a registered ``type``, from the coarse image and its mask (B, 4, H, W) in
@@ -73,7 +82,7 @@ class HCLNet(nn.Module):
         refiner_sees_mask: False feeds the refiner the image only, (B, 3, H, W).
 
     Raises:
-        ValueError: If the stage lists differ in length.
+        ValueError: If the stage lists differ in length, or a choice is none.
     """
 
     def __init__(
@@ -93,7 +102,7 @@ class HCLNet(nn.Module):
         temperature: float = 0.1,
         kmeans_iters: int = 3,
         kmeans_repeats: int = 1,
-        detach_centers: bool = True,
+        detach_classifier: bool = True,
         upsample_mode: UpsampleMode = 'bilinear',
         conv_stage_order: ConvStageOrder = 'conv_gelu',
         refiner: Optional[Union[nn.Module, Mapping[str, Any]]] = None,
@@ -101,6 +110,7 @@ class HCLNet(nn.Module):
     ) -> None:
         super().__init__()
         check_stage_lists(len(dim_mults), decoder_depths=decoder_depths)
+        check_choice('upsample_mode', upsample_mode, get_args(UpsampleMode))
         self.detector = HCLDetector(
             dim=dim,
             dim_mults=dim_mults,
@@ -114,7 +124,7 @@ class HCLNet(nn.Module):
             temperature=temperature,
             kmeans_iters=kmeans_iters,
             kmeans_repeats=kmeans_repeats,
-            detach_centers=detach_centers,
+            detach_classifier=detach_classifier,
             conv_stage_order=conv_stage_order,
         )
         stride = self.detector.size_multiple // window_size
@@ -133,6 +143,8 @@ class HCLNet(nn.Module):
         )
         self.refiner = build_network(refiner) if isinstance(refiner, Mapping) else refiner
         self.refiner_sees_mask = refiner_sees_mask
+        # Convolutions are faster so, and the transformers' (B, H, W, C) is a view of it.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(
         self,
@@ -142,6 +154,7 @@ class HCLNet(nn.Module):
         true_mask: Optional[Tensor] = None,
         guidance: Guidance = 'predicted',
         reverse: bool = False,
+        restore: bool = True,
         generator: Optional[torch.Generator] = None,
     ) -> Union[Tensor, HCLOutput]:
         """Restore images.
@@ -152,6 +165,7 @@ class HCLNet(nn.Module):
             true_mask: (B, 1, H, W), 1 = uncorrupted; in training it tells which cluster is the uncorrupted one.
             guidance: Whether decoder and refiner are guided by the mask that the network predicts or by ``true_mask``.
             reverse: Keep what the guiding mask calls corrupted and repaint the rest (bidirectional inpainting, Fig. 6).
+            restore: False only detects: decoder and refiner do not run, the input stands for the restored images.
             generator: Source of the k-means' starts. Without one they are random in training and the same for every
                 image and run in evaluation.
 
@@ -162,16 +176,14 @@ class HCLNet(nn.Module):
             ValueError: If the images or the mask have the wrong shape, or guidance by the true mask lacks it.
         """
         height, width = check_image(lq)
+        check_choice('guidance', guidance, get_args(Guidance))
         true_mask = self._padded_mask(lq, true_mask, guidance)
-        image = to_network_range(pad_to_multiple(lq, self.size_multiple))
+        image = to_network_range(pad_to_multiple(lq, self.size_multiple)).contiguous(memory_format=torch.channels_last)
         detection = self.detector.detect(image, true_mask=true_mask, generator=generator)
-        mask = detection.stages[0].mask if guidance == 'predicted' else true_mask
-        assert mask is not None
-        masks = [stage.mask if guidance == 'predicted' else _resize(mask, stage.mask) for stage in detection.stages]
-        coarse = self._restore_coarsely(detection, [1 - m for m in masks] if reverse else masks)
-        coarse = coarse[..., :height, :width]
-        guide = to_image_size(mask, height, width, self.size_multiple)
-        restored = self._refine(coarse, 1 - guide if reverse else guide)
+        restored, coarse = lq, lq
+        if restore:
+            guide = true_mask if guidance == 'true' else None
+            restored, coarse = self._restore(detection, guide, reverse, height, width)
         if not return_all:
             return restored
         return HCLOutput(
@@ -182,6 +194,7 @@ class HCLNet(nn.Module):
             stages=detection.stages,
             embeddings=detection.embeddings,
             center_logits=detection.center_logits,
+            pixel_logits=detection.pixel_logits,
         )
 
     def _padded_mask(self, lq: Tensor, true_mask: Optional[Tensor], guidance: Guidance) -> Optional[Tensor]:
@@ -194,10 +207,17 @@ class HCLNet(nn.Module):
             raise ValueError(f'Expected true_mask of shape {expected} for these images, got {tuple(true_mask.shape)}.')
         return pad_to_multiple(true_mask, self.size_multiple)
 
-    def _restore_coarsely(self, detection: Detection, masks: Sequence[Tensor]) -> Tensor:
-        """(B, 3, H, W) in [0, 1] on the padded grid."""
-        x = self.bottleneck(detection.features[-1])
-        return to_image_range(self.decoder(x, detection.features, masks))
+    def _restore(
+        self, detection: Detection, guide: Optional[Tensor], reverse: bool, height: int, width: int
+    ) -> tuple[Tensor, Tensor]:
+        """The refined and the coarse image, guided by ``guide`` on the padded grid or by the predicted masks."""
+        masks = [stage.mask if guide is None else _resize(guide, stage.mask) for stage in detection.stages]
+        mask = to_image_size(masks[0] if guide is None else guide, height, width, self.size_multiple)
+        if reverse:
+            masks, mask = [1 - stage_mask for stage_mask in masks], 1 - mask
+        coarse = self.decoder(self.bottleneck(detection.features[-1]), detection.features, masks)
+        coarse = to_image_range(coarse)[..., :height, :width]
+        return self._refine(coarse, mask), coarse
 
     def _refine(self, coarse: Tensor, mask: Tensor) -> Tensor:
         if self.refiner is None:

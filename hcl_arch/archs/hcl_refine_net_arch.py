@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.decoder import UpsampleMode
+from hcl_arch.archs.hcl_detector_arch import check_choice
 from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.padding import pad_to_multiple
 
@@ -55,6 +57,9 @@ class HCLRefineNet(nn.Module):
         dim: Width of the finest level.
         dim_mults: Width of each level over ``dim``, fine to coarse.
         upsample_mode: How the upward path upsamples (the released weights differ).
+
+    Raises:
+        ValueError: If ``upsample_mode`` is none of its choices.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class HCLRefineNet(nn.Module):
         upsample_mode: UpsampleMode = 'bilinear',
     ) -> None:
         super().__init__()
+        check_choice('upsample_mode', upsample_mode, get_args(UpsampleMode))
         widths = [dim * mult for mult in dim_mults]
         self.size_multiple = 2 ** (len(widths) - 1)
         self.upsample_mode = upsample_mode

@@ -80,20 +80,22 @@ def detect_masks(
     if len(conf_thresholds) != len(embeddings):
         raise ValueError(f'conf_thresholds must name a share for each of {len(embeddings)} stages: {conf_thresholds}.')
     stages: list[StageMasks] = []
-    for stage in reversed(range(len(embeddings))):
-        coarser = stages[0] if stages else None
-        points = embeddings[stage].detach().float().flatten(2).transpose(1, 2)
-        undecided = _undecided(embeddings[stage], coarser)
-        centers = spherical_two_means(
-            points,
-            undecided.flatten(1),
-            temperature=temperature,
-            iterations=kmeans_iters,
-            repeats=kmeans_repeats,
-            seed=seed,
-        )
-        centers, confidence = _oriented(points, centers, undecided, coarser, temperature, true_mask, center_scorer)
-        stages.insert(0, _decide(centers, confidence, undecided, conf_thresholds[stage], coarser))
+    # In float32 under autocast too: rankings of confidences need it.
+    with torch.autocast(embeddings[0].device.type, enabled=False):
+        for stage in reversed(range(len(embeddings))):
+            coarser = stages[0] if stages else None
+            points = embeddings[stage].detach().float().flatten(2).transpose(1, 2)
+            undecided = _undecided(embeddings[stage], coarser)
+            centers = spherical_two_means(
+                points,
+                undecided.flatten(1),
+                temperature=temperature,
+                iterations=kmeans_iters,
+                repeats=kmeans_repeats,
+                seed=seed,
+            )
+            centers, confidence = _oriented(points, centers, undecided, coarser, temperature, true_mask, center_scorer)
+            stages.insert(0, _decide(centers, confidence, undecided, conf_thresholds[stage], coarser))
     return stages
 
 

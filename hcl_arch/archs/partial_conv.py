@@ -10,7 +10,7 @@ from torch import Tensor, nn
 class PartialConv2d(nn.Module):
     """Convolution that sees only valid pixels.
 
-    conv(x * mask) * k*k / (valid pixels under the kernel + 1e-8) + bias, and 0 where the kernel sees no valid pixel.
+    conv(x * mask) * k*k / (valid pixels under the kernel) + bias, and 0 where the kernel sees no valid pixel.
 
     Args:
         in_channels: Width of the input.
@@ -36,5 +36,6 @@ class PartialConv2d(nn.Module):
         size = self.conv.kernel_size[0]
         ones = mask.new_ones(1, 1, size, size)
         seen = F.conv2d(mask, ones, padding=size // 2)
-        weight = size * size / (seen + 1e-8) * (seen > 0)
+        # The paper's 1e-8 is 0 in float16; counts are whole numbers, so this is the same without that trap.
+        weight = size * size / seen.clamp(min=1) * (seen > 0)
         return self.conv(x * mask) * weight + self.bias.view(1, -1, 1, 1) * (seen > 0)

@@ -97,8 +97,9 @@ def _start_scores(points: Tensor, repeats: int, seed: Union[int, Tensor]) -> Ten
     count = points.shape[2]
     # An integer hash of (seed, start, position): the same on every device, and without a generator's state to carry.
     position = torch.arange(repeats * count, device=points.device, dtype=torch.int64) + 1
-    seeds = torch.as_tensor(seed, device=points.device, dtype=torch.int64).view(-1, 1)
-    value = (position * 2654435761 + seeds % 2**31 * 2246822519) % 2**32
+    # Filled on the device: copying a number to it would wait for it.
+    seeds = seed if isinstance(seed, Tensor) else torch.full((1,), seed, device=points.device, dtype=torch.int64)
+    value = (position * 2654435761 + seeds.view(-1, 1) % 2**31 * 2246822519) % 2**32
     value = (value ^ (value >> 15)) * 2246822519 % 2**32
     value = (value ^ (value >> 13)) * 3266489917 % 2**32
     value = value ^ (value >> 16)

@@ -122,9 +122,11 @@ class HCLContrastiveLoss(nn.Module):
         Returns:
             (number of stages,), weighted, averaged over the batch, fine to coarse; their sum is the paper's loss.
         """
-        losses = [
-            self._stage_loss(embeddings, stages, mask, stage, generator) for stage in range(len(embeddings))
-        ]
+        # In float32 under autocast too: the exponentials of cosines over a small temperature need it.
+        with torch.autocast(mask.device.type, enabled=False):
+            losses = [
+                self._stage_loss(embeddings, stages, mask, stage, generator) for stage in range(len(embeddings))
+            ]
         return self.loss_weight * torch.stack(losses)
 
     def _stage_loss(

@@ -30,7 +30,7 @@ def gradient_penalty(
     """
     share = torch.rand(real.shape[0], 1, 1, 1, generator=generator, device=real.device, dtype=real.dtype)
     between = to_network_range(share * real + (1 - share) * fake).detach().requires_grad_(True)
-    scores = discriminator(to_image_range(between)).flatten(1).mean(dim=1)
+    scores = discriminator(to_image_range(between)).reshape(real.shape[0], -1).mean(dim=1)
     (slope,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
     return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 

@@ -31,8 +31,8 @@ from hcl_arch.models.validation_sample import ValidationSample, samples_of_batch
 from hcl_arch.option_check import check_keys
 
 _TRAIN_KEYS = (
-    'ema_decay', 'optim_g', 'optim_d', 'scheduler', 'total_iter', 'warmup_iter', 'phase1_iter', 'pixel_opt',
-    'perceptual_opt', 'perceptual_coarse_opt', 'contrastive_opt', 'classifier_opt', 'gan_opt',
+    'ema_decay', 'optim_g', 'optim_d', 'scheduler', 'total_iter', 'warmup_iter', 'detector_iter', 'phase1_iter',
+    'pixel_opt', 'perceptual_opt', 'perceptual_coarse_opt', 'contrastive_opt', 'classifier_opt', 'gan_opt',
 )  # fmt: skip
 _VAL_KEYS = ('val_freq', 'save_img', 'suffix', 'pbar', 'metrics', 'panel_images')
 # Learning rates of `optim_g` for parts of the network whose parameters' names start so; the rest has `lr`.
@@ -46,7 +46,11 @@ class HCLModel(SRModel):
     Up to iteration ``train.phase1_iter`` decoder and refiner are guided by the true mask, afterwards by the predicted
     one. Losses, each with its weight, come from the options ``pixel_opt`` and ``perceptual_opt`` (refined image, and
     coarse image where ``perceptual_coarse_opt`` does not say otherwise), ``contrastive_opt``, ``classifier_opt`` and
-    ``gan_opt``; ``optim_g`` may give ``lr_refiner`` and ``lr_classifier`` beside ``lr``.
+    ``gan_opt``. ``optim_g`` may give ``lr_refiner`` and ``lr_classifier`` beside ``lr``.
+
+    Differs from the paper, only where asked for, so that a short training learns more: up to ``train.detector_iter``
+    (default 0) only the detector is trained; with ``classifier_opt.pixel_weight`` (default 0) the classifier learns
+    from the coarsest stage's pixels too, whose target is the uncorrupted share of their patch of the true mask.
 
     Args:
         opt: BasicSR's options.
@@ -66,12 +70,15 @@ class HCLModel(SRModel):
     def init_training_settings(self) -> None:
         """Build what training needs beside the generator: discriminator, losses, optimizers, schedulers."""
         train_opt = self.opt['train']
+        self.detector_iter = train_opt.get('detector_iter', 0)
         self.phase1_iter = train_opt['phase1_iter']
         self.net_d = self._build_discriminator()
         self.cri_gan = self._build_loss('gan_opt')
         self.cri_contrastive = self._build_loss('contrastive_opt')
         self.cri_perceptual_coarse = self._build_loss('perceptual_coarse_opt')
-        self.classifier_weight = (train_opt.get('classifier_opt') or {}).get('loss_weight', 0.0)
+        classifier_opt = train_opt.get('classifier_opt') or {}
+        self.classifier_weight = classifier_opt.get('loss_weight', 0.0)
+        self.pixel_weight = classifier_opt.get('pixel_weight', 0.0)
         super().init_training_settings()
         if self.cri_perceptual_coarse is None:
             self.cri_perceptual_coarse = self.cri_perceptual
@@ -127,12 +134,13 @@ class HCLModel(SRModel):
     def optimize_parameters(self, current_iter: int) -> None:
         """One step of the discriminator and of the generator, on one forward pass of the generator."""
         guidance = 'true' if current_iter <= self.phase1_iter else 'predicted'
-        output = self.net_g(self.lq, return_all=True, true_mask=self.mask, guidance=guidance)
+        restore = current_iter > self.detector_iter
+        output = self.net_g(self.lq, return_all=True, true_mask=self.mask, guidance=guidance, restore=restore)
         self.output = output.restored
         losses: OrderedDict[str, Tensor] = OrderedDict()
-        if self.net_d is not None:
+        if restore and self.net_d is not None:
             self._update_discriminator(losses)
-        self._update_generator(output, losses)
+        self._update_generator(output, losses, restore=restore)
         self.log_dict = self.reduce_loss_dict(losses)
         if self.ema_decay > 0:
             self.model_ema(decay=self.ema_decay)
@@ -159,8 +167,10 @@ class HCLModel(SRModel):
         total.backward()
         self.optimizer_d.step()
 
-    def _update_generator(self, output: HCLOutput, losses: OrderedDict[str, Tensor]) -> None:
-        generator_losses = {**self._detection_losses(output), **self._restoration_losses(output)}
+    def _update_generator(self, output: HCLOutput, losses: OrderedDict[str, Tensor], *, restore: bool) -> None:
+        generator_losses = self._detection_losses(output)
+        if restore:
+            generator_losses.update(self._restoration_losses(output))
         self.optimizer_g.zero_grad()
         torch.stack(list(generator_losses.values())).sum().backward()
         self.optimizer_g.step()
@@ -168,8 +178,8 @@ class HCLModel(SRModel):
 
     def _detection_losses(self, output: HCLOutput) -> dict[str, Tensor]:
         losses = {}
+        mask = pad_to_multiple(self.mask, self.get_bare_model(self.net_g).size_multiple)
         if self.cri_contrastive is not None:
-            mask = pad_to_multiple(self.mask, self.get_bare_model(self.net_g).size_multiple)
             for stage, loss in enumerate(self.cri_contrastive(output.embeddings, output.stages, mask)):
                 losses[f'l_contrastive_{stage}'] = loss
         if self.classifier_weight > 0:
@@ -177,6 +187,10 @@ class HCLModel(SRModel):
             target[:, 0] = 1
             bce = F.binary_cross_entropy_with_logits(output.center_logits, target)
             losses['l_classifier'] = self.classifier_weight * bce
+        if self.pixel_weight > 0:
+            patch_size = mask.shape[-1] // output.pixel_logits.shape[-1]
+            bce = F.binary_cross_entropy_with_logits(output.pixel_logits, F.avg_pool2d(mask, patch_size))
+            losses['l_classifier_pixel'] = self.pixel_weight * bce
         return losses
 
     def _restoration_losses(self, output: HCLOutput) -> dict[str, Tensor]:
@@ -284,6 +298,9 @@ class HCLModel(SRModel):
 def _check_train_options(opt: Mapping[str, Any]) -> None:
     train_opt = opt['train']
     check_keys(train_opt, _TRAIN_KEYS, 'train')
+    check_keys(train_opt.get('classifier_opt') or {}, ('loss_weight', 'pixel_weight'), 'train.classifier_opt')
+    if opt['dist'] and train_opt.get('detector_iter') and not opt.get('find_unused_parameters'):
+        raise ValueError('Option train.detector_iter with several processes needs `find_unused_parameters: true`.')
     if 'phase1_iter' not in train_opt:
         raise ValueError('Option train.phase1_iter is missing: up to which iteration the true mask guides the decoder.')
     if bool(opt.get('network_d')) != bool(train_opt.get('gan_opt')):
