@@ -3,7 +3,8 @@
     python -m hcl_arch.demo            (`make demo` in a clone)
 
 Everything goes through BasicSR's training and test pipelines with `options/train_hcl_demo.yml` and
-`options/test_hcl_demo.yml`, and into the folder demo/: the data, experiments/, results/, demo.md and demo.png.
+`options/test_hcl_demo.yml`, and into the folder demo/: the data, experiments/, results/, demo.md and demo.png. (What an
+earlier run left in experiments/ and results/, BasicSR renames.)
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from hcl_arch.models.panel import stack_rows
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Enough to run through every step, not to learn anything.
-QUICK_TRAINING = ('train:total_iter=20', 'train:phase1_iter=10', 'val:val_freq=1000')
+QUICK_TRAINING = ('train:total_iter=20', 'train:detector_iter=10', 'train:phase1_iter=15', 'logger:print_freq=5')
 RESULTS = Path('results') / 'test_hcl_demo'
 ROWS_OF_A_KIND = 2
 
@@ -50,8 +51,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
 
 def _run(folder: Path, arguments: list[str]) -> None:
-    """Run this Python with arguments in a folder; its output is shown as it comes."""
-    # A second run must not archive the first one's folders without end, so nothing is resumed here either.
+    """Run this Python with arguments in a folder; show its output as it comes."""
     environment = {**os.environ, 'PYTHONUNBUFFERED': '1'}
     subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, check=True)
 

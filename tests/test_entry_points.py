@@ -185,6 +185,28 @@ def test_scripts_of_basicsr(
     assert_tested(checkout, output)
 
 
+def test_scripts_of_basicsr_run_the_demo(
+    master_checkout: Path, repository: Path, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    """Way (a) with the demo's own option files, as they are but for the number of iterations."""
+    checkout = tmp_path / 'checkout'
+    shutil.copytree(master_checkout / 'basicsr', checkout / 'basicsr')
+    (checkout / 'datasets').mkdir()
+    (image_folder(4, 128, name='demo_source')).rename(checkout / 'datasets' / 'source')
+    for split in ('train', 'val', 'val_noise'):
+        shutil.copytree(checkout / 'datasets' / 'source', checkout / 'datasets' / 'demo' / split)
+    few = ['train:total_iter=3', 'train:detector_iter=1', 'train:phase1_iter=2', 'logger:print_freq=1']
+
+    path = [checkout, repository]
+    train_file, test_file = (repository / 'options' / f'{phase}_hcl_demo.yml' for phase in ('train', 'test'))
+    train = [sys.executable, 'basicsr/train.py', '-opt', train_file, '--force_yml', *few]
+    assert 'l_pix_refined' in run(*train, cwd=checkout, pythonpath=path)
+    output = run(sys.executable, 'basicsr/test.py', '-opt', test_file, cwd=checkout, pythonpath=path)
+    assert output.count('# corrupted_iou:') == 3
+    for kind in ('constant', 'noise', 'patch'):
+        assert (checkout / 'results' / 'test_hcl_demo' / f'{kind}.csv').is_file()
+
+
 def test_commands(
     repository: Path,
     tmp_path: Path,

@@ -293,10 +293,11 @@ def test_missing_folder_names_the_option(opt: Options, key: str, tmp_path: Path)
         build({**opt, key: str(tmp_path / 'nowhere')})
 
 
-def test_folder_without_images_names_the_option(opt: Options, tmp_path: Path) -> None:
+@pytest.mark.parametrize('key', ['dataroot_gt', 'dataroot_noise', 'dataroot_mask'])
+def test_folder_without_images_names_the_option(opt: Options, key: str, tmp_path: Path) -> None:
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(ValueError, match=r"'dataroot_gt': .*empty: expected images"):
-        build({**opt, 'dataroot_gt': str(tmp_path / 'empty')})
+    with pytest.raises(ValueError, match=rf"'{key}': .*empty: expected images"):
+        build({**opt, key: str(tmp_path / 'empty')})
 
 
 def test_unknown_option(opt: Options) -> None:

@@ -181,7 +181,7 @@ def test_missing_lmdb_key(make_folder: Callable[..., Path], to_lmdb: Callable[[P
     target = to_lmdb(make_folder('photos', 1))
     with (target / 'meta_info.txt').open('a') as file:
         file.write('lost.png (40,48,3) 1\n')
-    with pytest.raises(OSError, match=r'photos\.lmdb:lost: meta_info\.txt names this key, but the LMDB lacks it'):
+    with pytest.raises(OSError, match=r'photos\.lmdb/lost: meta_info\.txt names this key, but the LMDB lacks it'):
         ImageSource(str(target)).read_rgb(1)
 
 

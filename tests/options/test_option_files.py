@@ -77,7 +77,9 @@ def test_measures_every_data_set(path: Path, folder: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize('path', TEST_FILES, ids=lambda path: path.stem)
 def test_tests_the_network_that_was_trained(path: Path) -> None:
     trained = read(OPTIONS / path.name.replace('test_', 'train_'))
-    assert read(path)['network_g'] == trained['network_g']
+    free = ('kmeans_iters', 'kmeans_repeats')  # how long to search for the clusters: no weights depend on them
+    networks = [{key: value for key, value in o['network_g'].items() if key not in free} for o in (read(path), trained)]
+    assert networks[0] == networks[1]
     assert read(path)['path']['pretrain_network_g'] == f'experiments/{trained["name"]}/models/net_g_latest.pth'
 
 
