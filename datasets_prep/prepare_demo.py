@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 # without them a network takes all that is vivid and smooth for a pasted colour.
 SPLITS: dict[str, dict[str, int]] = {
     'train': {
-        'coffee': 500, 'astronaut': 500, 'rocket': 400, 'immunohistochemistry': 300, 'camera': 300,
-        'brick': 150, 'grass': 150, 'gravel': 150, 'coins': 150,
+        'coffee': 800, 'astronaut': 800, 'rocket': 600, 'immunohistochemistry': 500, 'camera': 500,
+        'brick': 200, 'grass': 200, 'gravel': 200, 'coins': 200,
     },
     'val': {'chelsea': 16, 'stereo_motorcycle': 16},
     'val_noise': {'hubble_deep_field': 16, 'retina': 16},

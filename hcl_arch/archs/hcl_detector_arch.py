@@ -101,6 +101,8 @@ class HCLDetector(nn.Module):
         )
         self.projection_heads = ProjectionHeads(widths=widths, proj_dim=proj_dim, fuse=fuse)
         self.classifier = CenterClassifier(proj_dim)
+        # Convolutions are faster so, and the transformers' (B, H, W, C) is a view of it.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, image: Tensor) -> Tensor:
         """Find the corrupted regions of an image.
@@ -126,7 +128,7 @@ class HCLDetector(nn.Module):
             generator: Source of the k-means' starts. Without one they are random in training and the same for every
                 image and run in evaluation.
         """
-        features = self.encoder(image)
+        features = self.encoder(image.contiguous(memory_format=torch.channels_last))
         embeddings = self.projection_heads(features)
         stages = detect_masks(
             embeddings,

@@ -143,7 +143,7 @@ class HCLNet(nn.Module):
         )
         self.refiner = build_network(refiner) if isinstance(refiner, Mapping) else refiner
         self.refiner_sees_mask = refiner_sees_mask
-        # Convolutions are faster so, and the transformers' (B, H, W, C) is a view of it.
+        # As in HCLDetector.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(
@@ -178,7 +178,7 @@ class HCLNet(nn.Module):
         height, width = check_image(lq)
         check_choice('guidance', guidance, get_args(Guidance))
         true_mask = self._padded_mask(lq, true_mask, guidance)
-        image = to_network_range(pad_to_multiple(lq, self.size_multiple)).contiguous(memory_format=torch.channels_last)
+        image = to_network_range(pad_to_multiple(lq, self.size_multiple))
         detection = self.detector.detect(image, true_mask=true_mask, generator=generator)
         restored, coarse = lq, lq
         if restore:

@@ -138,7 +138,7 @@ def test_lmdb_gives_the_same_samples_as_the_folder(opt: Options, to_lmdb: Callab
     files, entries = build(opt), build(from_lmdb)
     for index in range(5):
         assert_equal_samples(files[index], entries[index], paths=False)
-    assert entries[1]['gt_path'] == f'{target}:001'
+    assert entries[1]['gt_path'] == f'{target}/001'
 
 
 def test_training_and_validation_share_an_lmdb_before_and_after_a_fork(opt: Options,
