@@ -28,7 +28,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # Enough to run through every step, not to learn anything.
 QUICK_TRAINING = ('train:total_iter=20', 'train:detector_iter=10', 'train:phase1_iter=15', 'logger:print_freq=5')
 RESULTS = Path('results') / 'test_hcl_demo'
-ROWS_OF_A_KIND = 2
+# Which images the picture shows, as shares of the list that is ordered by accuracy: median and upper quartile.
+SHOWN_RANKS = (0.5, 0.75)
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
@@ -71,8 +72,7 @@ def summary_table(results: Path) -> str:
         '|---|---|---|---|---|---|---|---|---|',
     ]
     for path in sorted(results.glob('*.csv')):
-        with path.open(newline='') as file:
-            rows = list(csv.DictReader(file))
+        rows = _read_scores(path)
         mean = {key: float(np.mean([float(row[key]) for row in rows])) for key in rows[0] if key not in _TEXT_COLUMNS}
         lines.append(
             f'| {path.stem} | {len(rows)} | {mean["hole_share"]:.2f} | {1 - mean["hole_share"]:.3f} '
@@ -86,14 +86,27 @@ _TEXT_COLUMNS = ('image', 'corruption')
 
 
 def summary_picture(results: Path) -> np.ndarray:
-    """Panels of the first images of each kind of corruption (the first ones, not the best ones), below each other."""
-    rows: list[np.ndarray] = []
-    for dataset in sorted(path.stem for path in results.glob('*.csv')):
-        panels = sorted((results / 'visualization' / dataset).glob('*_panel.png'))
-        # From the ends of the list, which is in the order of the names: two different photographs.
-        chosen = [panels[index] for index in np.linspace(0, len(panels) - 1, ROWS_OF_A_KIND).round().astype(int)]
-        rows += [np.asarray(cv2.imread(str(path))) for path in chosen]
-    return stack_rows(rows)
+    """Panels, below each other: of each kind of corruption the images at the median and upper quartile of accuracy.
+
+    Args:
+        results: The test's folder, with CSV files of scores and the panels that the test saved.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+    """
+    panels: list[np.ndarray] = []
+    for path in sorted(results.glob('*.csv')):
+        ranked = sorted(_read_scores(path), key=lambda row: float(row['mask_accuracy']))
+        for share in SHOWN_RANKS:
+            name = ranked[round(share * (len(ranked) - 1))]['image']
+            (file,) = (results / 'visualization' / path.stem).glob(f'{name}_*_panel.png')
+            panels.append(np.asarray(cv2.imread(str(file))))
+    return stack_rows(panels)
+
+
+def _read_scores(path: Path) -> list[dict[str, str]]:
+    with path.open(newline='') as file:
+        return list(csv.DictReader(file))
 
 
 if __name__ == '__main__':
