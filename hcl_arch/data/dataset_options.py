@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hcl_arch.data.corruption import FILLS
 from hcl_arch.data.image_root import LMDB_SUFFIX, is_lmdb
 from hcl_arch.data.mask_sampler import FOLDER, MASK_GENERATORS
+from hcl_arch.data.option_reader import OptionReader, is_number
 from hcl_arch.option_check import check_keys
 
 BASICSR_KEYS = ('name', 'type', 'phase', 'scale', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
@@ -69,7 +69,7 @@ def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
     """
     where = f"data set '{opt.get('name', 'BlindCorruptionDataset')}'"
     check_keys(opt, BASICSR_KEYS + OUR_KEYS, where)
-    reader = _Reader(opt, where)
+    reader = OptionReader(opt, where)
     mask_roots = reader.roots('dataroot_mask')
     max_samples = None if opt.get('max_samples') is None else reader.whole('max_samples', None, least=1)
     options = DatasetOptions(
@@ -116,7 +116,7 @@ def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
         raise ValueError(f"{where}: 'crop_scale' expects shares above 0, got {list(options.crop_scale)}.")
     _check_io_backend(options, opt.get('io_backend'))
     ratio = opt.get('dataset_enlarge_ratio', 1)
-    if options.training and not (_is_number(ratio) and ratio >= 1 and ratio == int(ratio)):
+    if options.training and not (is_number(ratio) and ratio >= 1 and ratio == int(ratio)):
         raise ValueError(f"{where}: 'dataset_enlarge_ratio' expects a whole number from 1 on, got {ratio}: with "
                          "another one BasicSR's count of iterations per epoch comes out wrong.")
 
@@ -132,70 +132,3 @@ def _check_io_backend(options: DatasetOptions, io_backend: Any) -> None:
         if kind == 'lmdb' and not is_lmdb(root):
             raise ValueError(f"{options.where}: 'io_backend' is of type lmdb, so every root has to end with "
                              f"'{LMDB_SUFFIX}', but {root} does not. Leave 'io_backend' out to mix folders and LMDB.")
-
-
-class _Reader:
-    """Takes single options out of the dictionary and checks type and range."""
-
-    def __init__(self, opt: Mapping[str, Any], where: str) -> None:
-        self._opt = opt
-        self._where = where
-
-    def _error(self, key: str, expected: str) -> ValueError:
-        got = repr(self._opt[key]) if key in self._opt else 'nothing'
-        return ValueError(f"{self._where}: '{key}' expects {expected}, got {got}.")
-
-    def phase(self) -> str:
-        phase = self._opt.get('phase')
-        if phase not in ('train', 'val', 'test'):
-            raise self._error('phase', "'train', 'val' or 'test' (BasicSR sets it)")
-        return str(phase)
-
-    def roots(self, key: str) -> tuple[str, ...]:
-        value = self._opt.get(key)
-        if value is None:
-            return ()
-        roots = (value,) if isinstance(value, str) else value
-        if not isinstance(roots, (list, tuple)) or not roots or not all(isinstance(r, str) and r for r in roots):
-            raise self._error(key, 'a path or a list of paths')
-        return tuple(roots)
-
-    def flag(self, key: str, default: bool) -> bool:
-        value = self._opt.get(key, default)
-        if not isinstance(value, bool):
-            raise self._error(key, 'true or false')
-        return value
-
-    def whole(self, key: str, default: int | None, *, least: int) -> int:
-        value = self._opt.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise self._error(key, f'a whole number of at least {least}')
-        return value
-
-    def number(self, key: str, default: float) -> float:
-        value = self._opt.get(key, default)
-        if not _is_number(value) or value < 0:
-            raise self._error(key, 'a number of at least 0')
-        return float(value)
-
-    def span(self, key: str, default: tuple[float, float]) -> tuple[float, float]:
-        value = self._opt.get(key, default)
-        if (not isinstance(value, (list, tuple)) or len(value) != 2 or not all(map(_is_number, value))
-                or not 0 <= value[0] <= value[1] <= 1):
-            raise self._error(key, 'two numbers with 0 <= first <= second <= 1')
-        return float(value[0]), float(value[1])
-
-    def weights(self, key: str, default: Collection[str], known: Collection[str]) -> dict[str, float]:
-        value = self._opt.get(key)
-        if value is None:
-            return dict.fromkeys(default, 1.0)
-        if not isinstance(value, Mapping):
-            raise self._error(key, f'kinds with weights, e.g. {{{next(iter(known))}: 1.0}}')
-        check_keys(value, known, f"{self._where}, '{key}'")
-        if not all(_is_number(weight) and weight >= 0 for weight in value.values()) or not any(value.values()):
-            raise self._error(key, 'weights of at least 0, one of them above 0')
-        return {kind: float(weight) for kind, weight in value.items()}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
