@@ -22,7 +22,7 @@ from typing import Optional
 import cv2
 import numpy as np
 
-from hcl_arch.models.panel import stack_rows
+from hcl_arch.pictures import stack_rows
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Enough to run through every step, not to learn anything.

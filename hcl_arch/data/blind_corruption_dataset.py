@@ -9,22 +9,21 @@ from typing import Any, TypedDict
 import cv2
 import numpy as np
 import torch
-from basicsr.utils.dist_util import get_dist_info
 from basicsr.utils.registry import DATASET_REGISTRY
 from numpy.typing import NDArray
 from torch.utils import data
 
-from hcl_arch.data.corruption import FILLS, FloatArray, blend
+from hcl_arch.data.corruption import FloatArray, blend
+from hcl_arch.data.corruption_kinds import Resources, build_corruption, open_images
+from hcl_arch.data.corruption_options import CorruptionOptions
 from hcl_arch.data.dataset_options import DatasetOptions, read_options
-from hcl_arch.data.image_source import ImageSource
+from hcl_arch.data.epoch_length import epoch_length
+from hcl_arch.data.hole_contents import Truth
+from hcl_arch.data.hole_corruption import Corrupt
 from hcl_arch.data.mask_images import MaskImages
 from hcl_arch.data.mask_sampler import MaskSampler
-from hcl_arch.data.square_crop import centre_square, random_square, resize_square
+from hcl_arch.data.square_crop import centre_square, random_square, resize_square, to_float
 from hcl_arch.data.weighted_choice import choose_by_weight
-
-# Side of the crop from a noise photograph, as a share of its short side. The crop is never enlarged unless the whole
-# photograph is too small: blur would give the noise away.
-NOISE_CROP_SCALE = (0.5, 1.0)
 
 
 class Sample(TypedDict):
@@ -55,11 +54,17 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
             dataroot_noise (str or list): the same for the photographs of the 'patch' corruption; at least two images.
             dataroot_mask (str or list): the same for mask images; without it, masks are drawn. White is corrupted.
             mask_inverted (bool): in the mask images black is corrupted. Default: false.
-            masks (dict): weights of the kinds 'free_form', 'random_walk' and, with `dataroot_mask`, 'folder'.
-                Default: 'folder' alone with `dataroot_mask`, otherwise 1 each for the two others.
-            hole_share (list): least and largest share of corrupted pixels. Default: [0.1, 0.5].
-            corruptions (dict): weights of the kinds 'patch', 'constant', 'noise'. Default: {patch: 1.0}.
-            blur_sigma (float): sigma of the soft edges in pixels of the sample; 0 = hard. Default: 3.0.
+            mask_cache (float): MiB of mask images to keep decoded in each worker. Default: 0.
+            masks (dict): weights of the kinds of holes: the names in `MASK_GENERATORS`, and with `dataroot_mask`
+                'folder'. Default: 'folder' alone with `dataroot_mask`, otherwise 1 each for 'free_form' and
+                'random_walk'.
+            hole_share (list): least and largest share of corrupted pixels, or a list of such ranges: in training each
+                sample takes a random one, in validation sample i takes number i modulo their count.
+                Default: [0.1, 0.5].
+            corruptions (dict): kinds with weights, or with options of their own; see `read_corruptions` and
+                `CorruptionOptions`. Default: {patch: 1.0}.
+            blur_sigma (float or list): sigma of the soft edges in pixels of the sample, or its range; 0 = hard. Kinds
+                that are drawn with soft edges have their own. Default: 3.0.
             gt_size (int): side of the square sample in pixels, at least 16. Required.
             crop_scale (list): training crops a square whose side is a random share, within this range, of the short
                 side. Default: [1.0, 1.0]. Validation takes the largest square in the middle.
@@ -74,31 +79,31 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
 
     def __init__(self, opt: Mapping[str, Any]) -> None:
         self.opt = opt  # BasicSR reads the name from here
-        self._options = read_options(opt)
-        self._truths = _open_source(self._options, 'dataroot_gt')
-        self._noises = _open_source(self._options, 'dataroot_noise') if self._options.noise_roots else None
-        if self._noises is not None:
-            _check_noises(self._noises, self._options.where)
-        images = None
-        if self._options.mask_roots:
-            images = MaskImages(_open_source(self._options, 'dataroot_mask'), inverted=self._options.mask_inverted)
-        self._masks = MaskSampler(self._options.mask_weights, hole_share=self._options.hole_share, images=images)
-        self._image_count = min(len(self._truths), self._options.max_samples or len(self._truths))
+        self._options = options = read_options(opt)
+        self._truths = open_images(options.gt_roots, f"{options.where}, 'dataroot_gt'")
+        photos = open_images(options.noise_roots, f"{options.where}, 'dataroot_noise'") if options.noise_roots else None
+        resources = Resources(_build_masks(options), photos, options.gt_size)
+        self._corruptions: dict[str, tuple[CorruptionOptions, Corrupt]] = {
+            entry.name: (entry, build_corruption(entry, resources))
+            for entry in options.corruptions
+        }
+        self._weights = {entry.name: entry.weight for entry in options.corruptions}
+        self._image_count = min(len(self._truths), options.max_samples or len(self._truths))
 
     def __len__(self) -> int:
         if not self._options.training:
             return self._image_count
-        images_per_iteration = self._options.batch_size * get_dist_info()[1]
-        return math.ceil(self._image_count / images_per_iteration) * images_per_iteration
+        return epoch_length(self._image_count, batch_size=self._options.batch_size)
 
     def __getitem__(self, index: int) -> Sample:
         """Return one sample.
 
         Returns:
-            `lq` (corrupted), `gt`, `noise`: (3, H, W) float32, RGB in [0, 1];
-            `mask`: (1, H, W) float32, 1 = uncorrupted, 0 = corrupted;
+            `lq` (corrupted), `gt`, `noise` (what is put into the holes, at its opacity): (3, H, W) float32, RGB in
+            [0, 1];
+            `mask`: (1, H, W) float32, 1 = uncorrupted, 0 = corrupted, as `changed_pixels` defines it;
             `gt_path`, `lq_path`: the path of the true image, or 'LMDB path:key';
-            `corruption`: the kind of corruption.
+            `corruption`: the name of the corruption.
 
         Raises:
             IndexError: `index` is out of range.
@@ -110,20 +115,21 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
             cv2.setNumThreads(0)  # the workers are the parallelism; OpenCV would start a thread per core in each
         rng = self._generator_for(index)
         image_index = index % self._image_count
-        truth = self._read_truth(image_index, rng)
-        kind = choose_by_weight(self._options.corruption_weights, rng)
-        noise = FILLS[kind].draw(truth, lambda generator: self._draw_photo(image_index, generator), rng)
-        mask = 1 - self._masks.draw(self._options.gt_size, rng).astype(np.float32)
-        lq = blend(truth, noise, mask, sigma=self._options.blur_sigma)
+        truth = Truth(self._read_truth(image_index, rng), self._truths.identity_of(image_index))
+        name = choose_by_weight(self._weights, rng)
+        entry, corrupt = self._corruptions[name]
+        hole_share = self._hole_share_for(index, entry, rng)
+        noise, holes, corrupted = corrupt(truth, _draw_from(entry.opacity, rng), hole_share, rng)
+        sigma = _draw_from(entry.blur_sigma or self._options.blur_sigma, rng)
         path = self._truths.path_of(image_index)
         return {
-            'lq': _to_tensor(lq),
-            'gt': _to_tensor(truth),
+            'lq': _to_tensor(blend(truth.image, noise, 1 - holes.astype(np.float32), sigma=sigma)),
+            'gt': _to_tensor(truth.image),
             'noise': _to_tensor(noise),
-            'mask': torch.from_numpy(mask[None]),
+            'mask': torch.from_numpy(1 - corrupted.astype(np.float32)[None]),
             'lq_path': path,
             'gt_path': path,
-            'corruption': kind,
+            'corruption': name,
         }
 
     def _generator_for(self, index: int) -> np.random.Generator:
@@ -134,56 +140,39 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
 
     def _read_truth(self, index: int, rng: np.random.Generator) -> FloatArray:
         """Return true image `index`, cropped and, in training, mirrored at random."""
-        image = self._truths.read_rgb(index)
+        side = self._options.gt_size
         if not self._options.training:
-            return _to_float(resize_square(centre_square(image), self._options.gt_size))
-        square = random_square(image, scale=self._options.crop_scale, rng=rng)
-        truth = _to_float(resize_square(square, self._options.gt_size))
+            return to_float(resize_square(centre_square(self._truths.read_rgb(index)), side))
+        # A reduced image still holds the smallest crop at the sample's size; validation takes every pixel into account.
+        image = self._truths.read_rgb(index, least_side=math.ceil(side / self._options.crop_scale[0]))
+        square: NDArray[np.uint8] = resize_square(random_square(image, scale=self._options.crop_scale, rng=rng), side)
         mirrored = self._options.use_hflip and rng.random() < 0.5
-        return np.ascontiguousarray(truth[:, ::-1]) if mirrored else truth
+        return to_float(cv2.flip(square, 1) if mirrored else square)  # type: ignore[arg-type]
 
-    def _draw_photo(self, truth_index: int, rng: np.random.Generator) -> FloatArray:
-        """Return a random crop of a noise photograph that is not the true image itself."""
-        assert self._noises is not None  # the options are refused otherwise
-        truth_identity = self._truths.identity_of(truth_index)
-        index = int(rng.integers(len(self._noises)))
-        while self._noises.identity_of(index) == truth_identity:
-            index = int(rng.integers(len(self._noises)))
-        square = random_square(
-            self._noises.read_rgb(index), scale=NOISE_CROP_SCALE, rng=rng, least_side=self._options.gt_size)
-        return _to_float(resize_square(square, self._options.gt_size))
+    def _hole_share_for(self, index: int, entry: CorruptionOptions, rng: np.random.Generator) -> tuple[float, float]:
+        """Return the range of the share of corrupted pixels for one sample."""
+        ranges = entry.hole_share or self._options.hole_shares
+        if len(ranges) == 1:
+            return ranges[0]
+        return ranges[int(rng.integers(len(ranges))) if self._options.training else index % len(ranges)]
 
 
-def _open_source(options: DatasetOptions, key: str) -> ImageSource:
-    """Return the images of one of the three `dataroot` options; errors name the option."""
-    roots = {
-        'dataroot_gt': options.gt_roots,
-        'dataroot_noise': options.noise_roots,
-        'dataroot_mask': options.mask_roots
-    }[key]
-    try:
-        return ImageSource(roots)
-    except (FileNotFoundError, ValueError) as error:
-        raise type(error)(f"{options.where}, '{key}': {error}") from error
+def _build_masks(options: DatasetOptions) -> MaskSampler:
+    """Return what draws the holes."""
+    images = None
+    if options.mask_roots:
+        source = open_images(options.mask_roots, f"{options.where}, 'dataroot_mask'")
+        images = MaskImages(source, inverted=options.mask_inverted, cache_mib=options.mask_cache)
+    return MaskSampler(options.mask_weights, hole_share=options.hole_shares[0], images=images)
 
 
-def _check_noises(noises: ImageSource, where: str) -> None:
-    """Raise if there are no two different noise images: a truth among them could not be avoided."""
-    first: str | None = None
-    for index in range(len(noises)):
-        identity = noises.identity_of(index)
-        first = first or identity
-        if identity != first:
-            return
-    raise ValueError(f"{where}: 'dataroot_noise' expects at least 2 different images, found 1 in "
-                     f'{", ".join(noises.paths)}. Add photographs to it.')
-
-
-def _to_float(image: NDArray[np.uint8]) -> FloatArray:
-    """Map (H, W, 3) uint8 in [0, 255] to float32 in [0, 1]."""
-    return image.astype(np.float32) / np.float32(255)
+def _draw_from(span: tuple[float, float], rng: np.random.Generator) -> float:
+    """Return a number drawn uniformly from a range."""
+    return span[0] if span[0] == span[1] else float(rng.uniform(*span))
 
 
 def _to_tensor(image: FloatArray) -> torch.Tensor:
     """Map (H, W, 3) to a (3, H, W) tensor."""
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
+    planes = np.empty((3, *image.shape[:2]), np.float32)
+    cv2.split(image, list(planes))  # a copy of the transposed array takes six times as long
+    return torch.from_numpy(planes)

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hcl_arch.data.corruption import FILLS
-from hcl_arch.data.image_root import LMDB_SUFFIX, is_lmdb
+from hcl_arch.data.basicsr_options import check_enlarge_ratio, check_io_backend
+from hcl_arch.data.corruption_options import MOST_BLUR, CorruptionOptions, read_corruptions
 from hcl_arch.data.mask_sampler import FOLDER, MASK_GENERATORS
-from hcl_arch.data.option_reader import OptionReader, is_number
+from hcl_arch.data.option_reader import OptionReader
 from hcl_arch.option_check import check_keys
 
 BASICSR_KEYS = ('name', 'type', 'phase', 'scale', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
                 'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
                 'use_shuffle')
-OUR_KEYS = ('dataroot_gt', 'dataroot_noise', 'dataroot_mask', 'mask_inverted', 'masks', 'hole_share', 'corruptions',
-            'blur_sigma', 'gt_size', 'crop_scale', 'use_hflip', 'max_samples', 'seed')
+OUR_KEYS = ('dataroot_gt', 'dataroot_noise', 'dataroot_mask', 'mask_inverted', 'mask_cache', 'masks', 'hole_share',
+            'corruptions', 'blur_sigma', 'gt_size', 'crop_scale', 'use_hflip', 'max_samples', 'seed')
 LEAST_SIZE = 16
+DEFAULT_MASKS = ('free_form', 'random_walk')
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,10 @@ class DatasetOptions:
         mask_roots: the same for mask images; may be empty.
         mask_inverted: whether black, not white, means corrupted in mask images.
         mask_weights: kind of mask -> weight.
-        hole_share: least and largest share of corrupted pixels.
-        corruption_weights: kind of corruption -> weight.
-        blur_sigma: softness of the edges in pixels.
+        mask_cache: MiB of mask images to keep decoded in each process.
+        hole_shares: ranges of the share of corrupted pixels.
+        corruptions: the kinds of corruption.
+        blur_sigma: least and largest softness of the edges in pixels.
         gt_size: side of a sample in pixels.
         crop_scale: least and largest side of the training crop, as a share of the short side.
         use_hflip: whether training images are mirrored at random.
@@ -50,9 +52,10 @@ class DatasetOptions:
     mask_roots: tuple[str, ...]
     mask_inverted: bool
     mask_weights: Mapping[str, float]
-    hole_share: tuple[float, float]
-    corruption_weights: Mapping[str, float]
-    blur_sigma: float
+    mask_cache: float
+    hole_shares: tuple[tuple[float, float], ...]
+    corruptions: tuple[CorruptionOptions, ...]
+    blur_sigma: tuple[float, float]
     gt_size: int
     crop_scale: tuple[float, float]
     use_hflip: bool
@@ -79,10 +82,11 @@ def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
         noise_roots=reader.roots('dataroot_noise'),
         mask_roots=mask_roots,
         mask_inverted=reader.flag('mask_inverted', False),
-        mask_weights=reader.weights('masks', (FOLDER,) if mask_roots else MASK_GENERATORS, (*MASK_GENERATORS, FOLDER)),
-        hole_share=reader.span('hole_share', (0.1, 0.5)),
-        corruption_weights=reader.weights('corruptions', ('patch',), FILLS),
-        blur_sigma=reader.number('blur_sigma', 3.0),
+        mask_weights=reader.weights('masks', (FOLDER,) if mask_roots else DEFAULT_MASKS, (*MASK_GENERATORS, FOLDER)),
+        mask_cache=reader.number('mask_cache', 0.0),
+        hole_shares=reader.spans('hole_share', (0.1, 0.5)),
+        corruptions=read_corruptions(opt, where),
+        blur_sigma=reader.span('blur_sigma', (3.0, 3.0), most=MOST_BLUR),
         gt_size=reader.whole('gt_size', None, least=LEAST_SIZE),
         crop_scale=reader.span('crop_scale', (1.0, 1.0)),
         use_hflip=reader.flag('use_hflip', True),
@@ -100,11 +104,10 @@ def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
     if not options.gt_roots:
         raise ValueError(f"{where}: 'dataroot_gt' is missing. Give a folder of images, an LMDB folder or a list of "
                          'them.')
-    used = [kind for kind, weight in options.corruption_weights.items() if weight > 0]
-    photo_fills = [kind for kind in used if FILLS[kind].needs_photo]
-    if photo_fills and not options.noise_roots:
-        raise ValueError(f"{where}: 'dataroot_noise' is missing, but the corruption '{photo_fills[0]}' takes its "
-                         'content from other photographs. Give a folder or LMDB folder of them.')
+    without_photos = [entry for entry in options.corruptions if entry.kind == 'patch' and not entry.roots]
+    if without_photos and not options.noise_roots:
+        raise ValueError(f"{where}: 'dataroot_noise' is missing, but the corruption '{without_photos[0].name}' takes "
+                         'its content from other photographs. Give a folder or LMDB folder of them.')
     wants_images = options.mask_weights.get(FOLDER, 0) > 0
     if wants_images and not options.mask_roots:
         raise ValueError(f"{where}: 'masks' gives a weight to '{FOLDER}', but 'dataroot_mask' is missing. Give a "
@@ -114,21 +117,6 @@ def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
                          f"images would never be used. Add '{FOLDER}' to 'masks', or leave out one of the two options.")
     if options.crop_scale[0] <= 0:
         raise ValueError(f"{where}: 'crop_scale' expects shares above 0, got {list(options.crop_scale)}.")
-    _check_io_backend(options, opt.get('io_backend'))
-    ratio = opt.get('dataset_enlarge_ratio', 1)
-    if options.training and not (is_number(ratio) and ratio >= 1 and ratio == int(ratio)):
-        raise ValueError(f"{where}: 'dataset_enlarge_ratio' expects a whole number from 1 on, got {ratio}: with "
-                         "another one BasicSR's count of iterations per epoch comes out wrong.")
-
-
-def _check_io_backend(options: DatasetOptions, io_backend: Any) -> None:
-    """Raise if BasicSR's `io_backend` contradicts the kinds of the roots, which their names tell."""
-    if io_backend is None:
-        return
-    kind = io_backend.get('type') if isinstance(io_backend, Mapping) else io_backend
-    if kind not in ('disk', 'lmdb'):
-        raise ValueError(f"{options.where}: 'io_backend' expects {{type: disk}} or {{type: lmdb}}, got {io_backend}.")
-    for root in options.gt_roots + options.noise_roots + options.mask_roots:
-        if kind == 'lmdb' and not is_lmdb(root):
-            raise ValueError(f"{options.where}: 'io_backend' is of type lmdb, so every root has to end with "
-                             f"'{LMDB_SUFFIX}', but {root} does not. Leave 'io_backend' out to mix folders and LMDB.")
+    check_io_backend(opt.get('io_backend'), options.gt_roots + options.noise_roots + options.mask_roots, where)
+    if options.training:
+        check_enlarge_ratio(opt, where)

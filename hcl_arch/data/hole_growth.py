@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Callable
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from hcl_arch.data.share_fit import hole_counts, set_hole_count
 
 # Draws one shape (value 1) into a (H, W) uint8 canvas. Arguments: canvas, scale in (0, 1], random generator; a smaller
 # scale asks for a thinner and shorter shape.
@@ -16,9 +17,10 @@ DrawShape = Callable[[NDArray[np.uint8], float, np.random.Generator], None]
 # A shape may pass the drawn target by this share of the image; without a limit the shares would crowd the upper end.
 OVERSHOOT = 0.02
 # How much smaller the next shape becomes after one that did not fit.
-SHRINK = 0.7
+SHRINK = 0.6
 MAX_SHAPES = 40
-_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+# As close to the drawn target, as a share of the image, counts as reached: the last shapes would be dust.
+TOLERANCE = 0.01
 
 
 def grow_holes(size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator,
@@ -26,8 +28,8 @@ def grow_holes(size: tuple[int, int], *, hole_share: tuple[float, float], rng: n
     """Return a hole map whose share of holes lies in a wanted range.
 
     A target share is drawn uniformly from the range. Shapes are added until it is reached; a shape that passes it too
-    far is taken back and the following ones are smaller. What many shapes leave open (a share near 1, a very narrow
-    range) is added along the border of the holes, pixel by pixel.
+    far is taken back and the following ones are smaller. What is then still missing (in a very narrow range, or at a
+    share near 1) is added along the border of the holes, pixel by pixel.
 
     Args:
         size: height and width.
@@ -39,12 +41,14 @@ def grow_holes(size: tuple[int, int], *, hole_share: tuple[float, float], rng: n
     Returns:
         (H, W) bool, True = hole.
     """
-    target, largest = _draw_target(size[0] * size[1], hole_share, rng)
-    limit = min(largest, target + int(OVERSHOOT * size[0] * size[1]))
+    fewest, most = hole_counts(size[0] * size[1], hole_share)
+    target = int(rng.integers(fewest, most + 1))
+    close = target - int(TOLERANCE * size[0] * size[1])
+    limit = min(most, target + int(OVERSHOOT * size[0] * size[1]))
     canvas = np.zeros(size, np.uint8)
     covered, scale = 0, 1.0
     for _ in range(MAX_SHAPES):
-        if covered >= target:
+        if covered >= close:
             break
         trial = canvas.copy()
         draw_shape(trial, scale, rng)
@@ -53,30 +57,4 @@ def grow_holes(size: tuple[int, int], *, hole_share: tuple[float, float], rng: n
             canvas, covered = trial, trial_covered
         else:
             scale *= SHRINK
-    if covered < target:
-        _extend_border(canvas, target, rng)
-    return canvas.astype(bool)
-
-
-def _draw_target(pixels: int, hole_share: tuple[float, float], rng: np.random.Generator) -> tuple[int, int]:
-    """Return a number of hole pixels drawn from the range, and the largest one in the range."""
-    least, largest = hole_share
-    # The tolerances keep products such as 0.07 * 100 = 7.000000000000001 from being rounded away from their integer.
-    fewest, most = math.ceil(least * pixels - 1e-6), math.floor(largest * pixels + 1e-6)
-    if fewest > most:
-        fewest = most = round(least * pixels)
-    return int(rng.integers(fewest, most + 1)), most
-
-
-def _extend_border(canvas: NDArray[np.uint8], target: int, rng: np.random.Generator) -> None:
-    """Add pixels along the border of the holes of `canvas` until there are exactly `target`."""
-    covered = cv2.countNonZero(canvas)
-    if covered == 0 and target > 0:
-        canvas[rng.integers(canvas.shape[0]), rng.integers(canvas.shape[1])] = 1
-        covered = 1
-    while covered < target:
-        border = np.flatnonzero(cv2.dilate(canvas, _CROSS) > canvas)
-        # A run of neighbours in reading order looks like a shape's edge, a random choice like dust.
-        chosen = np.roll(border, -int(rng.integers(len(border))))[:target - covered]
-        canvas.reshape(-1)[chosen] = 1
-        covered += len(chosen)
+    return set_hole_count(canvas.astype(bool), max(covered, close, fewest), rng)

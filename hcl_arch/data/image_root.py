@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Union
 
 from basicsr.utils import FileClient
 
 from hcl_arch.data.lmdb_reader import read_lmdb_value
+from hcl_arch.data.packed_strings import PackedStrings
 
 IMAGE_EXTENSIONS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 LMDB_SUFFIX = '.lmdb'
@@ -24,7 +26,7 @@ class FolderRoot:
     """
 
     path: str
-    keys: tuple[str, ...]
+    keys: Sequence[str]
 
     def path_of(self, index: int) -> str:
         """Return the path of file `index`."""
@@ -53,7 +55,7 @@ class LmdbRoot:
     """
 
     path: str
-    keys: tuple[str, ...]
+    keys: Sequence[str]
 
     def path_of(self, index: int) -> str:
         """Return 'path:key' of entry `index`."""
@@ -95,7 +97,7 @@ def open_root(path: str) -> ImageRoot:
     return FolderRoot(path, _list_folder(path))
 
 
-def _list_folder(folder: str) -> tuple[str, ...]:
+def _list_folder(folder: str) -> PackedStrings:
     """Return the image files below `folder`, relative to it and sorted; hidden ones are left out."""
     keys = []
     for directory, subfolders, names in os.walk(folder, followlinks=True):
@@ -108,21 +110,27 @@ def _list_folder(folder: str) -> tuple[str, ...]:
     if not keys:
         raise ValueError(f'{folder}: expected images ({", ".join(IMAGE_EXTENSIONS)}) in the folder or below it, found '
                          'none. Correct the path or fill the folder.')
-    return tuple(sorted(keys))
+    return PackedStrings(sorted(keys))
 
 
-def _list_lmdb(folder: str) -> tuple[str, ...]:
+def _list_lmdb(folder: str) -> PackedStrings:
     """Return the keys that `meta_info.txt` of an LMDB folder names."""
     for name in ('meta_info.txt', 'data.mdb'):
         if not os.path.isfile(os.path.join(folder, name)):
             raise FileNotFoundError(f"{folder}: expected the file {name} of an LMDB in BasicSR's layout, found none. "
                                     'Build the LMDB again (it may have been cut short).')
     meta_path = os.path.join(folder, 'meta_info.txt')
-    with open(meta_path, encoding='utf-8') as file:
-        lines = [line.strip() for line in file if line.strip()]
-    if not lines:
+    keys = PackedStrings(_keys_of_lines(meta_path))
+    if not keys:
         raise ValueError(f'{meta_path}: expected a line for each image, found none. Build the LMDB again.')
-    return tuple(_key_of_line(line, meta_path) for line in lines)
+    return keys
+
+
+def _keys_of_lines(meta_path: str) -> Iterator[str]:
+    with open(meta_path, encoding='utf-8') as file:
+        for line in map(str.strip, file):
+            if line:
+                yield _key_of_line(line, meta_path)
 
 
 def _key_of_line(line: str, meta_path: str) -> str:

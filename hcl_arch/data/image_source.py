@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import bisect
+import io
 import itertools
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from hcl_arch.data.image_root import ImageRoot, LmdbRoot, open_root
+
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b'\xff\xd8\xff', b'\xff\xda', b'\xff\xd9'
+_REDUCED_FLAGS = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 
 
 class ImageSource:
@@ -43,6 +49,12 @@ class ImageSource:
         """The paths of the roots."""
         return tuple(root.path for root in self._roots)
 
+    def names(self) -> Iterator[tuple[int, str]]:
+        """Yield number of the root and name (relative path with '/' and without extension, or key) of each image."""
+        for number, root in enumerate(self._roots):
+            for key in root.keys:
+                yield number, key if isinstance(root, LmdbRoot) else os.path.splitext(key)[0].replace(os.sep, '/')
+
     def path_of(self, index: int) -> str:
         """Return what a reader can find image `index` by: the file's path, or 'LMDB path:key'."""
         root, local = self._locate(index)
@@ -53,13 +65,20 @@ class ImageSource:
         root, local = self._locate(index)
         return root.identity_of(local)
 
-    def read_rgb(self, index: int) -> NDArray[np.uint8]:
+    def read_rgb(self, index: int, *, least_side: int | None = None) -> NDArray[np.uint8]:
         """Return image `index` as (H, W, 3) uint8, channels RGB; a gray image has three equal channels.
+
+        Args:
+            index: number of the image.
+            least_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which takes a fraction of the time, as
+                long as its short side keeps this many pixels. Without it, images are decoded at full size.
 
         Raises:
             OSError: it cannot be read or decoded.
         """
-        image = self._decode(index, cv2.IMREAD_COLOR)
+        content = self._read(index)
+        flag = cv2.IMREAD_COLOR if least_side is None else _reduced_flag(content, least_side)
+        image = self._decode(index, content, flag)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # type: ignore[return-value]
 
     def read_gray(self, index: int) -> NDArray[np.uint8]:
@@ -68,7 +87,23 @@ class ImageSource:
         Raises:
             OSError: it cannot be read or decoded.
         """
-        return self._decode(index, cv2.IMREAD_GRAYSCALE)
+        return self._decode(index, self._read(index), cv2.IMREAD_GRAYSCALE)
+
+    def read_rgba(self, index: int) -> NDArray[np.uint8]:
+        """Return image `index` as (H, W, 4) uint8, channels RGB and alpha, the colours not multiplied by it.
+
+        Raises:
+            OSError: it cannot be read or decoded.
+            ValueError: it has no alpha channel.
+        """
+        image = self._decode(index, self._read(index), cv2.IMREAD_UNCHANGED)
+        if image.ndim != 3 or image.shape[2] != 4:
+            channels = 1 if image.ndim == 2 else image.shape[2]
+            raise ValueError(f'{self.path_of(index)}: expected an image with an alpha channel, found {channels} '
+                             'channel(s). Save it as RGBA PNG, or remove it.')
+        if image.dtype == np.uint16:
+            image = (image // 257).astype(np.uint8)
+        return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)  # type: ignore[return-value]
 
     def _locate(self, index: int) -> tuple[ImageRoot, int]:
         """Return the root of image `index` and its number there."""
@@ -78,17 +113,20 @@ class ImageSource:
         root = self._roots[number]
         return root, index - self._ends[number] + len(root.keys)
 
-    def _decode(self, index: int, flag: int) -> NDArray[np.uint8]:
+    def _read(self, index: int) -> bytes:
         root, local = self._locate(index)
         content = root.read_bytes(local)
         if content is None:
             what = ('meta_info.txt names this key, but the LMDB lacks it. Build the LMDB again'
                     if isinstance(root, LmdbRoot) else 'the file cannot be opened. Restore it, or remove it')
             raise OSError(f'{root.path_of(local)}: {what}.')
-        image = _decode_bytes(content, flag)
+        return content
+
+    def _decode(self, index: int, content: bytes, flag: int) -> NDArray[np.uint8]:
+        image = None if _is_cut_jpeg(content) else _decode_bytes(content, flag)
         if image is None:
-            raise OSError(f'{root.path_of(local)}: expected an image, found {len(content)} bytes that OpenCV cannot '
-                          'decode. Replace or remove it.')
+            raise OSError(f'{self.path_of(index)}: expected an image, found {len(content)} bytes that cannot be '
+                          'decoded (damaged, or cut short). Replace or remove it.')
         return image
 
 
@@ -98,3 +136,24 @@ def _decode_bytes(content: bytes, flag: int) -> NDArray[np.uint8] | None:
         return cv2.imdecode(np.frombuffer(content, np.uint8), flag)  # type: ignore[return-value]
     except cv2.error:  # an empty file raises where a damaged one gives None
         return None
+
+
+def _is_cut_jpeg(content: bytes) -> bool:
+    """Say whether a JPEG lacks its end: OpenCV 4 fills what is missing with gray and raises nothing."""
+    # Within the pixels' code FF is followed by 00 or a restart marker only, so these two are what they look like.
+    return content.startswith(_JPEG_START) and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN)
+
+
+def _reduced_flag(content: bytes, least_side: int) -> int:
+    """Return the flag that decodes a JPEG at the smallest size with that short side, any other image at full size."""
+    if not content.startswith(_JPEG_START):
+        return cv2.IMREAD_COLOR
+    try:
+        with Image.open(io.BytesIO(content)) as header:  # reads no pixels
+            short = min(header.size)
+    except OSError:
+        return cv2.IMREAD_COLOR
+    for factor, flag in _REDUCED_FLAGS:
+        if short // factor >= least_side:
+            return flag
+    return cv2.IMREAD_COLOR

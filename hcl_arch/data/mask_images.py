@@ -2,38 +2,62 @@
 
 from __future__ import annotations
 
-import cv2
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.data.image_source import ImageSource
+from hcl_arch.data.mask_resize import resize_holes
+from hcl_arch.data.share_fit import fit_share
 
 # On disk white is corrupted, as inpainting tools and mask data sets have it.
 WHITE_FROM = 128
 MAX_TRIES = 50
+# A mask that is further from the wanted range than this is first joined with others: moving its border so far would
+# leave little of its shape.
+FIT_DISTANCE = 0.1
+MAX_JOINED = 8
+# What Python needs for an entry of the cache besides the bits, in bytes.
+ENTRY_BYTES = 250
+
+Size = tuple[int, int]
 
 
 class MaskImages:
-    """Random hole maps out of mask images, in 8 rotations and flips.
+    """Random hole maps out of mask images, in 8 rotations and flips, with a share of holes in a wanted range.
+
+    An image is made binary and then resized (`resize_holes`: a pixel is a hole if at least half of its area is).
 
     Args:
         source: the mask images; gray values from 128 on are holes.
         inverted: take gray values below 128 for the holes instead.
+        cache_mib: memory for decoded masks in MiB, kept with one bit per pixel at the size they are drawn in (8 KiB
+            for 256 px). The first masks that are read stay: since every mask is as likely as the next, throwing out
+            old ones would gain nothing. Each worker process has its own cache; it is not pickled. The draws are the
+            same with and without it.
     """
 
-    def __init__(self, source: ImageSource, *, inverted: bool = False) -> None:
+    def __init__(self, source: ImageSource, *, inverted: bool = False, cache_mib: float = 0) -> None:
         self._source = source
         self._inverted = inverted
         # Shares seen so far by (image, size): an image known not to fit is passed over without decoding it. The
         # random draws are the same either way.
-        self._shares: dict[tuple[int, tuple[int, int]], float] = {}
+        self._shares: dict[tuple[int, Size], float] = {}
+        self._cache_bytes = int(cache_mib * 2**20)
+        self._cache: dict[tuple[int, Size], bytes] = {}
+        self._cache_left = self._cache_bytes
 
-    def draw(self, size: tuple[int, int], *, hole_share: tuple[float, float],
-             rng: np.random.Generator) -> NDArray[np.bool_]:
-        """Return a random mask image, resized by nearest neighbour, turned and flipped at random.
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, '_cache': {}, '_cache_left': self._cache_bytes}
 
-        Up to 50 images are tried for the wanted share of holes. If none fits, the closest one is taken: its share lies
-        outside the range then.
+    def draw(self, size: Size, *, hole_share: tuple[float, float], rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Return a random mask image, resized, turned and flipped at random, with a share of holes in the range.
+
+        Up to 50 images are tried for the range. If none fits, the closest one is changed: one that is more than 0.1
+        away is joined with up to 8 others, by union where it has too few holes and by intersection where it has too
+        many, each taken if it brings the share nearer. The rest is made up for along the border of the holes
+        (`fit_share`), so that even empty and full images, if there is nothing else, give a share in the range.
 
         Args:
             size: height and width; must be equal, since the quarter turns swap them.
@@ -49,21 +73,60 @@ class MaskImages:
         closest, closest_distance = -1, np.inf
         for _ in range(MAX_TRIES):
             index = int(rng.integers(len(self._source)))
-            share = self._share_of(index, size)
-            distance = max(hole_share[0] - share, share - hole_share[1], 0.0)
+            distance = _distance(self._share_of(index, size), hole_share)
             if distance < closest_distance:
                 closest, closest_distance = index, distance
             if distance == 0:
                 break
-        holes = np.rot90(self._read(closest, size), int(rng.integers(4)))
-        return np.ascontiguousarray(holes[:, ::-1] if rng.random() < 0.5 else holes)
+        holes = _turn(self._read(closest, size), rng)
+        if closest_distance > FIT_DISTANCE:
+            holes = self._join_others(holes, hole_share, rng)
+        return fit_share(np.ascontiguousarray(holes), hole_share, rng)
 
-    def _share_of(self, index: int, size: tuple[int, int]) -> float:
+    def _join_others(self, holes: NDArray[np.bool_], hole_share: tuple[float, float],
+                     rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Return `holes` united or intersected with other images until they are near enough to the range."""
+        size = (holes.shape[0], holes.shape[1])
+        distance = _distance(float(holes.mean()), hole_share)
+        for _ in range(MAX_JOINED):
+            if distance <= FIT_DISTANCE:
+                break
+            other = _turn(self._read(int(rng.integers(len(self._source))), size), rng)
+            joined = holes | other if holes.mean() < hole_share[0] else holes & other
+            joined_distance = _distance(float(joined.mean()), hole_share)
+            if joined_distance < distance:
+                holes, distance = joined, joined_distance
+        return holes
+
+    def _share_of(self, index: int, size: Size) -> float:
         if (index, size) not in self._shares:
             self._shares[index, size] = float(self._read(index, size).mean())
         return self._shares[index, size]
 
-    def _read(self, index: int, size: tuple[int, int]) -> NDArray[np.bool_]:
-        gray = cv2.resize(self._source.read_gray(index), size[::-1], interpolation=cv2.INTER_NEAREST)
-        white: NDArray[np.bool_] = gray >= WHITE_FROM
-        return ~white if self._inverted else white
+    def _read(self, index: int, size: Size) -> NDArray[np.bool_]:
+        """Return mask `index` at a size, out of the cache if it is there."""
+        packed = self._cache.get((index, size))
+        if packed is not None:
+            bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=size[0] * size[1])
+            return bits.reshape(size).view(np.bool_)
+        holes = self._decode(index, size)
+        needed = (holes.size + 7) // 8 + ENTRY_BYTES
+        if needed <= self._cache_left:
+            self._cache[index, size] = np.packbits(holes).tobytes()
+            self._cache_left -= needed
+        return holes
+
+    def _decode(self, index: int, size: Size) -> NDArray[np.bool_]:
+        gray = self._source.read_gray(index)
+        return resize_holes(gray < WHITE_FROM if self._inverted else gray >= WHITE_FROM, size)
+
+
+def _distance(share: float, hole_share: tuple[float, float]) -> float:
+    """Return how far a share is from a range; 0 within it."""
+    return max(hole_share[0] - share, share - hole_share[1], 0.0)
+
+
+def _turn(holes: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Return one of the 8 rotations and flips."""
+    turned = np.rot90(holes, int(rng.integers(4)))
+    return turned[:, ::-1] if rng.random() < 0.5 else turned

@@ -8,14 +8,13 @@ from typing import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hcl_arch.data.free_form_mask import free_form_mask
+from hcl_arch.data.combined_mask import SINGLE_GENERATORS, combined_mask
 from hcl_arch.data.mask_images import MaskImages
-from hcl_arch.data.random_walk_mask import random_walk_mask
 from hcl_arch.data.weighted_choice import choose_by_weight
 
 MASK_GENERATORS: dict[str, Callable[..., NDArray[np.bool_]]] = {
-    'free_form': free_form_mask,
-    'random_walk': random_walk_mask,
+    **SINGLE_GENERATORS,
+    'combined': combined_mask,
 }
 # The kind that takes mask images instead of a generator.
 FOLDER = 'folder'
@@ -26,7 +25,8 @@ class MaskSampler:
 
     Args:
         weights: how often each kind is taken, relative to the others: the names in `MASK_GENERATORS`, and 'folder'.
-        hole_share: least and largest share of holes in [0, 1].
+        hole_share: least and largest share of holes in [0, 1]; kept to by every draw (the kinds 'half' and 'lines' may
+            miss a range narrower than a row of pixels, by at most half a row).
         images: the mask images; needed if 'folder' has a weight.
     """
 
@@ -38,7 +38,20 @@ class MaskSampler:
         if images is not None:
             self._generators[FOLDER] = images.draw
 
-    def draw(self, side: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-        """Return a square hole map, (side, side) bool, True = hole."""
+    def draw(self, side: int, rng: np.random.Generator, *,
+             hole_share: tuple[float, float] | None = None) -> NDArray[np.bool_]:
+        """Return a square hole map.
+
+        Args:
+            side: height and width.
+            rng: source of all randomness.
+            hole_share: takes the place of the constructor's range.
+
+        Returns:
+            (side, side) bool, True = hole.
+
+        Raises:
+            OSError: a mask image cannot be read.
+        """
         kind = choose_by_weight(self._weights, rng)
-        return self._generators[kind]((side, side), hole_share=self._hole_share, rng=rng)
+        return self._generators[kind]((side, side), hole_share=hole_share or self._hole_share, rng=rng)

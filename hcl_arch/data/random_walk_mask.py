@@ -1,4 +1,4 @@
-"""Random-walk masks: irregular shapes left by a wandering brush of changing width and form."""
+"""Random-walk masks: angular bands along wandering lines, with splinters beside them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.hole_growth import grow_holes
 
-# For images of 256 px. The shapes are ours, chosen by eye to be as ragged as the masks of Liu et al. (2018).
+# Lengths are in pixels of a 256 px image. The values are ours, chosen by eye beside masks of Liu et al. (2018).
 REFERENCE_SIDE = 256
-STEPS = (6, 24)
-STEP_LENGTH = (6.0, 22.0)
-BRUSH_WIDTH = (8.0, 34.0)
-# Standard deviations per step: of the turn in radians, and of the logarithm of the width.
-TURN = 0.7
-WIDTH_CHANGE = 0.3
-# The share of steps that leave a blob besides the line, and the share of ellipses (not circles) among the blobs.
-BLOB_SHARE = 0.3
-ELLIPSE_SHARE = 0.6
+# Walks drawn together, with one width.
+WALKS = (3, 6)
+STEPS = (15, 55)
+STEP_LENGTH = (4.0, 14.0)
+# Mean turn per step in radians. Turns have a Laplace distribution: mostly slight bends, and now and then a corner.
+TURN = 0.3
+# Drawn evenly on a logarithmic scale.
+BRUSH_WIDTH = (6.0, 28.0)
+# How much the widths of rows and columns differ, as a logarithm.
+ASYMMETRY = 0.2
+# Share of steps that leave a splinter beside the walk, as far away as a normal distribution says.
+SPLINTER_SHARE = 0.15
+SPLINTER_DISTANCE = 12.0
 
 
 def random_walk_mask(size: tuple[int, int], *, hole_share: tuple[float, float],
                      rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return holes left by random walks of thick lines, ellipses and circles.
+    """Return holes left by random walks: long bands with corners and angular ends, and splinters beside them.
 
     In the manner of the irregular masks of Liu et al. (2018), Image Inpainting for Irregular Holes Using Partial
     Convolutions, Section 4.1. Differs from the paper: those masks were taken from the occlusions between two frames of
@@ -39,32 +43,32 @@ def random_walk_mask(size: tuple[int, int], *, hole_share: tuple[float, float],
     Returns:
         (H, W) bool, True = hole.
     """
-    return grow_holes(size, hole_share=hole_share, rng=rng, draw_shape=_draw_walk)
+    return grow_holes(size, hole_share=hole_share, rng=rng, draw_shape=_draw_walks)
 
 
-def _draw_walk(canvas: NDArray[np.uint8], scale: float, rng: np.random.Generator) -> None:
-    """Draw one walk; `scale` multiplies its widths and its lengths."""
-    height, width = canvas.shape
-    unit = scale * min(height, width) / REFERENCE_SIDE
-    count = int(rng.integers(STEPS[0], STEPS[1] + 1))
-    headings = rng.uniform(0, 2 * math.pi) + np.cumsum(rng.normal(0, TURN, count))
-    lengths = unit * rng.uniform(*STEP_LENGTH, count)
-    start = rng.uniform(0, (width, height))
-    points = np.rint(start + np.cumsum(np.stack([np.cos(headings), np.sin(headings)], 1) * lengths[:, None], 0))
-    points = np.clip(points, 0, (width - 1, height - 1)).astype(int)
-    widths = rng.uniform(*BRUSH_WIDTH) * np.exp(np.cumsum(rng.normal(0, WIDTH_CHANGE, count)))
-    widths = np.maximum(1, np.rint(unit * np.clip(widths, *BRUSH_WIDTH))).astype(int)
-    corners, brushes = points.tolist(), widths.tolist()
-    for first, second, brush in zip(corners, corners[1:], brushes):
-        cv2.line(canvas, first, second, 1, brush)
-    for step in np.flatnonzero(rng.random(count) < BLOB_SHARE).tolist():
-        _draw_blob(canvas, corners[step], brushes[step], rng)
+def _draw_walks(canvas: NDArray[np.uint8], scale: float, rng: np.random.Generator) -> None:
+    """Draw some walks; `scale` multiplies their lengths and the largest width."""
+    unit = min(canvas.shape) / REFERENCE_SIDE
+    # Thin lines are drawn and then dilated, as the masks of Liu et al. were: it gives their angular ends and corners.
+    lines = np.zeros_like(canvas)
+    points = _walk(canvas.shape, unit * scale, rng)
+    cv2.polylines(lines, list(np.rint(points).astype(np.int32)), False, 1)
+    splinters = points[rng.random(points.shape[:2]) < SPLINTER_SHARE]
+    splinters += rng.normal(0, unit * scale * SPLINTER_DISTANCE, splinters.shape)
+    columns, rows = np.rint(splinters).astype(int).T
+    inside = (rows >= 0) & (rows < canvas.shape[0]) & (columns >= 0) & (columns < canvas.shape[1])
+    lines[rows[inside], columns[inside]] = 1
+    brush = unit * BRUSH_WIDTH[0] * max(1.0, scale * BRUSH_WIDTH[1] / BRUSH_WIDTH[0])**rng.random()
+    height, width = (max(1, round(brush * math.exp(change))) for change in rng.uniform(-ASYMMETRY, ASYMMETRY, 2))
+    cv2.bitwise_or(canvas, cv2.dilate(lines, np.ones((height, width), np.uint8)), dst=canvas)
 
 
-def _draw_blob(canvas: NDArray[np.uint8], centre: tuple[int, int], brush: int, rng: np.random.Generator) -> None:
-    """Draw a filled ellipse or circle of about the brush's width."""
-    radius, other = (max(1, round(brush * factor)) for factor in rng.uniform(0.4, 1.2, 2))
-    if rng.random() < ELLIPSE_SHARE:
-        cv2.ellipse(canvas, centre, (radius, other), rng.uniform(0, 180), 0, 360, 1, cv2.FILLED)
-    else:
-        cv2.circle(canvas, centre, radius, 1, cv2.FILLED)
+def _walk(size: tuple[int, ...], unit: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return the points (x, y) of some walks of equal numbers of steps, which may leave the image: (N, steps, 2)."""
+    shape = (int(rng.integers(WALKS[0], WALKS[1] + 1)), int(rng.integers(STEPS[0], STEPS[1] + 1)))
+    headings = rng.laplace(0, TURN, shape)
+    headings[:, 0] = rng.uniform(0, 2 * math.pi, shape[0])
+    # In the complex plane, x + iy.
+    steps = unit * rng.uniform(*STEP_LENGTH, shape) * np.exp(1j * np.cumsum(headings, 1))
+    steps[:, 0] += rng.uniform(0, size[1], shape[0]) + 1j * rng.uniform(0, size[0], shape[0])
+    return np.cumsum(steps, 1).view(np.float64).reshape(*shape, 2)

@@ -1,4 +1,4 @@
-"""Square crops of photographs, and their resizing."""
+"""Square crops of photographs, their resizing, and their range."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ def resize_square(square: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         return square
     method = cv2.INTER_AREA if square.shape[0] > side else cv2.INTER_CUBIC
     return cv2.resize(square, (side, side), interpolation=method)  # type: ignore[return-value]
+
+
+def to_float(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Map an image from uint8 in [0, 255] to float32 in [0, 1]."""
+    return np.divide(image, np.float32(255), dtype=np.float32)
 
 
 def _square_at(image: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[np.uint8]:

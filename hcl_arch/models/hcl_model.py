@@ -26,9 +26,10 @@ from tqdm import tqdm
 from hcl_arch.archs.hcl_net_arch import HCLOutput
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.losses.hcl_wgan_gp_loss import HCLWGANGPLoss
-from hcl_arch.models.panel import mask_picture, panel_row, stack_rows
+from hcl_arch.models.panel import panel_row
 from hcl_arch.models.validation_sample import ValidationSample, samples_of_batch
 from hcl_arch.option_check import check_keys
+from hcl_arch.pictures import mask_picture, stack_rows
 
 _TRAIN_KEYS = (
     'ema_decay', 'optim_g', 'optim_d', 'scheduler', 'total_iter', 'warmup_iter', 'detector_iter', 'phase1_iter',

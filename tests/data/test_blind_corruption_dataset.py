@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 from torch.utils.data import DataLoader
 
-from hcl_arch.data import blind_corruption_dataset
+from hcl_arch.data import epoch_length
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
+from hcl_arch.data.corruption_options import KINDS
 
 SIZE = 32
 Options = dict[str, Any]
@@ -60,7 +61,7 @@ def assert_equal_samples(first: Any, second: Any, paths: bool = True) -> None:
 
 
 @pytest.mark.parametrize('phase', ['train', 'val', 'test'])
-@pytest.mark.parametrize('kind', ['patch', 'constant', 'noise'])
+@pytest.mark.parametrize('kind', KINDS)
 def test_sample_form(opt: Options, phase: str, kind: str) -> None:
     dataset = build_dataset({**opt, 'phase': phase, 'corruptions': {kind: 1.0}})
     assert isinstance(dataset, BlindCorruptionDataset)
@@ -73,14 +74,15 @@ def test_sample_form(opt: Options, phase: str, kind: str) -> None:
         assert sample[key].min() >= 0
         assert sample[key].max() <= 1
     assert set(sample['mask'].unique().tolist()) == {0.0, 1.0}
-    assert 0.1 <= 1 - sample['mask'].mean() <= 0.5
+    assert 0.09 <= 1 - sample['mask'].mean() <= 0.51
     assert sample['lq_path'] == sample['gt_path'] == f'{opt["dataroot_gt"]}/003.png'
     assert sample['corruption'] == kind
 
 
 def test_mask_one_is_the_truth_and_zero_the_noise(opt: Options) -> None:
     """Far from the edges (12 pixels = 4 sigma) the input is exactly one of the two."""
-    dataset = build({**opt, 'gt_size': 128, 'corruptions': {'noise': 1.0}})
+    masks: Options = {'masks': {'rectangles': 1}, 'hole_share': [0.5, 0.5]}
+    dataset = build({**opt, 'gt_size': 128, 'corruptions': {'noise': 1.0}, **masks})
     seen = [0, 0]
     for index in range(5):
         sample = {key: value.numpy() for key, value in dataset[index].items() if isinstance(value, torch.Tensor)}
@@ -117,16 +119,23 @@ def test_validation_is_the_same_in_two_instances_and_differs_by_index_and_seed(o
     assert not torch.equal(first[0]['mask'], other[0]['mask'])
 
 
-@pytest.mark.parametrize(('workers', 'context'), [(0, None), (2, 'fork'), (2, 'spawn')])
-def test_validation_is_the_same_with_workers(opt: Options, to_lmdb: Callable[[Path], Path], tmp_path: Path,
-                                             workers: int, context: str | None) -> None:
-    """Folder and LMDB, mixed; with an environment that is open when the workers start."""
-    opt = {**opt, 'dataroot_noise': str(to_lmdb(tmp_path / 'noise'))}
+@pytest.mark.parametrize('context', ['fork', 'spawn'])
+def test_workers_give_the_same_samples(opt: Options, make_folder: Callable[..., Path], to_lmdb: Callable[[Path], Path],
+                                       tmp_path: Path, context: str) -> None:
+    """Truth, noise and masks from LMDBs that are open when the workers start; persistent workers, two passes."""
+    masks = make_folder('masks', 4, seed=2)
+    opt = {**opt, 'dataroot_gt': str(to_lmdb(tmp_path / 'truth')), 'dataroot_noise': str(to_lmdb(tmp_path / 'noise')),
+           'dataroot_mask': str(to_lmdb(masks)), 'mask_cache': 1, 'io_backend': {'type': 'lmdb'},
+           'corruptions': dict.fromkeys(KINDS, 1)}
     dataset = build(opt)
     expected = [dataset[index] for index in range(5)]
-    loader = DataLoader(dataset, batch_size=None, num_workers=workers, multiprocessing_context=context)
-    for sample, wanted in zip(loader, expected):
-        assert_equal_samples(sample, wanted)
+    loader = DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context=context,
+                        persistent_workers=True)
+    for _ in range(2):
+        samples = list(loader)
+        assert len(samples) == 5
+        for sample, wanted in zip(samples, expected):
+            assert_equal_samples(sample, wanted)
     assert_equal_samples(dataset[0], expected[0])
 
 
@@ -205,7 +214,7 @@ def test_crop_scale_enlarges_a_part(opt: Options) -> None:
 def test_training_length_is_whole_batches(opt: Options, make_folder: Callable[..., Path],
                                           monkeypatch: pytest.MonkeyPatch, images: int, batch: int,
                                           world: int, length: int) -> None:
-    monkeypatch.setattr(blind_corruption_dataset, 'get_dist_info', lambda: (0, world))
+    monkeypatch.setattr(epoch_length, 'get_dist_info', lambda: (0, world))
     dataset = build(
         training(opt, dataroot_gt=str(make_folder('some', images)), batch_size_per_gpu=batch))
     assert len(dataset) == length
@@ -260,6 +269,78 @@ def test_noise_crop_is_not_enlarged(opt: Options, make_folder: Callable[..., Pat
     noise = build({**opt, 'dataroot_noise': str(folder)})[0]['noise'].numpy().transpose(1, 2, 0)
     photos = [read_rgb(str(folder / name)) for name in ('000.png', '001.png')]
     assert any(np.array_equal((noise * 255).round(), photo) for photo in photos)
+
+
+def test_ranges_of_hole_share_take_turns_in_validation(opt: Options) -> None:
+    ranges = [[0.0, 0.1], [0.3, 0.4], [0.6, 0.7]]
+    dataset = build({**opt, 'hole_share': ranges})
+    for index in range(5):
+        least, most = ranges[index % 3]
+        assert least <= 1 - dataset[index]['mask'].mean() <= most
+
+
+def test_ranges_of_hole_share_are_drawn_in_training(opt: Options) -> None:
+    dataset = build(training(opt, hole_share=[[0.0, 0.1], [0.6, 0.7]], corruptions={'noise': 1}))
+    shares = np.array([1 - dataset[0]['mask'].mean().item() for _ in range(40)])
+    few = shares <= 0.1
+    assert (few | ((shares >= 0.6) & (shares <= 0.7))).all()
+    assert 8 < few.sum() < 32
+
+
+def test_options_of_a_corruption_go_before_those_of_the_data_set(opt: Options) -> None:
+    corruptions = {'veil': {'type': 'constant', 'colour': [255, 0, 0], 'opacity': 0.5, 'hole_share': [0.8, 0.9],
+                            'blur_sigma': 0}}
+    sample = build({**opt, 'corruptions': corruptions})[0]
+    assert sample['corruption'] == 'veil'
+    holes = sample['mask'][0] == 0
+    assert 0.8 <= holes.float().mean() <= 0.9
+    veil = (sample['gt'] + torch.tensor([1.0, 0, 0])[:, None, None]) / 2
+    torch.testing.assert_close(sample['lq'][:, holes], veil[:, holes], atol=1e-6, rtol=0)
+    torch.testing.assert_close(sample['noise'], veil, atol=1e-6, rtol=0)
+
+
+def test_a_patch_entry_can_have_photographs_of_its_own(opt: Options, tmp_path: Path) -> None:
+    (tmp_path / 'white').mkdir()
+    for name in 'ab':
+        cv2.imwrite(str(tmp_path / 'white' / f'{name}.png'), np.full((SIZE, SIZE, 3), 255, np.uint8))
+    opt = {**opt, 'corruptions': {'faces': {'type': 'patch', 'dataroot': str(tmp_path / 'white')}}}
+    assert (build(opt)[0]['noise'] == 1).all()
+    del opt['dataroot_noise']
+    assert (build(opt)[0]['noise'] == 1).all()
+
+
+@pytest.mark.parametrize(('corruptions', 'message'), [
+    ({'faces': {'type': 'patch', 'dataroot': 'nowhere'}}, r"corruption 'faces', 'dataroot': nowhere: expected"),
+    ({'graffiti': {'dataroot': 'nowhere'}}, r"corruption 'graffiti', 'dataroot': nowhere: expected"),
+])
+def test_missing_folder_of_a_corruption_is_named(opt: Options, corruptions: Options, message: str) -> None:
+    with pytest.raises(FileNotFoundError, match=message):
+        build({**opt, 'corruptions': corruptions})
+
+
+def test_blur_range_is_drawn_from(opt: Options) -> None:
+    """At the edge of the hole the softness tells sigma: it varies with a range and not without one."""
+    corruptions = {'constant': {'colour': [255, 255, 255]}}
+    spreads = []
+    for blur in (4.0, [0.5, 8.0]):
+        dataset = build({**opt, 'gt_size': 128, 'masks': {'half': 1}, 'corruptions': corruptions, 'blur_sigma': blur})
+        slopes = []
+        for index in range(5):
+            sample = dataset[index]
+            change = (sample['lq'] - sample['gt']).abs() / (1 - sample['gt']).clamp(min=1e-3)
+            slopes.append(float(((change > 0.05) & (change < 0.95)).float().mean()))
+        spreads.append(max(slopes) - min(slopes))
+    assert spreads[0] < 0.02 < spreads[1]
+
+
+def test_reduced_decoding_in_training_keeps_the_image(opt: Options, tmp_path: Path) -> None:
+    """A JPEG four times as large as needed, with a whole-image crop: the same picture as from the full size."""
+    (tmp_path / 'large').mkdir()
+    ramp = np.linspace(0, 255, 4 * SIZE).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / 'large' / 'x.jpg'), np.broadcast_to(ramp[None, :, None], (4 * SIZE, 4 * SIZE, 3)))
+    opt = {**opt, 'dataroot_gt': str(tmp_path / 'large'), 'corruptions': {'noise': 1}}
+    whole = build(opt)[0]['gt']
+    torch.testing.assert_close(build(training(opt, use_hflip=False))[0]['gt'], whole, atol=0.02, rtol=0)
 
 
 def test_mask_folder_and_polarity(opt: Options, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from hcl_arch.data.corruption import FILLS, FloatArray, blend
+from hcl_arch.data.corruption import FloatArray, blend, changed_pixels, mix
 
 
 @pytest.fixture
@@ -48,42 +48,30 @@ def test_uniform_masks(pictures: tuple[FloatArray, FloatArray], value: float) ->
     np.testing.assert_allclose(blended, truth if value else noise, atol=1e-6)
 
 
-def never(rng: np.random.Generator) -> FloatArray:
-    raise AssertionError('this fill must not draw a photograph')
+def test_mix_is_the_weighted_mean(pictures: tuple[FloatArray, FloatArray]) -> None:
+    truth, noise = pictures
+    np.testing.assert_allclose(mix(truth, noise, 0.3), 0.7 * truth + 0.3 * noise, atol=1e-6)
+    assert mix(truth, noise, 1) is noise
+    assert mix(truth, noise, 0.3).dtype == np.float32
 
 
-@pytest.mark.parametrize('kind', ['constant', 'noise'])
-def test_fill_is_an_image_and_follows_the_seed(pictures: tuple[FloatArray, FloatArray], kind: str) -> None:
-    first, again, other = (FILLS[kind].draw(pictures[0], never, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert first.shape == (64, 64, 3)
-    assert first.dtype == np.float32
-    assert first.min() >= 0
-    assert first.max() <= 1
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
+def test_changed_pixels_by_hand() -> None:
+    """Four gray levels in one channel count, three in each do not; the sign does not matter."""
+    truth = np.full((1, 5, 3), 100 / 255, np.float32)
+    noise = truth.copy()
+    noise[0, 1] += np.float32(3 / 255)
+    noise[0, 2, 2] += np.float32(4 / 255)
+    noise[0, 3, 0] -= np.float32(4 / 255)
+    noise[0, 4] = 1
+    assert changed_pixels(truth, noise).tolist() == [[False, False, True, True, True]]
+    assert changed_pixels(truth, noise, threshold=5 / 255).tolist() == [[False, False, False, False, True]]
 
 
-def test_constant_is_flat_and_uniform_in_the_cube(pictures: tuple[FloatArray, FloatArray]) -> None:
-    colours = []
-    for seed in range(400):
-        fill = FILLS['constant'].draw(pictures[0], never, np.random.default_rng(seed))
-        assert (fill == fill[0, 0]).all()
-        colours.append(fill[0, 0])
-    # Uniform: mean 0.5, standard deviation 0.289, channels independent.
-    assert np.mean(colours, 0) == pytest.approx([0.5] * 3, abs=0.06)
-    assert np.std(colours, 0) == pytest.approx([0.289] * 3, abs=0.03)
-    assert np.abs(np.corrcoef(np.transpose(colours)) - np.eye(3)).max() < 0.2
-
-
-def test_noise_is_uniform_and_independent(pictures: tuple[FloatArray, FloatArray]) -> None:
-    noise = FILLS['noise'].draw(pictures[0], never, np.random.default_rng(0))
-    assert noise.mean() == pytest.approx(0.5, abs=0.02)
-    assert noise.std() == pytest.approx(0.2887, abs=0.01)
-    assert abs(np.corrcoef(noise[:, 1:].ravel(), noise[:, :-1].ravel())[0, 1]) < 0.04
-    assert abs(np.corrcoef(noise[..., 0].ravel(), noise[..., 1].ravel())[0, 1]) < 0.06
-
-
-def test_patch_is_the_photograph(pictures: tuple[FloatArray, FloatArray]) -> None:
-    truth, photo = pictures
-    assert FILLS['patch'].draw(truth, lambda rng: photo, np.random.default_rng(0)) is photo
-    assert [kind for kind, fill in FILLS.items() if fill.needs_photo] == ['patch']
+def test_changed_pixels_agrees_with_a_loop(pictures: tuple[FloatArray, FloatArray]) -> None:
+    truth, noise = pictures
+    near = truth + (noise - truth) * np.float32(0.025)
+    expected = [[max(abs(a - b) for a, b in zip(*pixels)) >= 4 / 255 for pixels in zip(*rows)]
+                for rows in zip(truth.tolist(), near.tolist())]
+    changed = changed_pixels(truth, near)
+    assert changed.tolist() == expected
+    assert 0.1 < changed.mean() < 0.9

@@ -18,10 +18,10 @@ def test_defaults() -> None:
     assert options.where == "data set 'Faces'"
     assert options.gt_roots == ('a', )
     assert options.mask_weights == {'free_form': 1.0, 'random_walk': 1.0}
-    assert options.corruption_weights == {'patch': 1.0}
-    assert options.hole_share == (0.1, 0.5)
+    assert [(entry.name, entry.kind, entry.weight) for entry in options.corruptions] == [('patch', 'patch', 1.0)]
+    assert options.hole_shares == ((0.1, 0.5), )
     assert options.crop_scale == (1.0, 1.0)
-    assert (options.blur_sigma, options.use_hflip, options.max_samples, options.seed) == (3.0, True, None, 0)
+    assert (options.blur_sigma, options.use_hflip, options.max_samples, options.seed) == ((3.0, 3.0), True, None, 0)
 
 
 def test_mask_images_replace_the_generators_unless_mixed() -> None:
@@ -42,27 +42,28 @@ def test_options_of_basicsr_are_known_and_nothing_is_changed() -> None:
 @pytest.mark.parametrize(('change', 'message'), [
     ({'hole_shares': [0, 1]}, "data set 'Faces': unknown option 'hole_shares'. Did you mean 'hole_share'?"),
     ({'masks': {'freeform': 1}}, "'masks': unknown option 'freeform'. Did you mean 'free_form'?"),
-    ({'corruptions': {'graffiti': 1}}, "'corruptions': unknown option 'graffiti'. Known keys: constant, noise, patch"),
     ({'phase': 'training'}, "'phase' expects 'train', 'val' or 'test' (BasicSR sets it), got 'training'"),
     ({'dataroot_gt': None}, "'dataroot_gt' is missing"),
     ({'dataroot_gt': 3}, "'dataroot_gt' expects a path or a list of paths, got 3"),
     ({'dataroot_noise': []}, "'dataroot_noise' expects a path or a list of paths, got []"),
     ({'dataroot_noise': None}, "'dataroot_noise' is missing, but the corruption 'patch' takes"),
-    ({'hole_share': 0.5}, "'hole_share' expects two numbers with 0 <= first <= second <= 1, got 0.5"),
+    ({'hole_share': 0.5}, "'hole_share' expects two numbers with 0 <= first <= second <= 1, or a list of such pairs"),
     ({'hole_share': [0.5, 0.1]}, "'hole_share' expects two numbers"),
     ({'hole_share': [0.5, 1.1]}, "'hole_share' expects two numbers"),
     ({'hole_share': ['0', 1]}, "'hole_share' expects two numbers"),
     ({'hole_share': [float('nan'), 1]}, "'hole_share' expects two numbers"),
+    ({'hole_share': [[0, 0.2], [0.4, 0.2]]}, "'hole_share' expects two numbers"),
+    ({'hole_share': []}, "'hole_share' expects two numbers"),
+    ({'mask_cache': -1}, "'mask_cache' expects a number of at least 0, got -1"),
     ({'crop_scale': [0, 1]}, "'crop_scale' expects shares above 0, got [0.0, 1.0]"),
     ({'masks': {'free_form': -1, 'random_walk': 2}}, "'masks' expects weights of at least 0, one of them above 0"),
     ({'corruptions': {'noise': 0}}, "'corruptions' expects weights of at least 0, one of them above 0"),
-    ({'corruptions': {'noise': True}}, "'corruptions' expects weights"),
     ({'corruptions': 'noise'}, "'corruptions' expects kinds with weights"),
     ({'masks': {'folder': 1}}, "'masks' gives a weight to 'folder', but 'dataroot_mask' is missing"),
     ({'masks': {'free_form': 1}, 'dataroot_mask': 'm'}, "'dataroot_mask' is given, but 'masks' gives no weight"),
     ({'gt_size': 15}, "'gt_size' expects a whole number of at least 16, got 15"),
     ({'gt_size': 64.0}, "'gt_size' expects a whole number of at least 16, got 64.0"),
-    ({'blur_sigma': -1}, "'blur_sigma' expects a number of at least 0, got -1"),
+    ({'blur_sigma': -1}, "'blur_sigma' expects a number or two rising numbers, from 0 to 1000, got -1"),
     ({'use_hflip': 1}, "'use_hflip' expects true or false, got 1"),
     ({'mask_inverted': 'no'}, "'mask_inverted' expects true or false, got 'no'"),
     ({'max_samples': 0}, "'max_samples' expects a whole number of at least 1, got 0"),

@@ -1,0 +1,139 @@
+"""Build the corruptions that the options of a data set ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+
+from hcl_arch.data.corruption import FloatArray
+from hcl_arch.data.corruption_options import CorruptionOptions, Span
+from hcl_arch.data.drawn_corruption import DrawnOver
+from hcl_arch.data.graffiti import PictureGraffiti, draw_spray
+from hcl_arch.data.hole_contents import ConstantFill, PhotoFill, Truth, fill_noise
+from hcl_arch.data.hole_corruption import Corrupt, FilledHoles
+from hcl_arch.data.image_source import ImageSource
+from hcl_arch.data.mask_sampler import MaskSampler
+from hcl_arch.data.overlay_growth import DrawLayer
+from hcl_arch.data.picture_cache import PictureCache
+from hcl_arch.data.placement import OverlayPictures
+from hcl_arch.data.shadow import fill_shadow
+from hcl_arch.data.text_overlay import draw_text
+from hcl_arch.data.watermark import Watermarks
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the corruptions of a data set share.
+
+    Attributes:
+        masks: draws the holes of the kinds that fill holes.
+        photos: the data set's photographs for 'patch'; None if it has none.
+        gt_size: side of a sample in pixels.
+    """
+
+    masks: MaskSampler
+    photos: ImageSource | None
+    gt_size: int
+
+
+def build_corruption(options: CorruptionOptions, resources: Resources) -> Corrupt:
+    """Return the corruption of one entry of the option `corruptions`.
+
+    Raises:
+        FileNotFoundError: a root of the entry does not exist; names the entry.
+        ValueError: a root holds no image, or too few; names the entry.
+    """
+    return _BUILDERS[options.kind](options, resources)
+
+
+def open_images(roots: tuple[str, ...], where: str) -> ImageSource:
+    """Return the images of some roots; errors start with `where`."""
+    try:
+        return ImageSource(roots)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f'{where}: {error}') from error
+
+
+def _build_patch(options: CorruptionOptions, resources: Resources) -> Corrupt:
+    where = f"{options.where}, '{'dataroot' if options.roots else 'dataroot_noise'}'"
+    photos = open_images(options.roots, where) if options.roots else resources.photos
+    assert photos is not None  # the options are refused otherwise
+    try:
+        return FilledHoles(PhotoFill(photos), resources.masks)
+    except ValueError as error:
+        raise ValueError(f'{where} {error}') from error
+
+
+def _build_constant(options: CorruptionOptions, resources: Resources) -> Corrupt:
+    return FilledHoles(ConstantFill(options.colour), resources.masks)
+
+
+def _build_noise(options: CorruptionOptions, resources: Resources) -> Corrupt:
+    return FilledHoles(fill_noise, resources.masks)
+
+
+def _build_graffiti(options: CorruptionOptions, resources: Resources) -> Corrupt:
+    pictures = _open_pictures(options, resources)
+    if pictures is None:
+        return DrawnOver(_Always(draw_spray))
+    return DrawnOver(_Always(PictureGraffiti(pictures, recoloured_share=options.recolour).draw))
+
+
+def _build_text(options: CorruptionOptions, resources: Resources) -> Corrupt:
+    return DrawnOver(_Always(draw_text))
+
+
+def _build_watermark(options: CorruptionOptions, resources: Resources) -> Corrupt:
+    return DrawnOver(_StartWatermarks(Watermarks(
+        _open_pictures(options, resources), scale=options.scale, rotation=options.rotation, tiled_share=options.tiled)))
+
+
+def _build_shadow(options: CorruptionOptions, resources: Resources) -> Corrupt:
+    return FilledHoles(_ShadowFill(options.brightness), resources.masks, opaque=False)
+
+
+_BUILDERS: dict[str, Callable[[CorruptionOptions, Resources], Corrupt]] = {
+    'patch': _build_patch,
+    'constant': _build_constant,
+    'noise': _build_noise,
+    'graffiti': _build_graffiti,
+    'text': _build_text,
+    'watermark': _build_watermark,
+    'shadow': _build_shadow,
+}
+
+
+def _open_pictures(options: CorruptionOptions, resources: Resources) -> OverlayPictures | None:
+    """Return the entry's RGBA pictures, None if it has none."""
+    if not options.roots:
+        return None
+    source = open_images(options.roots, f"{options.where}, 'dataroot'")
+    # No kind draws one larger than the image.
+    return OverlayPictures(PictureCache(source, longest_side=resources.gt_size), len(source), source.path_of)
+
+
+# Small classes in place of lambdas, which spawned workers could not be given.
+@dataclass(frozen=True)
+class _Always:
+    draw_layer: DrawLayer
+
+    def __call__(self, rng: np.random.Generator, hole_share: Span) -> DrawLayer:
+        return self.draw_layer
+
+
+@dataclass(frozen=True)
+class _StartWatermarks:
+    watermarks: Watermarks
+
+    def __call__(self, rng: np.random.Generator, hole_share: Span) -> DrawLayer:
+        return self.watermarks.start(rng, hole_share=hole_share)
+
+
+@dataclass(frozen=True)
+class _ShadowFill:
+    brightness: Span
+
+    def __call__(self, truth: Truth, rng: np.random.Generator) -> FloatArray:
+        return fill_shadow(truth.image, rng, brightness=self.brightness)

@@ -1,0 +1,148 @@
+"""The option `corruptions` of `BlindCorruptionDataset`: kinds with weights, or with options of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from hcl_arch.data.option_reader import OptionReader, is_number
+from hcl_arch.option_check import check_keys
+
+Span = tuple[float, float]
+# Wider than any image that is trained on.
+MOST_BLUR = 1000.0
+
+
+@dataclass(frozen=True)
+class CorruptionKind:
+    """What is special about a kind of corruption.
+
+    Attributes:
+        own_keys: options that no other kind has.
+        opacity: the default range of opacity.
+        blur_sigma: the default range of blur in pixels; None = that of the data set.
+    """
+
+    own_keys: tuple[str, ...] = ()
+    opacity: Span = (1.0, 1.0)
+    blur_sigma: Optional[Span] = None
+
+
+COMMON_KEYS = ('type', 'weight', 'opacity', 'blur_sigma', 'hole_share')
+# What is drawn over an image has smooth edges of its own, and blurring thin lines would only fade them.
+KINDS: dict[str, CorruptionKind] = {
+    'patch': CorruptionKind(('dataroot',)),
+    'constant': CorruptionKind(('colour',)),
+    'noise': CorruptionKind(),
+    'graffiti': CorruptionKind(('dataroot', 'recolour'), opacity=(0.8, 1.0), blur_sigma=(0.0, 0.0)),
+    'text': CorruptionKind(opacity=(0.7, 1.0), blur_sigma=(0.0, 0.0)),
+    'watermark': CorruptionKind(('dataroot', 'scale', 'rotation', 'tiled'), opacity=(0.3, 0.8), blur_sigma=(0.0, 0.0)),
+    'shadow': CorruptionKind(('brightness',), blur_sigma=(2.0, 8.0)),
+}
+
+
+@dataclass(frozen=True)
+class CorruptionOptions:
+    """Checked options of one entry of `corruptions`; those that its kind lacks have their defaults.
+
+    Attributes:
+        name: the entry's name, which the samples carry.
+        where: how messages call it.
+        kind: a key of `KINDS`.
+        weight: how often it is drawn, relative to the others.
+        opacity: least and largest opacity, in [0, 1].
+        blur_sigma: least and largest blur of the holes' edges in pixels; None = as the data set.
+        hole_share: ranges of the share of corrupted pixels; None = as the data set.
+        roots: folders or LMDB folders of photographs or RGBA pictures; may be empty.
+        colour: RGB in [0, 1]; None = random.
+        recolour: share of graffiti pictures that get a random colour.
+        scale: long side of a watermark as a share of the image's short side, least and largest.
+        rotation: of a watermark in degrees, least and largest.
+        tiled: share of the samples in which the watermark is repeated over the whole image.
+        brightness: least and largest share of the pixel values that a shadow leaves.
+    """
+
+    name: str
+    where: str
+    kind: str
+    weight: float
+    opacity: Span
+    blur_sigma: Optional[Span]
+    hole_share: Optional[tuple[Span, ...]]
+    roots: tuple[str, ...]
+    colour: Optional[tuple[float, float, float]]
+    recolour: float
+    scale: Span
+    rotation: Span
+    tiled: float
+    brightness: Span
+
+
+def read_corruptions(opt: Mapping[str, Any], where: str) -> tuple[CorruptionOptions, ...]:
+    """Return the entries of the option `corruptions` of a data set whose weight is above 0.
+
+    An entry is `name: weight` or `name: {weight: 1.0, ...}`. Its name is the kind, unless `type` tells that: so a kind
+    can stand there several times with other options.
+
+    Raises:
+        ValueError: an entry or one of its options is unknown or wrong; names it.
+    """
+    entries = opt.get('corruptions')
+    entries = {'patch': 1.0} if entries is None else entries
+    if not isinstance(entries, Mapping):
+        raise OptionReader(opt, where).error('corruptions', 'kinds with weights, e.g. {patch: 1.0}')
+    corruptions = [_read_entry(name, entry, where) for name, entry in entries.items()]
+    if not any(corruption.weight > 0 for corruption in corruptions):
+        raise OptionReader(opt, where).error('corruptions', 'weights of at least 0, one of them above 0')
+    return tuple(corruption for corruption in corruptions if corruption.weight > 0)
+
+
+def _read_entry(name: str, entry: Any, dataset: str) -> CorruptionOptions:
+    """Return the checked options of one entry."""
+    where = f"{dataset}, corruption '{name}'"
+    options = entry if isinstance(entry, Mapping) else {'weight': entry}
+    kind = options.get('type', name)
+    if kind not in KINDS:
+        if 'type' in options:
+            check_keys({str(kind): None}, KINDS, f"{where}, 'type'")
+        check_keys({name: None}, KINDS, f"{dataset}, 'corruptions'")
+    check_keys(options, COMMON_KEYS + KINDS[kind].own_keys, where)
+    reader = OptionReader(options, where)
+    own_blur = 'blur_sigma' in options or KINDS[kind].blur_sigma is not None
+    return CorruptionOptions(
+        name=name,
+        where=where,
+        kind=kind,
+        weight=reader.number('weight', 1.0),
+        opacity=_positive_span(reader, 'opacity', KINDS[kind].opacity),
+        blur_sigma=reader.span('blur_sigma', KINDS[kind].blur_sigma or (0, 0), most=MOST_BLUR) if own_blur else None,
+        hole_share=reader.spans('hole_share', (0, 1)) if 'hole_share' in options else None,
+        roots=reader.roots('dataroot'),
+        colour=_read_colour(options, reader),
+        recolour=reader.number('recolour', 0.5, most=1),
+        scale=_positive_span(reader, 'scale', (0.25, 0.9)),
+        rotation=reader.span('rotation', (-45, 45), least=-180, most=180),
+        tiled=reader.number('tiled', 0.4, most=1),
+        brightness=_positive_span(reader, 'brightness', (0.25, 0.65)),
+    )
+
+
+def _positive_span(reader: OptionReader, key: str, default: Span, *, most: float = 1.0) -> Span:
+    """Return a range above 0: at 0 nothing would be corrupted."""
+    span = reader.span(key, default, most=most)
+    if span[0] <= 0:
+        raise reader.error(key, 'numbers above 0')
+    return span
+
+
+def _read_colour(options: Mapping[str, Any], reader: OptionReader) -> Optional[tuple[float, float, float]]:
+    """Return `colour`, given as RGB from 0 to 255, as RGB in [0, 1]."""
+    colour = options.get('colour')
+    if colour is None:
+        return None
+    if (not isinstance(colour, (list, tuple)) or len(colour) != 3
+            or not all(is_number(value) and 0 <= value <= 255 for value in colour)):
+        raise reader.error('colour', 'three numbers from 0 to 255 (RGB)')
+    red, green, blue = (float(value) / 255 for value in colour)
+    return red, green, blue

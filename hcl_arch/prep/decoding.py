@@ -1,0 +1,138 @@
+"""Read, decode, resize and encode single images for a preparation."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from hcl_arch.prep.items import EncodedImage, UnreadableImageError
+
+ImageFormat = Literal['jpg', 'png']
+FORMATS: tuple[ImageFormat, ...] = ('jpg', 'png')
+_ORIENTATION_TAG = 0x0112
+# libjpeg reads at these fractions of the size, which is several times as fast.
+_REDUCED_FLAGS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What an image file says of itself.
+
+    Attributes:
+        file_format: 'jpg', 'png' or '' for all others.
+        short_side: in pixels.
+        channels: 1 or 3 if the pixels are 8-bit gray or RGB, 0 for all others (16 bit, alpha, palette, CMYK).
+        upright: the pixels need not be turned or mirrored.
+    """
+
+    file_format: str
+    short_side: int
+    channels: int
+    upright: bool
+
+
+def read_source(path: str) -> bytes:
+    """Return the content of a source file.
+
+    Raises:
+        UnreadableImageError: it is empty, a dangling link, or must not be read.
+        OSError: it cannot be read for another reason, such as a network drive that is gone: no ground to pass over it.
+    """
+    try:
+        with open(path, 'rb') as file:
+            content = file.read()
+    except (PermissionError, IsADirectoryError) as error:
+        raise UnreadableImageError(str(error.strerror)) from None
+    except FileNotFoundError:
+        if os.path.lexists(path):
+            raise UnreadableImageError('a link to nothing') from None
+        raise
+    if not content:
+        raise UnreadableImageError('an empty file')
+    return content
+
+
+def read_header(content: bytes) -> ImageHeader | None:
+    """Return the header of an image, None if it is of no known form (OpenCV may still decode it)."""
+    try:
+        with PIL.Image.open(io.BytesIO(content)) as image:
+            file_format = {'JPEG': 'jpg', 'MPO': 'jpg', 'PNG': 'png'}.get(image.format or '', '')
+            channels = {'L': 1, 'RGB': 3}.get(image.mode, 0)
+            if file_format == 'png' and content[24] != 8:  # bits a channel, which PIL's mode does not tell
+                channels = 0
+            exif = PIL.Image.Exif()
+            exif.load(image.info.get('exif', b''))
+            return ImageHeader(file_format, min(image.size), channels, exif.get(_ORIENTATION_TAG, 1) == 1)
+    except Exception:  # whatever a damaged header leads to; OpenCV has the last word
+        return None
+
+
+def decode_bgr(content: bytes, *, least_short_side: int | None = None) -> NDArray[np.uint8]:
+    """Return an image as (H, W, 3) uint8 BGR, upright.
+
+    16 bit per channel is scaled down, gray gets three equal channels, CMYK is converted, alpha is dropped, as
+    `ImageSource` does when it reads the file itself.
+
+    Args:
+        content: the file's bytes.
+        least_short_side: a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as its short
+            side stays at least this long. None: at full size.
+
+    Raises:
+        UnreadableImageError: OpenCV cannot decode it, or the file is cut short.
+    """
+    header = read_header(content)
+    _check_complete(content, header)
+    flag = cv2.IMREAD_COLOR
+    if least_short_side is not None and header is not None and header.file_format == 'jpg':
+        fitting = [factor for factor in _REDUCED_FLAGS if header.short_side // factor >= least_short_side]
+        flag = _REDUCED_FLAGS[max(fitting)] if fitting else flag
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
+    except cv2.error as error:
+        raise UnreadableImageError(f'OpenCV cannot decode it ({error.err})') from None
+    if image is None:
+        raise UnreadableImageError(f'OpenCV cannot decode it ({len(content)} bytes)')
+    return image  # type: ignore[return-value]
+
+
+def _check_complete(content: bytes, header: ImageHeader | None) -> None:
+    """Raise if a JPEG or PNG lacks its end marker; OpenCV 4 fills up what is missing with gray."""
+    if header is None:
+        return
+    # Trailing bytes after the end are common. A thumbnail's end marker lies before the picture's scan (FF DA).
+    cut_jpeg = header.file_format == 'jpg' and content.rfind(b'\xff\xd9') < content.rfind(b'\xff\xda')
+    cut_png = header.file_format == 'png' and b'IEND' not in content
+    if cut_jpeg or cut_png:
+        raise UnreadableImageError(f'the file is cut short after {len(content)} bytes')
+
+
+def resize_short_side(image: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
+    """Return an image reduced by area so that its short side is `size`; a smaller one, or size None, as it is."""
+    height, width = image.shape[:2]
+    short = min(height, width)
+    if size is None or short <= size:
+        return image
+    shape = (max(size, round(width * size / short)), max(size, round(height * size / short)))
+    return cv2.resize(image, shape, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def encode_image(image: NDArray[np.uint8], image_format: ImageFormat, *, quality: int = 95) -> EncodedImage:
+    """Encode a gray (H, W) or BGR (H, W, 3) uint8 image.
+
+    Args:
+        image: the pixels.
+        image_format: 'jpg' or 'png'.
+        quality: of a JPEG, 1 to 100; a PNG is lossless and knows none.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if image_format == 'jpg' else []
+    content = cv2.imencode(f'.{image_format}', image, options)[1].tobytes()
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    return EncodedImage(content, f'.{image_format}', image.shape[0], image.shape[1], channels)

@@ -1,0 +1,50 @@
+"""Names of images in a prepared data set."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+
+# LMDB's own limit, which its Python package cannot change.
+MAX_KEY_LENGTH = 511
+# ASCII since BasicSR encodes keys so; no '.' since its readers cut a line of meta_info.txt at the first one. A space
+# may stand inside a name, but not at its ends, where readers strip it.
+_PART = r'[A-Za-z0-9_()+,=@~-](?:[A-Za-z0-9_()+,=@~ -]*[A-Za-z0-9_()+,=@~-])?'
+KEY_PATTERN = re.compile(rf'{_PART}(?:/{_PART})*')
+_REPLACED = re.compile(r'[^A-Za-z0-9_()+,=@~ /-]')
+
+
+def key_of(path: str) -> str:
+    """Return the key of a relative path: without its extension, other characters than a key may hold replaced.
+
+    Letters lose their accents, other letters become 'u' and their code point in hexadecimal, all else '_'. Two paths
+    may get the same key (`a.b.png` and `a_b.png`); `prepare` then refuses them and names both.
+
+    >>> key_of('Zürich/IMG 1.5 (2).JPG')
+    'Zurich/IMG 1_5 (2)'
+    """
+    stem = os.path.splitext(path.replace(os.sep, '/'))[0]
+    decomposed = unicodedata.normalize('NFKD', stem)
+    letters = (_ascii_letter(char) for char in decomposed if not unicodedata.combining(char))
+    replaced = _REPLACED.sub('_', ''.join(letters))
+    return '/'.join(_without_outer_spaces(part) for part in replaced.split('/') if part)
+
+
+def _ascii_letter(char: str) -> str:
+    return f'u{ord(char):x}' if ord(char) > 127 and char.isalnum() else char
+
+
+def _without_outer_spaces(part: str) -> str:
+    inner = part.strip(' ')
+    head = len(part) - len(part.lstrip(' '))
+    return '_' * head + inner + '_' * (len(part) - head - len(inner))
+
+
+def key_fault(key: str) -> str | None:
+    """Return what is wrong with a key, None if nothing is."""
+    if not KEY_PATTERN.fullmatch(key):
+        return "expected letters, digits, '_', '-', '/' and inner spaces, without '.' (key_of makes such keys)"
+    if len(key) > MAX_KEY_LENGTH:
+        return f'expected at most {MAX_KEY_LENGTH} characters, the limit of LMDB, found {len(key)}'
+    return None

@@ -1,0 +1,191 @@
+"""The scripts for data sets of pairs: what they write is what the data sets read, killed in between or not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Callable
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from hcl_arch.data.difference_mask import DifferenceMask
+from hcl_arch.data.istd_dataset import HCLISTDDataset
+from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
+
+LoadMain = Callable[[str], Callable[[Sequence[str]], None]]
+WriteImage = Callable[..., Path]
+COUNT = 5
+
+
+@pytest.fixture
+def istd(tmp_path: Path, write_image: WriteImage) -> Path:
+    """Folder of ISTD with 5 triplets for training and 2 for testing, 48 x 64."""
+    root = tmp_path / 'ISTD'
+    for split, count in (('train', COUNT), ('test', 2)):
+        for number in range(count):
+            for part, seed in (('A', number), ('C', 100 + number)):
+                write_image(root / split / f'{split}_{part}' / f'{number}-1.png', seed)
+            write_mask(root / split / f'{split}_B' / f'{number}-1.png', number)
+    return root
+
+
+@pytest.fixture
+def raindrop(tmp_path: Path, write_image: WriteImage) -> Path:
+    """Folder of Raindrop with 5 pairs in train and 2 in test_b, 48 x 64, a patch of 20 x 20 being wet."""
+    root = tmp_path / 'rain'
+    for split, count, extension in (('train', COUNT, 'png'), ('test_b', 2, 'jpg')):
+        for number in range(count):
+            clean = cv2.imread(str(write_image(root / split / 'gt' / f'{number}_clean.{extension}', number)))
+            assert clean is not None
+            wet = clean - clean // 16
+            wet[10:30, 20:40] = 255 - wet[10:30, 20:40]
+            (root / split / 'data').mkdir(exist_ok=True)
+            cv2.imwrite(str(root / split / 'data' / f'{number}_rain.{extension}'), wet)
+    return root
+
+
+@pytest.fixture
+def logo30k(tmp_path: Path, write_image: WriteImage) -> Path:
+    """Folder of LOGO30K with two kinds of the same names."""
+    root = tmp_path / 'LOGO30K'
+    for seed, kind in enumerate(('10kgray', '10kmid')):
+        for split, names in (('train', ('cat-1', 'cat-2.5', 'dog-1', 'dog-4')), ('val', ('fox-1',))):
+            for number, name in enumerate(names):
+                write_image(root / kind / f'{split}_images' / f'{name}.png', 10 * seed + number)
+                write_mask(root / kind / f'{split}_masks' / f'{name}.png', number)
+    for seed, name in enumerate(('cat', 'dog', 'fox')):
+        write_image(root / 'natural' / f'{name}.jpg', 50 + seed)
+    return root
+
+
+def write_mask(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((48, 64), np.uint8)
+    top, left = rng.integers(0, 24, 2)
+    mask[top:top + 20, left:left + 24] = 255
+    cv2.imwrite(str(path), mask)
+
+
+def prepared(output: Path, split: str, *, suffix: str = '.lmdb', **options: Any) -> Any:
+    roots = {f'dataroot_{role}': str(output / f'{split}_{role}{suffix}') for role in ('lq', 'gt', 'mask')}
+    return HCLPairedDataset({'phase': 'val', 'gt_size': None, **roots, **options})
+
+
+@pytest.mark.parametrize('store', ['lmdb', 'folder'])
+def test_istd_at_full_size_reads_as_the_original(load_main: LoadMain, istd: Path, tmp_path: Path, store: str,
+                                                 capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / 'out'
+    load_main('prepare_istd')([str(istd), str(output), '--size', '0', '--store', store, '--workers', '0'])
+    for split, count in (('train', COUNT), ('test', 2)):
+        original = HCLISTDDataset({'phase': 'val', 'split': split, 'dataroot': str(istd), 'gt_size': None})
+        copy = prepared(output, split, suffix='.lmdb' if store == 'lmdb' else '')
+        assert len(original) == len(copy) == count
+        for index in range(count):
+            for key in ('lq', 'gt', 'mask'):
+                np.testing.assert_array_equal(copy[index][key].numpy(), {**original[index]}[key].numpy())
+    printed = capsys.readouterr().out
+    assert 'ISTD, train: 5 pairs' in printed
+    options = yaml.safe_load(printed[printed.index('Options of train:'):])
+    training = HCLPairedDataset({'phase': 'train', 'gt_size': 16, **options['Options of train']})
+    assert training[0]['corruption'] == 'shadow'
+    assert len(training) == COUNT
+
+
+def test_all_of_a_pair_are_resized_alike(load_main: LoadMain, istd: Path, tmp_path: Path) -> None:
+    load_main('prepare_istd')([str(istd), str(tmp_path / 'out'), '--size', '24', '--splits', 'test', '--workers', '0'])
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'test_gt.lmdb', 'test_lq.lmdb', 'test_mask.lmdb']
+    sample = prepared(tmp_path / 'out', 'test')[1]
+    for key, folder in (('lq', 'test_A'), ('gt', 'test_C'), ('mask', 'test_B')):
+        image = cv2.imread(str(istd / 'test' / folder / '1-1.png'))
+        assert image is not None
+        reduced = image[..., ::-1].reshape(24, 2, 32, 2, 3).mean(axis=(1, 3))
+        found = sample[key].numpy().transpose(1, 2, 0)
+        if key == 'mask':
+            np.testing.assert_array_equal(found[..., 0] == 0, reduced[..., 0] >= 127.5)
+        else:
+            np.testing.assert_allclose(found * 255, reduced, atol=0.51)
+
+
+def test_raindrop_masks_are_derived_at_full_size(load_main: LoadMain, raindrop: Path, tmp_path: Path) -> None:
+    load_main('prepare_raindrop')([str(raindrop), str(tmp_path / 'out'), '--size', '24', '--splits', 'train', 'test_b',
+                                   '--workers', '0'])
+    for split, extension in (('train', 'png'), ('test_b', 'jpg')):
+        sample = prepared(tmp_path / 'out', split)[1]
+        assert sample['lq_path'].endswith(f'{split}_lq.lmdb/1')
+        pair = [cv2.imread(str(raindrop / split / folder / f'1_{name}.{extension}'))
+                for folder, name in (('data', 'rain'), ('gt', 'clean'))]
+        holes = DifferenceMask(threshold=0.1, smoothing=2.0, least_area=64, closing=2)(*pair)
+        assert 0.05 < holes.mean() < 0.95
+        votes = holes.reshape(24, 2, 32, 2).mean(axis=(1, 3))
+        np.testing.assert_array_equal(sample['mask'][0].numpy() == 0, votes >= 0.5)
+
+
+def test_logo30k_gives_every_image_its_clean_one(load_main: LoadMain, logo30k: Path, tmp_path: Path) -> None:
+    load_main('prepare_logo30k')([str(logo30k), str(tmp_path / 'out'), '--size', '0', '--workers', '0', '--kinds',
+                                  '10kgray', '10kmid'])
+    dataset = prepared(tmp_path / 'out', 'train')
+    keys = [f'{kind}/{name}' for kind in ('10kgray', '10kmid') for name in ('cat-1', 'cat-2_5', 'dog-1', 'dog-4')]
+    assert [dataset[index]['lq_path'].partition('.lmdb/')[2] for index in range(8)] == keys
+    for index, key in enumerate(keys):
+        clean = cv2.imread(str(logo30k / 'natural' / f'{"cat" if "cat" in key else "dog"}.jpg'))
+        assert clean is not None
+        sample = dataset[index]
+        np.testing.assert_array_equal((sample['gt'].numpy() * 255).round().transpose(1, 2, 0)[..., ::-1], clean)
+        marked = cv2.imread(str(logo30k / key.replace('/', '/train_images/').replace('2_5', '2.5')) + '.png')
+        assert marked is not None
+        np.testing.assert_array_equal((sample['lq'].numpy() * 255).round().transpose(1, 2, 0)[..., ::-1], marked)
+    assert len(prepared(tmp_path / 'out', 'val')) == 2
+
+
+CASES = {
+    # script: folder of the source, options, outputs, the one that is cut, the source file that blocks
+    'prepare_istd': ('istd', ['--splits', 'train'], 'train_mask.lmdb', 'train/train_B/3-1.png'),
+    # The clean images are opened as partners of the wet ones first.
+    'prepare_raindrop': ('raindrop', ['--splits', 'train', 'test_b'], 'train_lq', 'train/gt/3_clean.png'),
+    'prepare_logo30k': ('logo30k', ['--kinds', '10kgray'], 'train_lq.lmdb', '10kgray/train_images/dog-1.png'),
+}
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='named pipes')
+@pytest.mark.parametrize('script', CASES)
+def test_killed_and_gone_on_with(request: pytest.FixtureRequest, load_main: LoadMain, tmp_path: Path, script: str,
+                                 killed_run: Callable[..., int], tree_state: Callable[[Path], Any],
+                                 values_of: Callable[[Path], Any]) -> None:
+    fixture, options, cut, blocking = CASES[script]
+    source = request.getfixturevalue(fixture)
+    main = load_main(script)
+    options = [*options, '--size', '24', '--workers', '0', '--commit-every', '1', '--store',
+               'lmdb' if cut.endswith('.lmdb') else 'folder']
+    before = tree_state(source)
+    main([str(source), str(tmp_path / 'whole'), *options])
+    broken = tmp_path / 'broken'
+    done = killed_run(lambda: main([str(source), str(broken), *options]), broken / cut, source / blocking, 2)
+    assert 2 <= done < COUNT
+    assert not (broken / cut).exists()
+    main([str(source), str(broken), *options])
+    outputs = sorted((tmp_path / 'whole').iterdir())
+    assert sorted(path.name for path in broken.iterdir()) == [output.name for output in outputs]
+    for output in outputs:
+        assert values_of(broken / output.name) == values_of(output)
+    assert tree_state(source) == before
+
+
+@pytest.mark.parametrize(('damage', 'message'), [
+    (lambda root: (root / 'train/train_C/2-1.png').unlink(), "1 of 5 images .* no partner in 'dataroot_gt'.*2-1.png"),
+    (lambda root: (root / 'train/train_C/2-1.png').write_bytes(b'no image'), 'train_C/2-1.png: .*Replace the file'),
+    (lambda root: (root / 'train/train_B/2-1.png').write_bytes(b'no image'), 'train_B/2-1.png: .*Replace the file'),
+    (lambda root: cv2.imwrite(str(root / 'train/train_C/2-1.png'), np.zeros((40, 64, 3), np.uint8)),
+     'expected an image of the size of .*train_C/2-1.png, 64 x 40 pixels, found 64 x 48'),
+    (lambda root: (root / 'train/train_B').rename(root / 'masks'), 'train_B: expected a folder of the data set ISTD'),
+])
+def test_damaged_source(load_main: LoadMain, istd: Path, tmp_path: Path, damage: Callable[[Path], object],
+                        message: str) -> None:
+    damage(istd)
+    with pytest.raises(SystemExit, match=f'(?s)Error: .*{message}'):
+        load_main('prepare_istd')([str(istd), str(tmp_path / 'out'), '--splits', 'train', '--workers', '0'])
