@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import io
 import itertools
 import os
 from collections.abc import Iterator, Sequence
@@ -11,12 +10,9 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from hcl_arch.data.image_decoding import DamagedImageError, decode_image
 from hcl_arch.data.image_root import ImageRoot, LmdbRoot, open_root
-
-_JPEG_START, _JPEG_SCAN, _JPEG_END = b'\xff\xd8\xff', b'\xff\xda', b'\xff\xd9'
-_REDUCED_FLAGS = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 
 
 class ImageSource:
@@ -76,9 +72,7 @@ class ImageSource:
         Raises:
             OSError: it cannot be read or decoded.
         """
-        content = self._read(index)
-        flag = cv2.IMREAD_COLOR if least_side is None else _reduced_flag(content, least_side)
-        image = self._decode(index, content, flag)
+        image = self._decode(index, cv2.IMREAD_COLOR, least_side)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # type: ignore[return-value]
 
     def read_gray(self, index: int) -> NDArray[np.uint8]:
@@ -87,7 +81,7 @@ class ImageSource:
         Raises:
             OSError: it cannot be read or decoded.
         """
-        return self._decode(index, self._read(index), cv2.IMREAD_GRAYSCALE)
+        return self._decode(index, cv2.IMREAD_GRAYSCALE)
 
     def read_rgba(self, index: int) -> NDArray[np.uint8]:
         """Return image `index` as (H, W, 4) uint8, channels RGB and alpha, the colours not multiplied by it.
@@ -96,7 +90,7 @@ class ImageSource:
             OSError: it cannot be read or decoded.
             ValueError: it has no alpha channel.
         """
-        image = self._decode(index, self._read(index), cv2.IMREAD_UNCHANGED)
+        image = self._decode(index, cv2.IMREAD_UNCHANGED)
         if image.ndim != 3 or image.shape[2] != 4:
             channels = 1 if image.ndim == 2 else image.shape[2]
             raise ValueError(f'{self.path_of(index)}: expected an image with an alpha channel, found {channels} '
@@ -122,38 +116,9 @@ class ImageSource:
             raise OSError(f'{root.path_of(local)}: {what}.')
         return content
 
-    def _decode(self, index: int, content: bytes, flag: int) -> NDArray[np.uint8]:
-        image = None if _is_cut_jpeg(content) else _decode_bytes(content, flag)
-        if image is None:
-            raise OSError(f'{self.path_of(index)}: expected an image, found {len(content)} bytes that cannot be '
-                          'decoded (damaged, or cut short). Replace or remove it.')
-        return image
-
-
-def _decode_bytes(content: bytes, flag: int) -> NDArray[np.uint8] | None:
-    """Return the decoded image, None if `content` is not one."""
-    try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), flag)  # type: ignore[return-value]
-    except cv2.error:  # an empty file raises where a damaged one gives None
-        return None
-
-
-def _is_cut_jpeg(content: bytes) -> bool:
-    """Say whether a JPEG lacks its end: OpenCV 4 fills what is missing with gray and raises nothing."""
-    # Within the pixels' code FF is followed by 00 or a restart marker only, so these two are what they look like.
-    return content.startswith(_JPEG_START) and content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN)
-
-
-def _reduced_flag(content: bytes, least_side: int) -> int:
-    """Return the flag that decodes a JPEG at the smallest size with that short side, any other image at full size."""
-    if not content.startswith(_JPEG_START):
-        return cv2.IMREAD_COLOR
-    try:
-        with Image.open(io.BytesIO(content)) as header:  # reads no pixels
-            short = min(header.size)
-    except OSError:
-        return cv2.IMREAD_COLOR
-    for factor, flag in _REDUCED_FLAGS:
-        if short // factor >= least_side:
-            return flag
-    return cv2.IMREAD_COLOR
+    def _decode(self, index: int, flag: int, least_side: int | None = None) -> NDArray[np.uint8]:
+        content = self._read(index)
+        try:
+            return decode_image(content, flag, least_side=least_side)
+        except DamagedImageError as error:
+            raise OSError(f'{self.path_of(index)}: expected an image, found {error}. Replace or remove it.') from error

@@ -25,14 +25,14 @@ def key_of(path: str) -> str:
     'Zurich/IMG 1_5 (2)'
     """
     stem = os.path.splitext(path.replace(os.sep, '/'))[0]
-    decomposed = unicodedata.normalize('NFKD', stem)
-    letters = (_ascii_letter(char) for char in decomposed if not unicodedata.combining(char))
-    replaced = _REPLACED.sub('_', ''.join(letters))
+    replaced = _REPLACED.sub('_', stem if stem.isascii() else _ascii_letters(stem))
     return '/'.join(_without_outer_spaces(part) for part in replaced.split('/') if part)
 
 
-def _ascii_letter(char: str) -> str:
-    return f'u{ord(char):x}' if ord(char) > 127 and char.isalnum() else char
+def _ascii_letters(text: str) -> str:
+    decomposed = unicodedata.normalize('NFKD', text)
+    return ''.join(f'u{ord(char):x}' if ord(char) > 127 and char.isalnum() else char
+                   for char in decomposed if not unicodedata.combining(char))
 
 
 def _without_outer_spaces(part: str) -> str:
