@@ -19,6 +19,7 @@ INSTALL_REQUIRES = [
     'lpips>=0.1.4',
     'numpy>=1.22',
     'opencv-python>=4.5',
+    'pillow>=9',
     'pyyaml>=5.1',  # the first in which an option file can name a plugin (!!python/name) with the loader BasicSR uses
     'scikit-image>=0.19',
     'scipy>=1.8',

@@ -13,19 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from hcl_arch.prep import (
-    FileItems,
-    PrepOptions,
-    add_common_arguments,
-    add_missing_argument,
-    add_store_argument,
-    check_apart,
-    check_count,
-    check_layout,
-    list_images,
-    plain_errors,
-    split_path,
-)
+from hcl_arch.prep import check_count, check_layout, list_images, prepare_train_val
 
 SYNSETS = 1000
 COUNTS = {'train': 1_281_167, 'val': 50_000}
@@ -39,33 +27,19 @@ LAYOUTS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('output', help='folder for the splits')
-    parser.add_argument('--train', metavar='FOLDER', help='training images, a folder for each synset')
-    parser.add_argument('--val', metavar='FOLDER', help='validation images')
-    add_store_argument(parser)
-    add_missing_argument(parser)
-    add_common_arguments(parser)
-    arguments = parser.parse_args(argv)
-    sources = {split: source for split, source in (('train', arguments.train), ('val', arguments.val)) if source}
-    if not sources:
-        parser.error('expected --train, --val or both, got neither')
-    with plain_errors():
-        for split in sources:
-            check_apart(split_path(arguments, split), *sources.values())
-        listed = {split: list_split(split, source, arguments.allow_missing) for split, source in sources.items()}
-        for split, names in listed.items():
-            PrepOptions.of(arguments).prepare(FileItems(sources[split], names), split_path(arguments, split),
-                                              settings={'data set': 'ImageNet', 'split': split})
+    prepare_train_val(parser, argv, train='training images, a folder for each synset', val='validation images',
+                      data_set='ImageNet', list_split=list_split)
 
 
-def list_split(split: str, source: str, allow_missing: bool) -> list[str]:
+def list_split(split: str, source: str, arguments: argparse.Namespace) -> list[str]:
     """Return the images of a split, after a check of layout and number."""
     names = list_images(source)
     check_layout(source, names, PATTERNS[split], LAYOUTS[split])
     if split == 'train':
         synsets = len({name.partition('/')[0] for name in names})
-        check_count(synsets, SYNSETS, f'synset folders in {source}', allow_missing=allow_missing)
-    check_count(len(names), COUNTS[split], f'{split} images of ImageNet in {source}', allow_missing=allow_missing)
+        check_count(synsets, SYNSETS, f'synset folders in {source}', allow_missing=arguments.allow_missing)
+    check_count(len(names), COUNTS[split], f'{split} images of ImageNet in {source}',
+                allow_missing=arguments.allow_missing)
     return names
 
 

@@ -17,21 +17,14 @@ import posixpath
 from collections.abc import Sequence
 
 from hcl_arch.prep import (
-    FileItems,
     PreparationError,
-    PrepOptions,
     UnreadableImageError,
-    add_common_arguments,
-    add_missing_argument,
-    add_store_argument,
-    check_apart,
     check_count,
     check_layout,
     list_images,
-    plain_errors,
+    prepare_train_val,
     read_header,
     read_source,
-    split_path,
 )
 
 SCENES = 365
@@ -49,36 +42,21 @@ SMALL_SIDE = 256
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('output', help='folder for the splits')
-    parser.add_argument('--train', metavar='FOLDER', help='training images: data_256 or data_large')
-    parser.add_argument('--val', metavar='FOLDER', help='validation images: val_256 or val_large')
-    add_store_argument(parser)
-    add_missing_argument(parser)
-    add_common_arguments(parser)
-    arguments = parser.parse_args(argv)
-    sources = {split: source for split, source in (('train', arguments.train), ('val', arguments.val)) if source}
-    if not sources:
-        parser.error('expected --train, --val or both, got neither')
-    with plain_errors():
-        for split in sources:
-            check_apart(split_path(arguments, split), *sources.values())
-        listed = {split: list_split(split, source, arguments.allow_missing) for split, source in sources.items()}
-        for split, names in listed.items():
-            check_resolution(sources[split], names, arguments.size)
-        for split, names in listed.items():
-            PrepOptions.of(arguments).prepare(FileItems(sources[split], names), split_path(arguments, split),
-                                              settings={'data set': 'Places365-Standard', 'split': split})
+    prepare_train_val(parser, argv, train='training images: data_256 or data_large',
+                      val='validation images: val_256 or val_large', data_set='Places365-Standard',
+                      list_split=list_split)
 
 
-def list_split(split: str, source: str, allow_missing: bool) -> list[str]:
-    """Return the images of a split, after a check of layout and number."""
+def list_split(split: str, source: str, arguments: argparse.Namespace) -> list[str]:
+    """Return the images of a split, after a check of layout, number and resolution."""
     names = list_images(source)
     check_layout(source, names, PATTERNS[split], LAYOUTS[split])
     if split == 'train':
         scenes = len({posixpath.dirname(name) for name in names})
-        check_count(scenes, SCENES, f'scene folders in {source}', allow_missing=allow_missing)
+        check_count(scenes, SCENES, f'scene folders in {source}', allow_missing=arguments.allow_missing)
     check_count(len(names), COUNTS[split], f'{split} images of Places365-Standard in {source}',
-                allow_missing=allow_missing)
+                allow_missing=arguments.allow_missing)
+    check_resolution(source, names, arguments.size)
     return names
 
 

@@ -29,6 +29,7 @@ from hcl_arch.prep.listing import check_count, check_layout, describe_folder, li
 from hcl_arch.prep.preparation import prepare
 from hcl_arch.prep.record import PrepRecord
 from hcl_arch.prep.resize import ResizeShortSide
+from hcl_arch.prep.train_val import prepare_train_val
 
 __all__ = [
     'EncodedImage',
@@ -54,6 +55,7 @@ __all__ = [
     'list_images',
     'plain_errors',
     'prepare',
+    'prepare_train_val',
     'read_header',
     'read_source',
     'resize_short_side',

@@ -12,13 +12,12 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from hcl_arch.data.image_decoding import DamagedImageError, decode_image
 from hcl_arch.prep.items import EncodedImage, UnreadableImageError
 
 ImageFormat = Literal['jpg', 'png']
 FORMATS: tuple[ImageFormat, ...] = ('jpg', 'png')
 _ORIENTATION_TAG = 0x0112
-# libjpeg reads at these fractions of the size, which is several times as fast.
-_REDUCED_FLAGS = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,7 @@ def read_header(content: bytes) -> ImageHeader | None:
 
 
 def decode_bgr(content: bytes, *, least_short_side: int | None = None) -> NDArray[np.uint8]:
-    """Return an image as (H, W, 3) uint8 BGR, upright.
-
-    16 bit per channel is scaled down, gray gets three equal channels, CMYK is converted, alpha is dropped, as
-    `ImageSource` does when it reads the file itself.
+    """Return an image as (H, W, 3) uint8 BGR, upright, decoded as `ImageSource` does when it reads the file itself.
 
     Args:
         content: the file's bytes.
@@ -88,30 +84,10 @@ def decode_bgr(content: bytes, *, least_short_side: int | None = None) -> NDArra
     Raises:
         UnreadableImageError: OpenCV cannot decode it, or the file is cut short.
     """
-    header = read_header(content)
-    _check_complete(content, header)
-    flag = cv2.IMREAD_COLOR
-    if least_short_side is not None and header is not None and header.file_format == 'jpg':
-        fitting = [factor for factor in _REDUCED_FLAGS if header.short_side // factor >= least_short_side]
-        flag = _REDUCED_FLAGS[max(fitting)] if fitting else flag
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
-    except cv2.error as error:
-        raise UnreadableImageError(f'OpenCV cannot decode it ({error.err})') from None
-    if image is None:
-        raise UnreadableImageError(f'OpenCV cannot decode it ({len(content)} bytes)')
-    return image  # type: ignore[return-value]
-
-
-def _check_complete(content: bytes, header: ImageHeader | None) -> None:
-    """Raise if a JPEG or PNG lacks its end marker; OpenCV 4 fills up what is missing with gray."""
-    if header is None:
-        return
-    # Trailing bytes after the end are common. A thumbnail's end marker lies before the picture's scan (FF DA).
-    cut_jpeg = header.file_format == 'jpg' and content.rfind(b'\xff\xd9') < content.rfind(b'\xff\xda')
-    cut_png = header.file_format == 'png' and b'IEND' not in content
-    if cut_jpeg or cut_png:
-        raise UnreadableImageError(f'the file is cut short after {len(content)} bytes')
+        return decode_image(content, least_side=least_short_side)
+    except DamagedImageError as error:
+        raise UnreadableImageError(str(error)) from None
 
 
 def resize_short_side(image: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:

@@ -25,7 +25,7 @@ from hcl_arch.prep.items import (
     Transform,
 )
 from hcl_arch.prep.journal import Journal, Unreadable, Written
-from hcl_arch.prep.record import RECORD_NAME, Plan, PrepRecord, read_record
+from hcl_arch.prep.record import RECORD_NAME, UNREADABLE_NAME, Plan, PrepRecord, list_name, read_record
 from hcl_arch.prep.stores import FolderStore, LmdbStore, Store
 from hcl_arch.prep.workers import WorkerPool, default_workers
 from hcl_arch.prep.workshop import Workshop, check_plan, remove_leftover
@@ -42,9 +42,10 @@ def prepare(items: Sequence[PrepItem], output: str, *, transform: Transform, set
 
     The output grows in `<output>.unfinished` and appears under its name when it is complete. A run that was ended,
     however, is gone on with by the same call; a complete output of the same call is left as it is. Beside the images
-    the output holds `prepare.json` (the PrepRecord), `unreadable.txt` (path and reason, only if some are) and, as an
-    LMDB, `meta_info.txt` with a line `key.ext (h,w,c) q` for each image in the order of the items, where q is
-    `settings['quality']` for '.jpg' and 1 else.
+    the output holds `prepare.json` (the PrepRecord) and `unreadable.txt` (path and reason, only if some are), in a
+    folder of files with a point before the name (see `list_name`), and, as an LMDB, `meta_info.txt` with a line
+    `key.ext (h,w,c) q` for each image in the order of the items, where q is `settings['quality']` for '.jpg' and 1
+    else.
 
     Args:
         items: the images. A lazy sequence (`FileItems`) saves memory where there are millions.
@@ -65,7 +66,7 @@ def prepare(items: Sequence[PrepItem], output: str, *, transform: Transform, set
     plan = Plan.of(settings, transform, len(items), check_items(items, output))
     record = _finished_record(output, plan)
     if record is not None:
-        print(f'{output}: already done, {_counts(record)}')
+        print(f'{output}: already done, {_counts(record, output)}')
         return record
     pool = WorkerPool(transform, default_workers() if workers is None else workers)
     try:
@@ -78,7 +79,7 @@ def prepare(items: Sequence[PrepItem], output: str, *, transform: Transform, set
                                'make room or mend the disk and run the same command again to go on.') from error
     finally:
         pool.close()
-    print(f'{output}: {_counts(record)}')
+    print(f'{output}: {_counts(record, output)}')
     return record
 
 
@@ -96,8 +97,9 @@ def _finished_record(output: str, plan: Plan) -> PrepRecord | None:
     return record
 
 
-def _counts(record: PrepRecord) -> str:
-    unreadable = f', {record.unreadable_count} unreadable (see unreadable.txt)' if record.unreadable_count else ''
+def _counts(record: PrepRecord, output: str) -> str:
+    listed = list_name(UNREADABLE_NAME, output)
+    unreadable = f', {record.unreadable_count} unreadable (see {listed})' if record.unreadable_count else ''
     return f'{record.written_count} of {record.source_count} images{unreadable}, {record.total_bytes / 1e6:.1f} MB'
 
 
@@ -115,13 +117,13 @@ def _prepare_unfinished(items: Sequence[PrepItem], output: str, plan: Plan, pool
                     tqdm(total=len(items), initial=start, desc=title, unit='image') as bar:
                 rest = (items[index] for index in range(start, len(items)))
                 _write(rest, outcomes, store=store, journal=journal, bar=bar, commit_every=commit_every)
-            record = _write_lists(items, journal, workshop.content, plan, with_meta=is_lmdb(output))
+            record = _write_lists(items, journal, workshop.content, plan, output)
             _check_count(store, record, workshop.folder)
         if not record.written_count:
             # Once the sources are mended, all of them are tried again.
             journal.cut()
             raise PreparationError(f'{output}: none of the {len(items)} images could be read, the first one: '
-                                   f'{_first_reason(items, workshop.content)}. Correct the source folder.')
+                                   f'{_first_reason(workshop.content, output)}. Correct the source folder.')
         _bring_files_to_disk()
         workshop.publish()
     return record
@@ -155,13 +157,12 @@ def _write(items: Iterable[PrepItem], outcomes: Iterable[EncodedImage | str], *,
     store.commit()
 
 
-def _write_lists(items: Sequence[PrepItem], journal: Journal, folder: str, plan: Plan, *,
-                 with_meta: bool) -> PrepRecord:
-    """Write meta_info.txt, unreadable.txt and the record, from the journal and line by line."""
+def _write_lists(items: Sequence[PrepItem], journal: Journal, folder: str, plan: Plan, output: str) -> PrepRecord:
+    """Write the lists of `output` into `folder`, from the journal and line by line."""
     digest, written, total = hashlib.sha256(), 0, 0
-    unreadable_path = os.path.join(folder, 'unreadable.txt')
+    unreadable_path = os.path.join(folder, list_name(UNREADABLE_NAME, output))
     with contextlib.ExitStack() as stack:
-        meta = stack.enter_context(open(os.path.join(folder, 'meta_info.txt'), 'w')) if with_meta else None
+        meta = stack.enter_context(open(os.path.join(folder, 'meta_info.txt'), 'w')) if is_lmdb(output) else None
         unreadable = stack.enter_context(open(unreadable_path, 'w', encoding='utf-8', errors='surrogateescape'))
         for item, entry in zip(items, journal.entries()):
             if isinstance(entry, Unreadable):
@@ -178,7 +179,7 @@ def _write_lists(items: Sequence[PrepItem], journal: Journal, folder: str, plan:
     record = PrepRecord(
         program=f'hcl_arch {__version__}', date=datetime.now(timezone.utc).isoformat(timespec='seconds'), plan=plan,
         written_count=written, unreadable_count=len(items) - written, total_bytes=total, list_sha256=digest.hexdigest())
-    with open(os.path.join(folder, RECORD_NAME), 'w', encoding='utf-8') as file:
+    with open(os.path.join(folder, list_name(RECORD_NAME, output)), 'w', encoding='utf-8') as file:
         file.write(record.to_json())
     return record
 
@@ -190,8 +191,9 @@ def _check_count(store: Store, record: PrepRecord, folder: str) -> None:
                                'It was changed from outside: remove the folder and run the command again.')
 
 
-def _first_reason(items: Sequence[PrepItem], folder: str) -> str:
-    with open(os.path.join(folder, 'unreadable.txt'), encoding='utf-8', errors='surrogateescape') as file:
+def _first_reason(folder: str, output: str) -> str:
+    path = os.path.join(folder, list_name(UNREADABLE_NAME, output))
+    with open(path, encoding='utf-8', errors='surrogateescape') as file:
         return file.readline().strip().replace('\t', ': ')
 
 

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hcl_arch.data.image_root import is_lmdb
 from hcl_arch.prep.items import PreparationError, Transform
 
 RECORD_NAME = 'prepare.json'
+UNREADABLE_NAME = 'unreadable.txt'
 # Raised when outputs or half-done ones can no longer be gone on with.
 LAYOUT_VERSION = 1
 
@@ -101,19 +103,27 @@ class PrepRecord:
             raise ValueError(f'not a record of this program: {error}') from error
 
 
+def list_name(name: str, output: str) -> str:
+    """Return how a file about the images is called in an output: hidden in a folder of images.
+
+    BasicSR's own data sets take every visible file of a folder for an image.
+    """
+    return name if is_lmdb(output) else f'.{name}'
+
+
 def read_record(output: str) -> PrepRecord:
     """Return the record of a finished output.
 
     Raises:
         PreparationError: the folder has none, or one of another form.
     """
-    path = os.path.join(output, RECORD_NAME)
+    path = os.path.join(output, list_name(RECORD_NAME, output))
     try:
         with open(path, encoding='utf-8') as file:
             return PrepRecord.from_json(file.read())
     except FileNotFoundError:
         raise PreparationError(f'{output}: expected a new path or an output of this program, found a folder without '
-                               f'{RECORD_NAME}. Give another path, or remove the folder.') from None
+                               f'{list_name(RECORD_NAME, output)}. Give another path, or remove the folder.') from None
     except (OSError, ValueError) as error:
         raise PreparationError(f'{path}: cannot be read as a record ({error}). Remove the output, or give another '
                                'path.') from error

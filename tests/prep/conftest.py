@@ -69,7 +69,8 @@ def values_of() -> Callable[[Path], dict[str, bytes]]:
 
     def values(output: Path) -> dict[str, bytes]:
         files = {str(path.relative_to(output)): path.read_bytes() for path in output.rglob('*') if path.is_file()}
-        files['prepare.json'] = b'\n'.join(line for line in files['prepare.json'].split(b'\n') if b'"date"' not in line)
+        record = 'prepare.json' if output.suffix == '.lmdb' else '.prepare.json'
+        files[record] = b'\n'.join(line for line in files[record].split(b'\n') if b'"date"' not in line)
         if output.suffix == '.lmdb':
             del files['data.mdb'], files['lock.mdb']
             environment = lmdb.open(str(output), readonly=True, lock=False)

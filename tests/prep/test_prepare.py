@@ -17,7 +17,7 @@ from typing import Any, Callable
 import lmdb
 import numpy as np
 import pytest
-from basicsr.utils import FileClient
+from basicsr.utils import FileClient, scandir
 
 from hcl_arch.data.image_source import ImageSource
 from hcl_arch.prep import (
@@ -115,7 +115,9 @@ def test_folder_layout_and_variants(sources: Path, tmp_path: Path) -> None:
     items = [PrepItem(str(sources / '00.jpg'), f'deep/down/v{variant}', variant) for variant in range(3)]
     record = run(sources, tmp_path / 'out', items=items)
     assert record.written_count == 3
-    assert sorted(os.listdir(tmp_path / 'out')) == ['deep', 'prepare.json']
+    assert sorted(os.listdir(tmp_path / 'out')) == ['.prepare.json', 'deep']
+    # BasicSR's own data sets take all that this lists for images.
+    assert sorted(scandir(str(tmp_path / 'out'), recursive=True)) == [f'deep/down/v{index}.jpg' for index in range(3)]
     files = sorted((tmp_path / 'out' / 'deep' / 'down').iterdir())
     assert [file.name for file in files] == ['v0.jpg', 'v1.jpg', 'v2.jpg']
     assert all(file.read_bytes() == (sources / '00.jpg').read_bytes() for file in files)
@@ -254,9 +256,9 @@ def test_what_is_not_ours_is_refused(sources: Path, output: Path) -> None:
     other = output.with_name('other' + output.suffix)
     other.mkdir()
     (other / 'thesis.txt').write_text('')
-    with pytest.raises(PreparationError, match=r'found a folder without prepare\.json'):
+    with pytest.raises(PreparationError, match=r'found a folder without \.?prepare\.json'):
         run(sources, other)
-    (other / 'prepare.json').write_text('{}')
+    (other / ('prepare.json' if output.suffix else '.prepare.json')).write_text('{}')
     with pytest.raises(PreparationError, match=r'prepare\.json: cannot be read as a record'):
         run(sources, other)
     third = output.with_name('third' + output.suffix)

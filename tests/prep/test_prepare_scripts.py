@@ -149,7 +149,7 @@ def test_keys_sizes_and_counts(case: Case, load_main: LoadMain, tmp_path: Path) 
         source = ImageSource(str(output))
         assert [source.path_of(index) for index in range(len(source))] == [f'{output}/{key}' for key in keys]
         assert {source.read_rgb(index).shape for index in range(len(source))} == {(40, 53, 3)}
-        record = json.loads((output / 'prepare.json').read_text())
+        record = json.loads((output / ('prepare.json' if output.suffix else '.prepare.json')).read_text())
         assert record['written_count'] == len(keys)
         assert record['settings']['size'] == 40
         assert record['unreadable_count'] == (1 if case.script == 'prepare_images' else 0)

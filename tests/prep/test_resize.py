@@ -143,7 +143,7 @@ def test_file_cut_short(tmp_path: Path, write_image: WriteImage, name: str, shar
     path = write_image(tmp_path / name, height=100, width=100)
     content = path.read_bytes()
     path.write_bytes(content[:int(share * len(content))])
-    with pytest.raises(UnreadableImageError, match='cut short after|cannot decode'):
+    with pytest.raises(UnreadableImageError, match='cut short|cannot be decoded'):
         apply(path, size=100, format='jpg')
     path.write_bytes(content + b'appended by a camera')
     apply(path, size=100, format='jpg')
@@ -156,7 +156,7 @@ def test_thumbnail_does_not_hide_that_a_jpeg_is_cut_short(tmp_path: Path, write_
     segment = b'\xff\xe2' + (len(thumbnail) + 2).to_bytes(2, 'big') + thumbnail
     with_thumbnail = content[:2] + segment + content[2:]
     decode_bgr(with_thumbnail)
-    with pytest.raises(UnreadableImageError, match='the file is cut short after'):
+    with pytest.raises(UnreadableImageError, match='bytes of an image that is cut short'):
         decode_bgr(with_thumbnail[:-100])
 
 
@@ -165,7 +165,7 @@ def test_unreadable_sources(tmp_path: Path) -> None:
     (tmp_path / 'text.jpg').write_text('not an image')
     (tmp_path / 'folder.jpg').mkdir()
     (tmp_path / 'link.jpg').symlink_to(tmp_path / 'nowhere.jpg')
-    for name, reason in (('empty', 'an empty file'), ('text', r'OpenCV cannot decode it \(12 bytes\)'),
+    for name, reason in (('empty', 'an empty file'), ('text', '12 bytes that cannot be decoded'),
                          ('folder', 'Is a directory'), ('link', 'a link to nothing')):
         with pytest.raises(UnreadableImageError, match=reason):
             apply(tmp_path / f'{name}.jpg')
