@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
@@ -13,16 +12,17 @@ from basicsr.utils.registry import DATASET_REGISTRY
 from numpy.typing import NDArray
 from torch.utils import data
 
-from hcl_arch.data.corruption import FloatArray, blend
+from hcl_arch.data.corruption import FloatArray, blend, round_to_8_bit
 from hcl_arch.data.corruption_kinds import Resources, build_corruption, open_images
 from hcl_arch.data.corruption_options import CorruptionOptions
 from hcl_arch.data.dataset_options import DatasetOptions, read_options
 from hcl_arch.data.epoch_length import epoch_length
 from hcl_arch.data.hole_contents import Truth
 from hcl_arch.data.hole_corruption import Corrupt
+from hcl_arch.data.image_source import ImageSource
 from hcl_arch.data.mask_images import MaskImages
 from hcl_arch.data.mask_sampler import MaskSampler
-from hcl_arch.data.square_crop import centre_square, random_square, resize_square, to_float
+from hcl_arch.data.square_crop import centre_square, least_side_for, random_square, resize_square, to_float, to_tensor
 from hcl_arch.data.weighted_choice import choose_by_weight
 
 
@@ -59,8 +59,9 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
                 'folder'. Default: 'folder' alone with `dataroot_mask`, otherwise 1 each for 'free_form' and
                 'random_walk'.
             hole_share (list): least and largest share of corrupted pixels, or a list of such ranges: in training each
-                sample takes a random one, in validation sample i takes number i modulo their count.
-                Default: [0.1, 0.5].
+                sample takes a random one, in validation sample i takes number i modulo their count. Drawings and
+                shadows come as near as the image allows where too little of it can change. The masks 'half' and
+                'lines' take the share in the range that is nearest to one half. Default: [0.1, 0.5].
             corruptions (dict): kinds with weights, or with options of their own; see `read_corruptions` and
                 `CorruptionOptions`. Default: {patch: 1.0}.
             blur_sigma (float or list): sigma of the soft edges in pixels of the sample, or its range; 0 = hard. Kinds
@@ -81,8 +82,9 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         self.opt = opt  # BasicSR reads the name from here
         self._options = options = read_options(opt)
         self._truths = open_images(options.gt_roots, f"{options.where}, 'dataroot_gt'")
-        photos = open_images(options.noise_roots, f"{options.where}, 'dataroot_noise'") if options.noise_roots else None
-        resources = Resources(_build_masks(options), photos, options.gt_size)
+        resources = Resources(
+            masks=_build_masks(options), photos=_open_photos(options), gt_size=options.gt_size,
+            crop_scale=options.crop_scale if options.training else (1.0, 1.0), reduced=options.training)
         self._corruptions: dict[str, tuple[CorruptionOptions, Corrupt]] = {
             entry.name: (entry, build_corruption(entry, resources))
             for entry in options.corruptions
@@ -99,10 +101,10 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         """Return one sample.
 
         Returns:
-            `lq` (corrupted), `gt`, `noise` (what is put into the holes, at its opacity): (3, H, W) float32, RGB in
-            [0, 1];
+            `lq` (corrupted, in steps of 1/255), `gt`, `noise` (what is put into the holes, at its opacity): (3, H, W)
+            float32, RGB in [0, 1];
             `mask`: (1, H, W) float32, 1 = uncorrupted, 0 = corrupted, as `changed_pixels` defines it;
-            `gt_path`, `lq_path`: the path of the true image, or 'LMDB path:key';
+            `gt_path`, `lq_path`: the path of the true image, or 'path/key' in an LMDB;
             `corruption`: the name of the corruption.
 
         Raises:
@@ -121,11 +123,12 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         hole_share = self._hole_share_for(index, entry, rng)
         noise, holes, corrupted = corrupt(truth, _draw_from(entry.opacity, rng), hole_share, rng)
         sigma = _draw_from(entry.blur_sigma or self._options.blur_sigma, rng)
+        blended = blend(truth.image, noise, 1 - holes.astype(np.float32), sigma=sigma)
         path = self._truths.path_of(image_index)
         return {
-            'lq': _to_tensor(blend(truth.image, noise, 1 - holes.astype(np.float32), sigma=sigma)),
-            'gt': _to_tensor(truth.image),
-            'noise': _to_tensor(noise),
+            'lq': to_tensor(round_to_8_bit(blended)),
+            'gt': to_tensor(truth.image),
+            'noise': to_tensor(noise),
             'mask': torch.from_numpy(1 - corrupted.astype(np.float32)[None]),
             'lq_path': path,
             'gt_path': path,
@@ -143,8 +146,8 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         side = self._options.gt_size
         if not self._options.training:
             return to_float(resize_square(centre_square(self._truths.read_rgb(index)), side))
-        # A reduced image still holds the smallest crop at the sample's size; validation takes every pixel into account.
-        image = self._truths.read_rgb(index, least_side=math.ceil(side / self._options.crop_scale[0]))
+        # Validation takes every pixel into account.
+        image = self._truths.read_rgb(index, least_side=least_side_for(side, self._options.crop_scale))
         square: NDArray[np.uint8] = resize_square(random_square(image, scale=self._options.crop_scale, rng=rng), side)
         mirrored = self._options.use_hflip and rng.random() < 0.5
         return to_float(cv2.flip(square, 1) if mirrored else square)  # type: ignore[arg-type]
@@ -163,16 +166,16 @@ def _build_masks(options: DatasetOptions) -> MaskSampler:
     if options.mask_roots:
         source = open_images(options.mask_roots, f"{options.where}, 'dataroot_mask'")
         images = MaskImages(source, inverted=options.mask_inverted, cache_mib=options.mask_cache)
-    return MaskSampler(options.mask_weights, hole_share=options.hole_shares[0], images=images)
+    return MaskSampler(options.mask_weights, images=images)
+
+
+def _open_photos(options: DatasetOptions) -> ImageSource | None:
+    """Return the photographs that the data set's patches share, None if no entry needs them."""
+    if all(entry.kind != 'patch' or entry.roots for entry in options.corruptions):
+        return None
+    return open_images(options.noise_roots, f"{options.where}, 'dataroot_noise'")
 
 
 def _draw_from(span: tuple[float, float], rng: np.random.Generator) -> float:
     """Return a number drawn uniformly from a range."""
     return span[0] if span[0] == span[1] else float(rng.uniform(*span))
-
-
-def _to_tensor(image: FloatArray) -> torch.Tensor:
-    """Map (H, W, 3) to a (3, H, W) tensor."""
-    planes = np.empty((3, *image.shape[:2]), np.float32)
-    cv2.split(image, list(planes))  # a copy of the transposed array takes six times as long
-    return torch.from_numpy(planes)

@@ -9,18 +9,16 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.free_form_mask import free_form_mask
 from hcl_arch.data.half_mask import half_mask
-from hcl_arch.data.line_mask import line_mask
 from hcl_arch.data.random_walk_mask import random_walk_mask
 from hcl_arch.data.rectangle_mask import rectangle_mask
 from hcl_arch.data.share_fit import fit_share, hole_counts
 
-# The kinds drawn alone: `f(size, *, hole_share, rng)`.
-SINGLE_GENERATORS: dict[str, Callable[..., NDArray[np.bool_]]] = {
+# The kinds that are combined: `f(size, *, hole_share, rng)`. Lines are not among them: with soft edges they vanish.
+COMBINED_GENERATORS: dict[str, Callable[..., NDArray[np.bool_]]] = {
     'free_form': free_form_mask,
     'random_walk': random_walk_mask,
     'rectangles': rectangle_mask,
     'half': half_mask,
-    'lines': line_mask,
 }
 # Share of the first mask, relative to the share that both are to have together.
 FIRST_PART = (0.3, 0.7)
@@ -46,7 +44,7 @@ def combined_mask(size: tuple[int, int], *, hole_share: tuple[float, float],
     Returns:
         (H, W) bool, True = hole.
     """
-    kinds = [str(kind) for kind in rng.choice(list(SINGLE_GENERATORS), 2, replace=False)]
+    kinds = [str(kind) for kind in rng.choice(list(COMBINED_GENERATORS), 2, replace=False)]
     fewest, most = hole_counts(size[0] * size[1], hole_share)
     wanted = rng.uniform(fewest, most) / (size[0] * size[1])
     first = _draw(kinds[0], size, wanted * rng.uniform(*FIRST_PART), rng)
@@ -61,4 +59,4 @@ def combined_mask(size: tuple[int, int], *, hole_share: tuple[float, float],
 
 def _draw(kind: str, size: tuple[int, int], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     span = (max(0.0, share - SPREAD), min(1.0, share + SPREAD))
-    return SINGLE_GENERATORS[kind](size, hole_share=span, rng=rng)
+    return COMBINED_GENERATORS[kind](size, hole_share=span, rng=rng)

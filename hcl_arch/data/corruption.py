@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 BoolArray = NDArray[np.bool_]
+# Least and largest value.
+Span = tuple[float, float]
 
 # A pixel has changed if a channel did by four of 255 gray levels: less is what a JPEG of good quality changes anyway,
 # and neither a network nor an eye can tell it from that.
@@ -35,6 +37,16 @@ def blend(truth: FloatArray, noise: FloatArray, mask: FloatArray, *, sigma: floa
     blended: FloatArray = cv2.multiply(truth, weight)  # type: ignore[assignment]
     cv2.accumulateProduct(noise, np.subtract(1, weight, out=weight), blended)
     return np.clip(blended, 0, 1, out=blended)
+
+
+def round_to_8_bit(image: FloatArray) -> FloatArray:
+    """Round an image to multiples of 1/255, in place.
+
+    Differs from the paper, which hands the blended image on as it is: the truth comes out of 8-bit files, and so will
+    the images that are to be repaired; what lies between two gray levels would give the corruption away in training.
+    """
+    np.rint(np.multiply(image, 255, out=image), out=image)
+    return np.divide(image, 255, out=image)
 
 
 def mix(truth: FloatArray, noise: FloatArray, opacity: float) -> FloatArray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Callable
 
 import numpy as np
 
-from hcl_arch.data.corruption import FloatArray
-from hcl_arch.data.corruption_options import CorruptionOptions, Span
+from hcl_arch.data.corruption import FloatArray, Span
+from hcl_arch.data.corruption_options import CorruptionOptions
 from hcl_arch.data.drawn_corruption import DrawnOver
 from hcl_arch.data.graffiti import PictureGraffiti, draw_spray
 from hcl_arch.data.hole_contents import ConstantFill, PhotoFill, Truth, fill_noise
@@ -31,11 +32,15 @@ class Resources:
         masks: draws the holes of the kinds that fill holes.
         photos: the data set's photographs for 'patch'; None if it has none.
         gt_size: side of a sample in pixels.
+        crop_scale: least and largest side of the truth's crops, as a share of the short side.
+        reduced: whether JPEGs may be decoded at a fraction of their size.
     """
 
     masks: MaskSampler
     photos: ImageSource | None
     gt_size: int
+    crop_scale: Span
+    reduced: bool
 
 
 def build_corruption(options: CorruptionOptions, resources: Resources) -> Corrupt:
@@ -61,9 +66,10 @@ def _build_patch(options: CorruptionOptions, resources: Resources) -> Corrupt:
     photos = open_images(options.roots, where) if options.roots else resources.photos
     assert photos is not None  # the options are refused otherwise
     try:
-        return FilledHoles(PhotoFill(photos), resources.masks)
+        fill = PhotoFill(photos, crop_scale=resources.crop_scale, reduced=resources.reduced)
     except ValueError as error:
         raise ValueError(f'{where} {error}') from error
+    return FilledHoles(fill, resources.masks)
 
 
 def _build_constant(options: CorruptionOptions, resources: Resources) -> Corrupt:
@@ -110,8 +116,8 @@ def _open_pictures(options: CorruptionOptions, resources: Resources) -> OverlayP
     if not options.roots:
         return None
     source = open_images(options.roots, f"{options.where}, 'dataroot'")
-    # No kind draws one larger than the image.
-    return OverlayPictures(PictureCache(source, longest_side=resources.gt_size), len(source), source.path_of)
+    longest = math.ceil(max(*PictureGraffiti.size, *options.scale) * resources.gt_size)  # none is drawn larger
+    return OverlayPictures(PictureCache(source, longest_side=longest), len(source), source.path_of)
 
 
 # Small classes in place of lambdas, which spawned workers could not be given.

@@ -6,12 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from hcl_arch.data.corruption import Span
+from hcl_arch.data.graffiti import PictureGraffiti
 from hcl_arch.data.option_reader import OptionReader, is_number
+from hcl_arch.data.shadow import BRIGHTNESS
+from hcl_arch.data.watermark import Watermarks
 from hcl_arch.option_check import check_keys
 
-Span = tuple[float, float]
-# Wider than any image that is trained on.
-MOST_BLUR = 1000.0
+# Wider than anything that a hole's edge is softened by; blurring takes the longer, the wider.
+MOST_BLUR = 100.0
+# Below, no pixel can change by the gray levels that make it count as corrupted.
+LEAST_OPACITY = 0.02
+LEAST_SCALE = 0.05
+LEAST_BRIGHTNESS = 0.01
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,9 @@ KINDS: dict[str, CorruptionKind] = {
     'watermark': CorruptionKind(('dataroot', 'scale', 'rotation', 'tiled'), opacity=(0.3, 0.8), blur_sigma=(0.0, 0.0)),
     'shadow': CorruptionKind(('brightness',), blur_sigma=(2.0, 8.0)),
 }
+
+# Those that bring forms of their own; the others fill holes.
+DRAWN_KINDS = ('graffiti', 'text', 'watermark')
 
 
 @dataclass(frozen=True)
@@ -102,38 +112,32 @@ def _read_entry(name: str, entry: Any, dataset: str) -> CorruptionOptions:
     """Return the checked options of one entry."""
     where = f"{dataset}, corruption '{name}'"
     options = entry if isinstance(entry, Mapping) else {'weight': entry}
-    kind = options.get('type', name)
-    if kind not in KINDS:
-        if 'type' in options:
-            check_keys({str(kind): None}, KINDS, f"{where}, 'type'")
-        check_keys({name: None}, KINDS, f"{dataset}, 'corruptions'")
+    kind = str(options.get('type', name))
+    if 'type' in options:
+        check_keys({kind: None}, KINDS, f"{where}, 'type'")
+    check_keys({kind: None}, KINDS, f"{dataset}, 'corruptions'")
     check_keys(options, COMMON_KEYS + KINDS[kind].own_keys, where)
+    if 'recolour' in options and not options.get('dataroot'):
+        raise ValueError(f"{where}: 'recolour' is given, but no pictures whose colours it could change. Add "
+                         "'dataroot', or leave it out.")
     reader = OptionReader(options, where)
     own_blur = 'blur_sigma' in options or KINDS[kind].blur_sigma is not None
     return CorruptionOptions(
-        name=name,
+        name=str(name),
         where=where,
         kind=kind,
         weight=reader.number('weight', 1.0),
-        opacity=_positive_span(reader, 'opacity', KINDS[kind].opacity),
+        opacity=reader.span('opacity', KINDS[kind].opacity, least=LEAST_OPACITY),
         blur_sigma=reader.span('blur_sigma', KINDS[kind].blur_sigma or (0, 0), most=MOST_BLUR) if own_blur else None,
         hole_share=reader.spans('hole_share', (0, 1)) if 'hole_share' in options else None,
         roots=reader.roots('dataroot'),
         colour=_read_colour(options, reader),
-        recolour=reader.number('recolour', 0.5, most=1),
-        scale=_positive_span(reader, 'scale', (0.25, 0.9)),
-        rotation=reader.span('rotation', (-45, 45), least=-180, most=180),
-        tiled=reader.number('tiled', 0.4, most=1),
-        brightness=_positive_span(reader, 'brightness', (0.25, 0.65)),
+        recolour=reader.number('recolour', PictureGraffiti.recoloured_share, most=1),
+        scale=reader.span('scale', Watermarks.scale, least=LEAST_SCALE),
+        rotation=reader.span('rotation', Watermarks.rotation, least=-180, most=180),
+        tiled=reader.number('tiled', Watermarks.tiled_share, most=1),
+        brightness=reader.span('brightness', BRIGHTNESS, least=LEAST_BRIGHTNESS),
     )
-
-
-def _positive_span(reader: OptionReader, key: str, default: Span, *, most: float = 1.0) -> Span:
-    """Return a range above 0: at 0 nothing would be corrupted."""
-    span = reader.span(key, default, most=most)
-    if span[0] <= 0:
-        raise reader.error(key, 'numbers above 0')
-    return span
 
 
 def _read_colour(options: Mapping[str, Any], reader: OptionReader) -> Optional[tuple[float, float, float]]:

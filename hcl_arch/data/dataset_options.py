@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hcl_arch.data.basicsr_options import check_enlarge_ratio, check_io_backend
-from hcl_arch.data.corruption_options import MOST_BLUR, CorruptionOptions, read_corruptions
+from hcl_arch.data.corruption_options import DRAWN_KINDS, MOST_BLUR, CorruptionOptions, read_corruptions
 from hcl_arch.data.mask_sampler import FOLDER, MASK_GENERATORS
 from hcl_arch.data.option_reader import OptionReader
 from hcl_arch.option_check import check_keys
@@ -18,6 +18,8 @@ BASICSR_KEYS = ('name', 'type', 'phase', 'scale', 'io_backend', 'batch_size_per_
 OUR_KEYS = ('dataroot_gt', 'dataroot_noise', 'dataroot_mask', 'mask_inverted', 'mask_cache', 'masks', 'hole_share',
             'corruptions', 'blur_sigma', 'gt_size', 'crop_scale', 'use_hflip', 'max_samples', 'seed')
 LEAST_SIZE = 16
+# A line one pixel wide keeps two thirds of its content.
+MOST_BLUR_OF_LINES = 0.5
 DEFAULT_MASKS = ('free_form', 'random_walk')
 
 
@@ -108,6 +110,17 @@ def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
     if without_photos and not options.noise_roots:
         raise ValueError(f"{where}: 'dataroot_noise' is missing, but the corruption '{without_photos[0].name}' takes "
                          'its content from other photographs. Give a folder or LMDB folder of them.')
+    if options.crop_scale[0] <= 0:
+        raise ValueError(f"{where}: 'crop_scale' expects shares above 0, got {list(options.crop_scale)}.")
+    _check_masks(options, opt)
+    check_io_backend(opt.get('io_backend'), options.gt_roots + options.noise_roots + options.mask_roots, where)
+    if options.training:
+        check_enlarge_ratio(opt, where)
+
+
+def _check_masks(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
+    """Raise if options about masks contradict each other, or would never be used."""
+    where = options.where
     wants_images = options.mask_weights.get(FOLDER, 0) > 0
     if wants_images and not options.mask_roots:
         raise ValueError(f"{where}: 'masks' gives a weight to '{FOLDER}', but 'dataroot_mask' is missing. Give a "
@@ -115,8 +128,15 @@ def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
     if options.mask_roots and not wants_images:
         raise ValueError(f"{where}: 'dataroot_mask' is given, but 'masks' gives no weight to '{FOLDER}', so the mask "
                          f"images would never be used. Add '{FOLDER}' to 'masks', or leave out one of the two options.")
-    if options.crop_scale[0] <= 0:
-        raise ValueError(f"{where}: 'crop_scale' expects shares above 0, got {list(options.crop_scale)}.")
-    check_io_backend(opt.get('io_backend'), options.gt_roots + options.noise_roots + options.mask_roots, where)
-    if options.training:
-        check_enlarge_ratio(opt, where)
+    without = [key for key in ('mask_inverted', 'mask_cache') if opt.get(key) and not options.mask_roots]
+    if without:
+        raise ValueError(f"{where}: '{without[0]}' is given, but no mask images. Add 'dataroot_mask', or leave it out.")
+    fillers = [entry for entry in options.corruptions if entry.kind not in DRAWN_KINDS]
+    given = [key for key in ('masks', 'dataroot_mask') if opt.get(key) is not None]
+    if given and not fillers:
+        raise ValueError(f"{where}: '{given[0]}' is given, but none of the corruptions fills holes: "
+                         f'{", ".join(DRAWN_KINDS)} have forms of their own. Leave it out, or add a corruption.')
+    blurs = [(entry.blur_sigma or options.blur_sigma)[1] for entry in fillers]
+    if options.mask_weights.get('lines', 0) > 0 and max(blurs, default=0) > MOST_BLUR_OF_LINES:
+        raise ValueError(f"{where}: the masks 'lines' are one pixel wide and vanish when their edges are blurred with "
+                         f'a sigma of {max(blurs):g} pixels. Give blur_sigma: 0, in a data set of their own.')

@@ -6,8 +6,9 @@ from typing import Callable
 
 import numpy as np
 
+from hcl_arch.data.corruption import Span
 from hcl_arch.data.hole_contents import Truth
-from hcl_arch.data.hole_corruption import Corruption, Span
+from hcl_arch.data.hole_corruption import Corruption
 from hcl_arch.data.overlay import Overlay, lay_over, overlay_changes
 from hcl_arch.data.overlay_growth import DrawLayer, grow_overlay
 

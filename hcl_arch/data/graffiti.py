@@ -88,7 +88,7 @@ class PictureGraffiti:
         else:
             picture = rgba_picture(pixels)
         length = scale * rng.uniform(*self.size) * min(size)
-        return place(picture, size, centre=random_centre(size, length, rng), scale=length / max(picture.size),
+        return place(picture, size, centre=random_centre(size, rng), scale=length / max(picture.size),
                      angle=rng.uniform(-180, 180), mirrored=rng.random() < 0.5)
 
 
@@ -104,16 +104,17 @@ def draw_spray(size: tuple[int, int], scale: float, rng: np.random.Generator) ->
     rendered_length = max(RENDERED_SHARE * length, LEAST_RENDERED)
     # The grain takes as many random numbers as there are pixels. It comes last, so that a form drawn again at another
     # scale is the same one.
-    centre = random_centre(size, length, rng)
+    centre = random_centre(size, rng)
     picture = _sprayed(strokes, width, rendered_length, form == 'bubble letters', rng)
     return place(picture, size, centre=centre, scale=length / rendered_length)
 
 
-def random_centre(size: tuple[int, int], length: float, rng: np.random.Generator) -> tuple[float, float]:
-    """Return x and y of a place where a form of that length lies on the image, or at most a quarter of it beyond."""
-    margins = (min(length / 4, side / 2) for side in (size[1], size[0]))
-    x, y = (float(rng.uniform(margin, side - margin)) for margin, side in zip(margins, (size[1], size[0])))
-    return x, y
+def random_centre(size: tuple[int, int], rng: np.random.Generator) -> tuple[float, float]:
+    """Return x and y of a random place on the image; what is drawn there may reach beyond the border.
+
+    Were all drawings wholly on the image, a network would learn that borders are clean.
+    """
+    return float(rng.uniform(0, size[1])), float(rng.uniform(0, size[0]))
 
 
 def vivid_colour(rng: np.random.Generator) -> FloatArray:

@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hcl_arch.data.corruption import FloatArray
 from hcl_arch.data.image_source import ImageSource
-from hcl_arch.data.square_crop import random_square, resize_square, to_float
-
-# Side of the crop from a photograph, as a share of its short side. The crop is never enlarged unless the whole
-# photograph is too small: blur would give the noise away.
-PHOTO_CROP_SCALE = (0.5, 1.0)
+from hcl_arch.data.square_crop import least_side_for, random_square, resize_square, to_float
 
 
 @dataclass(frozen=True)
@@ -53,18 +48,25 @@ class ConstantFill:
 class PhotoFill:
     """A random crop of a photograph that is not the truth itself.
 
+    It is cropped, decoded and resized by the rules for the truth. Otherwise one of them would be sharper, and sharpness
+    alone would tell the corruption.
+
     Args:
         photos: at least two different images.
+        crop_scale: least and largest side of the crop, as a share of the photograph's short side.
+        reduced: whether a JPEG may be decoded at a fraction of its size.
 
     Raises:
         ValueError: there is only one image, so that a truth among them could not be avoided.
     """
 
-    def __init__(self, photos: ImageSource) -> None:
+    def __init__(self, photos: ImageSource, *, crop_scale: tuple[float, float], reduced: bool) -> None:
         if not _has_two_images(photos):
             raise ValueError(f'expects at least 2 different images, found 1 in {", ".join(photos.paths)}. Add '
                              'photographs to it.')
         self._photos = photos
+        self._crop_scale = crop_scale
+        self._reduced = reduced
 
     def __call__(self, truth: Truth, rng: np.random.Generator) -> FloatArray:
         """Return (H, W, 3) float32, RGB in [0, 1], in the form of the truth.
@@ -76,12 +78,9 @@ class PhotoFill:
         index = int(rng.integers(len(self._photos)))
         while self._photos.identity_of(index) == truth.identity:
             index = int(rng.integers(len(self._photos)))
-        photo = self._photos.read_rgb(index, least_side=round(side / PHOTO_CROP_SCALE[0]))
-        return to_float(resize_square(_crop(photo, side, rng), side))
-
-
-def _crop(photo: NDArray[np.uint8], side: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    return random_square(photo, scale=PHOTO_CROP_SCALE, rng=rng, least_side=side)
+        least_side = least_side_for(side, self._crop_scale) if self._reduced else None
+        photo = self._photos.read_rgb(index, least_side=least_side)
+        return to_float(resize_square(random_square(photo, scale=self._crop_scale, rng=rng), side))
 
 
 def _has_two_images(photos: ImageSource) -> bool:

@@ -7,11 +7,10 @@ from typing import Callable, NamedTuple
 import cv2
 import numpy as np
 
-from hcl_arch.data.corruption import BoolArray, FloatArray, changed_pixels, mix
+from hcl_arch.data.corruption import BoolArray, FloatArray, Span, changed_pixels, mix
 from hcl_arch.data.hole_contents import Truth
 from hcl_arch.data.mask_sampler import MaskSampler
 
-Span = tuple[float, float]
 # Makes the content of the holes, all over the image: (H, W, 3) float32, RGB in [0, 1].
 Fill = Callable[[Truth, np.random.Generator], FloatArray]
 
@@ -50,10 +49,9 @@ class FilledHoles:
     def __call__(self, truth: Truth, opacity: float, hole_share: Span, rng: np.random.Generator) -> Corruption:
         """Return what is put over the truth, see `Corrupt`."""
         noise = mix(truth.image, self._fill(truth, rng), opacity)
-        if self._opaque and opacity == 1:
-            holes = self._masks.draw(truth.image.shape[0], rng, hole_share=hole_share)
-            return Corruption(noise, holes, holes)
         holes = self._masks.draw(truth.image.shape[0], rng, hole_share=hole_share)
+        if self._opaque and opacity == 1:
+            return Corruption(noise, holes, holes)
         changed = changed_pixels(truth.image, noise)
         holes = fit_to_changed(holes, changed)
         return Corruption(noise, holes, holes & changed)

@@ -28,7 +28,8 @@ def decode_image(content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: in
         content: the file's bytes.
         flag: of `cv2.imdecode`.
         least_side: a JPEG in colour may be decoded at 1/2, 1/4 or 1/8 of its size, which takes a fraction of the time,
-            as long as its short side keeps this many pixels. None: at full size.
+            as long as its short side keeps twice this many pixels: a reduction by area to that side then ends all
+            images alike, whereas the JPEG's own reduction alone would leave some of them sharper. None: at full size.
 
     Returns:
         (H, W, 3) BGR or what else the flag asks for.
@@ -52,10 +53,21 @@ def decode_image(content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: in
 def _is_cut(content: bytes) -> bool:
     """Say whether a JPEG or PNG lacks its end: OpenCV 4 fills what is missing with gray and raises nothing."""
     if content.startswith(_JPEG_START):
-        # Within the pixels' code FF is followed by 00 or a restart marker only, so these two are what they look like;
-        # the end of an embedded thumbnail lies before the scan. What follows the end is no concern.
-        return content.rfind(_JPEG_END) < content.rfind(_JPEG_SCAN)
+        # In the pixels' code FF is followed by 00 or a restart marker only, so that this is the image's own end. Phones
+        # append films and other data, which are no concern.
+        return content.find(_JPEG_END, _start_of_pixels(content)) < 0
     return content.startswith(_PNG_START) and _PNG_END not in content
+
+
+def _start_of_pixels(content: bytes) -> int:
+    """Return where a JPEG's first scan begins, its length if there is none; thumbnails in the header are skipped."""
+    place = 2
+    while place + 4 <= len(content) and content[place] == 0xFF:
+        if content[place:place + 2] == _JPEG_SCAN:
+            return place
+        # Each segment says its length, in two bytes after its marker. A marker may be padded with further FF.
+        place += 1 if content[place + 1] == 0xFF else 2 + int.from_bytes(content[place + 2:place + 4], 'big')
+    return len(content)
 
 
 def _reduced_flag(content: bytes, least_side: int) -> int:
@@ -68,6 +80,6 @@ def _reduced_flag(content: bytes, least_side: int) -> int:
     except (OSError, Image.DecompressionBombError):
         return cv2.IMREAD_COLOR
     for factor, flag in _REDUCED_FLAGS:
-        if short // factor >= least_side:
+        if short // factor >= 2 * least_side:
             return flag
     return cv2.IMREAD_COLOR

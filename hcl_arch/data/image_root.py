@@ -58,7 +58,7 @@ class LmdbRoot:
     keys: Sequence[str]
 
     def path_of(self, index: int) -> str:
-        """Return 'path:key' of entry `index`."""
+        """Return 'path/key' of entry `index`."""
         return f'{self.path}/{self.keys[index]}'
 
     def identity_of(self, index: int) -> str:

@@ -52,7 +52,7 @@ class ImageSource:
                 yield number, key if isinstance(root, LmdbRoot) else os.path.splitext(key)[0].replace(os.sep, '/')
 
     def path_of(self, index: int) -> str:
-        """Return what a reader can find image `index` by: the file's path, or 'LMDB path:key'."""
+        """Return what a reader can find image `index` by: the file's path, or 'path/key' in an LMDB."""
         root, local = self._locate(index)
         return root.path_of(local)
 
@@ -66,8 +66,8 @@ class ImageSource:
 
         Args:
             index: number of the image.
-            least_side: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which takes a fraction of the time, as
-                long as its short side keeps this many pixels. Without it, images are decoded at full size.
+            least_side: a JPEG may be decoded at a fraction of its size, as long as its short side keeps twice this
+                many pixels; see `decode_image`. Without it, images are decoded at full size.
 
         Raises:
             OSError: it cannot be read or decoded.
@@ -84,7 +84,10 @@ class ImageSource:
         return self._decode(index, cv2.IMREAD_GRAYSCALE)
 
     def read_rgba(self, index: int) -> NDArray[np.uint8]:
-        """Return image `index` as (H, W, 4) uint8, channels RGB and alpha, the colours not multiplied by it.
+        """Return image `index` as (H, W, 4) uint8, channels RGB and alpha.
+
+        The colours are those stored, which in PNG files are not multiplied by alpha. The orientation that EXIF data may
+        note is not applied.
 
         Raises:
             OSError: it cannot be read or decoded.

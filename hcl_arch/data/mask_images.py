@@ -41,9 +41,9 @@ class MaskImages:
     def __init__(self, source: ImageSource, *, inverted: bool = False, cache_mib: float = 0) -> None:
         self._source = source
         self._inverted = inverted
-        # Shares seen so far by (image, size): an image known not to fit is passed over without decoding it. The
-        # random draws are the same either way.
-        self._shares: dict[tuple[int, Size], float] = {}
+        # Shares seen so far, NaN for the others, by size: an image known not to fit is passed over without decoding
+        # it. The random draws are the same either way.
+        self._shares: dict[Size, NDArray[np.float32]] = {}
         self._cache_bytes = int(cache_mib * 2**20)
         self._cache: dict[tuple[int, Size], bytes] = {}
         self._cache_left = self._cache_bytes
@@ -69,16 +69,10 @@ class MaskImages:
 
         Raises:
             OSError: a mask image cannot be read.
+            ValueError: a mask image has gray values, but none of them is bright.
         """
-        closest, closest_distance = -1, np.inf
-        for _ in range(MAX_TRIES):
-            index = int(rng.integers(len(self._source)))
-            distance = _distance(self._share_of(index, size), hole_share)
-            if distance < closest_distance:
-                closest, closest_distance = index, distance
-            if distance == 0:
-                break
-        holes = _turn(self._read(closest, size), rng)
+        closest, closest_distance = self._find_closest(size, hole_share, rng)
+        holes = _turn(closest, rng)
         if closest_distance > FIT_DISTANCE:
             holes = self._join_others(holes, hole_share, rng)
         return fit_share(np.ascontiguousarray(holes), hole_share, rng)
@@ -98,10 +92,24 @@ class MaskImages:
                 holes, distance = joined, joined_distance
         return holes
 
-    def _share_of(self, index: int, size: Size) -> float:
-        if (index, size) not in self._shares:
-            self._shares[index, size] = float(self._read(index, size).mean())
-        return self._shares[index, size]
+    def _find_closest(self, size: Size, hole_share: tuple[float, float],
+                      rng: np.random.Generator) -> tuple[NDArray[np.bool_], float]:
+        """Return the first of some random masks that is in the range, or the closest of them, and how far it is off."""
+        shares = self._shares.setdefault(size, np.full(len(self._source), np.nan, np.float32))
+        closest, closest_distance = -1, np.inf
+        holes: NDArray[np.bool_] | None = None  # of the closest, if it was read just now
+        for _ in range(MAX_TRIES):
+            index = int(rng.integers(len(self._source)))
+            read = None
+            if np.isnan(shares[index]):
+                read = self._read(index, size)
+                shares[index] = read.mean()
+            distance = _distance(float(shares[index]), hole_share)
+            if distance < closest_distance:
+                closest, closest_distance, holes = index, distance, read
+            if distance == 0:
+                break
+        return (self._read(closest, size) if holes is None else holes), closest_distance
 
     def _read(self, index: int, size: Size) -> NDArray[np.bool_]:
         """Return mask `index` at a size, out of the cache if it is there."""
@@ -118,6 +126,9 @@ class MaskImages:
 
     def _decode(self, index: int, size: Size) -> NDArray[np.bool_]:
         gray = self._source.read_gray(index)
+        if 0 < gray.max() < WHITE_FROM:
+            raise ValueError(f'{self._source.path_of(index)}: expected a mask image of black (0) and white (255), '
+                             f'found gray values up to {gray.max()}. Save masks as 8-bit images with 255 for white.')
         return resize_holes(gray < WHITE_FROM if self._inverted else gray >= WHITE_FROM, size)
 
 

@@ -26,16 +26,21 @@ class OptionReader:
         got = repr(self._options[key]) if key in self._options else 'nothing'
         return ValueError(f"{self._where}: '{key}' expects {expected}, got {got}.")
 
+    def _get(self, key: str, default: Any = None) -> Any:
+        """Return an option; null in the option file stands for the default."""
+        value = self._options.get(key)
+        return default if value is None else value
+
     def phase(self) -> str:
         """Return BasicSR's 'train', 'val' or 'test'."""
-        phase = self._options.get('phase')
+        phase = self._get('phase')
         if phase not in ('train', 'val', 'test'):
             raise self.error('phase', "'train', 'val' or 'test' (BasicSR sets it)")
         return str(phase)
 
     def roots(self, key: str) -> tuple[str, ...]:
         """Return one or several paths; none if the option is missing or null."""
-        value = self._options.get(key)
+        value = self._get(key)
         if value is None:
             return ()
         roots = (value,) if isinstance(value, str) else value
@@ -45,28 +50,28 @@ class OptionReader:
 
     def text(self, key: str, default: str | None) -> str:
         """Return a text that is not empty; without a default the option has to be there."""
-        value = self._options.get(key, default)
+        value = self._get(key, default)
         if not isinstance(value, str) or not value:
             raise self.error(key, 'a text')
         return value
 
     def flag(self, key: str, default: bool) -> bool:
         """Return true or false."""
-        value = self._options.get(key, default)
+        value = self._get(key, default)
         if not isinstance(value, bool):
             raise self.error(key, 'true or false')
         return value
 
     def whole(self, key: str, default: int | None, *, least: int) -> int:
         """Return a whole number; without a default the option has to be there."""
-        value = self._options.get(key, default)
+        value = self._get(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise self.error(key, f'a whole number of at least {least}')
         return value
 
     def number(self, key: str, default: float, *, least: float = 0.0, most: float = math.inf) -> float:
         """Return a finite number from `least` to `most`."""
-        value = self._options.get(key, default)
+        value = self._get(key, default)
         if not _is_within(value, least, most):
             raise self.error(key, f'a number {_range_words(least, most)}')
         return float(value)
@@ -74,7 +79,7 @@ class OptionReader:
     def span(self, key: str, default: tuple[float, float], *, least: float = 0.0,
              most: float = 1.0) -> tuple[float, float]:
         """Return a range of numbers from `least` to `most`; a single number stands for a range without extent."""
-        value = self._options.get(key, default)
+        value = self._get(key, default)
         if _is_within(value, least, most):
             return float(value), float(value)
         if not _is_span(value, least, most):
@@ -82,8 +87,9 @@ class OptionReader:
         return float(value[0]), float(value[1])
 
     def spans(self, key: str, default: tuple[float, float]) -> tuple[tuple[float, float], ...]:
-        """Return one range of shares in [0, 1], or several from a list of ranges."""
-        value = self._options.get(key, default)
+        """Return one range of shares in [0, 1], or several from a list of ranges; a number stands for itself."""
+        value = self._get(key, default)
+        value = [value, value] if is_number(value) else value
         ranges = [value] if _is_span(value, 0, 1) else value
         if not isinstance(ranges, (list, tuple)) or not ranges or not all(_is_span(span, 0, 1) for span in ranges):
             raise self.error(key, 'two numbers with 0 <= first <= second <= 1, or a list of such pairs')
@@ -91,7 +97,7 @@ class OptionReader:
 
     def weights(self, key: str, default: Collection[str], known: Collection[str]) -> dict[str, float]:
         """Return weights of kinds, at least one of them above 0; by default 1 for each of the `default` ones."""
-        value = self._options.get(key)
+        value = self._get(key)
         if value is None:
             return dict.fromkeys(default, 1.0)
         if not isinstance(value, Mapping):

@@ -17,7 +17,7 @@ from hcl_arch.data.image_match import ImageMatch, NamedImages, match_images
 from hcl_arch.data.mask_images import WHITE_FROM
 from hcl_arch.data.mask_resize import resize_holes
 from hcl_arch.data.paired_options import PairedOptions, read_paired_options
-from hcl_arch.data.square_crop import centre_square, random_square, resize_square, to_float
+from hcl_arch.data.square_crop import centre_square, random_square, resize_square, to_float, to_tensor
 
 
 class PairedSample(TypedDict):
@@ -90,7 +90,7 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         Returns:
             `lq` (corrupted), `gt`: (3, H, W) float32, RGB in [0, 1];
             `mask`: (1, H, W) float32, 1 = uncorrupted, 0 = corrupted;
-            `lq_path`, `gt_path`: the path of the image, or 'LMDB path:key';
+            `lq_path`, `gt_path`: the path of the image, or 'path/key' in an LMDB;
             `corruption`: the option of this name.
 
         Raises:
@@ -105,9 +105,9 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         pair = index % self._pair_count
         lq, gt, holes = self._cut(*self._read(pair))
         return {
-            'lq': _to_tensor(to_float(lq)),
-            'gt': _to_tensor(to_float(gt)),
-            'mask': _to_tensor(1 - holes.astype(np.float32)[..., None]),
+            'lq': to_tensor(to_float(lq)),
+            'gt': to_tensor(to_float(gt)),
+            'mask': torch.from_numpy(1 - holes.astype(np.float32)[None]),
             'lq_path': self._lq.path_of(int(self._match.lq[pair])),
             'gt_path': self._gt.path_of(int(self._match.gt[pair])),
             'corruption': self._options.corruption,
@@ -164,8 +164,3 @@ def _open_images(options: PairedOptions, role: str) -> NamedImages:
         return NamedImages(options.roots[role], options.templates[role], role)
     except (FileNotFoundError, ValueError) as error:
         raise type(error)(f"{options.where}, 'dataroot_{role}': {error}") from error
-
-
-def _to_tensor(image: NDArray[np.float32]) -> torch.Tensor:
-    """Map (H, W, C) to a (C, H, W) tensor."""
-    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))

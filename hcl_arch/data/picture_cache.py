@@ -15,7 +15,7 @@ KEPT_PICTURES = 64
 
 
 class PictureCache:
-    """Reads RGBA pictures and keeps the last ones; each process has its own, it is not pickled.
+    """Reads RGBA pictures without their transparent margins and keeps the last ones; they are not pickled.
 
     Args:
         source: the pictures.
@@ -41,11 +41,17 @@ class PictureCache:
         if index in self._kept:
             self._kept.move_to_end(index)
             return self._kept[index]
-        picture = _shrink(self._source.read_rgba(index), self._longest_side)
+        picture = _shrink(_cropped(self._source.read_rgba(index)), self._longest_side)
         self._kept[index] = picture
         if len(self._kept) > KEPT_PICTURES:
             self._kept.popitem(last=False)
         return picture
+
+
+def _cropped(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what is drawn of the picture; one pixel of it if nothing is."""
+    left, top, width, height = cv2.boundingRect(cv2.extractChannel(picture, 3))
+    return picture[top:top + max(height, 1), left:left + max(width, 1)]
 
 
 def _shrink(picture: NDArray[np.uint8], longest_side: int) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import torch
 from basicsr.data import build_dataset
+from basicsr.utils.registry import DATASET_REGISTRY
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -79,6 +80,10 @@ def open_dataset(option_file: Path, name: Optional[str] = None) -> Any:
     if key not in datasets:
         raise OptionFileError(f'option file {option_file} has no data set {key}; it has {", ".join(datasets)}')
     # BasicSR's own parser sets the phase, too, but also looks for GPUs.
+    kind = datasets[key].get('type')
+    if kind not in DATASET_REGISTRY:
+        raise OptionFileError(f"option file {option_file}, data set '{key}': 'type' expects a registered data set, got "
+                              f'{kind!r}. Known: {", ".join(sorted(DATASET_REGISTRY.keys()))}.')
     return build_dataset({'name': key, **datasets[key], 'phase': key.split('_')[0]})
 
 

@@ -20,7 +20,7 @@ TOLERANCE = 0.005
 
 def rectangle_mask(size: tuple[int, int], *, hole_share: tuple[float, float],
                    rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return holes in the form of random rectangles that lie wholly in the image.
+    """Return holes in the form of random rectangles, which the border of the image may cut.
 
     A target share is drawn uniformly from the range, and divided at random among one to five rectangles. Where these
     overlap, further ones cover what is missing. In a very narrow range, and at shares near 1, the last pixels are added
@@ -52,11 +52,12 @@ def rectangle_mask(size: tuple[int, int], *, hole_share: tuple[float, float],
 
 
 def _random_rectangle(size: tuple[int, int], area: float, rng: np.random.Generator) -> tuple[slice, slice]:
-    """Return a rectangle of at most, and about, `area` pixels at a random place; a large one may exceed the aspect."""
+    """Return a rectangle of about `area` pixels, or what the border leaves of it; a large one may exceed the aspect."""
     aspect = math.exp(rng.uniform(math.log(ASPECT[0]), math.log(ASPECT[1])))
     # The other side of a rectangle as wide as the image has to be long enough to give the area.
     height = min(max(math.sqrt(area * aspect), area / size[1]), size[0])
     rows = max(1, int(height))
     columns = min(max(1, int(area / rows)), size[1])
-    top, left = int(rng.integers(size[0] - rows + 1)), int(rng.integers(size[1] - columns + 1))
-    return slice(top, top + rows), slice(left, left + columns)
+    # Any pixel may be the middle, so that the border is covered as often as the centre.
+    top, left = int(rng.integers(size[0])) - rows // 2, int(rng.integers(size[1])) - columns // 2
+    return slice(max(top, 0), top + rows), slice(max(left, 0), left + columns)

@@ -1,9 +1,12 @@
-"""Square crops of photographs, their resizing, and their range."""
+"""Square crops of photographs, and what makes tensors of them."""
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 
@@ -14,19 +17,23 @@ def centre_square(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return _square_at(image, (height - side) // 2, (width - side) // 2, side)
 
 
-def random_square(image: NDArray[np.uint8], *, scale: tuple[float, float], rng: np.random.Generator,
-                  least_side: int = 1) -> NDArray[np.uint8]:
+def least_side_for(side: int, scale: tuple[float, float]) -> int:
+    """Return the short side of an image whose smallest crop by `random_square` is not enlarged to `side` pixels."""
+    return math.ceil(side / scale[0])
+
+
+def random_square(image: NDArray[np.uint8], *, scale: tuple[float, float],
+                  rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return a square at a random place of an (H, W, C) image, as a view.
 
     Args:
         image: (H, W, C).
         scale: least and largest side as a share of the image's short side, in (0, 1]; the side is drawn uniformly.
         rng: source of all randomness.
-        least_side: the square is no smaller than this, as far as the image allows.
     """
     height, width = image.shape[:2]
     short = min(height, width)
-    side = min(short, max(least_side, round(short * rng.uniform(*scale))))
+    side = min(short, max(1, round(short * rng.uniform(*scale))))
     return _square_at(image, int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1)), side)
 
 
@@ -41,6 +48,12 @@ def resize_square(square: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 def to_float(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Map an image from uint8 in [0, 255] to float32 in [0, 1]."""
     return np.divide(image, np.float32(255), dtype=np.float32)
+
+
+def to_tensor(image: NDArray[np.float32]) -> torch.Tensor:
+    """Map an image (H, W, 3) to a tensor (3, H, W)."""
+    planes = cv2.split(image)  # a copy of the transposed array takes three times as long
+    return torch.from_numpy(np.stack(planes))
 
 
 def _square_at(image: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[np.uint8]:

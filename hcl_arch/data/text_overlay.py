@@ -53,8 +53,7 @@ def draw_text(size: tuple[int, int], scale: float, rng: np.random.Generator) -> 
     rendered = max(round(height), LEAST_RENDERED)
     picture = text_picture(lines, letter_height=rendered, colour=colour, rng=rng)
     factor = height / rendered
-    length = factor * max(picture.size)
-    centre = random_centre(size, length, rng)
+    centre = random_centre(size, rng)
     if not repeated:
         return place(picture, size, centre=centre, scale=factor, angle=angle)
     gap = float(rng.uniform(1.0, 1.6)) / scale - 1

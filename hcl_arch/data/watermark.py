@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from hcl_arch.data.graffiti import random_centre
 from hcl_arch.data.overlay import Overlay
 from hcl_arch.data.overlay_growth import DrawLayer
 from hcl_arch.data.placement import OverlayPictures, Picture, place, rgba_picture, tile
@@ -60,9 +61,7 @@ def _draw_single(size: tuple[int, int], scale: float, rng: np.random.Generator, 
                  side_range: tuple[float, float], angle: float) -> Overlay:
     """Return the mark once, at a random place; `scale` multiplies its size."""
     longest = scale * rng.uniform(*side_range) * min(size)
-    # As far on the photograph as there is room for it.
-    x, y = (side / 2 + rng.uniform(-0.5, 0.5) * max(side - longest, 0) for side in size[::-1])
-    return place(mark, size, centre=(x, y), scale=longest / max(mark.size), angle=angle)
+    return place(mark, size, centre=random_centre(size, rng), scale=longest / max(mark.size), angle=angle)
 
 
 def _draw_tiled(size: tuple[int, int], scale: float, rng: np.random.Generator, *, mark: Picture,

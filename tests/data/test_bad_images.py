@@ -79,6 +79,13 @@ def test_truncated_jpeg_is_seen_even_if_opencv_fills_it_with_gray(tmp_path: Path
         source.read_rgb(0)
 
 
+@pytest.mark.parametrize('tail', [b'\0' * 9, b'\xff\xda' * 50, b'film\xff\xd8\xff\xda more'])
+def test_jpeg_with_other_data_behind_it_is_whole(tmp_path: Path, tail: bytes) -> None:
+    """Phones append films to their photographs."""
+    (tmp_path / 'x.jpg').write_bytes(jpeg(smooth(40, 48)) + tail)
+    assert ImageSource(str(tmp_path)).read_rgb(0).shape == (40, 48, 3)
+
+
 def test_truncated_png_is_an_error_with_its_name(build: Build) -> None:
     content = png(np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8))
     with pytest.raises(OSError, match=r'truth/cut\.png: expected an image'):
@@ -163,9 +170,10 @@ def test_two_data_sets_share_one_lmdb(make_folder: MakeFolder, to_lmdb: ToLmdb) 
     assert torch.equal(validation[0]['lq'], first['lq'])
 
 
-@pytest.mark.parametrize(('least_side', 'sizes'), [(None, (400, 640)), (201, (400, 640)), (200, (200, 320)),
-                                                   (64, (100, 160)), (10, (50, 80))])
-def test_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path, least_side: int | None, sizes: tuple[int, int]) -> None:
+@pytest.mark.parametrize(('least_side', 'sizes'), [(None, (400, 640)), (101, (400, 640)), (100, (200, 320)),
+                                                   (32, (100, 160)), (10, (50, 80))])
+def test_jpeg_is_decoded_at_twice_the_needed_size_at_least(tmp_path: Path, least_side: int | None,
+                                                               sizes: tuple[int, int]) -> None:
     image = smooth(400, 640)
     (tmp_path / 'x.jpg').write_bytes(jpeg(image))
     reduced = ImageSource(str(tmp_path)).read_rgb(0, least_side=least_side)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from hcl_arch.data.corruption import FloatArray, blend, changed_pixels, mix
+from hcl_arch.data.corruption import FloatArray, blend, changed_pixels, mix, round_to_8_bit
 
 
 @pytest.fixture
@@ -46,6 +46,13 @@ def test_uniform_masks(pictures: tuple[FloatArray, FloatArray], value: float) ->
     blended = blend(truth, noise, np.full((64, 64), value, np.float32), sigma=3)
     assert blended.dtype == np.float32
     np.testing.assert_allclose(blended, truth if value else noise, atol=1e-6)
+
+
+def test_rounding_to_8_bit() -> None:
+    image = np.array([[[0.0, 1.0, 100.4 / 255]], [[100.6 / 255, 0.1 / 255, 254.9 / 255]]], np.float32)
+    rounded = round_to_8_bit(image)
+    assert rounded is image
+    assert np.array_equal(rounded, np.array([[[0, 255, 100]], [[101, 0, 255]]], np.float32) / np.float32(255))
 
 
 def test_mix_is_the_weighted_mean(pictures: tuple[FloatArray, FloatArray]) -> None:

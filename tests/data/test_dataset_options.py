@@ -47,7 +47,10 @@ def test_options_of_basicsr_are_known_and_nothing_is_changed() -> None:
     ({'dataroot_gt': 3}, "'dataroot_gt' expects a path or a list of paths, got 3"),
     ({'dataroot_noise': []}, "'dataroot_noise' expects a path or a list of paths, got []"),
     ({'dataroot_noise': None}, "'dataroot_noise' is missing, but the corruption 'patch' takes"),
-    ({'hole_share': 0.5}, "'hole_share' expects two numbers with 0 <= first <= second <= 1, or a list of such pairs"),
+    ({'hole_share': 1.5}, "'hole_share' expects two numbers with 0 <= first <= second <= 1, or a list of such pairs"),
+    ({'mask_cache': 5}, "'mask_cache' is given, but no mask images. Add 'dataroot_mask', or leave it out"),
+    ({'masks': {'free_form': 1}, 'corruptions': {'text': 1}}, "'masks' is given, but none of the corruptions fills"),
+    ({'masks': {'lines': 1}}, "'lines' are one pixel wide and vanish when their edges are blurred with a sigma of 3"),
     ({'hole_share': [0.5, 0.1]}, "'hole_share' expects two numbers"),
     ({'hole_share': [0.5, 1.1]}, "'hole_share' expects two numbers"),
     ({'hole_share': ['0', 1]}, "'hole_share' expects two numbers"),
@@ -63,7 +66,7 @@ def test_options_of_basicsr_are_known_and_nothing_is_changed() -> None:
     ({'masks': {'free_form': 1}, 'dataroot_mask': 'm'}, "'dataroot_mask' is given, but 'masks' gives no weight"),
     ({'gt_size': 15}, "'gt_size' expects a whole number of at least 16, got 15"),
     ({'gt_size': 64.0}, "'gt_size' expects a whole number of at least 16, got 64.0"),
-    ({'blur_sigma': -1}, "'blur_sigma' expects a number or two rising numbers, from 0 to 1000, got -1"),
+    ({'blur_sigma': -1}, "'blur_sigma' expects a number or two rising numbers, from 0 to 100, got -1"),
     ({'use_hflip': 1}, "'use_hflip' expects true or false, got 1"),
     ({'mask_inverted': 'no'}, "'mask_inverted' expects true or false, got 'no'"),
     ({'max_samples': 0}, "'max_samples' expects a whole number of at least 1, got 0"),
@@ -78,6 +81,13 @@ def test_wrong_options_are_refused(change: Options, message: str) -> None:
         read_options({**BASE, **change})
     assert message in str(caught.value)
     assert 'Faces' in str(caught.value)
+
+
+def test_null_stands_for_the_default_and_a_number_for_a_range() -> None:
+    options = read_options({**BASE, 'hole_share': None, 'blur_sigma': None, 'seed': None})
+    assert (options.hole_shares, options.blur_sigma, options.seed) == (((0.1, 0.5), ), (3.0, 3.0), 0)
+    assert read_options({**BASE, 'hole_share': 0.3}).hole_shares == ((0.3, 0.3), )
+    assert read_options({**BASE, 'masks': {'lines': 1}, 'blur_sigma': 0}).mask_weights == {'lines': 1.0}
 
 
 def test_gt_size_is_required() -> None:

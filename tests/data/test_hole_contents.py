@@ -33,32 +33,33 @@ def test_constant_colours_are_random_or_given() -> None:
     assert given[1, 1, 0] == 1
 
 
-def test_photo_crop_has_at_least_half_of_the_short_side_and_is_not_enlarged(make_folder: MakeFolder) -> None:
+@pytest.mark.parametrize(('crop_scale', 'widths'), [((1.0, 1.0), (199, 199)), ((0.4, 0.6), (79, 119))])
+def test_photo_crop_has_the_share_of_the_short_side(make_folder: MakeFolder, crop_scale: tuple[float, float],
+                                                    widths: tuple[int, int]) -> None:
     """The photographs are ramps: the range of values in a crop tells its width."""
     folder = make_folder('ramps', 0)
     ramp = np.broadcast_to(np.arange(240, dtype=np.uint8)[None, :, None], (200, 240, 3))
     for name in 'ab':
         cv2.imwrite(str(folder / f'{name}.png'), ramp)
-    fill = PhotoFill(ImageSource(str(folder)))
-    widths = []
+    fill = PhotoFill(ImageSource(str(folder)), crop_scale=crop_scale, reduced=True)
+    seen = []
     for seed in range(40):
         crop = fill(TRUTH, np.random.default_rng(seed)) * 255
-        widths.append(float(crop.max() - crop.min()))
-    assert min(widths) < 110
-    assert max(widths) > 170
-    assert min(widths) >= 98
-    assert max(widths) <= 200
+        seen.append(float(crop.max() - crop.min()))
+    assert min(seen) == pytest.approx(widths[0], abs=4)
+    assert max(seen) == pytest.approx(widths[1], abs=4)
 
 
 def test_photo_is_never_the_truth(make_folder: MakeFolder) -> None:
     photos = ImageSource(str(make_folder('two', 2, height=64, width=64)))
     truth = Truth(TRUTH.image, photos.identity_of(0))
     expected = photos.read_rgb(1) / np.float32(255)
+    fill = PhotoFill(photos, crop_scale=(1.0, 1.0), reduced=False)
     for seed in range(10):
-        np.testing.assert_array_equal(PhotoFill(photos)(truth, np.random.default_rng(seed)), expected)
+        np.testing.assert_array_equal(fill(truth, np.random.default_rng(seed)), expected)
 
 
 def test_a_single_photo_is_refused(make_folder: MakeFolder) -> None:
     folder = str(make_folder('one', 1))
     with pytest.raises(ValueError, match='expects at least 2 different images, found 1 in .*one'):
-        PhotoFill(ImageSource([folder, folder]))
+        PhotoFill(ImageSource([folder, folder]), crop_scale=(1.0, 1.0), reduced=False)

@@ -8,7 +8,7 @@ from hcl_arch.data.hole_contents import Truth
 from hcl_arch.data.hole_corruption import FilledHoles, fit_to_changed
 from hcl_arch.data.mask_sampler import MaskSampler
 
-MASKS = MaskSampler({'free_form': 1.0}, hole_share=(0.0, 1.0))
+MASKS = MaskSampler({'free_form': 1.0})
 GRAY = Truth(np.full((64, 64, 3), 0.5, np.float32), 'gray')
 
 

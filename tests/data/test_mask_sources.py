@@ -173,11 +173,13 @@ def test_what_was_drawn_before_changes_nothing(mask_folder: Path) -> None:
 
 def test_sampler_mixes_kinds_by_weight(mask_folder: Path) -> None:
     images = MaskImages(ImageSource(str(mask_folder)))
-    sampler = MaskSampler({'free_form': 0, 'folder': 1}, hole_share=(0.25, 0.35), images=images)
-    masks = [sampler.draw(50, np.random.default_rng(seed)) for seed in range(10)]
+    sampler = MaskSampler({'free_form': 0, 'folder': 1}, images=images)
+    span = (0.25, 0.35)
+    masks = [sampler.draw(50, np.random.default_rng(seed), hole_share=span) for seed in range(10)]
     assert all(mask.mean() == pytest.approx(0.3) for mask in masks)  # never free-form
-    mixed = MaskSampler({'free_form': 1, 'folder': 1}, hole_share=(0.25, 0.35), images=images)
-    from_folder = sum(abs(mixed.draw(50, np.random.default_rng(seed)).mean() - 0.3) < 1e-9 for seed in range(100))
+    mixed = MaskSampler({'free_form': 1, 'folder': 1}, images=images)
+    drawn = [mixed.draw(50, np.random.default_rng(seed), hole_share=span) for seed in range(100)]
+    from_folder = sum(abs(mask.mean() - 0.3) < 1e-9 for mask in drawn)
     assert 25 < from_folder < 75
 
 
@@ -192,10 +194,16 @@ def test_sampler_takes_the_range_of_the_call(mask_folder: Path) -> None:
     images = MaskImages(ImageSource(str(mask_folder)))
     kinds = (*MASK_GENERATORS, FOLDER)
     for kind in kinds:
-        sampler = MaskSampler({kind: 1}, hole_share=(0.25, 0.35), images=images)
-        assert 0.25 <= sampler.draw(64, np.random.default_rng(0)).mean() <= 0.35
-        assert 0.5 <= sampler.draw(64, np.random.default_rng(0), hole_share=(0.5, 0.6)).mean() <= 0.6
-        assert 0.25 <= sampler.draw(64, np.random.default_rng(0)).mean() <= 0.35
+        sampler = MaskSampler({kind: 1}, images=images)
+        for least, most in ((0.25, 0.35), (0.5, 0.6)):
+            assert least <= sampler.draw(64, np.random.default_rng(0), hole_share=(least, most)).mean() <= most
+
+
+def test_mask_image_without_white_is_refused(tmp_path: Path) -> None:
+    """Masks stored as 0 and 1 would be empty masks otherwise."""
+    cv2.imwrite(str(tmp_path / 'm.png'), np.eye(32, dtype=np.uint8))
+    with pytest.raises(ValueError, match=r'm\.png: expected a mask image of black .* found gray values up to 1\.'):
+        MaskImages(ImageSource(str(tmp_path))).draw((32, 32), hole_share=(0.1, 0.2), rng=np.random.default_rng(0))
 
 
 class CountingSource(ImageSource):

@@ -21,8 +21,8 @@ def write(folder: Path, name: str, rgba: NDArray[np.uint8]) -> None:
 def test_shrinking_weighs_colours_by_alpha(tmp_path: Path) -> None:
     """An opaque red column beside a transparent green one: half transparent, but red all the same."""
     rgba = np.zeros((8, 16, 4), np.uint8)
-    rgba[:, ::2] = 200, 0, 0, 255
-    rgba[:, 1::2] = 0, 255, 0, 0
+    rgba[:] = 0, 255, 0, 0
+    rgba[:, ::4] = rgba[:, 3::4] = 200, 0, 0, 255
     write(tmp_path / 'p', 'x.png', rgba)
     picture = PictureCache(ImageSource(str(tmp_path / 'p')), longest_side=8)(0)
     assert picture.shape == (4, 8, 4)
@@ -34,8 +34,17 @@ def test_small_and_transparent_pictures(tmp_path: Path) -> None:
     write(tmp_path / 'p', 'b.png', np.zeros((400, 1, 4), np.uint8))
     read = PictureCache(ImageSource(str(tmp_path / 'p')), longest_side=8)
     assert (read(0) == np.full((4, 6, 4), 7)).all()
-    assert read(1).shape == (8, 1, 4)
+    assert read(1).shape == (1, 1, 4)
     assert not read(1).any()
+
+
+def test_transparent_margins_are_cut_off_before_shrinking(tmp_path: Path) -> None:
+    rgba = np.zeros((60, 90, 4), np.uint8)
+    rgba[20:23, 50:55] = 9, 8, 7, 255
+    write(tmp_path / 'p', 'x.png', rgba)
+    picture = PictureCache(ImageSource(str(tmp_path / 'p')), longest_side=30)(0)
+    assert picture.shape == (3, 5, 4)
+    assert (picture == (9, 8, 7, 255)).all()
 
 
 def test_pictures_are_read_once_and_the_oldest_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,3 +85,7 @@ def test_wrong_options_and_unreadable_images_are_named(option_file: Path, tmp_pa
     with pytest.raises(SystemExit, match='2'):
         main(['-opt', str(option_file), '-o', str(tmp_path / 'sheet.png')])
     assert "'gt_size' expects a whole number of at least 16, got 4" in capsys.readouterr().err
+    option_file.write_text(option_file.read_text().replace('type: Blind', 'type: Bland'))
+    with pytest.raises(SystemExit, match='2'):
+        main(['-opt', str(option_file), '-o', str(tmp_path / 'sheet.png')])
+    assert "'type' expects a registered data set, got 'BlandCorruptionDataset'" in capsys.readouterr().err

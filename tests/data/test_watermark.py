@@ -28,20 +28,27 @@ def layer(watermarks: Watermarks, scale: float, seed: int) -> Overlay:
     return watermarks.start(rng, hole_share=LOW)((100, 120), scale, rng)
 
 
-def test_single_mark_has_the_wanted_size_and_lies_on_the_photograph() -> None:
-    for seed in range(20):
+def test_single_mark_has_the_wanted_size() -> None:
+    whole = 0
+    for seed in range(40):
         drawn = layer(marks(), 1.0, seed).alpha > 0.5
+        if drawn[[0, -1]].any() or drawn[:, [0, -1]].any():
+            continue  # the border cuts it
+        whole += 1
         rows, columns = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
         assert 29 <= len(columns) <= 51
         assert len(rows) == pytest.approx(len(columns) / 4, abs=1.5)
         assert drawn.sum() == pytest.approx(len(rows) * len(columns), abs=5)  # not turned
+    assert whole > 10
 
 
 def test_rotation_keeps_to_its_range() -> None:
     angles = []
-    for seed in range(30):
-        alpha = layer(marks(rotation=(20.0, 40.0)), 1.0, seed).alpha
-        rows, columns = np.nonzero(alpha > 0.5)
+    for seed in range(60):
+        drawn = layer(marks(rotation=(20.0, 40.0)), 1.0, seed).alpha > 0.5
+        if drawn[[0, -1]].any() or drawn[:, [0, -1]].any():
+            continue  # the border cuts it
+        rows, columns = np.nonzero(drawn)
         values, axes = np.linalg.eigh(np.cov(columns, -rows))  # y upwards
         angles.append(np.degrees(np.arctan(axes[1, 1] / axes[0, 1])))
     assert 18 < min(angles) < 28

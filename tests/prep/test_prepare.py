@@ -116,8 +116,7 @@ def test_folder_layout_and_variants(sources: Path, tmp_path: Path) -> None:
     record = run(sources, tmp_path / 'out', items=items)
     assert record.written_count == 3
     assert sorted(os.listdir(tmp_path / 'out')) == ['.prepare.json', 'deep']
-    # BasicSR's own data sets take all that this lists for images.
-    assert sorted(scandir(str(tmp_path / 'out'), recursive=True)) == [f'deep/down/v{index}.jpg' for index in range(3)]
+    assert list(scandir(str(tmp_path / 'out'))) == []  # BasicSR's own data sets take all that this lists for images
     files = sorted((tmp_path / 'out' / 'deep' / 'down').iterdir())
     assert [file.name for file in files] == ['v0.jpg', 'v1.jpg', 'v2.jpg']
     assert all(file.read_bytes() == (sources / '00.jpg').read_bytes() for file in files)
