@@ -26,7 +26,7 @@ import torch
 
 import hcl_arch
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
-from hcl_arch.data.corruption_options import KINDS
+from hcl_arch.data.corruption_options import DRAWN_KINDS, KINDS
 from hcl_arch.data.mask_sampler import MASK_GENERATORS
 from hcl_arch.prep import FileItems, ResizeShortSide, list_images, prepare
 
@@ -78,15 +78,17 @@ def list_cases(arguments: argparse.Namespace, folder: Path) -> dict[str, Options
     cases = {'patch, folder, folder masks': files, 'patch, LMDB, folder masks': entries,
              'patch, LMDB, folder masks, cached': {**entries, 'mask_cache': 64},
              'patch, large JPEG, folder masks': {**files, 'dataroot_gt': large, 'dataroot_noise': large}}
+    without_masks = {key: value for key, value in entries.items() if key != 'dataroot_mask'}
     for kind in KINDS:
-        if kind != 'patch':
+        if kind in DRAWN_KINDS:
+            cases[f'{kind}, LMDB'] = {**without_masks, 'corruptions': {kind: 1.0}}
+        elif kind != 'patch':
             cases[f'{kind}, LMDB, folder masks'] = {**entries, 'corruptions': {kind: 1.0}}
         if pictures.get(kind):
-            own = {kind: {'dataroot': pictures[kind]}}
-            cases[f'{kind} (pictures), LMDB, folder masks'] = {**entries, 'corruptions': own}
-    generated = {key: value for key, value in entries.items() if key != 'dataroot_mask'}
+            cases[f'{kind} (pictures), LMDB'] = {**without_masks, 'corruptions': {kind: {'dataroot': pictures[kind]}}}
     for kind in MASK_GENERATORS:
-        cases[f'patch, LMDB, {kind} masks'] = {**generated, 'masks': {kind: 1.0}}
+        blur = {'blur_sigma': 0} if kind == 'lines' else {}  # blurred, they would vanish
+        cases[f'patch, LMDB, {kind} masks'] = {**without_masks, 'masks': {kind: 1.0}, **blur}
     return {name: {'name': name, 'phase': 'train', 'gt_size': arguments.size, 'batch_size_per_gpu': 1, **options}
             for name, options in cases.items()}
 

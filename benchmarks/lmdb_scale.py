@@ -7,7 +7,7 @@ with SIGKILL at half of the count, runs it again, and checks that every entry is
 Prints a table of the writing process's memory and a JSON line. Linux only (memory is read from /proc).
 
 RSS contains the pages of the LMDB that the system keeps in memory as long as nobody else needs them; `anonymous` is
-what the process itself holds. Workers are left out.
+what the process itself holds, and most of that is the import of torch. Workers are left out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ import cv2
 import lmdb
 import numpy as np
 
-from hcl_arch.prep import EncodedImage, PrepItem, add_common_arguments, prepare
+from hcl_arch.prep import EncodedImage, PrepItem, prepare, whole_number
+from hcl_arch.prep.preparation import COMMIT_EVERY
+from hcl_arch.prep.workers import default_workers
 
 MARKS = (0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 KILL_SHARE = 0.5
@@ -89,9 +91,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', type=Path, help='folder to work in; scale.lmdb in it is replaced')
-    parser.add_argument('--count', type=int, default=200_000, help='number of entries (default: %(default)s)')
+    parser.add_argument('--count', type=whole_number(1), default=200_000,
+                        help='number of entries (default: %(default)s)')
     parser.add_argument('--write', action='store_true', help='only write; the benchmark calls itself with this')
-    add_common_arguments(parser)
+    parser.add_argument('--workers', type=whole_number(0), default=default_workers(), metavar='N',
+                        help='worker processes, 0 for none (default: one a core, here %(default)s)')
+    parser.add_argument('--commit-every', type=whole_number(1), default=COMMIT_EVERY, metavar='N',
+                        help='images after which the work is made safe (default: %(default)s)')
     arguments = parser.parse_args(argv)
     output = arguments.folder / 'scale.lmdb'
     if arguments.write:
