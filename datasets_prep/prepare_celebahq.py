@@ -40,10 +40,13 @@ MAPPING_NAME = 'CelebA-HQ-to-CelebA-mapping.txt'
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', help='folder of faces named by their CelebA-HQ number (CelebA-HQ-img)')
-    parser.add_argument('output', help='folder for the three splits')
-    parser.add_argument('--partition', required=True, metavar='FILE', help="CelebA's list_eval_partition.txt")
-    parser.add_argument('--mapping', metavar='FILE', help=f'{MAPPING_NAME} (default: beside the folder of faces)')
+    parser.add_argument('source', type=os.path.expanduser,
+                        help='folder of faces named by their CelebA-HQ number (CelebA-HQ-img)')
+    parser.add_argument('output', type=os.path.expanduser, help='folder for the three splits')
+    parser.add_argument('--partition', type=os.path.expanduser, required=True, metavar='FILE',
+                        help="CelebA's list_eval_partition.txt")
+    parser.add_argument('--mapping', type=os.path.expanduser, metavar='FILE',
+                        help=f'{MAPPING_NAME} (default: beside the folder of faces)')
     add_store_argument(parser)
     add_missing_argument(parser)
     add_common_arguments(parser, image_format='png')

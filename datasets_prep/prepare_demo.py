@@ -10,7 +10,9 @@ such folders of an earlier run. The files are the same every time.
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,10 +41,26 @@ SEED = 0
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('output', type=Path, help='folder to write, e.g. datasets/demo')
+    parser.add_argument('output', type=lambda text: Path(text).expanduser(), help='folder to write, e.g. datasets/demo')
     output = parser.parse_args(argv).output
     for split in SPLITS:
+        refuse_foreign_folder(output / split)
+        refuse_foreign_folder(output / f'.{split}.unfinished')
+    for split in SPLITS:
         print(f'{output / split}: {prepare(output, split)} pictures')
+
+
+def refuse_foreign_folder(folder: Path) -> None:
+    """End the program if a folder that would be replaced holds anything but squares of an earlier run."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        sys.exit(f'Error: {folder}: expected nothing or a folder, found a link or a file. Give another output folder.')
+    loaders = '|'.join(name for pictures in SPLITS.values() for name in pictures)
+    square = re.compile(rf'({loaders})_\d{{3}}\.png')
+    others = sorted(path.name for path in folder.iterdir() if not square.fullmatch(path.name)) \
+        if folder.is_dir() else []
+    if others:
+        sys.exit(f"Error: {folder}: expected nothing or pictures of an earlier run, found '{others[0]}'. Nothing was "
+                 'changed; give another output folder.')
 
 
 def prepare(output: Path, split: str) -> int:

@@ -11,6 +11,7 @@ by the same command.
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
@@ -35,8 +36,8 @@ LAYOUT = 'images numbered 00000 to 69999, as in 00000/00000.png'
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', help='folder images1024x1024 or thumbnails128x128')
-    parser.add_argument('output', help='folder for the two splits')
+    parser.add_argument('source', type=os.path.expanduser, help='folder images1024x1024 or thumbnails128x128')
+    parser.add_argument('output', type=os.path.expanduser, help='folder for the two splits')
     add_store_argument(parser)
     add_missing_argument(parser)
     add_common_arguments(parser, image_format='png')
@@ -45,10 +46,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         for split in SPLITS:
             check_apart(split_path(arguments, split), arguments.source)
         faces = numbered_faces(arguments.source)
-        for split, numbers in SPLITS.items():
-            items = [PrepItem(path, face_key(number)) for number, path in faces if number in numbers]
-            check_count(len(items), len(numbers), f'{split} images of FFHQ in {arguments.source}',
+        items_of = {split: [PrepItem(path, face_key(number)) for number, path in faces if number in numbers]
+                    for split, numbers in SPLITS.items()}
+        for split, items in items_of.items():
+            check_count(len(items), len(SPLITS[split]), f'{split} images of FFHQ in {arguments.source}',
                         allow_missing=arguments.allow_missing)
+        for split, items in items_of.items():
             if items:
                 PrepOptions.of(arguments).prepare(items, split_path(arguments, split),
                                                   settings={'data set': 'FFHQ', 'split': split})

@@ -1,35 +1,46 @@
 """Prepare a folder of photographs of your own: the training pictures of a model, or what it is tested on.
 
     python datasets_prep/prepare_images.py ~/photos datasets/photos.lmdb
-    python datasets_prep/prepare_images.py ~/photos datasets/photos.lmdb --val-count 500 --val-output datasets/val.lmdb
+    python datasets_prep/prepare_images.py ~/photos datasets/train.lmdb --val-count 500 --val-output datasets/val.lmdb
 
 writes all images of the folder and its subfolders, with the short side reduced to 512 pixels, into an LMDB, or into a
-folder of files if the output does not end with `.lmdb`. With --val-count that many images, drawn by --seed, go into
-the second output and all others into the first. The photographs are left as they are. A run that was ended is gone on
-with by the same command.
+folder of files if the output does not end with `.lmdb`. With --val-count (the second line) that many images, drawn by
+--seed, go into the second output and all others into the first. The photographs are left as they are. A run that was
+ended is gone on with by the same command.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 
 import numpy as np
 
-from hcl_arch.prep import FileItems, PrepOptions, add_common_arguments, check_apart, list_images, plain_errors
+from hcl_arch.prep import (
+    FileItems,
+    PrepOptions,
+    add_common_arguments,
+    check_apart,
+    list_images,
+    plain_errors,
+    whole_number,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', help='folder of photographs, searched with its subfolders')
-    parser.add_argument('output', help='what to write: an LMDB (*.lmdb) or a folder')
-    parser.add_argument('--val-count', type=int, default=0, metavar='N', help='images to draw for validation')
-    parser.add_argument('--val-output', metavar='OUTPUT', help='where they go: an LMDB (*.lmdb) or a folder')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the drawing (default: %(default)s)')
+    parser.add_argument('source', type=os.path.expanduser, help='folder of photographs, searched with its subfolders')
+    parser.add_argument('output', type=os.path.expanduser, help='what to write: an LMDB (*.lmdb) or a folder')
+    parser.add_argument('--val-count', type=whole_number(0), default=0, metavar='N',
+                        help='images to draw for validation')
+    parser.add_argument('--val-output', type=os.path.expanduser, metavar='OUTPUT',
+                        help='where they go: an LMDB (*.lmdb) or a folder')
+    parser.add_argument('--seed', type=whole_number(0), default=0, help='seed of the drawing (default: %(default)s)')
     add_common_arguments(parser, size=512)
     arguments = parser.parse_args(argv)
-    if arguments.val_count < 0 or (arguments.val_count > 0) != (arguments.val_output is not None):
+    if (arguments.val_count > 0) != (arguments.val_output is not None):
         parser.error('--val-count (at least 1) and --val-output belong together: give both or none')
     with plain_errors():
         names = list_images(arguments.source)

@@ -1,12 +1,12 @@
 """Prepare the irregular masks of Liu et al. (ECCV 2018, the test set published by NVIDIA), or any folder of masks.
 
-    python datasets_prep/prepare_irregular_masks.py irregular_mask/testing_mask_dataset datasets/masks
+    python datasets_prep/prepare_irregular_masks.py irregular_mask/testing_mask_dataset datasets/irregular_masks
 
 reads masks in which white is the hole, such as 00000.png ... 11999.png of 512 x 512 pixels, and writes
-datasets/masks/train.lmdb and datasets/masks/test.lmdb: every mask in its 8 rotations and flips, reduced to 256 pixels,
+datasets/irregular_masks/train.lmdb and datasets/irregular_masks/test.lmdb: every mask in its 8 rotations and flips, reduced to 256 pixels,
 with the keys '<bin>/<name>_<0 to 7>'. The bins 00-10, 10-20, ... are the share of holes of the source mask in per cent,
 each with its upper end, as the authors group them. Of every bin 20 % of the masks are for testing (400 of the published
-2,000), drawn at random by --seed; no rotation of a test mask is in the other split. datasets/masks/shares.csv holds
+2,000), drawn at random by --seed; no rotation of a test mask is in the other split. datasets/irregular_masks/shares.csv holds
 split, key and share of holes as written. The source is left as it is. A run that was ended is gone on with by the same
 command.
 """
@@ -36,8 +36,10 @@ from hcl_arch.prep import (
     PrepOptions,
     UnreadableImageError,
     add_common_arguments,
+    add_missing_argument,
     add_store_argument,
     check_apart,
+    check_count,
     decode_bgr,
     encode_image,
     key_of,
@@ -92,11 +94,12 @@ class MaskVariant:
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', help='folder of masks')
-    parser.add_argument('output', help='folder for the two splits and shares.csv')
+    parser.add_argument('source', type=os.path.expanduser, help='folder of masks')
+    parser.add_argument('output', type=os.path.expanduser, help='folder for the two splits and shares.csv')
     parser.add_argument('--inverted', action='store_true', help='in the source black is the hole, not white')
     parser.add_argument('--seed', type=int, default=0, help='of the split (default: %(default)s)')
     add_store_argument(parser)
+    add_missing_argument(parser)
     add_common_arguments(parser, image_format='png')
     arguments = parser.parse_args(argv)
     with plain_errors():
@@ -111,7 +114,10 @@ def prepare_masks(arguments: argparse.Namespace) -> None:
     if arguments.seed < 0:
         raise PreparationError(f'--seed: expected a whole number of at least 0, got {arguments.seed}.')
     check_apart(arguments.output, arguments.source)
-    masks = measure(arguments.source, list_images(arguments.source), options, inverted=arguments.inverted)
+    names = list_images(arguments.source)
+    if are_published_names(names):
+        check_count(len(names), PUBLISHED_COUNT, f'masks in {arguments.source}', allow_missing=arguments.allow_missing)
+    masks = measure(arguments.source, names, options, inverted=arguments.inverted)
     compare_with_numbers(masks, inverted=arguments.inverted)
     splits = dict(zip(SPLITS, split_masks(masks, seed=arguments.seed)))
     for split, members in splits.items():
@@ -174,16 +180,21 @@ def count_bins(masks: Sequence[MeasuredMask]) -> str:
     return ', '.join(f'{bin_name(int(index))}: {count}' for index, count in zip(indices, counts)) or 'none'
 
 
+def are_published_names(names: Sequence[str]) -> bool:
+    """Say whether all files are named as the published set's are: 00000.png to 11999.png."""
+    stems = [PurePosixPath(name).stem for name in names]
+    return all(len(stem) == 5 and stem.isdecimal() and int(stem) < PUBLISHED_COUNT for stem in stems)
+
+
 def compare_with_numbers(masks: Sequence[MeasuredMask], *, inverted: bool) -> None:
     """Say how many masks of the published set lie in another bin than their number tells; pass over other sets.
 
     Raises:
         PreparationError: the bins of most masks fit their numbers only if black and white change places.
     """
-    stems = [PurePosixPath(mask.name).stem for mask in masks]
-    if not all(len(stem) == 5 and stem.isdecimal() and int(stem) < PUBLISHED_COUNT for stem in stems):
+    if not are_published_names([mask.name for mask in masks]):
         return
-    published = [int(stem) // PUBLISHED_PER_BIN for stem in stems]
+    published = [int(PurePosixPath(mask.name).stem) // PUBLISHED_PER_BIN for mask in masks]
     others = [mask for mask, index in zip(masks, published) if mask.bin_index != index]
     opposite = sum(mask.inverted_bin_index == index for mask, index in zip(masks, published))
     if 2 * opposite > len(masks) and opposite > len(masks) - len(others):

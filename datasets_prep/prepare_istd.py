@@ -15,17 +15,20 @@ import argparse
 from collections.abc import Sequence
 
 from hcl_arch.data.istd_dataset import ISTD
-from hcl_arch.prep import plain_errors
+from hcl_arch.prep import add_missing_argument, plain_errors
 from hcl_arch.prep.pairs import add_paired_arguments, prepare_pairs
+
+COUNTS = {'train': 1330, 'test': 540}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_paired_arguments(parser, ISTD)
+    add_missing_argument(parser)
     arguments = parser.parse_args(argv)
     with plain_errors():
-        prepare_pairs(ISTD, arguments)
+        prepare_pairs(ISTD, arguments, counts=COUNTS)
 
 
 if __name__ == '__main__':

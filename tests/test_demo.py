@@ -30,7 +30,7 @@ def test_preparation(prepare_demo: ModuleType, tmp_path: Path, capsys: pytest.Ca
     prepare_demo.main([str(tmp_path)])
     first = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob('*.png')}
     assert len(first) == 2 * sum(len(pictures) for pictures in prepare_demo.SPLITS.values())
-    (tmp_path / 'train' / 'of_an_earlier_run.png').write_bytes(b'')
+    (tmp_path / 'train' / 'coins_999.png').write_bytes(b'')
     prepare_demo.main([str(tmp_path)])
     assert {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob('*.png')} == first
     assert 'train: 18 pictures' in capsys.readouterr().out

@@ -89,8 +89,8 @@ def match_images(lq: NamedImages, gt: NamedImages, mask: NamedImages | None, *,
         ValueError: no name fits a template, two images of a role have one name, the numbers of roots do not go
             together, a partner is missing, or (unless allowed) an image is left over.
     """
+    _index_names(lq)  # `lq/a.jpg` and `lq/a.png` would both be paired with `gt/a.png`
     wanted = list(lq.fitting())
-    _check_some_fit(len(wanted), lq)
     return ImageMatch(
         lq=np.array([image.index for image in wanted], np.int64),
         gt=_find_partners(wanted, lq, gt, allow_unused),

@@ -9,6 +9,7 @@ from typing import Union
 
 from basicsr.utils import FileClient
 
+from hcl_arch.data.folder_walk import walk_files
 from hcl_arch.data.lmdb_reader import read_lmdb_value
 from hcl_arch.data.packed_strings import PackedStrings
 
@@ -86,6 +87,7 @@ def open_root(path: str) -> ImageRoot:
 
     Raises:
         FileNotFoundError: `path` is not a folder, or lacks a file of the LMDB layout.
+        OSError: a folder below it cannot be listed.
         ValueError: there is no image in it, or a line of `meta_info.txt` has another form.
     """
     path = os.path.normpath(os.path.expanduser(path))
@@ -99,14 +101,7 @@ def open_root(path: str) -> ImageRoot:
 
 def _list_folder(folder: str) -> PackedStrings:
     """Return the image files below `folder`, relative to it and sorted; hidden ones are left out."""
-    keys = []
-    for directory, subfolders, names in os.walk(folder, followlinks=True):
-        # Copying from a Mac leaves '._name.jpg' beside each 'name.jpg', which is no image.
-        subfolders[:] = [name for name in subfolders if not name.startswith('.')]
-        keys += [
-            os.path.relpath(os.path.join(directory, name), folder) for name in names
-            if name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith('.')
-        ]
+    keys = [name for name in walk_files(folder) if name.lower().endswith(IMAGE_EXTENSIONS)]
     if not keys:
         raise ValueError(f'{folder}: expected images ({", ".join(IMAGE_EXTENSIONS)}) in the folder or below it, found '
                          'none. Correct the path or fill the folder.')

@@ -12,6 +12,7 @@ from hcl_arch.prep.command_line import (
     add_store_argument,
     plain_errors,
     split_path,
+    whole_number,
 )
 from hcl_arch.prep.decoding import decode_bgr, encode_image, read_header, read_source, resize_short_side
 from hcl_arch.prep.item_check import check_apart
@@ -60,4 +61,5 @@ __all__ = [
     'read_source',
     'resize_short_side',
     'split_path',
+    'whole_number',
 ]

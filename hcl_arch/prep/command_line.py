@@ -69,15 +69,15 @@ def add_common_arguments(parser: argparse.ArgumentParser, *, size: int | None = 
         image_format: default format.
     """
     group = parser.add_argument_group('what is written, and how')
-    group.add_argument('--size', type=_whole(0), default=size or 0, metavar='PIXELS',
+    group.add_argument('--size', type=whole_number(0), default=size or 0, metavar='PIXELS',
                        help='length to which the short side is reduced; a smaller image keeps its size; 0: keep all '
                        '(default: %(default)s)')
     group.add_argument('--format', choices=FORMATS, default=image_format, help='image format (default: %(default)s)')
-    group.add_argument('--quality', type=_whole(1, 100), default=95, metavar='1..100',
+    group.add_argument('--quality', type=whole_number(1, 100), default=95, metavar='1..100',
                        help='quality of JPEG files (default: %(default)s)')
-    group.add_argument('--workers', type=_whole(0), default=default_workers(), metavar='N',
+    group.add_argument('--workers', type=whole_number(0), default=default_workers(), metavar='N',
                        help='worker processes, 0 for none (default: one a core, here %(default)s)')
-    group.add_argument('--commit-every', type=_whole(1), default=COMMIT_EVERY, metavar='N',
+    group.add_argument('--commit-every', type=whole_number(1), default=COMMIT_EVERY, metavar='N',
                        help='images after which the work is made safe; a killed run loses at most these (default: '
                        '%(default)s)')
 
@@ -100,18 +100,21 @@ def split_path(arguments: argparse.Namespace, split: str) -> str:
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """Print errors that are addressed to the user in one line and end the program: status 1, or 130 after Ctrl-C."""
+    """End the program with one line for errors of the user and the file system: status 1, or 130 after Ctrl-C."""
     try:
         yield
     except PreparationError as error:
         sys.exit(f'Error: {error}')
+    except OSError as error:
+        where = f'{error.filename}: ' if error.filename else ''
+        sys.exit(f'Error: {where}{error.strerror or error}. Correct the path, or allow reading and writing there.')
     except KeyboardInterrupt as error:
         print(f'\n{error or "Interrupted."}', file=sys.stderr)
         sys.exit(130)
 
 
-def _whole(least: int, most: int | None = None) -> Any:
-    """Return an argparse type for whole numbers in a range."""
+def whole_number(least: int, most: int | None = None) -> Any:
+    """Return an argparse type for whole numbers of at least `least` and, if given, at most `most`."""
     words = f'of at least {least}' if most is None else f'from {least} to {most}'
 
     def parse(text: str) -> int:

@@ -18,6 +18,8 @@ from hcl_arch.prep.items import EncodedImage, UnreadableImageError
 ImageFormat = Literal['jpg', 'png']
 FORMATS: tuple[ImageFormat, ...] = ('jpg', 'png')
 _ORIENTATION_TAG = 0x0112
+# EXIF orientations that change width and height places.
+SIDEWAYS = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,16 @@ def read_header(content: bytes) -> ImageHeader | None:
             channels = {'L': 1, 'RGB': 3}.get(image.mode, 0)
             if file_format == 'png' and content[24] != 8:  # bits a channel, which PIL's mode does not tell
                 channels = 0
-            exif = PIL.Image.Exif()
-            exif.load(image.info.get('exif', b''))
-            return ImageHeader(file_format, min(image.size), channels, exif.get(_ORIENTATION_TAG, 1) == 1)
+            return ImageHeader(file_format, min(image.size), channels, orientation_of(image) == 1)
     except Exception:  # whatever a damaged header leads to; OpenCV has the last word
         return None
+
+
+def orientation_of(image: PIL.Image.Image) -> int:
+    """Return the EXIF orientation of an opened image, 1 (upright) if it tells none; reads no pixels."""
+    exif = PIL.Image.Exif()
+    exif.load(image.info.get('exif', b''))
+    return int(exif.get(_ORIENTATION_TAG, 1))
 
 
 def decode_bgr(content: bytes, *, least_short_side: int | None = None) -> NDArray[np.uint8]:
@@ -79,7 +86,7 @@ def decode_bgr(content: bytes, *, least_short_side: int | None = None) -> NDArra
     Args:
         content: the file's bytes.
         least_short_side: a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as its short
-            side stays at least this long. None: at full size.
+            side keeps twice this many pixels for the reduction that follows. None: at full size.
 
     Raises:
         UnreadableImageError: OpenCV cannot decode it, or the file is cut short.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hcl_arch.data.image_root import is_lmdb
 from hcl_arch.prep.items import PreparationError, PrepItem
 from hcl_arch.prep.keys import key_fault
 
@@ -28,7 +29,7 @@ def check_items(items: Sequence[PrepItem], output: str) -> str:
     hashes = np.empty(len(items), np.int64)
     inside = os.path.realpath(output) + os.sep
     for index, item in enumerate(items):
-        fault = key_fault(item.key)
+        fault = key_fault(item.key, for_files=not is_lmdb(output))
         if fault:
             raise PreparationError(f"{item.source}: the key '{item.key}' cannot be used: {fault}.")
         path = os.path.abspath(item.source)

@@ -8,6 +8,8 @@ import unicodedata
 
 # LMDB's own limit, which its Python package cannot change.
 MAX_KEY_LENGTH = 511
+# File systems take names of 255 bytes; extension and '.partial' need some of them.
+MAX_PART_LENGTH = 240
 # ASCII since BasicSR encodes keys so; no '.' since its readers cut a line of meta_info.txt at the first one. A space
 # may stand inside a name, but not at its ends, where readers strip it.
 _PART = r'[A-Za-z0-9_()+,=@~-](?:[A-Za-z0-9_()+,=@~ -]*[A-Za-z0-9_()+,=@~-])?'
@@ -41,10 +43,14 @@ def _without_outer_spaces(part: str) -> str:
     return '_' * head + inner + '_' * (len(part) - head - len(inner))
 
 
-def key_fault(key: str) -> str | None:
-    """Return what is wrong with a key, None if nothing is."""
+def key_fault(key: str, *, for_files: bool = False) -> str | None:
+    """Return what is wrong with a key, also as the path of a file if it is `for_files`; None if nothing is."""
     if not KEY_PATTERN.fullmatch(key):
         return "expected letters, digits, '_', '-', '/' and inner spaces, without '.' (key_of makes such keys)"
     if len(key) > MAX_KEY_LENGTH:
         return f'expected at most {MAX_KEY_LENGTH} characters, the limit of LMDB, found {len(key)}'
+    longest = max(map(len, key.split('/')))
+    if for_files and longest > MAX_PART_LENGTH:
+        return (f'expected at most {MAX_PART_LENGTH} characters for the name of a file or folder, found {longest}. '
+                'Rename the source, or write an LMDB')
     return None

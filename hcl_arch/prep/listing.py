@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
+from collections import Counter
 from collections.abc import Sequence
 
+from hcl_arch.data.folder_walk import walk_files
 from hcl_arch.data.image_root import IMAGE_EXTENSIONS
 from hcl_arch.prep.items import PreparationError
 
@@ -13,31 +16,31 @@ from hcl_arch.prep.items import PreparationError
 def list_images(folder: str) -> list[str]:
     """Return the image files below a folder, relative to it with '/' as separator, sorted; hidden ones are left out.
 
+    Prints how many files with other extensions were passed over.
+
     Raises:
         PreparationError: there is no such folder, a folder in it cannot be listed, or it holds no image.
     """
     if not os.path.isdir(folder):
         found = 'a file' if os.path.exists(folder) else 'nothing'
         raise PreparationError(f'{folder}: expected a folder of images, found {found}. Correct the path.')
-    names = []
-    for directory, subfolders, files in os.walk(folder, followlinks=True, onerror=_raise):
-        # Copying from a Mac leaves '._name.jpg' beside each 'name.jpg', which is no image.
-        subfolders[:] = [name for name in subfolders if not name.startswith('.')]
-        relative = os.path.relpath(directory, folder).replace(os.sep, '/')
-        prefix = '' if relative == '.' else relative + '/'
-        names += [
-            prefix + name for name in files if name.lower().endswith(IMAGE_EXTENSIONS) and not name.startswith('.')
-        ]
+    names, others = [], Counter[str]()
+    try:
+        for name in walk_files(folder):
+            if name.lower().endswith(IMAGE_EXTENSIONS):
+                names.append(name)
+            else:
+                others[posixpath.splitext(name)[1].lower() or 'without extension'] += 1
+    except OSError as error:
+        raise PreparationError(str(error)) from error
     if not names:
         raise PreparationError(f'{folder}: expected images ({", ".join(IMAGE_EXTENSIONS)}) in the folder or below it, '
                                f'found {describe_folder(folder)}. Correct the path.')
+    if others:
+        listed = ', '.join(f'{extension} {count}' for extension, count in others.most_common())
+        print(f'{folder}: files passed over, no images by their extensions: {listed}')
     names.sort()
     return names
-
-
-def _raise(error: OSError) -> None:
-    """Turn a folder that cannot be listed into an error; os.walk would leave it out."""
-    raise PreparationError(f'{error.filename}: cannot be listed ({error.strerror}). Allow reading it.')
 
 
 def describe_folder(folder: str, *, limit: int = 5) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,16 +13,24 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from hcl_arch.data.difference_mask import DifferenceMask
-from hcl_arch.data.image_match import NamedImages, match_images
+from hcl_arch.data.image_match import SHOWN, NamedImages, match_images
 from hcl_arch.data.mask_images import WHITE_FROM
 from hcl_arch.data.mask_resize import resize_holes
 from hcl_arch.data.name_template import NameTemplate
 from hcl_arch.data.paired_layout import PairedLayout
 from hcl_arch.prep.command_line import PrepOptions, add_common_arguments, add_store_argument, split_path
-from hcl_arch.prep.decoding import decode_bgr, encode_image, read_source, resize_short_side
+from hcl_arch.prep.decoding import (
+    SIDEWAYS,
+    decode_bgr,
+    encode_image,
+    orientation_of,
+    read_source,
+    resize_short_side,
+)
 from hcl_arch.prep.item_check import check_apart
 from hcl_arch.prep.items import EncodedImage, PreparationError, PrepItem, Transform, UnreadableImageError
 from hcl_arch.prep.keys import key_of
+from hcl_arch.prep.listing import check_count
 from hcl_arch.prep.resize import ResizeShortSide
 
 
@@ -104,8 +113,8 @@ class DeriveMask:
 
 def add_paired_arguments(parser: argparse.ArgumentParser, layout: PairedLayout) -> None:
     """Add source, output, --splits, --store and the arguments that all scripts share."""
-    parser.add_argument('source', help=f'folder of the data set: {layout.picture}')
-    parser.add_argument('output', help='folder to write the splits into')
+    parser.add_argument('source', type=os.path.expanduser, help=f'folder of the data set: {layout.picture}')
+    parser.add_argument('output', type=os.path.expanduser, help='folder to write the splits into')
     parser.add_argument('--splits', nargs='+', choices=layout.splits, default=list(layout.splits), metavar='SPLIT',
                         help=f'splits to prepare (default: {" ".join(layout.splits)})')
     for role, folder in layout.folders.items():
@@ -118,19 +127,30 @@ def add_paired_arguments(parser: argparse.ArgumentParser, layout: PairedLayout) 
     add_common_arguments(parser, image_format='png')
 
 
-def prepare_pairs(layout: PairedLayout, arguments: argparse.Namespace) -> None:
+def prepare_pairs(layout: PairedLayout, arguments: argparse.Namespace, *,
+                  counts: Mapping[str, int] | None = None) -> None:
     """Write <split>_lq, <split>_gt and <split>_mask for each split, and print the options that read them.
 
     Args:
         layout: where the data set keeps its images.
-        arguments: as `add_paired_arguments` has them parsed.
+        arguments: as `add_paired_arguments` has them parsed, and `add_missing_argument` where there are `counts`.
+        counts: published number of pairs of each split, None where it is not known.
 
     Raises:
-        PreparationError: the layout is another one, an image has no partner, is damaged or of another size.
+        PreparationError: the number of pairs or the layout is another one, an image has no partner, is damaged or of
+            another size.
     """
     check_apart(arguments.output, arguments.source)
     options = PrepOptions.of(arguments)
     listed = {split: _items_of_roles(layout, arguments, split) for split in arguments.splits}
+    if counts is not None:
+        for split, items in listed.items():
+            check_count(len(items['lq']), counts[split], f'pairs of {layout.title}, {split}, in {arguments.source}',
+                        allow_missing=arguments.allow_missing)
+    for items in listed.values():
+        _check_sizes(items['lq'])
+        if 'mask' in layout.folders:
+            _check_sizes(items['mask'])
     for split, items in listed.items():
         print(f'{layout.title}, {split}: {len(items["lq"])} pairs')
         for role in ('lq', 'gt', 'mask'):
@@ -163,6 +183,8 @@ def _pairs_of_split(layout: PairedLayout, arguments: argparse.Namespace,
         role: NamedImages(roots, NameTemplate(layout.settings.get(f'{role}_template', '{}')), role)
         for role, roots in layout.roots(arguments.source, split, folders=folders, kinds=kinds).items()
     }
+    for named in images.values():
+        _print_passed_over(named)
     lq, gt, masks = images['lq'], images['gt'], images.get('mask')
     match = match_images(lq, gt, masks, allow_unused=layout.settings.get('allow_unused', False))
     for number, image in enumerate(lq.fitting()):
@@ -172,6 +194,16 @@ def _pairs_of_split(layout: PairedLayout, arguments: argparse.Namespace,
         name = '/'.join(filter(None, (kind, folder, f'{stem}-{rest}' if rest else stem)))
         mask = None if masks is None or match.mask is None else masks.path_of(int(match.mask[number]))
         yield key_of(f'{name}.png'), lq.path_of(image.index), gt.path_of(int(match.gt[number])), mask
+
+
+def _print_passed_over(images: NamedImages) -> None:
+    """Say which images of a role have names that do not fit its template."""
+    fitting = {image.index for image in images.fitting()}
+    others = [index for index in range(len(images)) if index not in fitting]
+    if others:
+        shown = ', '.join(images.path_of(index) for index in others[:SHOWN])
+        print(f"Warning: {len(others)} of {len(images)} images passed over, their names do not fit "
+              f"'{images.template.text}': {shown}{', ...' if len(others) > SHOWN else ''}")
 
 
 def _transform_of(role: str, layout: PairedLayout, options: PrepOptions) -> Transform:
@@ -212,20 +244,30 @@ def _damaged(error: UnreadableImageError | str, path: str = '') -> ValueError:
     return ValueError(f'{where}{error}. Replace the file, or remove it together with its partners.')
 
 
+def _check_sizes(items: Sequence[PrepItem]) -> None:
+    """Compare all sizes before anything is written, as outputs of other items are refused once some are complete."""
+    for item in items:
+        try:
+            _check_same_size(item)
+        except (OSError, ValueError) as error:
+            raise PreparationError(f'{item.source}: {error}') from error
+
+
 def _check_same_size(item: PrepItem) -> None:
-    """Raise a ValueError if the item and its partner differ in size."""
+    """Raise a ValueError if the item and its partner differ in size, both turned as their EXIF data say."""
     assert isinstance(item, PairItem)
     sizes = []
     for path in (item.source, item.partner):
         try:
             with PIL.Image.open(path) as header:  # reads no pixels
-                sizes.append(header.size)
+                # All images are written upright, so that is how they have to agree.
+                sizes.append(header.size[::-1] if orientation_of(header) in SIDEWAYS else header.size)
         except PIL.UnidentifiedImageError:
             raise _damaged('it is no known kind of image', path) from None
     if sizes[0] != sizes[1]:
         raise ValueError(
             f'expected an image of the size of {item.partner}, {sizes[1][0]} x {sizes[1][1]} pixels, found '
-            f'{sizes[0][0]} x {sizes[0][1]}. Replace it, or remove it together with its partners.')
+            f'{sizes[0][0]} x {sizes[0][1]} (both upright). Replace it, or remove it together with its partners.')
 
 
 def _encode_holes(holes: NDArray[np.bool_], size: int | None) -> EncodedImage:

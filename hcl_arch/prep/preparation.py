@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import os
 import time
@@ -28,12 +29,13 @@ from hcl_arch.prep.journal import Journal, Unreadable, Written
 from hcl_arch.prep.record import RECORD_NAME, UNREADABLE_NAME, Plan, PrepRecord, list_name, read_record
 from hcl_arch.prep.stores import FolderStore, LmdbStore, Store
 from hcl_arch.prep.workers import WorkerPool, default_workers
-from hcl_arch.prep.workshop import Workshop, check_plan, remove_leftover
+from hcl_arch.prep.workshop import UNFINISHED_SUFFIX, Workshop, check_plan, remove_leftover
 
 COMMIT_EVERY = 1000
 # A batch also ends here, whatever its number of images: bounds memory, and the work that a kill costs.
 BATCH_BYTES = 2**26
 BATCH_SECONDS = 10.0
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def prepare(items: Sequence[PrepItem], output: str, *, transform: Transform, settings: Mapping[str, Any],
@@ -62,7 +64,7 @@ def prepare(items: Sequence[PrepItem], output: str, *, transform: Transform, set
             written, no image was readable, or a transform failed.
         PreparationInterruptedError: Ctrl-C; what is done is kept.
     """
-    output = os.path.normpath(os.path.expanduser(output))
+    output = _place_of(output)
     plan = Plan.of(settings, transform, len(items), check_items(items, output))
     record = _finished_record(output, plan)
     if record is not None:
@@ -72,15 +74,38 @@ def prepare(items: Sequence[PrepItem], output: str, *, transform: Transform, set
     try:
         record = _prepare_unfinished(items, output, plan, pool, title, commit_every)
     except KeyboardInterrupt:
-        raise PreparationInterruptedError(f'{output}: interrupted. What is done is kept in {output}.unfinished; run '
-                                          'the same command again to go on.') from None
+        raise PreparationInterruptedError(f'{output}: interrupted. {_way_on(output)}') from None
     except (OSError, lmdb.Error) as error:
-        raise PreparationError(f'{output}: cannot be written ({error}). What is done is kept in {output}.unfinished; '
-                               'make room or mend the disk and run the same command again to go on.') from error
+        raise PreparationError(f'{output}: cannot be written ({error}). {_way_on(output, error)}') from error
     finally:
         pool.close()
     print(f'{output}: {_counts(record, output)}')
     return record
+
+
+def _place_of(output: str) -> str:
+    """Return the path of an output where it really lies; a link cannot be replaced by a finished folder."""
+    path = os.path.normpath(os.path.expanduser(output))
+    if os.path.islink(path):
+        target = os.path.realpath(path)
+        if is_lmdb(target) != is_lmdb(path):
+            raise PreparationError(f'{output}: expected a link to a path of the same ending, found one to {target}. '
+                                   f'Give {target} or another output.')
+        path = target
+    if os.path.ismount(path):
+        raise PreparationError(f'{output}: expected a path that a folder can be renamed to, found a mount point. Give '
+                               'a folder below it.')
+    return path
+
+
+def _way_on(output: str, error: Exception | None = None) -> str:
+    """Return what to do after a run has ended early."""
+    is_of_disk = isinstance(error, lmdb.DiskError) or getattr(error, 'errno', None) in _DISK_ERRORS
+    hint = 'make room or mend the disk, and run the same command again' if is_of_disk else 'run the same command again'
+    unfinished = output + UNFINISHED_SUFFIX
+    if os.path.isdir(unfinished):
+        return f'What is done is kept in {unfinished}; {hint} to go on.'
+    return f'Nothing was written; {hint}.' if error is None or is_of_disk else 'Nothing was written; give another path.'
 
 
 def _finished_record(output: str, plan: Plan) -> PrepRecord | None:
@@ -93,6 +118,10 @@ def _finished_record(output: str, plan: Plan) -> PrepRecord | None:
         return None
     record = read_record(output)
     check_plan(plan, dataclasses.asdict(record.plan), output)
+    for name in ('data.mdb', 'meta_info.txt') if is_lmdb(output) else ():
+        if not os.path.isfile(os.path.join(output, name)):
+            raise PreparationError(f'{output}: expected the file {name} in a complete LMDB, found none. Remove the '
+                                   'output and run the command again.')
     remove_leftover(output)
     return record
 

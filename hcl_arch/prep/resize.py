@@ -49,8 +49,7 @@ class ResizeShortSide:
             UnreadableImageError: the file is no image that OpenCV can decode.
         """
         content = read_source(item.source)
-        # Twice the size leaves the reduction by area enough pixels for a picture without aliases.
-        image = decode_bgr(content, least_short_side=None if self.size is None else 2 * self.size)
+        image = decode_bgr(content, least_short_side=self.size)
         header = read_header(content)
         height, width = image.shape[:2]
         small_enough = self.size is None or min(height, width) <= self.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import Callable
 
@@ -38,9 +39,9 @@ def prepare_train_val(parser: argparse.ArgumentParser, argv: Sequence[str] | Non
     Raises:
         SystemExit: after an error that is addressed to the user.
     """
-    parser.add_argument('output', help='folder for the splits')
-    parser.add_argument('--train', metavar='FOLDER', help=train)
-    parser.add_argument('--val', metavar='FOLDER', help=val)
+    parser.add_argument('output', type=os.path.expanduser, help='folder for the splits')
+    parser.add_argument('--train', type=os.path.expanduser, metavar='FOLDER', help=train)
+    parser.add_argument('--val', type=os.path.expanduser, metavar='FOLDER', help=val)
     add_store_argument(parser)
     add_missing_argument(parser)
     add_common_arguments(parser)

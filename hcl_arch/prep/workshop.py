@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -14,6 +15,7 @@ from hcl_arch.prep.items import PreparationError
 from hcl_arch.prep.record import Plan
 
 UNFINISHED_SUFFIX = '.unfinished'
+_KNOWN_NAMES = {'content', 'journal.txt', 'plan.json', 'plan.json.new', 'lock'}
 
 
 class Workshop:
@@ -58,10 +60,9 @@ class Workshop:
         self._lock.close()
 
     def _refuse_foreign_folder(self) -> None:
-        known = {'content', 'journal.txt', 'plan.json', 'plan.json.new', 'lock'}
         if os.path.lexists(self.folder) and not os.path.isdir(self.folder):
             raise PreparationError(f'{self.folder}: expected nothing or a folder, found a file. Remove it.')
-        others = set(os.listdir(self.folder)) - known if os.path.isdir(self.folder) else set()
+        others = set(os.listdir(self.folder)) - _KNOWN_NAMES if os.path.isdir(self.folder) else set()
         if others:
             raise PreparationError(f"{self.folder}: expected nothing or an unfinished output, found '{min(others)}' in "
                                    'it. Remove the folder, or give another output.')
@@ -82,15 +83,29 @@ class Workshop:
         return lock
 
     def _check_or_write_plan(self, plan: Plan) -> None:
-        if os.path.isfile(self._plan_path):
-            with open(self._plan_path, encoding='utf-8') as file:
-                check_plan(plan, json.load(file), self.folder)
+        found = self._read_plan()
+        if found is not None:
+            check_plan(plan, found, self.folder)
             return
+        # A kill while the folder was being removed can leave a journal, which belongs to no plan and to no content.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self.journal_path)
+        if os.path.isdir(self.content):
+            shutil.rmtree(self.content)
         with open(self._plan_path + '.new', 'w', encoding='utf-8') as file:
             json.dump(dataclasses.asdict(plan), file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(self._plan_path + '.new', self._plan_path)
+
+    def _read_plan(self) -> dict[str, object] | None:
+        """Return the plan of the unfinished output, None if there is none or a power cut has left an empty file."""
+        try:
+            with open(self._plan_path, encoding='utf-8') as file:
+                found = json.load(file)
+        except (FileNotFoundError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
 
 
 def check_plan(plan: Plan, found: dict[str, object], folder: str) -> None:
@@ -102,9 +117,9 @@ def check_plan(plan: Plan, found: dict[str, object], folder: str) -> None:
 
 
 def remove_leftover(output: str) -> None:
-    """Remove an unfinished folder whose content has become the output, if the run was killed right after that."""
+    """Remove what is left of an unfinished folder whose content has become the output, if the run was killed then."""
     folder = output + UNFINISHED_SUFFIX
-    if os.path.isfile(os.path.join(folder, 'plan.json')) and not os.path.exists(os.path.join(folder, 'content')):
+    if os.path.isdir(folder) and set(os.listdir(folder)) <= _KNOWN_NAMES - {'content'}:
         shutil.rmtree(folder)
 
 

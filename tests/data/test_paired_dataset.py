@@ -343,3 +343,11 @@ def test_real_watermarks(shared_dir: Path) -> None:
     difference = (sample['lq'] - sample['gt']).abs().amax(0)
     inside, outside = (difference[sample['mask'][0] == value].mean() for value in (0, 1))
     assert inside > 10 * outside
+
+
+@pytest.mark.parametrize('role', ['lq', 'gt', 'mask'])
+def test_two_images_of_one_name_are_refused(opt: Options, role: str) -> None:
+    folder = Path(opt[f'dataroot_{role}'])
+    shutil.copy(folder / '001.png', folder / '001.jpg')
+    with pytest.raises(ValueError, match=rf"'dataroot_{role}': two images are called '001': .*001\.jpg and .*001\.png"):
+        build(opt)

@@ -15,6 +15,8 @@ from basicsr.models import build_model
 from basicsr.utils.options import ordered_yaml
 from torch.utils.data import DataLoader
 
+from hcl_arch.data.dataset_options import read_options
+
 OPTIONS = Path(__file__).resolve().parents[2] / 'options'
 TRAIN_FILES = sorted(OPTIONS.glob('train_*.yml'))
 TEST_FILES = sorted(OPTIONS.glob('test_*.yml'))
@@ -39,6 +41,15 @@ def shrunk(options: dict[str, Any], folder: Path, tmp_path: Path, *, is_train: b
         dataset.update({key: str(folder) for key in dataset if key.startswith('dataroot')})
     options['path'] = {key: str(tmp_path) for key in ('models', 'training_states', 'visualization', 'results_root')}
     return options
+
+
+@pytest.mark.parametrize('path', [*TRAIN_FILES, *TEST_FILES, *sorted(OPTIONS.glob('preview_*.yml'))],
+                         ids=lambda path: path.stem)
+def test_options_of_the_data_sets_are_right_as_they_stand(path: Path) -> None:
+    """The other tests change paths and `io_backend`, which have to fit each other."""
+    for phase, dataset in read(path)['datasets'].items():
+        options = read_options({**dataset, 'phase': phase.split('_')[0]})
+        assert options.gt_roots
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import multiprocessing
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +36,7 @@ from hcl_arch.prep import (
     prepare,
     workers,
 )
+from hcl_arch.prep.journal import Journal
 from hcl_arch.prep.record import Plan, PrepRecord
 from hcl_arch.prep.stores import LmdbStore
 from hcl_arch.prep.workers import WorkerPool
@@ -210,6 +214,112 @@ def test_killed_between_publishing_and_tidying(sources: Path, output: Path, monk
     assert not os.path.exists(f'{output}.unfinished')
 
 
+@pytest.mark.parametrize('left', [['journal.txt', 'lock'], ['journal.txt'], ['plan.json', 'lock'], ['lock']])
+def test_killed_while_tidying(sources: Path, output: Path, monkeypatch: pytest.MonkeyPatch, left: list[str],
+                              values_of: Callable[[Path], dict[str, bytes]]) -> None:
+    """The order in which the unfinished folder's files are removed is the system's."""
+    unfinished = Path(f'{output}.unfinished')
+
+    def remove_some(folder: str) -> None:
+        for name in set(os.listdir(folder)) - set(left):
+            os.remove(os.path.join(folder, name))
+
+    (sources / '05.jpg').write_bytes(b'bad')
+    monkeypatch.setattr('hcl_arch.prep.workshop.shutil.rmtree', remove_some)
+    run(sources, output)
+    monkeypatch.undo()
+    run(sources, output)
+    assert not unfinished.exists()
+    if 'plan.json' in left:
+        return
+    # The same, with the output removed and another plan: its entry of 05 must not be taken over.
+    unfinished.mkdir()
+    entries = ''.join(f'["{index:02d}","stale"]\n' for index in range(COUNT - 1))
+    for name in left:
+        (unfinished / name).write_text(entries if name == 'journal.txt' else '')
+    shutil.rmtree(output)
+    record = run(sources, output, settings={'quality': 80})
+    assert (record.written_count, record.unreadable_count) == (COUNT - 1, 1)
+
+
+@pytest.mark.parametrize('text', ['', '{"settings"', '[]'])
+def test_empty_plan_counts_as_none(sources: Path, output: Path, text: str,
+                                   values_of: Callable[[Path], dict[str, bytes]]) -> None:
+    """A power cut can leave a file without its content."""
+    content = (sources / '05.jpg').read_bytes()
+    (sources / '05.jpg').write_bytes(b'interrupt')
+    with pytest.raises(PreparationInterruptedError):
+        run(sources, output)
+    (sources / '05.jpg').write_bytes(content)
+    Path(f'{output}.unfinished/plan.json').write_text(text)
+    # What the lost plan has had written is no part of another one.
+    whole = output.with_name('whole' + output.suffix)
+    for path in (output, whole):
+        run(sources, path, items=items_of(sources)[3:], settings={'quality': 80})
+    assert values_of(output) == values_of(whole)
+
+
+@pytest.mark.parametrize('name', ['data.mdb', 'meta_info.txt'])
+def test_incomplete_output_is_not_called_done(sources: Path, tmp_path: Path, name: str) -> None:
+    run(sources, tmp_path / 'out.lmdb')
+    (tmp_path / 'out.lmdb' / name).unlink()
+    with pytest.raises(PreparationError, match=f'out.lmdb: expected the file {name} in a complete LMDB, found none'):
+        run(sources, tmp_path / 'out.lmdb')
+
+
+@pytest.mark.parametrize('exists', [True, False])
+def test_output_behind_a_link(sources: Path, output: Path, exists: bool) -> None:
+    target = output.with_name('large disk' + output.suffix)
+    output.parent.mkdir()
+    if exists:
+        target.mkdir()
+    output.symlink_to(target)
+    for _ in range(2):
+        assert run(sources, output).written_count == COUNT
+    assert output.is_symlink()
+    assert sorted(os.listdir(output.parent)) == sorted([output.name, target.name])
+
+
+def test_outputs_that_cannot_appear(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'out.lmdb').symlink_to(tmp_path / 'disk')
+    with pytest.raises(PreparationError, match=r'expected a link to a path of the same ending, found one to .*disk\.'):
+        run(sources, tmp_path / 'out.lmdb')
+    monkeypatch.setattr(os.path, 'ismount', lambda path: path == str(tmp_path / 'mount'))
+    with pytest.raises(PreparationError, match='mount: expected a path .*, found a mount point. Give a folder below'):
+        run(sources, tmp_path / 'mount')
+
+
+@pytest.mark.parametrize(('number', 'hint'), [
+    (errno.ENOSPC, 'make room or mend the disk, and run the same'), (errno.EIO, 'make room or mend'),
+    (errno.EACCES, 'run the same command again to go on'),
+])
+def test_hint_fits_the_error(sources: Path, output: Path, monkeypatch: pytest.MonkeyPatch, number: int,
+                             hint: str) -> None:
+    def fail(journal: Journal) -> None:
+        raise OSError(number, 'no')
+
+    monkeypatch.setattr(Journal, 'flush', fail)
+    with pytest.raises(PreparationError, match=rf'cannot be written .*What is done is kept in .*unfinished; {hint}'):
+        run(sources, output)
+
+
+def test_no_kept_work_is_claimed_where_there_is_none(sources: Path, tmp_path: Path) -> None:
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(PreparationError, match=r'cannot be written \(.*\)\. Nothing was written; give another path'):
+        run(sources, tmp_path / 'file' / 'out')
+
+
+def test_names_too_long_for_files(sources: Path, tmp_path: Path) -> None:
+    for length in (240, 241):
+        items = [PrepItem(str(sources / '00.jpg'), f'a/{"b" * length}')]
+        assert run(sources, tmp_path / f'{length}.lmdb', items=items).written_count == 1
+        if length == 240:
+            assert run(sources, tmp_path / 'out', items=items).written_count == 1
+        else:
+            with pytest.raises(PreparationError, match='at most 240 characters .* found 241. Rename .* or write an'):
+                run(sources, tmp_path / 'more', items=items)
+
+
 def test_ctrl_c_is_gone_on_with(sources: Path, output: Path) -> None:
     content = (sources / '05.jpg').read_bytes()
     (sources / '05.jpg').write_bytes(b'interrupt')
@@ -276,7 +386,7 @@ def test_two_processes_do_not_write_one_output(sources: Path, output: Path) -> N
     plan = Plan.of(SETTINGS, Copy(), COUNT, '')
     workshop = Workshop(str(output), plan)
     holder.start()
-    holder.join()
+    holder.join(60)
     assert holder.exitcode == 7
     workshop.close()
     Workshop(str(output), plan).close()
@@ -430,13 +540,18 @@ def test_killed_program_leaves_no_workers(sources: Path, tmp_path: Path, wait_an
     environment = {**os.environ, 'PYTHONPATH': os.path.dirname(__file__)}
     command = [sys.executable, str(tmp_path / 'script.py'), str(sources), str(output)]
     process = subprocess.Popen(command, env=environment, start_new_session=True)
-    wait_and_kill(process.pid, output, 8, is_alive=lambda: process.poll() is None)
-    process.wait()
-    blocking.unlink()
-    blocking.write_bytes(content)
-    # All are of one session; the last one of them is gone when the session is.
-    _wait_for_end_of_group(process.pid)
-    subprocess.run(command, env=environment, check=True)
+    try:
+        wait_and_kill(process.pid, output, 8, is_alive=lambda: process.poll() is None)
+        process.wait(60)
+        blocking.unlink()
+        blocking.write_bytes(content)
+        # All are of one session; the last one of them is gone when the session is.
+        _wait_for_end_of_group(process.pid)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(60)
+    subprocess.run(command, env=environment, check=True, timeout=120)
     run(sources, tmp_path / 'whole.lmdb')
     assert values_of(output) == values_of(tmp_path / 'whole.lmdb')
 
@@ -470,7 +585,7 @@ def test_kills_at_random_moments(tmp_path: Path, values_of: Callable[[Path], dic
             if process.is_alive():
                 process.kill()
                 kills += 1
-            process.join()
+            process.join(60)
         assert kills > 3
         run(folder, output)
         whole = output.with_name('whole' + output.suffix)

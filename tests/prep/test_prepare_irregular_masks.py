@@ -112,11 +112,13 @@ def test_published_numbers_are_compared_with_the_shares(script: Any, tmp_path: P
     folder = tmp_path / 'masks'
     for number, percent in ((0, 5), (2000, 15), (4000, 35), (11999, 55)):
         write_mask(folder / f'{number:05d}.png', np.arange(400).reshape(20, 20) < 4 * percent)
-    run(script, folder, tmp_path / 'out')
+    with pytest.raises(SystemExit, match='Error: expected 12,000 masks in .*masks, found 4.*--allow-missing'):
+        run(script, folder, tmp_path / 'out')
+    run(script, folder, tmp_path / 'out', '--allow-missing')
     assert '1 of 4 masks lie in another group than their published number tells, e.g. 04000.png, in 30-40 here' in (
         capsys.readouterr().out)
     with pytest.raises(SystemExit, match='of 3 of 4 masks fit .* only with white as the hole. Leave out --inverted'):
-        run(script, folder, tmp_path / 'other', '--inverted')
+        run(script, folder, tmp_path / 'other', '--inverted', '--allow-missing')
     assert not (tmp_path / 'other').exists()
 
 

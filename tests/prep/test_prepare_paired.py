@@ -9,6 +9,7 @@ from typing import Any, Callable
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 import yaml
 
@@ -80,7 +81,8 @@ def prepared(output: Path, split: str, *, suffix: str = '.lmdb', **options: Any)
 def test_istd_at_full_size_reads_as_the_original(load_main: LoadMain, istd: Path, tmp_path: Path, store: str,
                                                  capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / 'out'
-    load_main('prepare_istd')([str(istd), str(output), '--size', '0', '--store', store, '--workers', '0'])
+    load_main('prepare_istd')([str(istd), str(output), '--size', '0', '--store', store, '--workers', '0',
+                               '--allow-missing'])
     for split, count in (('train', COUNT), ('test', 2)):
         original = HCLISTDDataset({'phase': 'val', 'split': split, 'dataroot': str(istd), 'gt_size': None})
         copy = prepared(output, split, suffix='.lmdb' if store == 'lmdb' else '')
@@ -97,7 +99,8 @@ def test_istd_at_full_size_reads_as_the_original(load_main: LoadMain, istd: Path
 
 
 def test_all_of_a_pair_are_resized_alike(load_main: LoadMain, istd: Path, tmp_path: Path) -> None:
-    load_main('prepare_istd')([str(istd), str(tmp_path / 'out'), '--size', '24', '--splits', 'test', '--workers', '0'])
+    load_main('prepare_istd')([str(istd), str(tmp_path / 'out'), '--size', '24', '--splits', 'test', '--workers', '0',
+                               '--allow-missing'])
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
         'test_gt.lmdb', 'test_lq.lmdb', 'test_mask.lmdb']
     sample = prepared(tmp_path / 'out', 'test')[1]
@@ -114,7 +117,7 @@ def test_all_of_a_pair_are_resized_alike(load_main: LoadMain, istd: Path, tmp_pa
 
 def test_raindrop_masks_are_derived_at_full_size(load_main: LoadMain, raindrop: Path, tmp_path: Path) -> None:
     load_main('prepare_raindrop')([str(raindrop), str(tmp_path / 'out'), '--size', '24', '--splits', 'train', 'test_b',
-                                   '--workers', '0'])
+                                   '--workers', '0', '--allow-missing'])
     for split, extension in (('train', 'png'), ('test_b', 'jpg')):
         sample = prepared(tmp_path / 'out', split)[1]
         assert sample['lq_path'].endswith(f'{split}_lq.lmdb/1')
@@ -145,9 +148,10 @@ def test_logo30k_gives_every_image_its_clean_one(load_main: LoadMain, logo30k: P
 
 CASES = {
     # script: folder of the source, options, outputs, the one that is cut, the source file that blocks
-    'prepare_istd': ('istd', ['--splits', 'train'], 'train_mask.lmdb', 'train/train_B/3-1.png'),
+    'prepare_istd': ('istd', ['--splits', 'train', '--allow-missing'], 'train_mask.lmdb', 'train/train_B/3-1.png'),
     # The clean images are opened as partners of the wet ones first.
-    'prepare_raindrop': ('raindrop', ['--splits', 'train', 'test_b'], 'train_lq', 'train/gt/3_clean.png'),
+    'prepare_raindrop': ('raindrop', ['--splits', 'train', 'test_b', '--allow-missing'], 'train_lq',
+                         'train/gt/3_clean.png'),
     'prepare_logo30k': ('logo30k', ['--kinds', '10kgray'], 'train_lq.lmdb', '10kgray/train_images/dog-1.png'),
 }
 
@@ -156,7 +160,7 @@ CASES = {
 @pytest.mark.parametrize('script', CASES)
 def test_killed_and_gone_on_with(request: pytest.FixtureRequest, load_main: LoadMain, tmp_path: Path, script: str,
                                  killed_run: Callable[..., int], tree_state: Callable[[Path], Any],
-                                 values_of: Callable[[Path], Any]) -> None:
+                                 values_of: Callable[[Path], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     fixture, options, cut, blocking = CASES[script]
     source = request.getfixturevalue(fixture)
     main = load_main(script)
@@ -165,7 +169,10 @@ def test_killed_and_gone_on_with(request: pytest.FixtureRequest, load_main: Load
     before = tree_state(source)
     main([str(source), str(tmp_path / 'whole'), *options])
     broken = tmp_path / 'broken'
-    done = killed_run(lambda: main([str(source), str(broken), *options]), broken / cut, source / blocking, 2)
+    with monkeypatch.context() as context:
+        # This look at all files, before anything is written, would be where the run is caught.
+        context.setattr('hcl_arch.prep.pairs._check_sizes', lambda items: None)
+        done = killed_run(lambda: main([str(source), str(broken), *options]), broken / cut, source / blocking, 2)
     assert 2 <= done < COUNT
     assert not (broken / cut).exists()
     main([str(source), str(broken), *options])
@@ -188,4 +195,57 @@ def test_damaged_source(load_main: LoadMain, istd: Path, tmp_path: Path, damage:
                         message: str) -> None:
     damage(istd)
     with pytest.raises(SystemExit, match=f'(?s)Error: .*{message}'):
-        load_main('prepare_istd')([str(istd), str(tmp_path / 'out'), '--splits', 'train', '--workers', '0'])
+        load_main('prepare_istd')([str(istd), str(tmp_path / 'out'), '--splits', 'train', '--workers', '0',
+                                   '--allow-missing'])
+    assert not (tmp_path / 'out').exists()
+
+
+def test_published_counts_are_checked(load_main: LoadMain, istd: Path, raindrop: Path, tmp_path: Path) -> None:
+    out = tmp_path / 'out'
+    for script, source, splits, message in (
+            ('prepare_istd', istd, ['train', 'test'], 'expected 1,330 pairs of ISTD, train, in .*ISTD, found 5'),
+            ('prepare_istd', istd, ['test'], 'expected 540 pairs of ISTD, test, in .*ISTD, found 2'),
+            ('prepare_raindrop', raindrop, ['train'], 'expected 861 pairs of Raindrop, train, in .*rain, found 5'),
+            ('prepare_raindrop', raindrop, ['test_b'], 'expected 249 pairs of Raindrop, test_b, in .*rain, found 2')):
+        with pytest.raises(SystemExit, match=f'Error: {message}.*--allow-missing'):
+            load_main(script)([str(source), str(out), '--workers', '0', '--splits', *splits])
+    assert not out.exists()
+
+
+def test_names_that_do_not_fit_are_told(load_main: LoadMain, raindrop: Path, write_image: WriteImage, tmp_path: Path,
+                                        capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(6, 10):
+        write_image(raindrop / 'train' / 'data' / f'{number}_Rain.png')
+    load_main('prepare_raindrop')([str(raindrop), str(tmp_path / 'out'), '--splits', 'train', '--workers', '0',
+                                   '--allow-missing', '--size', '24'])
+    data = raindrop / 'train' / 'data'
+    assert (f"Warning: 4 of 9 images passed over, their names do not fit '{{}}_rain': {data}/6_Rain.png, "
+            f'{data}/7_Rain.png, {data}/8_Rain.png, ...\n') in capsys.readouterr().out
+
+
+def save_turned(path: Path, orientation: int, height: int, width: int) -> None:
+    exif = PIL.Image.Exif()
+    exif[0x0112] = orientation
+    PIL.Image.new('RGB', (width, height), (9, 90, 200)).save(path, exif=exif)
+
+
+def test_sizes_are_compared_upright(load_main: LoadMain, raindrop: Path, tmp_path: Path) -> None:
+    """A photograph that is stored lying fits a clean one that stands, and none that lies."""
+    command = [str(raindrop), str(tmp_path / 'out'), '--splits', 'test_b', '--workers', '0', '--allow-missing',
+               '--size', '0', '--store', 'folder']
+    save_turned(raindrop / 'test_b' / 'data' / '0_rain.jpg', 6, 48, 64)
+    with pytest.raises(SystemExit, match=r'of the size of .*0_clean\.jpg, 64 x 48 pixels, found 48 x 64 \(both uprig'):
+        load_main('prepare_raindrop')(command)
+    save_turned(raindrop / 'test_b' / 'gt' / '0_clean.jpg', 1, 64, 48)
+    load_main('prepare_raindrop')(command)
+    for role in ('lq', 'gt', 'mask'):
+        image = cv2.imread(str(tmp_path / 'out' / f'test_b_{role}' / '0.png'))
+        assert image is not None
+        assert image.shape[:2] == (64, 48)
+
+
+def test_two_corrupted_images_of_one_name_are_refused(load_main: LoadMain, istd: Path, write_image: WriteImage,
+                                                      tmp_path: Path) -> None:
+    write_image(istd / 'train' / 'train_A' / '0-1.jpg')
+    with pytest.raises(SystemExit, match=r"'dataroot_lq': two images are called '0-1': .*0-1\.jpg and .*0-1\.png"):
+        load_main('prepare_istd')([str(istd), str(tmp_path / 'out'), '--workers', '0', '--allow-missing'])

@@ -252,6 +252,8 @@ def test_seeded_split_of_own_images(fill: Fill, load_main: LoadMain, tmp_path: P
     (['a', 'b', '--quality', '0'], "--quality: expected a whole number from 1 to 100, got '0'"),
     (['a', 'b', '--workers', 'many'], "--workers: expected a whole number of at least 0, got 'many'"),
     (['a', 'b', '--format', 'gif'], 'invalid choice'),
+    (['a', 'b', '--seed', '-1'], "--seed: expected a whole number of at least 0, got '-1'"),
+    (['a', 'b', '--val-count', '-1'], "--val-count: expected a whole number of at least 0, got '-1'"),
 ])
 def test_command_line_of_own_images(fill: Fill, load_main: LoadMain, capsys: pytest.CaptureFixture[str],
                                     arguments: list[str], message: str) -> None:
@@ -309,3 +311,54 @@ def test_imagenet_validation_in_synset_folders(fill: Fill, load_main: LoadMain, 
     load_main('prepare_imagenet')([str(tmp_path / 'out'), '--val', source, '--allow-missing', *QUICK])
     meta = (tmp_path / 'out' / 'val.lmdb' / 'meta_info.txt').read_text()
     assert meta == 'n01440764/ILSVRC2012_val_00000293.jpg (40,53,3) 95\n'
+
+
+def test_both_counts_of_ffhq_come_before_any_writing(ffhq: Case, load_main: LoadMain, tmp_path: Path,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    main = load_main('prepare_ffhq')
+    main.__globals__['SPLITS']['train'] = [0, 1, 2, 3, 1000, 59999]  # complete
+    command = [text for text in ffhq.command(tmp_path / 'out') if text != '--allow-missing']
+    with pytest.raises(SystemExit, match='expected 10,000 val images of FFHQ'):
+        main(command)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_home_is_expanded(fill: Fill, load_main: LoadMain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shell leaves '--val-output=~/x' as it is."""
+    fill('home/photos', ['0.png', '1.png'])
+    fill('home/masks', ['0.png', '1.png'])
+    fill('home/val', ['ILSVRC2012_val_00000293.JPEG'])
+    monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+    monkeypatch.chdir(tmp_path)
+    load_main('prepare_images')(['~/photos', '~/a.lmdb', '--val-count=1', '--val-output=~/b.lmdb', *QUICK])
+    load_main('prepare_imagenet')(['~/imagenet', '--val=~/val', '--allow-missing', *QUICK])
+    load_main('prepare_irregular_masks')(['~/masks', '~/prepared', *QUICK])
+    assert [path.name for path in tmp_path.iterdir()] == ['home']
+    made = ['a.lmdb', 'b.lmdb', 'imagenet/val.lmdb', 'prepared/train.lmdb', 'prepared/shares.csv']
+    assert all((tmp_path / 'home' / name).exists() for name in made)
+    with pytest.raises(SystemExit, match='one inside the other'):
+        load_main('prepare_images')(['~/photos', str(tmp_path / 'home' / 'photos' / 'out'), *QUICK])
+
+
+def test_errors_of_the_file_system_are_one_line(images: Case, load_main: LoadMain, tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / 'out' / 'photos.lmdb'
+    output.mkdir(parents=True)
+
+    def listdir(path: str) -> list[str]:
+        raise PermissionError(13, 'Permission denied', path)
+
+    monkeypatch.setattr('hcl_arch.prep.preparation.os.listdir', listdir)
+    with pytest.raises(SystemExit, match=r'^Error: .*photos\.lmdb: Permission denied\. Correct the path, or allow'):
+        load_main('prepare_images')(images.command(tmp_path / 'out'))
+
+
+def test_size_is_reached_from_at_least_twice_of_it(tmp_path: Path, write_image: WriteImage, load_main: LoadMain,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked to keep twice the size, the decoder keeps that and not four times it."""
+    asked: list[int | None] = []
+    monkeypatch.setattr('hcl_arch.prep.decoding.decode_image', lambda content, *, least_side: (
+        asked.append(least_side), np.zeros((60, 80, 3), np.uint8))[1])
+    write_image(tmp_path / 'photos' / 'x.jpg')
+    load_main('prepare_images')([str(tmp_path / 'photos'), str(tmp_path / 'out'), *QUICK])
+    assert asked == [40]

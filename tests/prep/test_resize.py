@@ -126,8 +126,8 @@ def test_cmyk_and_palette(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(('least', 'shape'), [
-    (None, (480, 640)), (481, (480, 640)), (241, (480, 640)), (240, (240, 320)), (121, (240, 320)), (120, (120, 160)),
-    (60, (60, 80)), (1, (60, 80)),
+    (None, (480, 640)), (241, (480, 640)), (121, (480, 640)), (120, (240, 320)), (61, (240, 320)), (60, (120, 160)),
+    (31, (120, 160)), (30, (60, 80)), (1, (60, 80)),
 ])
 def test_large_jpeg_is_decoded_at_a_part_of_its_size(tmp_path: Path, write_image: WriteImage, least: int | None,
                                                      shape: tuple[int, int]) -> None:
