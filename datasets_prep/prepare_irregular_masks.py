@@ -2,13 +2,12 @@
 
     python datasets_prep/prepare_irregular_masks.py irregular_mask/testing_mask_dataset datasets/irregular_masks
 
-reads masks in which white is the hole, such as 00000.png ... 11999.png of 512 x 512 pixels, and writes
-datasets/irregular_masks/train.lmdb and datasets/irregular_masks/test.lmdb: every mask in its 8 rotations and flips, reduced to 256 pixels,
-with the keys '<bin>/<name>_<0 to 7>'. The bins 00-10, 10-20, ... are the share of holes of the source mask in per cent,
-each with its upper end, as the authors group them. Of every bin 20 % of the masks are for testing (400 of the published
-2,000), drawn at random by --seed; no rotation of a test mask is in the other split. datasets/irregular_masks/shares.csv holds
-split, key and share of holes as written. The source is left as it is. A run that was ended is gone on with by the same
-command.
+reads masks in which white is the hole, such as 00000.png ... 11999.png of 512 x 512 pixels, and writes train.lmdb and
+test.lmdb into datasets/irregular_masks: every mask in its 8 rotations and flips, reduced to 256 pixels, with the keys
+'<bin>/<name>_<0 to 7>'. The bins 00-10, 10-20, ... are the share of holes of the source mask in per cent, each with its
+upper end, as the authors group them. Of every bin 20 % of the masks are for testing (400 of the published 2,000), drawn
+at random by --seed; no rotation of a test mask is in the other split. shares.csv there holds split, key and share of
+holes as written. The source is left as it is. A run that was ended is gone on with by the same command.
 """
 
 from __future__ import annotations

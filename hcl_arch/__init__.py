@@ -1,6 +1,6 @@
 """Blind image inpainting by hierarchical contrastive learning, as a plugin for BasicSR.
 
-Li, Wang, Dong, Tang, Lu, Zhou: "Hierarchical Contrastive Learning for Pattern-Generalizable Image Corruption
+Feng, Xu, Lu, Pei: "Hierarchical Contrastive Learning for Pattern-Generalizable Image Corruption
 Detection", ICCV 2023. Importing the package registers its architectures, losses, metrics, data sets and model with
 BasicSR, after mending what BasicSR needs on today's libraries (`hcl_arch.compat`).
 
@@ -18,8 +18,11 @@ mask
 hole share
     Share of corrupted pixels of a mask, in [0, 1].
 truth, noise, input
-    The clean image; what shows through the holes (another image, a colour, random noise); and the two blended:
-    input = s * truth + (1 - s) * noise, s = the blurred mask.
+    The clean image; what is put into the holes (another image, a colour, random values, the truth in shadow or painted
+    over); and the two blended: input = s * truth + (1 - s) * noise, s = the blurred mask of the holes.
+hole, corrupted
+    Where noise is put, and which of these pixels count: all of them if it is opaque, else those that it changes
+    (`hcl_arch.data.corruption.changed_pixels`).
 stage
     A resolution of the network. Stage lists run from the finest (index 0) to the coarsest (index -1); the paper
     counts the other way, its S1 is the coarsest.
