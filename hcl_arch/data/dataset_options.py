@@ -132,10 +132,6 @@ def _check_masks(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
     if without:
         raise ValueError(f"{where}: '{without[0]}' is given, but no mask images. Add 'dataroot_mask', or leave it out.")
     fillers = [entry for entry in options.corruptions if entry.kind not in DRAWN_KINDS]
-    given = [key for key in ('masks', 'dataroot_mask') if opt.get(key) is not None]
-    if given and not fillers:
-        raise ValueError(f"{where}: '{given[0]}' is given, but none of the corruptions fills holes: "
-                         f'{", ".join(DRAWN_KINDS)} have forms of their own. Leave it out, or add a corruption.')
     blurs = [(entry.blur_sigma or options.blur_sigma)[1] for entry in fillers]
     if options.mask_weights.get('lines', 0) > 0 and max(blurs, default=0) > MOST_BLUR_OF_LINES:
         raise ValueError(f"{where}: the masks 'lines' are one pixel wide and vanish when their edges are blurred with "

@@ -49,7 +49,6 @@ def test_options_of_basicsr_are_known_and_nothing_is_changed() -> None:
     ({'dataroot_noise': None}, "'dataroot_noise' is missing, but the corruption 'patch' takes"),
     ({'hole_share': 1.5}, "'hole_share' expects two numbers with 0 <= first <= second <= 1, or a list of such pairs"),
     ({'mask_cache': 5}, "'mask_cache' is given, but no mask images. Add 'dataroot_mask', or leave it out"),
-    ({'masks': {'free_form': 1}, 'corruptions': {'text': 1}}, "'masks' is given, but none of the corruptions fills"),
     ({'masks': {'lines': 1}}, "'lines' are one pixel wide and vanish when their edges are blurred with a sigma of 3"),
     ({'hole_share': [0.5, 0.1]}, "'hole_share' expects two numbers"),
     ({'hole_share': [0.5, 1.1]}, "'hole_share' expects two numbers"),
