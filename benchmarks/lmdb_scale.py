@@ -1,6 +1,6 @@
 """Memory, time and safety of writing a large LMDB: kill the writer in the middle, go on, compare every value.
 
-    python benchmarks/lmdb_scale.py /tmp/lmdb_scale --count 200000
+    python benchmarks/lmdb_scale.py scratch/lmdb_scale --count 200000
 
 writes an LMDB of small synthetic images through `hcl_arch.prep.prepare` in a program of its own, kills that program
 with SIGKILL at half of the count, runs it again, and checks that every entry is there once with the right bytes.
