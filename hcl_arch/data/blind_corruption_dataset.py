@@ -145,8 +145,8 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         """Return true image `index`, cropped and, in training, mirrored at random."""
         side = self._options.gt_size
         if not self._options.training:
+            # Decoded at full size, so that every pixel counts.
             return to_float(resize_square(centre_square(self._truths.read_rgb(index)), side))
-        # Validation takes every pixel into account.
         image = self._truths.read_rgb(index, least_side=least_side_for(side, self._options.crop_scale))
         square: NDArray[np.uint8] = resize_square(random_square(image, scale=self._options.crop_scale, rng=rng), side)
         mirrored = self._options.use_hflip and rng.random() < 0.5

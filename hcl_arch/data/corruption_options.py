@@ -112,8 +112,8 @@ def _read_entry(name: str, entry: Any, dataset: str) -> CorruptionOptions:
     """Return the checked options of one entry."""
     where = f"{dataset}, corruption '{name}'"
     options = entry if isinstance(entry, Mapping) else {'weight': entry}
-    kind = str(options.get('type', name))
-    if 'type' in options:
+    kind = str(name if options.get('type') is None else options['type'])
+    if options.get('type') is not None:
         check_keys({kind: None}, KINDS, f"{where}, 'type'")
     check_keys({kind: None}, KINDS, f"{dataset}, 'corruptions'")
     check_keys(options, COMMON_KEYS + KINDS[kind].own_keys, where)
@@ -121,7 +121,7 @@ def _read_entry(name: str, entry: Any, dataset: str) -> CorruptionOptions:
         raise ValueError(f"{where}: 'recolour' is given, but no pictures whose colours it could change. Add "
                          "'dataroot', or leave it out.")
     reader = OptionReader(options, where)
-    own_blur = 'blur_sigma' in options or KINDS[kind].blur_sigma is not None
+    own_blur = options.get('blur_sigma') is not None or KINDS[kind].blur_sigma is not None
     return CorruptionOptions(
         name=str(name),
         where=where,
@@ -129,7 +129,7 @@ def _read_entry(name: str, entry: Any, dataset: str) -> CorruptionOptions:
         weight=reader.number('weight', 1.0),
         opacity=reader.span('opacity', KINDS[kind].opacity, least=LEAST_OPACITY),
         blur_sigma=reader.span('blur_sigma', KINDS[kind].blur_sigma or (0, 0), most=MOST_BLUR) if own_blur else None,
-        hole_share=reader.spans('hole_share', (0, 1)) if 'hole_share' in options else None,
+        hole_share=reader.spans('hole_share', (0, 1)) if options.get('hole_share') is not None else None,
         roots=reader.roots('dataroot'),
         colour=_read_colour(options, reader),
         recolour=reader.number('recolour', PictureGraffiti.recoloured_share, most=1),

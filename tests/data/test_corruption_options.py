@@ -39,6 +39,13 @@ def test_entry_with_all_options() -> None:
     assert (corruption.scale, corruption.rotation, corruption.tiled) == ((0.5, 0.5), (-90.0, 0.0), 1.0)
 
 
+def test_null_stands_for_the_default() -> None:
+    """For blur and share, that is what the data set has, not a range of their own."""
+    options = ('type', 'weight', 'opacity', 'blur_sigma', 'hole_share')
+    assert read_one('patch', dict.fromkeys((*options, 'dataroot'))) == read_one('patch', 1)
+    assert read_one('shadow', dict.fromkeys((*options, 'brightness'))) == read_one('shadow', 1)
+
+
 def test_one_kind_twice_and_zero_weights() -> None:
     entries = {'patch': 0, 'faces': {'type': 'patch', 'dataroot': 'f'}, 'cats': {'type': 'patch', 'dataroot': 'c'}}
     assert [entry.name for entry in read_corruptions({'corruptions': entries}, WHERE)] == ['faces', 'cats']
