@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, Optional, Union, get_args
+from typing import Literal, NamedTuple, Optional, Union, get_args
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from hcl_arch.archs.center_classifier import CenterClassifier
 from hcl_arch.archs.encoder import ConvStageOrder, Encoder
 from hcl_arch.archs.image_range import to_network_range
-from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks
+from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks, masks_of_logits
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.archs.projection_heads import ProjectionHeads
 from hcl_arch.archs.spherical_kmeans import weighted_centers
 
 MIN_IMAGE_SIZE = 16
+MaskFrom = Literal['clusters', 'pixels']
 
 
 class Detection(NamedTuple):
@@ -31,6 +32,8 @@ class Detection(NamedTuple):
     """Unit-length projections, (B, proj_dim, h, w)."""
     stages: list[StageMasks]
     """The mask hierarchy."""
+    mask_logits: list[Tensor]
+    """With ``mask_from='pixels'`` the logits that pixels are uncorrupted, (B, 1, h, w); otherwise empty."""
     center_logits: Tensor
     """(B, 2): the classifier's logits that the coarsest stage's uncorrupted and corrupted centre are uncorrupted."""
     pixel_logits: Tensor
@@ -57,9 +60,13 @@ class HCLDetector(nn.Module):
         detach_classifier: Whether the classifier learns on the embeddings as they are; otherwise its gradient also
             shapes them, so that they tell uncorrupted from corrupted, not only one from the other.
         conv_stage_order: Order in the stride-2 convolutions (the released weights differ).
+        mask_from: What the masks are made from: ``clusters`` of the embeddings, or the classification of ``pixels`` one
+            by one, that is plain segmentation with the same encoder (the ablation without contrastive learning).
+        single_stage: Index, fine to coarse, of the only stage whose embeddings are made and clustered; by default all
+            of them are, coarse to fine (the ablation of Fig. 8).
 
     Raises:
-        ValueError: If the stage lists differ in length, or a choice is none.
+        ValueError: If the stage lists differ in length, a choice is none, or there is no such stage.
     """
 
     def __init__(
@@ -78,15 +85,21 @@ class HCLDetector(nn.Module):
         kmeans_repeats: int = 1,
         detach_classifier: bool = True,
         conv_stage_order: ConvStageOrder = 'conv_gelu',
+        mask_from: MaskFrom = 'clusters',
+        single_stage: Optional[int] = None,
     ) -> None:
         super().__init__()
         check_stage_lists(
             len(dim_mults), encoder_depths=encoder_depths, num_heads=num_heads, conf_thresholds=conf_thresholds
         )
         check_choice('conv_stage_order', conv_stage_order, get_args(ConvStageOrder))
+        check_choice('mask_from', mask_from, get_args(MaskFrom))
+        if single_stage is not None and not 0 <= single_stage < len(dim_mults):
+            raise ValueError(f'single_stage must be one of 0 ... {len(dim_mults) - 1} (fine to coarse): {single_stage}.')
         widths = [dim * mult for mult in dim_mults]
         self.size_multiple = window_size * 2 ** (n_conv_stages + len(widths) - 1)
-        self.conf_thresholds = tuple(conf_thresholds)
+        stages = range(len(widths)) if single_stage is None else [single_stage]
+        self.conf_thresholds = tuple(conf_thresholds[stage] for stage in stages)
         self.temperature = temperature
         self.kmeans_iters = kmeans_iters
         self.kmeans_repeats = kmeans_repeats
@@ -99,8 +112,11 @@ class HCLDetector(nn.Module):
             n_conv_stages=n_conv_stages,
             conv_stage_order=conv_stage_order,
         )
-        self.projection_heads = ProjectionHeads(widths=widths, proj_dim=proj_dim, fuse=fuse)
+        self.projection_heads = ProjectionHeads(widths=widths, proj_dim=proj_dim, fuse=fuse, stages=stages)
         self.classifier = CenterClassifier(proj_dim)
+        self.pixel_classifiers: Optional[nn.ModuleList] = None
+        if mask_from == 'pixels':  # of the stages finer than the coarsest, which has the classifier above
+            self.pixel_classifiers = nn.ModuleList(CenterClassifier(proj_dim) for _ in stages[1:])
         # Convolutions are faster so, and the transformers' (B, H, W, C) is a view of it.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -130,18 +146,31 @@ class HCLDetector(nn.Module):
         """
         features = self.encoder(image.contiguous(memory_format=torch.channels_last))
         embeddings = self.projection_heads(features)
-        stages = detect_masks(
-            embeddings,
-            conf_thresholds=self.conf_thresholds,
-            temperature=self.temperature,
-            kmeans_iters=self.kmeans_iters,
-            kmeans_repeats=self.kmeans_repeats,
-            true_mask=true_mask,
-            center_scorer=self.classifier,
-            seed=self._kmeans_seed(image, generator),
-        )
+        mask_logits = self._mask_logits(embeddings)
+        if mask_logits:
+            stages = masks_of_logits(embeddings, mask_logits)
+        else:
+            stages = detect_masks(
+                embeddings,
+                conf_thresholds=self.conf_thresholds,
+                temperature=self.temperature,
+                kmeans_iters=self.kmeans_iters,
+                kmeans_repeats=self.kmeans_repeats,
+                true_mask=true_mask,
+                center_scorer=self.classifier,
+                seed=self._kmeans_seed(image, generator),
+            )
         center_logits, pixel_logits = self._classify(embeddings[-1], stages[-1])
-        return Detection(features, embeddings, stages, center_logits, pixel_logits)
+        return Detection(features, embeddings, stages, mask_logits, center_logits, pixel_logits)
+
+    def _mask_logits(self, embeddings: list[Tensor]) -> list[Tensor]:
+        if self.pixel_classifiers is None:
+            return []
+        classifiers = [*self.pixel_classifiers, self.classifier]
+        return [
+            classifier(embedding.permute(0, 2, 3, 1)).unsqueeze(1)
+            for classifier, embedding in zip(classifiers, embeddings)
+        ]
 
     def _kmeans_seed(self, image: Tensor, generator: Optional[torch.Generator]) -> Union[int, Tensor]:
         if generator is None and not self.training:

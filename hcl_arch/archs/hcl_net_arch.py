@@ -17,6 +17,7 @@ from hcl_arch.archs.encoder import ConvStageOrder
 from hcl_arch.archs.hcl_detector_arch import (
     Detection,
     HCLDetector,
+    MaskFrom,
     check_choice,
     check_image,
     check_stage_lists,
@@ -49,6 +50,18 @@ class HCLOutput(NamedTuple):
     """(B, 2), the classifier's logits for the coarsest stage's uncorrupted and corrupted centre."""
     pixel_logits: Tensor
     """(B, 1, h, w), the classifier's logits for the coarsest stage's pixels, on the padded grid."""
+    mask_logits: list[Tensor]
+    """Logits of all stages' pixels, (B, 1, h, w) on the padded grid; empty unless the masks are made from pixels."""
+
+    @property
+    def stage_masks(self) -> list[Tensor]:
+        """Predicted masks of the stages, 0 or 1, (B, 1, h, w) on the padded grid."""
+        return [stage.mask for stage in self.stages]
+
+    @property
+    def stage_soft_masks(self) -> list[Tensor]:
+        """Confidences of the stages, in [0, 1], (B, 1, h, w) on the padded grid."""
+        return [stage.soft_mask for stage in self.stages]
 
 
 @ARCH_REGISTRY.register()
@@ -80,6 +93,8 @@ class HCLNet(nn.Module):
         refiner: A network, or options with a registered ``type``, from the coarse image and its mask (B, 4, H, W) in
             [0, 1] to the restored image (B, 3, H, W) in [0, 1]; none by default.
         refiner_sees_mask: False feeds the refiner the image only, (B, 3, H, W).
+        mask_from: See :class:`HCLDetector`.
+        single_stage: See :class:`HCLDetector`; decoder and refiner are guided by that stage's mask, resized.
 
     Raises:
         ValueError: If the stage lists differ in length, or a choice is none.
@@ -107,6 +122,8 @@ class HCLNet(nn.Module):
         conv_stage_order: ConvStageOrder = 'conv_gelu',
         refiner: Optional[Union[nn.Module, Mapping[str, Any]]] = None,
         refiner_sees_mask: bool = True,
+        mask_from: MaskFrom = 'clusters',
+        single_stage: Optional[int] = None,
     ) -> None:
         super().__init__()
         check_stage_lists(len(dim_mults), decoder_depths=decoder_depths)
@@ -126,6 +143,8 @@ class HCLNet(nn.Module):
             kmeans_repeats=kmeans_repeats,
             detach_classifier=detach_classifier,
             conv_stage_order=conv_stage_order,
+            mask_from=mask_from,
+            single_stage=single_stage,
         )
         stride = self.detector.size_multiple // window_size
         self.size_multiple = stride * math.lcm(window_size, bottleneck_window_size)
@@ -195,6 +214,7 @@ class HCLNet(nn.Module):
             embeddings=detection.embeddings,
             center_logits=detection.center_logits,
             pixel_logits=detection.pixel_logits,
+            mask_logits=detection.mask_logits,
         )
 
     def _padded_mask(self, lq: Tensor, true_mask: Optional[Tensor], guidance: Guidance) -> Optional[Tensor]:
@@ -211,8 +231,12 @@ class HCLNet(nn.Module):
         self, detection: Detection, guide: Optional[Tensor], reverse: bool, height: int, width: int
     ) -> tuple[Tensor, Tensor]:
         """The refined and the coarse image, guided by ``guide`` on the padded grid or by the predicted masks."""
-        masks = [stage.mask if guide is None else _resize(guide, stage.mask) for stage in detection.stages]
-        mask = to_image_size(masks[0] if guide is None else guide, height, width, self.size_multiple)
+        finest = detection.stages[0].mask if guide is None else guide
+        mask = to_image_size(finest, height, width, self.size_multiple)
+        if guide is None and len(detection.stages) == len(detection.features):
+            masks = [stage.mask for stage in detection.stages]
+        else:
+            masks = [_resize(finest, features) for features in detection.features]
         if reverse:
             masks, mask = [1 - stage_mask for stage_mask in masks], 1 - mask
         coarse = self.decoder(self.bottleneck(detection.features[-1]), detection.features, masks)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hcl_arch.archs.spherical_kmeans import cluster_weights, spherical_two_means
+from hcl_arch.archs.spherical_kmeans import cluster_weights, spherical_two_means, weighted_centers
 
 # Logits that a centre is the uncorrupted one: (B, 2, P) -> (B, 2).
 CenterScorer = Callable[[Tensor], Tensor]
@@ -96,6 +96,38 @@ def detect_masks(
             )
             centers, confidence = _oriented(points, centers, undecided, coarser, temperature, true_mask, center_scorer)
             stages.insert(0, _decide(centers, confidence, undecided, conf_thresholds[stage], coarser))
+    return stages
+
+
+@torch.no_grad()
+def masks_of_logits(embeddings: Sequence[Tensor], logits: Sequence[Tensor]) -> list[StageMasks]:
+    """Stages whose masks come from classified pixels: no stage is certain of any, each decides all of them.
+
+    Args:
+        embeddings: Of the stages: (B, P, h, w), unit length along P.
+        logits: Of the same stages: (B, 1, h, w), that a pixel is uncorrupted.
+
+    Returns:
+        The stages, in the same order; ``centers`` are the pixels' normalised sums weighted by the confidences.
+    """
+    stages = []
+    for embedding, stage_logits in zip(embeddings, logits):
+        confidence = stage_logits.detach().float().sigmoid()
+        weights = confidence.flatten(2).transpose(1, 2)
+        points = embedding.detach().float().flatten(2).transpose(1, 2)
+        zero = torch.zeros_like(confidence)
+        stages.append(
+            StageMasks(
+                centers=weighted_centers(points, torch.cat([weights, 1 - weights], dim=2)),
+                confidence=confidence,
+                certain_clean=zero,
+                certain_corrupted=zero,
+                known_clean=zero,
+                known_corrupted=zero,
+                mask=(confidence >= 0.5).float(),
+                soft_mask=confidence,
+            )
+        )
     return stages
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Optional
 
 import torch
 import torch.nn.functional as F
@@ -16,15 +17,20 @@ class ProjectionHeads(nn.Module):
         widths: Width of each stage's features, fine to coarse.
         proj_dim: Width of the embeddings.
         fuse: Whether a stage also sees the next coarser stage's features (inter-stage semantic consistency).
+        stages: Which stages have a head, by their indices in ascending order; all by default.
     """
 
-    def __init__(self, *, widths: Sequence[int], proj_dim: int, fuse: bool = True) -> None:
+    def __init__(
+        self, *, widths: Sequence[int], proj_dim: int, fuse: bool = True, stages: Optional[Sequence[int]] = None
+    ) -> None:
         super().__init__()
-        self.maps = nn.ModuleList(nn.Conv2d(width, width // 4, 1) for width in widths[1:] if fuse)
-        extra_widths = [width // 4 if fuse else 0 for width in widths[1:]] + [0]
+        self.stages = tuple(range(len(widths)) if stages is None else stages)
+        fused = [stage for stage in self.stages if fuse and stage + 1 < len(widths)]
+        self.maps = nn.ModuleList(nn.Conv2d(widths[stage + 1], widths[stage + 1] // 4, 1) for stage in fused)
+        inputs = [widths[stage] + (widths[stage + 1] // 4 if stage in fused else 0) for stage in self.stages]
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(width + extra, 2 * proj_dim, 1), nn.GELU(), nn.Conv2d(2 * proj_dim, proj_dim, 1))
-            for width, extra in zip(widths, extra_widths)
+            nn.Sequential(nn.Conv2d(width, 2 * proj_dim, 1), nn.GELU(), nn.Conv2d(2 * proj_dim, proj_dim, 1))
+            for width in inputs
         )
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
@@ -34,10 +40,11 @@ class ProjectionHeads(nn.Module):
             features: Feature maps of the stages, fine to coarse, each half the size of the one before.
 
         Returns:
-            Embeddings of the stages, fine to coarse: (B, proj_dim, h, w), of length 1 along the channels.
+            Embeddings of the stages that have a head, fine to coarse: (B, proj_dim, h, w), of length 1 along the
+            channels.
         """
-        inputs = list(features)
-        for stage, coarser_map in enumerate(self.maps):
-            coarser = F.interpolate(coarser_map(features[stage + 1]), scale_factor=2, mode='nearest')
-            inputs[stage] = torch.cat([features[stage], coarser], dim=1)
+        inputs = [features[stage] for stage in self.stages]
+        for index, coarser_map in enumerate(self.maps):
+            coarser = F.interpolate(coarser_map(features[self.stages[index] + 1]), scale_factor=2, mode='nearest')
+            inputs[index] = torch.cat([inputs[index], coarser], dim=1)
         return [F.normalize(head(x), dim=1) for head, x in zip(self.heads, inputs)]

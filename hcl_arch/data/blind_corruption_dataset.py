@@ -97,6 +97,10 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
             return self._image_count
         return epoch_length(self._image_count, batch_size=self._options.batch_size)
 
+    def image_paths(self) -> list[str]:
+        """`lq_path` of every validation sample, without reading the images."""
+        return [self._truths.path_of(index) for index in range(self._image_count)]
+
     def __getitem__(self, index: int) -> Sample:
         """Return one sample.
 

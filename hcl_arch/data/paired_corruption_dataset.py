@@ -84,6 +84,10 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
             return self._pair_count
         return epoch_length(self._pair_count, batch_size=self._options.batch_size)
 
+    def image_paths(self) -> list[str]:
+        """`lq_path` of every validation sample, without reading the images."""
+        return [self._lq.path_of(int(self._match.lq[pair])) for pair in range(self._pair_count)]
+
     def __getitem__(self, index: int) -> PairedSample:
         """Return one sample.
 

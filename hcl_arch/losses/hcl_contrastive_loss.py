@@ -83,6 +83,8 @@ class HCLContrastiveLoss(nn.Module):
         temperature: t in Eq. 2.
         max_pixels: Most pixels of a stage and image; all if None.
         max_representatives: Most certain pixels of the coarser stage for each region and image; all if None.
+        sample_selection: False draws the pixels of every stage from the whole map, as the coarsest stage does, without
+            the coarser stage's certain pixels (the ablation of Table 6).
 
     Raises:
         ValueError: If the temperature is below ``LOWEST_TEMPERATURE``.
@@ -95,6 +97,7 @@ class HCLContrastiveLoss(nn.Module):
         temperature: float = 0.1,
         max_pixels: Optional[int] = 512,
         max_representatives: Optional[int] = 256,
+        sample_selection: bool = True,
     ) -> None:
         super().__init__()
         if temperature < LOWEST_TEMPERATURE:
@@ -103,6 +106,7 @@ class HCLContrastiveLoss(nn.Module):
         self.temperature = temperature
         self.max_pixels = max_pixels
         self.max_representatives = max_representatives
+        self.sample_selection = sample_selection
 
     def forward(
         self,
@@ -140,14 +144,14 @@ class HCLContrastiveLoss(nn.Module):
         embedding = embeddings[stage].float()
         clean, corrupted = whole_patches(mask, *embedding.shape[-2:])
         eligible = clean | corrupted
-        if stage + 1 < len(stages):
-            coarser = stages[stage + 1]
+        coarser = stages[stage + 1] if self.sample_selection and stage + 1 < len(stages) else None
+        if coarser is not None:
             known = coarser.upsampled('known_clean') + coarser.upsampled('known_corrupted')
             eligible = eligible & (known < 0.5)
         choice = random_pixels(eligible.flatten(1), self.max_pixels, generator)
         queries, query_clean = gather_pixels(embedding, choice), clean.flatten(1).gather(1, choice.position)
         keys, key_clean, key_used = [queries], [query_clean], [choice.used]
-        if stage + 1 < len(stages):
+        if coarser is not None:
             for is_clean, region in ((True, coarser.certain_clean), (False, coarser.certain_corrupted)):
                 pixels = representative_pixels(region, coarser.confidence, self.max_representatives)
                 keys.append(gather_pixels(embeddings[stage + 1].detach().float(), pixels))

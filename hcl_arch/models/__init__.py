@@ -1,5 +1,6 @@
 """Models; importing this package registers them in BasicSR's MODEL_REGISTRY."""
 
+from hcl_arch.models.blind_restoration_model import BlindRestorationModel
 from hcl_arch.models.hcl_model import HCLModel
 
-__all__ = ['HCLModel']
+__all__ = ['BlindRestorationModel', 'HCLModel']

@@ -27,4 +27,8 @@ def panel_row(sample: ValidationSample) -> NDArray:
     tiles += [('coarse', sample.coarse), ('restored', sample.restored)]
     if sample.gt is not None:
         tiles.append(('truth', sample.gt))
+    if sample.reversed is not None:
+        tiles.append(('reversed', sample.reversed))
+        if sample.noise is not None:
+            tiles.append(('put in', sample.noise))
     return captioned_row(tiles)

@@ -238,7 +238,7 @@ def test_validation_is_the_same_for_every_batch_size(options: dict[str, Any], da
 
         def forward(self, lq: torch.Tensor, *, return_all: bool) -> HCLOutput:
             confidence = lq.mean(dim=1, keepdim=True)
-            return HCLOutput(lq, lq, confidence.round(), confidence, [], [], torch.zeros(len(lq), 2), confidence)
+            return HCLOutput(lq, lq, confidence.round(), confidence, [], [], torch.zeros(len(lq), 2), confidence, [])
 
     model = build_model(options)
     model.net_g = Brightness()
@@ -285,7 +285,7 @@ def test_what_testing_writes(options: dict[str, Any], dataset: Any, tmp_path: Pa
     assert [row['image'] for row in rows] == [f'{index:03d}' for index in range(5)]
     assert np.mean([float(row['accuracy']) for row in rows]) == pytest.approx(model.metric_results['accuracy'])
     saved = tmp_path / 'visualization' / 'five'
-    assert len(list(saved.iterdir())) == 15
+    assert len(list(saved.iterdir())) == 5 * 6  # restored, mask, panel; input, truth and true mask for reports
     for index, row in enumerate(rows):
         true_mask = dataset[index]['mask'][0].numpy()
         assert float(row['hole_share']) == pytest.approx(1 - true_mask.mean(), abs=1e-6)
@@ -379,5 +379,5 @@ def test_a_metric_that_lacks_its_data_is_named(options: dict[str, Any], batch: d
     model.test()
     blind = {key: value for key, value in batch.items() if key != 'mask'}
     sample = samples_of_batch(blind, ['a', 'b'], model.full_output, model.net_g.size_multiple)[1]
-    with pytest.raises(ValueError, match=r"calculate_mask_accuracy needs \['true_mask'\]"):
+    with pytest.raises(ValueError, match=r"calculate_mask_accuracy needs 'true_mask'"):
         sample.score({'type': 'calculate_mask_accuracy'})

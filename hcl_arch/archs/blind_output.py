@@ -1,0 +1,61 @@
+"""What a blind restoration network returns when asked for everything."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+
+class BlindOutput(NamedTuple):
+    """Output of a network that finds the mask by classifying pixels; images RGB in [0, 1], masks 1 = uncorrupted."""
+
+    restored: Tensor
+    """(B, 3, H, W), the restored image."""
+    coarse: Tensor
+    """(B, 3, H, W), an earlier restoration, or the restored image itself."""
+    mask: Tensor
+    """(B, 1, H, W), the predicted mask, 0 or 1."""
+    soft_mask: Tensor
+    """(B, 1, H, W), confidence that a pixel is uncorrupted, in [0, 1]."""
+    mask_logits: list[Tensor]
+    """Logits behind it, (B, 1, h, w) on the padded grid (see ``size_multiple``), fine to coarse."""
+
+    @property
+    def stage_masks(self) -> list[Tensor]:
+        """Predicted masks of the stages, 0 or 1, (B, 1, h, w) on the padded grid, fine to coarse."""
+        return [(logits >= 0).to(logits.dtype) for logits in self.mask_logits]
+
+    @property
+    def stage_soft_masks(self) -> list[Tensor]:
+        """Confidences of the stages, in [0, 1], (B, 1, h, w) on the padded grid, fine to coarse."""
+        return [torch.sigmoid(logits) for logits in self.mask_logits]
+
+
+class BlindRestoration(Protocol):
+    """What models and validation read of a network's output: ``BlindOutput`` and ``HCLOutput`` have it."""
+
+    @property
+    def restored(self) -> Tensor:
+        """(B, 3, H, W) RGB in [0, 1]."""
+
+    @property
+    def coarse(self) -> Tensor:
+        """(B, 3, H, W) RGB in [0, 1]."""
+
+    @property
+    def soft_mask(self) -> Tensor:
+        """(B, 1, H, W), confidence that a pixel is uncorrupted, in [0, 1]."""
+
+    @property
+    def mask_logits(self) -> list[Tensor]:
+        """(B, 1, h, w) on the padded grid, fine to coarse; empty where the mask is not made from logits."""
+
+    @property
+    def stage_masks(self) -> list[Tensor]:
+        """(B, 1, h, w), 0 or 1, on the padded grid, fine to coarse."""
+
+    @property
+    def stage_soft_masks(self) -> list[Tensor]:
+        """(B, 1, h, w) in [0, 1], on the padded grid, fine to coarse."""
