@@ -28,8 +28,9 @@ INSTALL_REQUIRES = [
     'tqdm',
 ]
 
+REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
 TEST_REQUIRES = ['hypothesis', 'pytest>=7']
-DEV_REQUIRES = [*TEST_REQUIRES, 'mypy', 'ruff', 'types-PyYAML']
+DEV_REQUIRES = [*TEST_REQUIRES, *REPORT_REQUIRES, 'mypy', 'ruff', 'types-PyYAML']
 
 
 def read_version() -> str:
@@ -55,11 +56,16 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     packages=find_packages(include=['hcl_arch', 'hcl_arch.*']),
-    package_data={'hcl_arch': ['py.typed']},
+    package_data={'hcl_arch': ['py.typed', 'report/paper_tables.yml']},
     python_requires='>=3.9',
     install_requires=INSTALL_REQUIRES,
-    extras_require={'test': TEST_REQUIRES, 'dev': DEV_REQUIRES},
+    extras_require={'report': REPORT_REQUIRES, 'test': TEST_REQUIRES, 'dev': DEV_REQUIRES},
     entry_points={
-        'console_scripts': ['hcl-train = hcl_arch.train:main', 'hcl-test = hcl_arch.test:main'],
+        'console_scripts': [
+            'hcl-convert = hcl_arch.convert:main',
+            'hcl-report = hcl_arch.report.__main__:main',
+            'hcl-test = hcl_arch.test:main',
+            'hcl-train = hcl_arch.train:main',
+        ],
     },
 )

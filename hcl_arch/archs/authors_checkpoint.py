@@ -1,47 +1,87 @@
-"""Checkpoints of the authors' program: how their tensors are named here.
+"""Checkpoints of the authors' program: how their tensors are named here, and ours there.
 
-Names that no rule knows come through unchanged, so that a strict ``load_state_dict`` refuses them by name.
+One table serves both directions. Names that no rule knows come through unchanged, so that a strict
+``load_state_dict`` refuses them by name.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple, Optional
 
 from torch import Tensor
 
 # Buffers that follow from the configuration and need not be kept.
 _DERIVED = ('relative_position_index', 'attn_mask')
-_MLP = ((r'mlp\.fc1', 'mlp.0'), (r'mlp\.fc2', 'mlp.2'))
-# Pattern and replacement, applied in order to the names of each part.
-_RULES: dict[str, tuple[tuple[str, str], ...]] = {
+GENERATOR_PARTS = ('encoder', 'project_heads', 'bottleneck', 'decoder')
+# Where the strided convolutions before the finest stage stand, and the upsampling ones after it. The authors' name of
+# the list is not known: `authors_conversion` takes the name in the file for this one.
+CONV_STAGES = 'conv_blocks'
+
+
+class _Rule(NamedTuple):
+    """Two names of the same tensors: ``#`` stands for a number and ``*`` for the rest, in the same order in both.
+
+    The first number in their name is that of ours plus ``offset``; if ``reverse``, the refiner's coarsest level plus
+    ``offset`` minus ours.
+    """
+
+    theirs: str
+    ours: str
+    offset: int = 0
+    reverse: bool = False
+
+
+def _blocks(theirs: str, ours: str) -> tuple[_Rule, ...]:
+    return (
+        _Rule(f'{theirs}blocks.#.mlp.fc1.*', f'{ours}blocks.#.mlp.0.*'),
+        _Rule(f'{theirs}blocks.#.mlp.fc2.*', f'{ours}blocks.#.mlp.2.*'),
+        _Rule(f'{theirs}blocks.#.*', f'{ours}blocks.#.*'),
+    )
+
+
+def _gated_block(theirs: str, ours: str, *, reverse: bool = False) -> tuple[_Rule, ...]:
+    return (
+        _Rule(f'{theirs}.conv#.conv.conv.*', f'{ours}.conv#.conv.*', reverse=reverse),
+        _Rule(f'{theirs}.conv#.gate.conv.*', f'{ours}.conv#.gate.*', reverse=reverse),
+        _Rule(f'{theirs}.shortcut.*', f'{ours}.shortcut.*', reverse=reverse),
+    )
+
+
+# The first rule that fits a name of the part counts.
+_RULES: dict[str, tuple[_Rule, ...]] = {
     'encoder': (
-        (r'^first_conv\.conv\.', 'first_conv.'),
-        (r'^down_blocks\.(\d+)\.1\.conv\.conv\.', r'downsamples.\1.'),
-        (r'^down_blocks\.(\d+)\.0\.conv\.conv\.', r'layers.\1.conv.'),
-        (r'^down_blocks\.(\d+)\.0\.', r'layers.\1.'),
-        *_MLP,
+        _Rule('first_conv.conv.*', 'first_conv.*'),
+        _Rule(f'{CONV_STAGES}.#.conv.conv.*', 'conv_stages.#.*'),
+        _Rule('down_blocks.#.1.conv.conv.*', 'downsamples.#.*'),
+        _Rule('down_blocks.#.0.conv.conv.*', 'layers.#.conv.*'),
+        *_blocks('down_blocks.#.0.', 'layers.#.'),
     ),
-    'project_heads': ((r'^proj_heads\.', 'heads.'), (r'^fuse\.(\d+)\.0\.', r'maps.\1.')),
-    'bottleneck': ((r'^bottleneck\.', ''), (r'^conv\.conv\.', 'conv.'), *_MLP),
+    'project_heads': (_Rule('proj_heads.*', 'heads.*'), _Rule('fuse.#.0.*', 'maps.#.*')),
+    'bottleneck': (_Rule('bottleneck.conv.conv.*', 'conv.*'), *_blocks('bottleneck.', '')),
     'decoder': (
-        (r'^last_conv\.conv\.', 'last_conv.'),
-        (r'^up_blocks\.(\d+)\.1\.conv\.conv\.', r'upsamples.\1.'),
-        (r'^up_blocks\.(\d+)\.0\.', r'layers.\1.'),
-        *_MLP,
+        _Rule('last_conv.conv.*', 'last_conv.*'),
+        _Rule(f'{CONV_STAGES}.#.conv.conv.*', 'conv_stages.#.*'),
+        # They number an upsampling by the stage that it leaves, we by the one that it leads to.
+        _Rule('up_blocks.#.1.conv.conv.*', 'upsamples.#.*', offset=1),
+        # A partial convolution: its bias is its own, the weight belongs to a convolution in it.
+        _Rule('up_blocks.#.0.conv.*', 'layers.#.conv.*'),
+        *_blocks('up_blocks.#.0.', 'layers.#.'),
     ),
     'refinenet': (
-        (r'\.(conv|gate)\.conv\.', r'.\1.'),
-        (r'^refine_first\.', 'first_conv.'),
-        (r'^refine_last\.conv\.', 'last_conv.'),
-        (r'^refine_bottleneck\.', 'bottleneck.'),
-        (r'^refine_encoder\.(\d+)\.0\.', r'down_blocks.\1.'),
-        (r'^refine_encoder\.(\d+)\.1\.', r'downsamples.\1.'),
-        (r'^refine_decoder\.(\d+)\.0\.', r'up_blocks.\1.'),
-        (r'^refine_decoder\.(\d+)\.1\.1\.', r'upsamples.\1.'),
+        _Rule('refine_first.conv.conv.*', 'first_conv.conv.*'),
+        _Rule('refine_first.gate.conv.*', 'first_conv.gate.*'),
+        _Rule('refine_last.conv.*', 'last_conv.*'),
+        _Rule('refine_encoder.#.1.*', 'downsamples.#.*'),
+        # They number the upward path from coarse to fine.
+        _Rule('refine_decoder.#.1.1.*', 'upsamples.#.*', offset=-1, reverse=True),
+        *_gated_block('refine_encoder.#.0', 'down_blocks.#'),
+        *_gated_block('refine_bottleneck', 'bottleneck'),
+        *_gated_block('refine_decoder.#.0', 'up_blocks.#', reverse=True),
     ),
-    'classifier': ((r'^cls\.', 'layers.'),),
-    'pdisc': ((r'^disc\.(\d+)\.conv\.', r'convs.\1.'),),
+    'classifier': (_Rule('cls.*', 'layers.*'),),
+    'pdisc': (_Rule('disc.#.conv.*', 'convs.#.*'),),
 }
 _OUR_PART = {
     'encoder': 'detector.encoder.',
@@ -64,7 +104,7 @@ def generator_state(checkpoint: Mapping[str, Mapping]) -> dict[str, Tensor]:
     Raises:
         KeyError: If a part is missing.
     """
-    parts = {name: checkpoint['inpaintnet'][name] for name in ('encoder', 'project_heads', 'bottleneck', 'decoder')}
+    parts = {name: checkpoint['inpaintnet'][name] for name in GENERATOR_PARTS}
     parts.update({name: checkpoint[name] for name in ('refinenet', 'classifier')})
     state: dict[str, Tensor] = {}
     for part, tensors in parts.items():
@@ -81,25 +121,59 @@ def discriminator_state(checkpoint: Mapping[str, Mapping]) -> dict[str, Tensor]:
     return _renamed('pdisc', checkpoint['pdisc'])
 
 
+def is_derived(name: str) -> bool:
+    """Whether a tensor of the authors' file follows from the configuration, by its name."""
+    return name.rpartition('.')[2] in _DERIVED
+
+
+def authors_name(name: str, *, coarsest_level: int = 0, discriminator: bool = False) -> tuple[str, str]:
+    """Where the authors' file has a tensor of ours.
+
+    Args:
+        name: Key in the state of an ``HCLNet`` or ``HCLPatchDiscriminator``.
+        coarsest_level: Number of the refiner's coarsest level, counted from 0 at the finest.
+        discriminator: Whether the key is one of the discriminator's.
+
+    Returns:
+        The part (``encoder``, ..., ``pdisc``) and the key in it.
+
+    Raises:
+        KeyError: If the authors' program has nothing of the kind.
+    """
+    for part, prefix in _OUR_PART.items():
+        if (part == 'pdisc') == discriminator and name.startswith(prefix):
+            for rule in _RULES[part]:
+                theirs = _translate(name[len(prefix) :], rule, coarsest_level, to_ours=False)
+                if theirs is not None:
+                    return part, theirs
+    raise KeyError(f"The authors' checkpoints have no tensor for {name!r}.")
+
+
 def _renamed(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    state = {}
-    for name, tensor in tensors.items():
-        if not name.endswith(_DERIVED):
-            for pattern, replacement in _RULES[part]:
-                name = re.sub(pattern, replacement, name)
-            state[_OUR_PART[part] + _our_order(part, name, tensors)] = tensor
-    return state
+    levels = [int(match[1]) for match in (re.match(r'refine_decoder\.(\d+)\.', name) for name in tensors) if match]
+    coarsest = max(levels, default=0)
+    return {
+        _OUR_PART[part] + _our_name(part, name, coarsest): tensor
+        for name, tensor in tensors.items()
+        if not is_derived(name)
+    }
 
 
-def _our_order(part: str, name: str, tensors: Mapping[str, Tensor]) -> str:
-    """Number the upsamplings by the finer stage that they lead to, and the refiner's levels from fine to coarse."""
-    match = re.match(r'(up_blocks|upsamples)\.(\d+)\.(.*)', name)
+def _our_name(part: str, name: str, coarsest_level: int) -> str:
+    names = (_translate(name, rule, coarsest_level, to_ours=True) for rule in _RULES[part])
+    return next((ours for ours in names if ours is not None), name)
+
+
+def _translate(name: str, rule: _Rule, coarsest_level: int, *, to_ours: bool) -> Optional[str]:
+    """The name in the other program, or None if the rule does not fit it."""
+    source, target = (rule.theirs, rule.ours) if to_ours else (rule.ours, rule.theirs)
+    match = re.fullmatch(source.replace('.', r'\.').replace('#', r'(\d+)').replace('*', '(.+)'), name)
     if match is None:
-        return name
-    index = int(match[2])
-    if part == 'refinenet':
-        coarsest = max(int(other.split('.')[1]) for other in tensors if other.startswith('refine_decoder'))
-        index = coarsest - index - (match[1] == 'upsamples')
-    else:
-        index -= 1
-    return f'{match[1]}.{index}.{match[3]}'
+        return None
+    found = list(match.groups())
+    if rule.reverse:
+        found[0] = str(coarsest_level + rule.offset - int(found[0]))
+    elif rule.offset:
+        found[0] = str(int(found[0]) - rule.offset if to_ours else int(found[0]) + rule.offset)
+    values = iter(found)
+    return re.sub('[#*]', lambda _: next(values), target)

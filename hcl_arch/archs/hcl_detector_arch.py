@@ -95,7 +95,7 @@ class HCLDetector(nn.Module):
         check_choice('conv_stage_order', conv_stage_order, get_args(ConvStageOrder))
         check_choice('mask_from', mask_from, get_args(MaskFrom))
         if single_stage is not None and not 0 <= single_stage < len(dim_mults):
-            raise ValueError(f'single_stage must be one of 0 ... {len(dim_mults) - 1} (fine to coarse): {single_stage}.')
+            raise ValueError(f'single_stage must be 0 ... {len(dim_mults) - 1} (fine to coarse), got {single_stage}.')
         widths = [dim * mult for mult in dim_mults]
         self.size_multiple = window_size * 2 ** (n_conv_stages + len(widths) - 1)
         stages = range(len(widths)) if single_stage is None else [single_stage]

@@ -1,5 +1,7 @@
 """Metrics; importing this package registers them in BasicSR's METRIC_REGISTRY."""
 
+from hcl_arch.metrics.fid_metric import HCLFID, frechet_distance
+from hcl_arch.metrics.lpips_metric import calculate_hcl_lpips
 from hcl_arch.metrics.mask_metrics import (
     calculate_corrupted_iou,
     calculate_mask_accuracy,
@@ -7,11 +9,17 @@ from hcl_arch.metrics.mask_metrics import (
     calculate_mask_f1,
     calculate_mask_iou,
 )
+from hcl_arch.metrics.set_metric import SetMetric, is_set_metric
 
 __all__ = [
+    'HCLFID',
+    'SetMetric',
     'calculate_corrupted_iou',
+    'calculate_hcl_lpips',
     'calculate_mask_accuracy',
     'calculate_mask_bce',
     'calculate_mask_f1',
     'calculate_mask_iou',
+    'frechet_distance',
+    'is_set_metric',
 ]

@@ -211,10 +211,10 @@ class BlindRestorationModel(SRModel):
         if self.mask_weight <= 0 or not output.mask_logits:
             return {}
         mask = pad_to_multiple(self.mask, self.get_bare_model(self.net_g).size_multiple)
-        stages = [
-            F.binary_cross_entropy_with_logits(logits, F.adaptive_avg_pool2d(mask, logits.shape[-2:]))
-            for logits in output.mask_logits
-        ]
+        stages = []
+        for logits in output.mask_logits:
+            clean_share = F.adaptive_avg_pool2d(mask, (logits.shape[-2], logits.shape[-1]))
+            stages.append(F.binary_cross_entropy_with_logits(logits, clean_share))
         return {'l_mask': self.mask_weight * torch.stack(stages).mean()}
 
     def _restoration_losses(self, output: BlindRestoration) -> dict[str, Tensor]:

@@ -56,7 +56,7 @@ def test_a_single_stage_guides_all_stages_of_the_decoder() -> None:
 
 
 def test_there_is_no_fourth_stage() -> None:
-    with pytest.raises(ValueError, match=r'single_stage must be one of 0 ... 2 \(fine to coarse\): 3'):
+    with pytest.raises(ValueError, match=r'single_stage must be 0 ... 2 \(fine to coarse\), got 3'):
         net_of(single_stage=3)
     with pytest.raises(ValueError, match="mask_from must be one of .*'clusters', 'pixels'.* got 'pixel'"):
         net_of(mask_from='pixel')

@@ -88,7 +88,8 @@ def test_means_in_bins_of_single_images_and_of_sets(spread_metric: str) -> None:
     assert rows[0]['spread'] == pytest.approx(2 * abs(deviations[0] - deviations[1]), rel=1e-5)
     assert rows[1]['spread'] == pytest.approx(2 * 5, rel=1e-5)
     assert rows[2]['spread'] == ''  # one image has no spread
-    assert rows[3]['accuracy'] == '' and rows[3]['hole_share'] == ''
+    assert rows[3]['accuracy'] == ''
+    assert rows[3]['hole_share'] == ''
 
 
 def test_a_stage_is_measured_by_the_papers_number() -> None:

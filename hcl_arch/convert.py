@@ -1,0 +1,211 @@
+"""Command `hcl-convert official.pt out.pth`: weights of the authors' program, for BasicSR.
+
+Reads the sizes of the networks from the tensors, checks that every tensor has its place, writes {'params': ...} for the
+network (and, with --discriminator, for the discriminator), and prints the lines of an option file that fit. What it
+prints is YAML throughout: its remarks are comments. Optimizers and the step are not kept.
+
+    hcl-convert official.pt hcl_places.pth --discriminator hcl_places_d.pth > lines.yml
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, Optional
+
+import torch
+import yaml
+from torch import Tensor
+
+from hcl_arch.archs.authors_conversion import LEGACY_VERSIONS, Conversion, convert_checkpoint
+from hcl_arch.archs.authors_sizes import AuthorsCheckpointError
+
+
+class ConvertError(Exception):
+    """The command cannot do what was asked; the text is for the user."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Leave with one line, without the usage."""
+        self.exit(2, f'{self.prog}: error: {" ".join(message.split())}\n')
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    """Run the command.
+
+    Args:
+        argv: The arguments, by default those of the process.
+
+    Raises:
+        SystemExit: With code 2, after one line on stderr, if the arguments or the files do not allow it.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        print(convert_file(
+            arguments.checkpoint,
+            arguments.out,
+            discriminator=arguments.discriminator,
+            legacy_v=arguments.legacy_v,
+            overwrite=arguments.overwrite,
+        ), end='')  # fmt: skip
+    except ConvertError as error:
+        parser.error(str(error))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog='hcl-convert',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument('checkpoint', type=Path, help="checkpoint of the authors' program")
+    parser.add_argument('out', type=Path, help='file to write: the network with its refiner and classifier')
+    parser.add_argument('--discriminator', type=Path, metavar='OUT_D', help='file to write: the discriminator')
+    parser.add_argument(
+        '--legacy-v',
+        type=int,
+        choices=tuple(LEGACY_VERSIONS),
+        help="the authors' version, which the tensors do not tell: 4 = bilinear upsampling, convolution before GELU; "
+        '3 = bilinear, GELU first; 1, 2 = nearest, convolution first (default: as the file states, else 4)',
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace files that exist')
+    return parser
+
+
+def convert_file(
+    checkpoint: Path,
+    out: Path,
+    *,
+    discriminator: Optional[Path] = None,
+    legacy_v: Optional[int] = None,
+    overwrite: bool = False,
+) -> str:
+    """Convert a checkpoint of the authors' program into files that BasicSR loads.
+
+    Args:
+        checkpoint: The authors' file; never altered.
+        out: File to write for ``HCLNet``.
+        discriminator: File to write for ``HCLPatchDiscriminator``; none by default.
+        legacy_v: The authors' version, by default the one that the file states, else 4.
+        overwrite: Whether to replace files that exist.
+
+    Returns:
+        Lines of an option file, YAML with comments.
+
+    Raises:
+        ConvertError: If a file cannot be read or written, or the checkpoint is not what the authors' program writes.
+            No output file is left then.
+    """
+    outputs = [out] if discriminator is None else [out, discriminator]
+    _check_outputs(checkpoint, outputs, overwrite)
+    try:
+        conversion = convert_checkpoint(load_tensors(checkpoint), legacy_v=legacy_v)
+    except AuthorsCheckpointError as error:
+        raise ConvertError(f'{checkpoint}: {error}') from error
+    if discriminator is not None and conversion.network_d is None:
+        raise ConvertError(f"{checkpoint}: part 'pdisc' is missing: leave --discriminator out, or take another file")
+    _write({path: {'params': state} for path, state in zip(outputs, (conversion.params_g, conversion.params_d))})
+    return option_lines(conversion, out, discriminator)
+
+
+def load_tensors(path: Path) -> object:
+    """Load a checkpoint of tensors, numbers, texts and containers; nothing else in it is ever unpickled.
+
+    Raises:
+        ConvertError: If the file cannot be read, or holds anything else.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # about pickles that it goes on to refuse
+            return torch.load(path, map_location='cpu', weights_only=True)
+    except OSError as error:
+        raise ConvertError(f'{path}: cannot be read: {error.strerror or error}') from error
+    except pickle.UnpicklingError as error:
+        found = re.search(r'GLOBAL (\S+)', str(error)) or re.search(r'class (\S+)', str(error))
+        if 'weights_only' in str(error) and found:
+            raise ConvertError(
+                f'{path}: holds a Python object ({found[1]}), which could run any code when loaded: expected nothing '
+                'but tensors, numbers and texts; let its maker save the state dicts alone'
+            ) from error
+        raise ConvertError(f'{path}: not a checkpoint of torch.save') from error
+    except Exception as error:  # a damaged file can fail in any way
+        reason = f'{type(error).__name__}: {error}'.partition('. ')[0]
+        raise ConvertError(f'{path}: not a whole checkpoint of torch.save (cut short?): {reason}') from error
+
+
+def option_lines(conversion: Conversion, out: Path, discriminator: Optional[Path] = None) -> str:
+    """Lines of an option file that build and load the converted networks.
+
+    Args:
+        conversion: The networks' options, and the remarks, which become comments.
+        out: The network's file.
+        discriminator: The discriminator's file, if it was written.
+    """
+    lines: dict[str, Any] = {'network_g': conversion.network_g}
+    if conversion.network_d is not None:
+        lines['network_d'] = conversion.network_d
+    lines['path'] = {'pretrain_network_g': str(out), 'strict_load_g': True}
+    if discriminator is not None:
+        lines['path'].update({'pretrain_network_d': str(discriminator), 'strict_load_d': True})
+    remarks = [
+        *conversion.notes,
+        'conf_thresholds, temperature, kmeans_iters, kmeans_repeats: where not given below, the defaults hold',
+    ]
+    comments = ''.join(f'# {" ".join(remark.split())}\n' for remark in remarks)
+    return comments + yaml.dump(lines, Dumper=_Dumper, sort_keys=False, width=10**6, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Mappings in lines, lists in brackets, as the option files have them."""
+
+
+def _in_brackets(dumper: yaml.SafeDumper, values: list) -> yaml.Node:
+    return dumper.represent_sequence('tag:yaml.org,2002:seq', values, flow_style=True)
+
+
+_Dumper.add_representer(list, _in_brackets)
+
+
+def _check_outputs(checkpoint: Path, outputs: Sequence[Path], overwrite: bool) -> None:
+    if not checkpoint.is_file():
+        raise ConvertError(f"{checkpoint}: no such file: expected a checkpoint of the authors' program")
+    if len({path.resolve() for path in outputs}) < len(outputs):
+        raise ConvertError(f'{outputs[0]}: named for the network and for --discriminator: expected two files')
+    for path in outputs:
+        if path.exists() and path.samefile(checkpoint):
+            raise ConvertError(f'{path}: is the checkpoint itself: expected another file to write')
+        if path.is_dir() or not path.parent.is_dir():
+            raise ConvertError(f'{path}: cannot be written: expected the name of a file in a folder that exists')
+        if os.path.lexists(path) and not overwrite:
+            raise ConvertError(f'{path}: exists already: name another file, or give --overwrite')
+
+
+def _write(contents: Mapping[Path, Mapping[str, Mapping[str, Tensor]]]) -> None:
+    """Write files, each whole or not at all: first all beside their places, then each into its own."""
+    partial = {path: path.with_name(f'.{path.name}.{os.getpid()}.part') for path in contents}
+    try:
+        for path, content in contents.items():
+            with open(partial[path], 'xb') as file:
+                torch.save(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+        for path in contents:
+            os.replace(partial[path], path)
+    # torch.save reports a full disk by RuntimeError.
+    except (OSError, RuntimeError) as error:
+        raise ConvertError(f'{" and ".join(map(str, contents))}: cannot be written: {error}') from error
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
+
+
+if __name__ == '__main__':
+    main()
