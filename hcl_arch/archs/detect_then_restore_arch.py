@@ -1,0 +1,290 @@
+"""DetectThenRestore: any detector in front of any restoration network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Optional, Union, get_args
+
+import torch
+from basicsr.archs import build_network
+from basicsr.utils import get_root_logger
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import Tensor, nn
+
+from hcl_arch.archs.blind_output import BlindOutput
+from hcl_arch.archs.hcl_detector_arch import HCLDetector, check_choice, check_image, to_image_size
+from hcl_arch.archs.hcl_net_arch import Guidance
+from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.padding import pad_to_multiple
+
+RestorerInput = Literal['image', 'masked_image', 'mask', 'hole']
+MaskKind = Literal['binary', 'soft']
+
+# Confidences are kept this far from 0 and 1 before they are made logits.
+_CONFIDENCE_MARGIN = 1e-6
+
+
+@ARCH_REGISTRY.register()
+class DetectThenRestore(nn.Module):
+    """Blind restoration from two networks: a detector finds the mask, a restorer repaints by it (Table 2).
+
+    ``net(lq)`` restores; ``net(lq, return_all=True, ...)`` returns a :class:`BlindOutput`.
+
+    Its ``mask_logits`` are the detector's own where it has a method ``mask_logits(image)`` (``VCNetMaskPredictor``,
+    ``SegmenterDetector``), all stages' of an ``HCLDetector`` with ``mask_from: pixels``, and otherwise made from the
+    confidences. Those of an ``HCLDetector`` with clusters carry no gradient: no loss here trains it. Give it the
+    weights of a trained ``HCLNet`` and freeze it.
+
+    Args:
+        detector: A network, or options with a registered ``type``, from images (B, 3, H, W) in [0, 1] to confidences
+            (B, 1, H, W) in [0, 1], 1 = uncorrupted.
+        restorer: A network, or options with a registered ``type``, that gives (B, 3, H, W) for what ``restorer_input``
+            lists.
+        restorer_input: What the restorer is fed, concatenated along the channels in this order: ``image`` (3 channels),
+            ``masked_image`` (3, the image with its holes filled), ``mask`` (1, 1 = uncorrupted), ``hole`` (1 - mask).
+        mask_kind: Whether the mask for all of this is ``binary`` or ``soft``, the confidence. Through a soft one the
+            restoration's losses also reach the detector.
+        masked_value: What fills the holes of ``masked_image``, in [0, 1].
+        restorer_range: Range of the images that the restorer takes and gives: (0, 1) or (-1, 1); masks stay in [0, 1].
+        restorer_multiple: What height and width of the restorer's input must be multiples of; it is padded by mirroring
+            and the result cut back.
+        composite: Whether the result is mask * image + (1 - mask) * restorer's image, or the restorer's image.
+        freeze_detector: Keep the detector as it is: no gradient, always in evaluation mode.
+        freeze_restorer: The same of the restorer; gradients still pass through it to the detector.
+        detector_weights: Checkpoint of BasicSR to start the detector from; of a whole ``HCLNet``, ``VCNet`` or
+            ``DetectThenRestore`` its detector is taken.
+        detector_param_key: Which entry of that file; by default ``params_ema`` if it is there, else ``params``.
+        restorer_weights: Checkpoint of BasicSR to start the restorer from; of a whole ``VCNet`` or
+            ``DetectThenRestore`` its restorer is taken.
+        restorer_param_key: As ``detector_param_key``.
+
+    Raises:
+        ValueError: If an option's value is none of the choices, or a file of weights does not fit; the option and the
+            file are named.
+        FileNotFoundError: If a file of weights is not there.
+    """
+
+    def __init__(
+        self,
+        detector: Union[nn.Module, Mapping[str, Any]],
+        restorer: Union[nn.Module, Mapping[str, Any]],
+        restorer_input: Sequence[RestorerInput] = ('masked_image', 'mask'),
+        mask_kind: MaskKind = 'binary',
+        masked_value: float = 0.5,
+        restorer_range: Sequence[float] = (0, 1),
+        restorer_multiple: int = 1,
+        composite: bool = True,
+        freeze_detector: bool = False,
+        freeze_restorer: bool = False,
+        detector_weights: Optional[str] = None,
+        detector_param_key: Optional[str] = None,
+        restorer_weights: Optional[str] = None,
+        restorer_param_key: Optional[str] = None,
+    ) -> None:
+        super().__init__()
+        _check_restorer_input(restorer_input)
+        check_choice('mask_kind', mask_kind, get_args(MaskKind))
+        if not 0 <= masked_value <= 1:
+            raise ValueError(f'masked_value must be in [0, 1], got {masked_value}.')
+        if tuple(restorer_range) not in ((0, 1), (-1, 1)):
+            raise ValueError(f'restorer_range must be [0, 1] or [-1, 1], got {list(restorer_range)}.')
+        if restorer_multiple < 1:
+            raise ValueError(f'restorer_multiple must be at least 1, got {restorer_multiple}.')
+        self.restorer_input = tuple(restorer_input)
+        self.mask_kind = mask_kind
+        self.masked_value = masked_value
+        self.restorer_is_signed = restorer_range[0] == -1
+        self.restorer_multiple = restorer_multiple
+        self.composite = composite
+        self.detector = _built('detector', detector)
+        self.restorer = _built('restorer', restorer)
+        self.size_multiple: int = getattr(self.detector, 'size_multiple', 1)
+        _load_part('detector', self.detector, detector_weights, detector_param_key)
+        _load_part('restorer', self.restorer, restorer_weights, restorer_param_key)
+        self.freeze_detector, self.freeze_restorer = freeze_detector, freeze_restorer
+        for part in self._frozen_parts():
+            part.requires_grad_(False)
+        self.train()
+        if isinstance(self.detector, HCLDetector) and self.detector.pixel_classifiers is None and not freeze_detector:
+            get_root_logger().warning(
+                'DetectThenRestore: no loss here trains an HCLDetector with mask_from: clusters. '
+                'Give its detector_weights and set freeze_detector: true, or choose mask_from: pixels.'
+            )
+
+    def _frozen_parts(self) -> list[nn.Module]:
+        frozen = [(self.detector, self.freeze_detector), (self.restorer, self.freeze_restorer)]
+        return [part for part, is_frozen in frozen if is_frozen]
+
+    def train(self, mode: bool = True) -> DetectThenRestore:
+        """Set training mode; frozen parts stay in evaluation mode."""
+        super().train(mode)
+        for part in self._frozen_parts():
+            part.eval()
+        return self
+
+    def forward(
+        self,
+        lq: Tensor,
+        *,
+        return_all: bool = False,
+        true_mask: Optional[Tensor] = None,
+        guidance: Guidance = 'predicted',
+        reverse: bool = False,
+        restore: bool = True,
+    ) -> Union[Tensor, BlindOutput]:
+        """Restore images.
+
+        Args:
+            lq: (B, 3, H, W) RGB in [0, 1], of any size from 16 pixels up.
+            return_all: Whether to return a :class:`BlindOutput` instead of the restored image.
+            true_mask: (B, 1, H, W), 1 = uncorrupted; used for guidance only.
+            guidance: Whether the restorer is guided by the predicted mask or by ``true_mask``.
+            reverse: Keep what the guiding mask calls corrupted and repaint the rest.
+            restore: False only detects: the restorer does not run, the input stands for the restored images.
+
+        Returns:
+            The restored image, (B, 3, H, W), or everything. It is in [0, 1] in evaluation; in training a restorer's
+            values beyond are left, for the losses to pull them back.
+
+        Raises:
+            ValueError: If images or mask have the wrong shape, guidance by the true mask lacks it, or the restorer does
+                not take the channels that it is fed or does not give images of the same size.
+        """
+        height, width = check_image(lq)
+        check_choice('guidance', guidance, get_args(Guidance))
+        _check_true_mask(lq, true_mask, guidance)
+        mask_logits = self._detect(lq)
+        soft_mask = to_image_size(torch.sigmoid(mask_logits[0]), height, width, self.size_multiple)
+        mask = (soft_mask >= 0.5).to(soft_mask.dtype)
+        restored = lq
+        if restore:
+            if guidance == 'true':
+                assert true_mask is not None
+                guide = true_mask.to(lq.dtype)
+            else:
+                guide = soft_mask if self.mask_kind == 'soft' else mask
+            restored = self._restore(lq, 1 - guide if reverse else guide)
+        if not return_all:
+            return restored
+        return BlindOutput(restored=restored, coarse=restored, mask=mask, soft_mask=soft_mask, mask_logits=mask_logits)
+
+    def _detect(self, lq: Tensor) -> list[Tensor]:
+        """Logits that pixels are uncorrupted, (B, 1, h, w) on the padded grid, fine to coarse."""
+        own_logits = getattr(self.detector, 'mask_logits', None)
+        if own_logits is not None:
+            return [own_logits(lq)]
+        padded = pad_to_multiple(lq, self.size_multiple)
+        if isinstance(self.detector, HCLDetector):
+            detection = self.detector.detect(to_network_range(padded))
+            if detection.mask_logits:
+                return detection.mask_logits
+            confidences = [stage.soft_mask for stage in detection.stages]
+        else:
+            confidences = [self.detector(padded)]
+        return [torch.logit(confidence, eps=_CONFIDENCE_MARGIN) for confidence in confidences]
+
+    def _restore(self, lq: Tensor, mask: Tensor) -> Tensor:
+        """The restored image for a mask (B, 1, H, W), 1 = to be kept."""
+        painted = self._paint(lq, mask)
+        restored = mask * lq + (1 - mask) * painted if self.composite else painted
+        return restored if self.training else restored.clamp(0, 1)
+
+    def _paint(self, lq: Tensor, mask: Tensor) -> Tensor:
+        """The restorer's image, (B, 3, H, W), around [0, 1]."""
+        images = {'image': lq, 'masked_image': mask * lq + (1 - mask) * self.masked_value}
+        if self.restorer_is_signed:
+            images = {name: to_network_range(image) for name, image in images.items()}
+        maps = {**images, 'mask': mask, 'hole': 1 - mask}
+        fed = pad_to_multiple(torch.cat([maps[name] for name in self.restorer_input], dim=1), self.restorer_multiple)
+        painted = self._run_restorer(fed)[..., : lq.shape[-2], : lq.shape[-1]]
+        return to_image_range(painted) if self.restorer_is_signed else painted
+
+    def _run_restorer(self, fed: Tensor) -> Tensor:
+        name = type(self.restorer).__name__
+        try:
+            painted = self.restorer(fed)
+        except (RuntimeError, AssertionError) as error:
+            if not _is_about_shapes(error):
+                raise
+            raise ValueError(
+                f'The restorer {name} does not take what restorer_input {list(self.restorer_input)} gives, '
+                f'{fed.shape[1]} channels of {fed.shape[-2]} x {fed.shape[-1]} pixels: change its input channels, '
+                f'restorer_input or restorer_multiple ({type(error).__name__}: {error}).'
+            ) from error
+        expected = (fed.shape[0], 3, *fed.shape[-2:])
+        if not isinstance(painted, Tensor) or painted.shape != expected:
+            got = tuple(painted.shape) if isinstance(painted, Tensor) else type(painted).__name__
+            raise ValueError(
+                f'The restorer {name} must give an image of shape {expected} for an input of shape {tuple(fed.shape)}, '
+                f'got {got}: set its output channels to 3 and its scale to 1, or change restorer_multiple.'
+            )
+        return painted
+
+
+def _is_about_shapes(error: Exception) -> bool:
+    """Whether an error of a network is torch's about channels or sizes; networks assert sizes, mostly in silence."""
+    return isinstance(error, AssertionError) or any(word in str(error) for word in ('channels', 'size of tensor'))
+
+
+def _check_restorer_input(restorer_input: Sequence[str]) -> None:
+    choices = get_args(RestorerInput)
+    if isinstance(restorer_input, str) or not restorer_input:
+        raise ValueError(f'restorer_input must be a list of some of {choices}, got {restorer_input!r}.')
+    for name in restorer_input:
+        check_choice('restorer_input', name, choices)
+
+
+def _check_true_mask(lq: Tensor, true_mask: Optional[Tensor], guidance: Guidance) -> None:
+    if true_mask is None:
+        if guidance == 'true':
+            raise ValueError("guidance='true' needs true_mask.")
+        return
+    expected = (lq.shape[0], 1, *lq.shape[-2:])
+    if true_mask.shape != expected:
+        raise ValueError(f'Expected true_mask of shape {expected} for these images, got {tuple(true_mask.shape)}.')
+
+
+def _built(option: str, network: Union[nn.Module, Mapping[str, Any]]) -> nn.Module:
+    if isinstance(network, nn.Module):
+        return network
+    if not isinstance(network, Mapping) or 'type' not in network:
+        raise ValueError(f'{option} must be a network or options with a registered `type`, got {network!r}.')
+    return build_network(network)
+
+
+def _load_part(part: str, network: nn.Module, path: Optional[str], param_key: Optional[str]) -> None:
+    """Load a part's weights from its own checkpoint or from that of a network which holds it under the same name."""
+    option = f'{part}_weights'
+    if path is None:
+        if param_key is not None:
+            raise ValueError(f'{part}_param_key chooses an entry of {option}, which is not given.')
+        return
+    state = _read_state(option, path, param_key)
+    state = {name[len('module.') :] if name.startswith('module.') else name: value for name, value in state.items()}
+    prefix = f'{part}.'
+    if any(name.startswith(prefix) for name in state):
+        state = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f'{option}: {path} does not fit this {type(network).__name__}: {error}') from error
+
+
+def _read_state(option: str, path: str, param_key: Optional[str]) -> dict[str, Tensor]:
+    """The entry `param_key` of a checkpoint, by default `params_ema` or else `params`."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{option}: there is no file {path}.')
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # whatever a damaged or foreign file raises
+        raise ValueError(f'{option}: {path} cannot be read as a checkpoint: {error}') from error
+    keys = list(checkpoint) if isinstance(checkpoint, Mapping) else []
+    wanted = [param_key] if param_key else ['params_ema', 'params']
+    for key in wanted:
+        if key in keys and isinstance(checkpoint[key], Mapping):
+            return dict(checkpoint[key])
+    raise ValueError(
+        f'{option}: {path} has no entry {" or ".join(wanted)}; expected a checkpoint of BasicSR, '
+        f'found entries {keys[:5]}.'
+    )

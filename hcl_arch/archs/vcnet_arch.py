@@ -1,0 +1,39 @@
+"""VCNet, the baseline of the paper: mask prediction by pixel classification, and inpainting that doubts the mask."""
+
+from __future__ import annotations
+
+from basicsr.utils.registry import ARCH_REGISTRY
+
+from hcl_arch.archs.detect_then_restore_arch import DetectThenRestore
+from hcl_arch.archs.vcnet_inpainter_arch import VCNetInpainter
+from hcl_arch.archs.vcnet_mask_predictor_arch import VCNetMaskPredictor
+
+
+@ARCH_REGISTRY.register()
+class VCNet(DetectThenRestore):
+    """Blind inpainting of Wang, Chen, Tao, Jia: "VCNet: A Robust Approach to Blind Image Inpainting", ECCV 2020.
+
+    ``detector`` is a :class:`VCNetMaskPredictor`, ``restorer`` a :class:`VCNetInpainter`. The inpainter gets the image
+    and the soft mask; nothing is detached, so that in joint training (guidance by the predicted mask) the restoration's
+    losses reach the detector as well, as in the paper. Called as :class:`DetectThenRestore`.
+
+    Differs from the paper: see the two parts; the ID-MRF loss is not there (losses are the model's options).
+
+    Args:
+        dim: Width of both parts at full size.
+        detector_blocks: Number of residual blocks of the mask predictor.
+        inpainter_blocks: Number of residual blocks of the inpainter.
+        composite: Whether the image's own pixels replace the inpainter's where the mask trusts them; by default the
+            inpainter's image is the result, as an error of the mask shall not leave corruption in it.
+    """
+
+    def __init__(
+        self, dim: int = 64, detector_blocks: int = 4, inpainter_blocks: int = 4, composite: bool = False
+    ) -> None:
+        super().__init__(
+            detector=VCNetMaskPredictor(dim=dim, n_blocks=detector_blocks),
+            restorer=VCNetInpainter(dim=dim, n_blocks=inpainter_blocks),
+            restorer_input=('image', 'mask'),
+            mask_kind='soft',
+            composite=composite,
+        )

@@ -1,0 +1,71 @@
+"""VCNet's context normalisation: corrupted regions take on the statistics of the uncorrupted context."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def weighted_mean_std(features: Tensor, weights: Tensor, *, eps: float = 1e-5) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel over weighted pixels.
+
+    mean = sum(w x) / (sum(w) + eps), std = sqrt(sum(w (x - mean)^2) / (sum(w) + eps) + eps).
+
+    Args:
+        features: (B, C, H, W).
+        weights: (B, 1, H, W), not negative.
+        eps: Keeps both finite where no pixel has weight: mean 0, standard deviation sqrt(eps).
+
+    Returns:
+        Two tensors (B, C, 1, 1).
+    """
+    total = weights.sum(dim=(2, 3), keepdim=True) + eps
+    mean = (features * weights).sum(dim=(2, 3), keepdim=True) / total
+    variance = ((features - mean).square() * weights).sum(dim=(2, 3), keepdim=True) / total
+    return mean, (variance + eps).sqrt()
+
+
+def transfer_context_statistics(features: Tensor, mask: Tensor, *, eps: float = 1e-5) -> Tensor:
+    """Give all features the mean and the deviation of the context, measured from those of the corrupted pixels.
+
+    T(X, H) = (X - mean(X, H)) / std(X, H) * std(X, 1 - H) + mean(X, 1 - H), with H = 1 - mask (Wang et al. 2020).
+
+    Args:
+        features: (B, C, H, W), X.
+        mask: (B, 1, H, W) in [0, 1], probability that a pixel is uncorrupted.
+        eps: See :func:`weighted_mean_std`.
+
+    Returns:
+        (B, C, H, W); meant for the corrupted pixels.
+    """
+    corrupted_mean, corrupted_std = weighted_mean_std(features, 1 - mask, eps=eps)
+    context_mean, context_std = weighted_mean_std(features, mask, eps=eps)
+    return (features - corrupted_mean) * (context_std / corrupted_std) + context_mean
+
+
+class ProbabilisticContextNorm(nn.Module):
+    """PCN(X, H) = H [beta T(X, H) + (1 - beta) X] + (1 - H) X (Wang et al. 2020); uncorrupted features stay.
+
+    The gate beta in (0, 1), one for each image and channel, comes from the features' means by squeeze and excitation.
+
+    Differs from the paper: X stands in the brackets where the paper has X * H, which is the same for masks of 0 and 1,
+    but would weaken features of pixels whose mask is undecided.
+
+    Args:
+        dim: Number of channels.
+        reduction: Width of the features over that of the gate's hidden layer.
+    """
+
+    def __init__(self, dim: int, *, reduction: int = 4) -> None:
+        super().__init__()
+        hidden = max(dim // reduction, 1)
+        self.gate = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, dim), nn.Sigmoid())
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """Normalise the corrupted regions of (B, dim, H, W) by a mask (B, 1, H, W), 1 = surely uncorrupted."""
+        beta = self.gate(features.mean(dim=(2, 3)))[:, :, None, None]
+        # In float32 under autocast too: sums over all pixels overflow in half precision.
+        with torch.autocast(features.device.type, enabled=False):
+            wide = features.float()
+            change = transfer_context_statistics(wide, mask.float()) - wide
+        return features + (1 - mask) * beta * change.to(features.dtype)
