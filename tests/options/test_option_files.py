@@ -1,55 +1,429 @@
-"""Every option file is understood, and shrunk to a tiny size it trains or tests."""
+"""Every option file is understood by BasicSR, our data sets, networks and models; the derived ones keep their word."""
 
 from __future__ import annotations
 
 import copy
+import functools
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 import pytest
-import yaml
+import torch
 from basicsr.archs import build_network
 from basicsr.data import build_dataset
+from basicsr.losses import build_loss
 from basicsr.models import build_model
-from basicsr.utils.options import ordered_yaml
+from basicsr.models.sr_model import SRModel
+from basicsr.utils.options import parse_options
+from basicsr.utils.registry import METRIC_REGISTRY, MODEL_REGISTRY
+from torch import nn
 from torch.utils.data import DataLoader
 
+import hcl_arch
 from hcl_arch.data.dataset_options import read_options
+from hcl_arch.data.paired_options import read_paired_options
+from hcl_arch.models.validation_sample import metric_arguments
+from hcl_arch.report.paper_tables import read_paper
+from hcl_arch.report.runs_file import check_entries, read_runs_file
+from hcl_arch.train import read_option_file
 
-OPTIONS = Path(__file__).resolve().parents[2] / 'options'
-TRAIN_FILES = sorted(OPTIONS.glob('train_*.yml'))
-TEST_FILES = sorted(OPTIONS.glob('test_*.yml'))
+REPOSITORY = Path(__file__).resolve().parents[2]
+OPTIONS = REPOSITORY / 'options'
+EXPERIMENTS = (REPOSITORY / 'docs' / 'experiments.md').read_text(encoding='utf-8')
+FILES = {path.stem: path for path in sorted(OPTIONS.rglob('*.yml')) if path.stem.startswith(('train_', 'test_'))}
+TRAIN_FILES = [name for name in FILES if name.startswith('train_')]
+TEST_FILES = [name for name in FILES if name.startswith('test_')]
+# Of the paper's experiments; the others have pages of their own.
+EXPERIMENT_FILES = [name for name, path in FILES.items() if path.parent == OPTIONS and not name.endswith('_demo')]
 SIZE = 32
+WEIGHTS = re.compile(r'experiments/(\w+)/models/net_[gd]_latest\.pth')
+# How the clusters are looked for: no weights depend on it, and a test may take longer over it.
+SEARCH = ('kmeans_iters', 'kmeans_repeats')
+PARTS = ('detector', 'restorer')
 
 
-def read(path: Path) -> dict[str, Any]:
-    with path.open() as file:
-        return yaml.load(file, Loader=ordered_yaml()[0])
+@functools.cache
+def read(name: str) -> dict[str, Any]:
+    """Read an option file, once: not to be changed."""
+    return read_option_file(FILES[name])
+
+
+class Command(NamedTuple):
+    """A test as its command line gives it: the option file, and what it overrides."""
+
+    name: str
+    forced: tuple[str, ...] = ()
+
+    def parse(self, monkeypatch: pytest.MonkeyPatch, *, is_train: bool = False) -> dict[str, Any]:
+        """What BasicSR's own parser makes of it."""
+        arguments = ['command', '-opt', str(FILES[self.name]), *(('--force_yml', *self.forced) if self.forced else ())]
+        monkeypatch.setattr(sys, 'argv', arguments)
+        return parse_options('.', is_train=is_train)[0]
+
+    def __str__(self) -> str:
+        """Name of the test case."""
+        return next((text[len('name=') :] for text in self.forced if text.startswith('name=')), self.name)
+
+
+def documented_commands() -> list[Command]:
+    commands = re.findall(r'hcl-test -opt options/(\w+)\.yml(?: --force_yml ([^#\n]*))?', EXPERIMENTS)
+    return [Command(name, tuple(forced.split())) for name, forced in commands if forced]
+
+
+TESTS = [*map(Command, TEST_FILES), *documented_commands()]
+
+
+# ------------------------------------------------------------------ each file by itself
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_basicsr_reads_the_file_and_the_plugin_with_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = Command(name).parse(monkeypatch, is_train=name in TRAIN_FILES)
+    assert options['name'] == name
+    assert options['plugin'] == hcl_arch.__version__
+
+
+@pytest.mark.parametrize('name', [*FILES, 'preview_corruptions'])
+def test_options_of_the_data_sets_are_right_as_they_stand(name: str) -> None:
+    """Tests that read images change paths and `io_backend`, which have to fit each other."""
+    for phase, dataset in read_option_file(FILES.get(name, OPTIONS / f'{name}.yml'))['datasets'].items():
+        check = read_paired_options if dataset['type'] == 'HCLPairedDataset' else read_options
+        check({'type': '', **dataset, 'phase': phase.split('_')[0]})
+
+
+def on_meta(options: Mapping[str, Any]) -> nn.Module:
+    """The network without memory for its weights, and without looking for those of its parts."""
+    return _on_meta(json.dumps({key: value for key, value in options.items() if not key.endswith('_weights')}))
+
+
+@functools.cache  # most files share their networks
+def _on_meta(options: str) -> nn.Module:
+    with torch.device('meta'):
+        return build_network(json.loads(options))
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_networks_can_be_built(name: str) -> None:
+    options = read(name)
+    network = on_meta(options['network_g'])
+    assert network.size_multiple >= 1
+    if 'network_d' in options:
+        on_meta(options['network_d'])
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_the_model_accepts_the_options(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model's own constructor checks the options, and then leaves the rest to BasicSR's."""
+    options = read(name)
+    monkeypatch.setattr(SRModel, '__init__', lambda self, opt: None)
+    for dist in (False, True) if name in EXPERIMENT_FILES else (False,):  # the others are for one process
+        MODEL_REGISTRY.get(options['model_type'])({**options, 'is_train': name in TRAIN_FILES, 'dist': dist})
+
+
+@pytest.mark.parametrize('name', TRAIN_FILES)
+def test_losses_accept_their_options(name: str) -> None:
+    train = read(name)['train']
+    for key in ('pixel_opt', 'contrastive_opt', 'gan_opt', 'perceptual_opt', 'perceptual_coarse_opt'):
+        if key in train:
+            options = {**train[key], **({'weights': 'random'} if 'weights' in train[key] else {})}
+            with torch.device('meta'):
+                build_loss(options)
+
+
+@pytest.mark.parametrize('name', [name for name in FILES if 'val' in read(name)])
+def test_metrics_exist_and_take_their_options(name: str) -> None:
+    options = read(name)
+    network = options['network_g']
+    single = network.get('single_stage') is not None or network['type'] != 'HCLNet'
+    stages = 1 if single else len(network['dim_mults'])
+    for metric in options['val']['metrics'].values():
+        function = METRIC_REGISTRY.get(metric['type'])
+        inspect.signature(function).bind_partial(**metric_arguments(metric))
+        assert metric.get('stage', 1) in range(1, stages + 1)
+        assert metric.get('image', 'restored') in ('restored', 'coarse', 'lq', 'reversed')
+        assert metric.get('image') != 'reversed' or options['val'].get('reverse')
+        lower = metric['type'] in ('calculate_mask_bce', 'calculate_hcl_lpips', 'HCLFID')
+        assert metric.get('better', 'higher') == ('lower' if lower else 'higher')
+
+
+# ------------------------------------------------------------------ files that belong together
+
+
+def trained_by(path: str) -> dict[str, Any]:
+    """Options of the run that a path of weights belongs to."""
+    match = WEIGHTS.fullmatch(path)
+    assert match is not None, path
+    assert match[1] in TRAIN_FILES
+    return read(match[1])
+
+
+def without_search(network: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in network.items() if key not in SEARCH}
+
+
+@pytest.mark.parametrize('command', TESTS, ids=str)
+def test_tests_the_network_that_was_trained(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = command.parse(monkeypatch)
+    path = options['path']['pretrain_network_g']
+    if path is None:
+        assert all(options['network_g'][f'{part}_weights'] for part in PARTS)
+        return
+    trained = trained_by(path)
+    assert without_search(options['network_g']) == without_search(trained['network_g'])
+    assert options['model_type'] == trained['model_type']
+    expected = options['name'].replace('test_', 'train_')
+    assert trained['name'] in (expected, re.sub('_(unseen|bidirectional)$', '', expected))
+
+
+@pytest.mark.parametrize('name', [name for name in TRAIN_FILES if read(name)['path'].get('pretrain_network_g')])
+def test_fine_tunes_the_network_that_was_trained(name: str) -> None:
+    options = read(name)
+    for network in 'gd':
+        trained = trained_by(options['path'][f'pretrain_network_{network}'])
+        assert options[f'network_{network}'] == trained[f'network_{network}']
+
+
+def weighted_parts() -> Iterator[tuple[str, str]]:
+    for name in FILES:
+        for part in PARTS:
+            if read(name)['network_g'].get(f'{part}_weights'):
+                yield name, part
+
+
+@pytest.mark.parametrize(('name', 'part'), list(weighted_parts()))
+def test_parts_of_combinations_fit_the_weights_that_were_trained(name: str, part: str) -> None:
+    options = read(name)['network_g']
+    trained = trained_by(options[f'{part}_weights'])['network_g']
+    shapes = [
+        {key: value.shape for key, value in getattr(on_meta(network), part).state_dict().items()}
+        for network in (options, trained)
+    ]
+    assert shapes[0] == shapes[1]
+    settings, common = options[part], trained.get(part, trained)
+    assert all(common[key] == value for key, value in settings.items() if key in common and key != 'type')
+
+
+class Derived(NamedTuple):
+    """What an option file may differ in from the one that it was made from; dots go down."""
+
+    name: str
+    base: str
+    differs: tuple[str, ...]
+
+
+NETWORK, DATA = ('network_g',), ('datasets',)
+LOSSES = ('train.mask_opt', 'train.contrastive_opt', 'train.classifier_opt')
+PIXEL, RATES = 'train.pixel_opt.loss_weight', ('train.optim_g.lr', 'train.optim_g.lr_classifier')
+COARSE, REFINED = 'train.perceptual_coarse_opt', 'train.perceptual_opt'
+TO_VCNET = ('model_type', *NETWORK, *LOSSES, COARSE)
+TRAINED, STAGES = 'path.pretrain_network_g', ('val.metrics.mask_iou_s1', 'val.metrics.mask_iou_s2')
+MASKS = tuple(f'val.metrics.{name}' for name in ('mask_accuracy', 'mask_f1', 'mask_iou', 'mask_bce', 'corrupted_iou'))
+TESTED_VCNET = ('model_type', *NETWORK, TRAINED, *STAGES, 'val.metrics.psnr_coarse')
+FINE_TUNED = (*DATA, 'path', *RATES, 'train.total_iter', 'train.phase1_iter')
+REVERSED = ('datasets.test_1.max_samples', 'val.reverse',
+            *(f'val.metrics.{metric}_reversed' for metric in ('psnr', 'ssim', 'lpips', 'fid')))
+DERIVED = [
+    Derived('train_hcl_imagenet', 'train_hcl_places', (*DATA, f'{REFINED}.layer_weights', f'{REFINED}.loss_weight',
+                                                       f'{COARSE}.loss_weight')),
+    Derived('train_hcl_ffhq', 'train_hcl_places', (*DATA, 'network_g.dim', 'network_g.kmeans_repeats', *RATES, PIXEL,
+                                                   f'{REFINED}.layer_weights', f'{REFINED}.loss_weight',
+                                                   f'{COARSE}.loss_weight')),
+    Derived('train_hcl_places512', 'train_hcl_places', (*DATA, 'network_g.n_conv_stages', *RATES,
+                                                        f'{REFINED}.layer_weights')),
+    Derived('train_hcl_ffhq_no_consistency', 'train_hcl_ffhq', ('network_g.fuse',)),
+    Derived('train_hcl_ffhq_no_selection', 'train_hcl_ffhq', ('train.contrastive_opt.sample_selection',)),
+    Derived('train_hcl_ffhq_single_stage', 'train_hcl_ffhq', ('network_g.single_stage',)),
+    Derived('train_hcl_ffhq_no_contrast', 'train_hcl_ffhq', ('network_g.mask_from', *LOSSES)),
+    *(Derived(f'train_hcl_{task}', 'train_hcl_places', FINE_TUNED) for task in ('watermark', 'shadow', 'raindrop')),
+    *(Derived(f'train_vcnet_{data}', f'train_hcl_{data}', (*TO_VCNET, 'train.optim_g'))
+      for data in ('places', 'imagenet', 'ffhq', 'places512')),
+    Derived('train_vcnet_watermark', 'train_hcl_watermark', (*TO_VCNET, 'train.optim_g', 'path')),
+    Derived('train_vcnet_watermark', 'train_vcnet_places', (*DATA, 'path', 'train.total_iter', 'train.phase1_iter')),
+    Derived('train_restorer_places512', 'train_hcl_places512',
+            (*NETWORK, *LOSSES[1:], COARSE, 'model_type', 'train.optim_g', 'train.phase1_iter')),
+    Derived('train_segmenter_places512', 'train_restorer_places512',
+            (*NETWORK, 'network_d', 'find_unused_parameters', 'train.detector_iter', 'train.mask_opt', 'train.gan_opt',
+             'train.optim_d', REFINED)),
+    Derived('test_hcl_imagenet', 'test_hcl_places', (*DATA, TRAINED)),
+    Derived('test_hcl_ffhq', 'test_hcl_places', (*DATA, 'network_g.dim', 'network_g.kmeans_repeats', TRAINED)),
+    Derived('test_hcl_places512', 'test_hcl_places', (*DATA, 'network_g.n_conv_stages', TRAINED)),
+    Derived('test_hcl_places_unseen', 'test_hcl_places', DATA),
+    Derived('test_hcl_watermark', 'test_hcl_places', (*DATA, TRAINED, 'val.hole_share_bins')),
+    Derived('test_hcl_shadow', 'test_hcl_watermark', (*DATA, TRAINED)),
+    Derived('test_hcl_raindrop', 'test_hcl_watermark', (*DATA, TRAINED, *MASKS, *STAGES)),
+    Derived('test_hcl_ffhq_bidirectional', 'test_hcl_ffhq', REVERSED),
+    Derived('test_hcl_ffhq_single_stage', 'test_hcl_ffhq', ('network_g.single_stage', TRAINED, *STAGES)),
+    *(Derived(f'test_vcnet_{data}', f'test_hcl_{data}', TESTED_VCNET)
+      for data in ('places', 'imagenet', 'ffhq', 'places512', 'watermark', 'places_unseen')),
+    Derived('test_vcnet_ffhq_bidirectional', 'test_vcnet_ffhq', REVERSED),
+    Derived('test_combined_hcl_places512', 'test_hcl_places512', TESTED_VCNET),
+    *(Derived(f'test_combined_{detector}_places512', 'test_combined_hcl_places512',
+              ('network_g.detector', 'network_g.detector_weights'))
+      for detector in ('vcnet', 'segmenter')),
+]  # fmt: skip
+
+
+def flat(options: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+    """{'a': {'b': 1}} -> {'a.b': 1}."""
+    leaves: dict[str, Any] = {}
+    for key, value in options.items():
+        leaves.update(flat(value, f'{prefix}{key}.') if isinstance(value, Mapping) else {f'{prefix}{key}': value})
+    return leaves
+
+
+@pytest.mark.parametrize('derived', DERIVED, ids=lambda derived: f'{derived.name} from {derived.base}')
+def test_derived_files_differ_from_their_base_only_in_what_is_listed(derived: Derived) -> None:
+    """And differ in all of that, so that the list stays true."""
+    options, base = flat(read(derived.name)), flat(read(derived.base))
+    missing = object()
+    differing = {key for key in {*options, *base} if options.get(key, missing) != base.get(key, missing)} - {'name'}
+    listed = {key: [leaf for leaf in differing if f'{leaf}.'.startswith(f'{key}.')] for key in derived.differs}
+    assert differing <= {leaf for leaves in listed.values() for leaf in leaves}
+    assert [key for key, leaves in listed.items() if not leaves] == []
+    header = FILES[derived.name].read_text(encoding='utf-8').partition('\nname:')[0]
+    assert f'{derived.base}.yml' in header
+
+
+def test_every_file_is_derived_from_those_for_places() -> None:
+    assert set(EXPERIMENT_FILES) - {derived.name for derived in DERIVED} == {'train_hcl_places', 'test_hcl_places'}
+
+
+@pytest.mark.parametrize('run', [r'\w+?_places', r'\w+?_imagenet', r'\w+?_ffhq', r'\w+?_places512', r'small_\w+'])
+def test_all_methods_have_the_same_data_and_budget(run: str) -> None:
+    trainings, tests = ([name for name in FILES if re.fullmatch(f'{kind}_{run}', name)] for kind in ('train', 'test'))
+    for names in (trainings, tests):
+        assert len(names) >= 2
+        assert all(read(name)['datasets'] == read(names[0])['datasets'] for name in names)
+    assert len({read(name)['train']['total_iter'] for name in trainings}) == 1
+
+
+# ------------------------------------------------------------------ the paper's settings
+
+
+class Setting(NamedTuple):
+    """A line of METHOD's table of losses; the pixel loss there is for images in [-1, 1]."""
+
+    run: str
+    pixel: float
+    perceptual: float
+    refined_layers: tuple[str, str]
+    lr: float
+    dim: int
+    repeats: int
+
+
+SETTINGS = [
+    Setting('places', 1, 0.01, ('relu2_2', 'relu3_2'), 5e-4, 64, 1),
+    Setting('imagenet', 1, 0.001, ('relu4_2', 'relu5_2'), 5e-4, 64, 1),
+    Setting('ffhq', 0.1, 1.0, ('relu4_2', 'relu5_2'), 1e-3, 32, 3),
+    Setting('places512', 1, 0.01, ('relu4_2', 'relu5_2'), 1e-4, 64, 1),
+]
+
+
+@pytest.mark.parametrize('setting', SETTINGS, ids=lambda setting: setting.run)
+def test_hcl_has_the_papers_settings(setting: Setting) -> None:
+    options = read(f'train_hcl_{setting.run}')
+    train, network = options['train'], options['network_g']
+    # The L1 distance of images in [-1, 1] is twice that in [0, 1].
+    assert train['pixel_opt']['loss_weight'] == 2 * setting.pixel
+    for key, layers in (('perceptual_opt', setting.refined_layers), ('perceptual_coarse_opt', ('relu2_2', 'relu3_2'))):
+        assert train[key]['loss_weight'] == setting.perceptual
+        assert train[key]['layer_weights'] == dict.fromkeys(layers, 1.0)
+    assert (train['contrastive_opt']['loss_weight'], train['gan_opt']['loss_weight']) == (0.1, 1.0)
+    rates = (train['optim_g']['lr'], train['optim_g']['lr_refiner'], train['optim_d']['lr'])
+    assert rates == (setting.lr, 1e-4, 1e-4)
+    assert (network['dim'], network['kmeans_repeats']) == (setting.dim, setting.repeats)
+    assert network['n_conv_stages'] == (1 if setting.run == 'places512' else 0)
+    assert (train['phase1_iter'], train['total_iter']) == (50_000, 150_000)
+
+
+def test_places_has_the_papers_sizes() -> None:
+    network = on_meta(read('train_hcl_places')['network_g'])
+    refiner = sum(parameter.numel() for parameter in network.refiner.parameters())
+    rest = sum(parameter.numel() for parameter in network.parameters()) - refiner
+    assert refiner == pytest.approx(61.56e6, rel=1e-3)
+    assert rest == pytest.approx(14.06e6, rel=1e-3)
+
+
+@pytest.mark.parametrize('name', [name for name in EXPERIMENT_FILES if 'hole_share_bins' in read(name).get('val', {})])
+def test_every_bin_of_the_paper_gets_its_share_of_the_images(name: str) -> None:
+    options = read(name)
+    for dataset in options['datasets'].values():
+        ranges, images = dataset['hole_share'], dataset['max_samples']
+        assert ranges == [[tenth / 10, (tenth + 1) / 10] for tenth in range(6)]
+        assert images % len(ranges) == 0
+    assert options['val']['hole_share_bins'] == [[0.0, 0.3], [0.3, 0.6], [0.0, 0.2], [0.2, 0.4], [0.4, 0.6]]
+
+
+# ------------------------------------------------------------------ the page and the report
+
+
+def test_every_file_stands_on_the_page_of_experiments() -> None:
+    named = set(re.findall(r'\b((?:train|test)_\w+)', EXPERIMENTS))
+    assert set(EXPERIMENT_FILES) <= named
+    results = {str(command) for command in documented_commands()}
+    assert named - set(FILES) <= results
+
+
+def test_every_data_set_is_prepared_as_the_pages_say() -> None:
+    pages = EXPERIMENTS + (REPOSITORY / 'datasets_prep' / 'README.md').read_text(encoding='utf-8')
+    prepared = set(re.findall(r'prepare_\w+\.py [^\n]*?(datasets/\w+)', pages))
+    for name in EXPERIMENT_FILES:
+        roots = [value for key, value in flat(read(name)['datasets']).items() if 'dataroot' in key]
+        assert {str(Path(root).parent) for root in roots} <= prepared
+
+
+def test_the_report_knows_every_test_and_its_data_sets() -> None:
+    entries = read_runs_file(OPTIONS / 'report_paper.yml', read_paper())
+    check_entries(entries)
+    tests = {str(command): command for command in TESTS}
+    for entry in entries:
+        assert entry.folder.parent.resolve() == REPOSITORY / 'results'
+        datasets = read(tests[entry.folder.name].name)['datasets']
+        assert set(entry.cells or {}) <= {dataset['name'] for dataset in datasets.values()}
+    for table in (1, 2, 3, 4, 5, 6, 7):
+        filled = {cell.column for entry in entries for cells in (entry.cells or {}).values()
+                  for cell in cells if cell.table == table}  # fmt: skip
+        assert filled == set(read_paper().tables[table].columns)
+
+
+# ------------------------------------------------------------------ shrunk, they run
 
 
 def shrunk(options: dict[str, Any], folder: Path, tmp_path: Path, *, is_train: bool) -> dict[str, Any]:
-    """The options with a tiny network and tiny data, as BasicSR's parser would hand them over."""
+    """The options with tiny networks and tiny data, as BasicSR's parser would hand them over."""
     options = copy.deepcopy(options)
     options.update(num_gpu=0, dist=False, rank=0, world_size=1, is_train=is_train)
-    options['network_g'].update(dim=4, encoder_depths=[1, 1, 1], window_size=4, bottleneck_window_size=4, proj_dim=4)
-    options['network_g']['refiner'].update(dim=2)
+    shrink_network(options['network_g'])
     if 'network_d' in options:
         options['network_d'].update(dim=2)
     for phase, dataset in options['datasets'].items():
-        dataset.update(phase=phase.split('_')[0], gt_size=SIZE, io_backend={'type': 'disk'})
+        dataset.update(phase=phase.split('_')[0], gt_size=dataset['gt_size'] and SIZE, io_backend={'type': 'disk'})
         dataset.update({key: str(folder) for key in dataset if key.startswith('dataroot')})
+        for corruption in dataset.get('corruptions', {}).values():
+            if isinstance(corruption, dict) and 'dataroot' in corruption:
+                corruption['dataroot'] = str(folder)
     options['path'] = {key: str(tmp_path) for key in ('models', 'training_states', 'visualization', 'results_root')}
+    for metric in options.get('val', {}).get('metrics', {}).values():
+        if metric['type'] in ('calculate_hcl_lpips', 'HCLFID'):
+            metric['weights'] = 'random'
     return options
 
 
-@pytest.mark.parametrize('path', [*TRAIN_FILES, *TEST_FILES, *sorted(OPTIONS.glob('preview_*.yml'))],
-                         ids=lambda path: path.stem)
-def test_options_of_the_data_sets_are_right_as_they_stand(path: Path) -> None:
-    """The other tests change paths and `io_backend`, which have to fit each other."""
-    for phase, dataset in read(path)['datasets'].items():
-        options = read_options({**dataset, 'phase': phase.split('_')[0]})
-        assert options.gt_roots
+def shrink_network(network: dict[str, Any]) -> None:
+    small = {'dim': 4, 'window_size': 4, 'bottleneck_window_size': 4, 'proj_dim': 4, 'encoder_depths': [1, 1, 1],
+             'depth': 1, 'num_heads': 1, 'image_size': SIZE, 'num_feat': 4, 'num_block': 1}  # fmt: skip
+    network.update({key: value for key, value in small.items() if key in network})
+    for part in ('refiner', *PARTS):
+        network.pop(f'{part}_weights', None)
+        if part in network:
+            shrink_network(network[part])
 
 
 @pytest.fixture
@@ -58,52 +432,45 @@ def folder(image_folder: Callable[..., Path]) -> Path:
     return image_folder(4, SIZE)
 
 
-@pytest.mark.parametrize('path', TRAIN_FILES, ids=lambda path: path.stem)
-def test_trains_in_every_phase(path: Path, folder: Path, tmp_path: Path) -> None:
-    options = shrunk(read(path), folder, tmp_path, is_train=True)
-    for name in ('perceptual_opt', 'perceptual_coarse_opt'):
-        if name in options['train']:
-            options['train'][name]['weights'] = 'random'
+# One of each kind: the others differ from them by values that the tests above look at.
+TRAINED_HERE = ['train_hcl_demo', 'train_hcl_places', 'train_hcl_ffhq_no_contrast', 'train_vcnet_ffhq',
+                'train_restorer_places512', 'train_segmenter_places512']  # fmt: skip
+
+
+@pytest.mark.parametrize('name', TRAINED_HERE)
+def test_trains_in_every_phase(name: str, folder: Path, tmp_path: Path) -> None:
+    options = shrunk(read(name), folder, tmp_path, is_train=True)
+    for loss in ('perceptual_opt', 'perceptual_coarse_opt'):
+        if name == 'train_hcl_places':
+            options['train'][loss]['weights'] = 'random'
+        else:  # VGG-19 takes longer than all the rest
+            options['train'].pop(loss, None)
     options['datasets']['train']['batch_size_per_gpu'] = 2
     batch = next(iter(DataLoader(build_dataset(options['datasets']['train']), batch_size=2)))
     model = build_model(options)
     phase1_iter = options['train']['phase1_iter']
-    for iteration in (1, phase1_iter, phase1_iter + 1):
+    for iteration in (1, phase1_iter, min(phase1_iter + 1, options['train']['total_iter'])):
         model.feed_data(batch)
         model.optimize_parameters(iteration)
         assert all(np.isfinite(value) for value in model.log_dict.values()), model.log_dict
-    assert 'l_pix_refined' in model.log_dict
+    detects = name != 'train_restorer_places512'
+    restores = name != 'train_segmenter_places512'
+    assert any(key.startswith(('l_contrastive', 'l_mask')) for key in model.log_dict) == detects
+    assert any(key.startswith('l_pix') for key in model.log_dict) == restores
 
 
-@pytest.mark.parametrize('path', TEST_FILES, ids=lambda path: path.stem)
-def test_measures_every_data_set(path: Path, folder: Path, tmp_path: Path) -> None:
-    options = shrunk(read(path), folder, tmp_path, is_train=False)
+TESTED_HERE = ['test_hcl_demo', 'test_hcl_places_unseen', 'test_hcl_ffhq_bidirectional', 'test_hcl_ffhq_single_stage',
+               'test_hcl_shadow', 'test_vcnet_ffhq', 'test_combined_segmenter_places512']  # fmt: skip
+
+
+@pytest.mark.parametrize('name', TESTED_HERE)
+def test_measures_every_data_set(name: str, folder: Path, tmp_path: Path) -> None:
+    options = shrunk(read(name), folder, tmp_path, is_train=False)
+    # Their networks are large, and have tests of their own.
+    metrics = options['val']['metrics']
+    options['val']['metrics'] = {key: value for key, value in metrics.items() if not key.startswith(('fid', 'lpips'))}
     model = build_model(options)
     for dataset_options in options['datasets'].values():
-        model.validation(DataLoader(build_dataset(dataset_options)), 'run', None, False)
+        model.validation(DataLoader(build_dataset({**dataset_options, 'max_samples': 2})), 'run', None, False)
         assert set(model.metric_results) == set(options['val']['metrics'])
-        assert (tmp_path / f'{dataset_options["name"]}.csv').is_file()
-
-
-@pytest.mark.parametrize('path', TEST_FILES, ids=lambda path: path.stem)
-def test_tests_the_network_that_was_trained(path: Path) -> None:
-    trained = read(OPTIONS / path.name.replace('test_', 'train_'))
-    free = ('kmeans_iters', 'kmeans_repeats')  # how long to search for the clusters: no weights depend on them
-    networks = [{key: value for key, value in o['network_g'].items() if key not in free} for o in (read(path), trained)]
-    assert networks[0] == networks[1]
-    assert read(path)['path']['pretrain_network_g'] == f'experiments/{trained["name"]}/models/net_g_latest.pth'
-
-
-def test_places_has_the_papers_sizes() -> None:
-    options = read(OPTIONS / 'train_hcl_places.yml')
-    network = build_network(options['network_g'])
-    refiner = sum(parameter.numel() for parameter in network.refiner.parameters())
-    rest = sum(parameter.numel() for parameter in network.parameters()) - refiner
-    assert refiner == pytest.approx(61.56e6, rel=1e-3)
-    assert rest == pytest.approx(14.06e6, rel=1e-3)
-    train = options['train']
-    # METHOD's loss weights are for images in [-1, 1]: the L1 distance there is twice that in [0, 1].
-    assert train['pixel_opt']['loss_weight'] == 2 * 1.0
-    assert train['perceptual_opt']['loss_weight'] == 0.01
-    assert (train['optim_g']['lr'], train['optim_g']['lr_refiner'], train['optim_d']['lr']) == (5e-4, 1e-4, 1e-4)
-    assert (train['phase1_iter'], train['total_iter']) == (50_000, 150_000)
+        assert (tmp_path / f'{dataset_options["name"]}_bins.csv').is_file()
