@@ -71,7 +71,7 @@ def summary_table(results: Path) -> str:
         '| corrupted-region IoU, all-clean guess | corrupted-region IoU | PSNR input | PSNR restored |',
         '|---|---|---|---|---|---|---|---|---|',
     ]
-    for path in sorted(results.glob('*.csv')):
+    for path in _score_files(results):
         rows = _read_scores(path)
         mean = {key: float(np.mean([float(row[key]) for row in rows])) for key in rows[0] if key not in _TEXT_COLUMNS}
         lines.append(
@@ -95,13 +95,18 @@ def summary_picture(results: Path) -> np.ndarray:
         (H, W, 3) uint8 BGR.
     """
     panels: list[np.ndarray] = []
-    for path in sorted(results.glob('*.csv')):
+    for path in _score_files(results):
         ranked = sorted(_read_scores(path), key=lambda row: float(row['mask_accuracy']))
         for share in SHOWN_RANKS:
             name = ranked[round(share * (len(ranked) - 1))]['image']
             (file,) = (results / 'visualization' / path.stem).glob(f'{name}_*_panel.png')
             panels.append(np.asarray(cv2.imread(str(file))))
     return stack_rows(panels)
+
+
+def _score_files(results: Path) -> list[Path]:
+    """The scores of the images of each data set, without the means in bins of hole share that lie beside them."""
+    return sorted(path for path in results.glob('*.csv') if not path.stem.endswith('_bins'))
 
 
 def _read_scores(path: Path) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hcl_arch.archs.blind_output import BlindOutput
 from hcl_arch.archs.hcl_detector_arch import HCLDetector, check_choice, check_image, to_image_size
-from hcl_arch.archs.hcl_net_arch import Guidance
+from hcl_arch.archs.hcl_net_arch import Guidance, check_guidance
 from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.padding import pad_to_multiple
 
@@ -148,12 +148,12 @@ class DetectThenRestore(nn.Module):
             values beyond are left, for the losses to pull them back.
 
         Raises:
-            ValueError: If images or mask have the wrong shape, guidance by the true mask lacks it, or the restorer does
-                not take the channels that it is fed or does not give images of the same size.
+            ValueError: If images or mask have the wrong shape, guidance by the true mask lacks it, the detector gives
+                no confidences of the images' size, or the restorer does not take the channels that it is fed or does
+                not give images of the same size.
         """
         height, width = check_image(lq)
-        check_choice('guidance', guidance, get_args(Guidance))
-        _check_true_mask(lq, true_mask, guidance)
+        check_guidance(lq, true_mask, guidance)
         mask_logits = self._detect(lq)
         soft_mask = to_image_size(torch.sigmoid(mask_logits[0]), height, width, self.size_multiple)
         mask = (soft_mask >= 0.5).to(soft_mask.dtype)
@@ -181,8 +181,19 @@ class DetectThenRestore(nn.Module):
                 return detection.mask_logits
             confidences = [stage.soft_mask for stage in detection.stages]
         else:
-            confidences = [self.detector(padded)]
+            confidences = [self._run_detector(padded)]
         return [torch.logit(confidence, eps=_CONFIDENCE_MARGIN) for confidence in confidences]
+
+    def _run_detector(self, image: Tensor) -> Tensor:
+        confidence = self.detector(image)
+        expected = (image.shape[0], 1, *image.shape[-2:])
+        if not isinstance(confidence, Tensor) or confidence.shape != expected:
+            got = tuple(confidence.shape) if isinstance(confidence, Tensor) else type(confidence).__name__
+            raise ValueError(
+                f'The detector {type(self.detector).__name__} must give confidences of shape {expected} for images of '
+                f'shape {tuple(image.shape)}, got {got}: name a detector, such as the HCLDetector of an HCLNet.'
+            )
+        return confidence
 
     def _restore(self, lq: Tensor, mask: Tensor) -> Tensor:
         """The restored image for a mask (B, 1, H, W), 1 = to be kept."""
@@ -233,16 +244,6 @@ def _check_restorer_input(restorer_input: Sequence[str]) -> None:
         raise ValueError(f'restorer_input must be a list of some of {choices}, got {restorer_input!r}.')
     for name in restorer_input:
         check_choice('restorer_input', name, choices)
-
-
-def _check_true_mask(lq: Tensor, true_mask: Optional[Tensor], guidance: Guidance) -> None:
-    if true_mask is None:
-        if guidance == 'true':
-            raise ValueError("guidance='true' needs true_mask.")
-        return
-    expected = (lq.shape[0], 1, *lq.shape[-2:])
-    if true_mask.shape != expected:
-        raise ValueError(f'Expected true_mask of shape {expected} for these images, got {tuple(true_mask.shape)}.')
 
 
 def _built(option: str, network: Union[nn.Module, Mapping[str, Any]]) -> nn.Module:

@@ -181,7 +181,8 @@ class HCLNet(nn.Module):
         Args:
             lq: (B, 3, H, W) RGB in [0, 1], of any size from 16 pixels up.
             return_all: Whether to return an :class:`HCLOutput` instead of the restored image.
-            true_mask: (B, 1, H, W), 1 = uncorrupted; in training it tells which cluster is the uncorrupted one.
+            true_mask: (B, 1, H, W), 1 = uncorrupted; wherever given, in evaluation too, it also tells which cluster is
+                the uncorrupted one: masks found so are not blind.
             guidance: Whether decoder and refiner are guided by the mask that the network predicts or by ``true_mask``.
             reverse: Keep what the guiding mask calls corrupted and repaint the rest (bidirectional inpainting, Fig. 6).
             restore: False only detects: decoder and refiner do not run, the input stands for the restored images.
@@ -195,8 +196,9 @@ class HCLNet(nn.Module):
             ValueError: If the images or the mask have the wrong shape, or guidance by the true mask lacks it.
         """
         height, width = check_image(lq)
-        check_choice('guidance', guidance, get_args(Guidance))
-        true_mask = self._padded_mask(lq, true_mask, guidance)
+        check_guidance(lq, true_mask, guidance)
+        if true_mask is not None:
+            true_mask = pad_to_multiple(true_mask, self.size_multiple)
         image = to_network_range(pad_to_multiple(lq, self.size_multiple))
         detection = self.detector.detect(image, true_mask=true_mask, generator=generator)
         restored, coarse = lq, lq
@@ -216,16 +218,6 @@ class HCLNet(nn.Module):
             pixel_logits=detection.pixel_logits,
             mask_logits=detection.mask_logits,
         )
-
-    def _padded_mask(self, lq: Tensor, true_mask: Optional[Tensor], guidance: Guidance) -> Optional[Tensor]:
-        if true_mask is None:
-            if guidance == 'true':
-                raise ValueError("guidance='true' needs true_mask.")
-            return None
-        expected = (lq.shape[0], 1, *lq.shape[-2:])
-        if true_mask.shape != expected:
-            raise ValueError(f'Expected true_mask of shape {expected} for these images, got {tuple(true_mask.shape)}.')
-        return pad_to_multiple(true_mask, self.size_multiple)
 
     def _restore(
         self, detection: Detection, guide: Optional[Tensor], reverse: bool, height: int, width: int
@@ -253,3 +245,15 @@ class HCLNet(nn.Module):
 
 def _resize(mask: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(mask, size=like.shape[-2:], mode='nearest')
+
+
+def check_guidance(lq: Tensor, true_mask: Optional[Tensor], guidance: Guidance) -> None:
+    """Raise ValueError if guidance is no choice or lacks its mask, or a mask does not fit images (B, 3, H, W)."""
+    check_choice('guidance', guidance, get_args(Guidance))
+    if true_mask is None:
+        if guidance == 'true':
+            raise ValueError("guidance='true' needs true_mask.")
+        return
+    expected = (lq.shape[0], 1, *lq.shape[-2:])
+    if true_mask.shape != expected:
+        raise ValueError(f'Expected true_mask of shape {expected} for these images, got {tuple(true_mask.shape)}.')

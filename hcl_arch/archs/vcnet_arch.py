@@ -17,7 +17,12 @@ class VCNet(DetectThenRestore):
     and the soft mask; nothing is detached, so that in joint training (guidance by the predicted mask) the restoration's
     losses reach the detector as well, as in the paper. Called as :class:`DetectThenRestore`.
 
-    Differs from the paper: see the two parts; the ID-MRF loss is not there (losses are the model's options).
+    From the paper, as the literature describes it: the two networks, residual blocks in the mask predictor, a soft mask
+    as the inpainter's guide, PCN in the inpainter, joint training. Chosen here, as the paper's layer tables were not at
+    hand: widths, depths, dilations, skips, where norms stand, the mask predictor's group norm, and what PCN's gate
+    gets, the features' means.
+
+    Differs from the paper: see also the two parts; the ID-MRF loss is not there (losses are the model's options).
 
     Args:
         dim: Width of both parts at full size.

@@ -46,7 +46,8 @@ def transfer_context_statistics(features: Tensor, mask: Tensor, *, eps: float = 
 class ProbabilisticContextNorm(nn.Module):
     """PCN(X, H) = H [beta T(X, H) + (1 - beta) X] + (1 - H) X (Wang et al. 2020); uncorrupted features stay.
 
-    The gate beta in (0, 1), one for each image and channel, comes from the features' means by squeeze and excitation.
+    The gate beta in (0, 1), one for each image and channel, comes from the features' means by squeeze and excitation;
+    that it sees the means of all pixels, and its width, are chosen here.
 
     Differs from the paper: X stands in the brackets where the paper has X * H, which is the same for masks of 0 and 1,
     but would weaken features of pixels whose mask is undecided.

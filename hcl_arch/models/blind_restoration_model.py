@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Optional
+from typing import Any, ClassVar, Optional, get_args
 
 import cv2
 import torch
@@ -22,6 +22,8 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from hcl_arch.archs.blind_output import BlindRestoration
+from hcl_arch.archs.hcl_detector_arch import check_choice
+from hcl_arch.archs.hcl_net_arch import Guidance
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.losses.hcl_wgan_gp_loss import HCLWGANGPLoss
 from hcl_arch.models.panel import panel_row
@@ -40,6 +42,7 @@ from hcl_arch.pictures import mask_picture, stack_rows
 
 _VAL_KEYS = (
     'val_freq', 'save_img', 'max_save_img', 'suffix', 'pbar', 'metrics', 'panel_images', 'hole_share_bins', 'reverse',
+    'guidance',
 )  # fmt: skip
 
 
@@ -48,7 +51,8 @@ class BlindRestorationModel(SRModel):
     """Training and blind evaluation of a network that finds a mask and restores.
 
     Its network takes ``net(lq, return_all=True, true_mask=..., guidance=..., restore=...)`` as ``HCLNet`` does and
-    returns a :class:`hcl_arch.archs.blind_output.BlindRestoration`: ``VCNet``, ``DetectThenRestore``, ``HCLNet``.
+    returns a named tuple that is a :class:`hcl_arch.archs.blind_output.BlindRestoration`: ``VCNet``,
+    ``DetectThenRestore``, ``HCLNet``.
 
     Up to iteration ``train.phase1_iter`` the true mask guides the restoration, afterwards the predicted one; up to
     ``train.detector_iter`` (default 0) only the detector is trained. Losses, each with its weight, come from the
@@ -56,7 +60,8 @@ class BlindRestorationModel(SRModel):
     ``perceptual_opt`` (restored image, and coarse image where there is one and ``perceptual_coarse_opt`` does not say
     otherwise) and ``gan_opt``.
 
-    Validation is shared among the processes; its results are the same for any number of them.
+    Validation is shared among the processes; its results are the same for any number of them. With ``val.guidance:
+    true`` (default ``predicted``) the true mask guides its restorations; the masks stay those found blindly.
 
     Args:
         opt: BasicSR's options.
@@ -71,10 +76,16 @@ class BlindRestorationModel(SRModel):
     )  # fmt: skip
     # Learning rates of `optim_g` for parts of the network whose parameters' names start so; the rest has `lr`.
     PART_LEARNING_RATES: ClassVar[Mapping[str, str]] = {'detector.': 'lr_detector'}
+    # Of the batch; absent where the data set has none.
+    mask: Tensor
 
     def __init__(self, opt: dict[str, Any]) -> None:
         val_options = opt.get('val') or {}
         check_keys(val_options, _VAL_KEYS, 'val')
+        # `guidance: true` without quotes is a boolean in YAML.
+        guidance = val_options.get('guidance', 'predicted')
+        self._val_guidance = 'true' if guidance is True else guidance
+        check_choice('Option val.guidance', self._val_guidance, get_args(Guidance))
         self._bins = check_bins(val_options.get('hole_share_bins'))
         if opt['is_train']:
             self.check_train_options(opt)
@@ -92,7 +103,8 @@ class BlindRestorationModel(SRModel):
         train_opt = opt['train']
         check_keys(train_opt, cls.TRAIN_KEYS, 'train')
         check_keys(train_opt.get('mask_opt') or {}, ('loss_weight',), 'train.mask_opt')
-        if opt['dist'] and train_opt.get('detector_iter') and not opt.get('find_unused_parameters'):
+        restorer_learns = not opt['network_g'].get('freeze_restorer')
+        if opt['dist'] and train_opt.get('detector_iter') and restorer_learns and not opt.get('find_unused_parameters'):
             raise ValueError('Option train.detector_iter with several processes needs `find_unused_parameters: true`.')
         if 'phase1_iter' not in train_opt:
             raise ValueError('Option train.phase1_iter is missing: up to which iteration the true mask guides.')
@@ -159,14 +171,22 @@ class BlindRestorationModel(SRModel):
     def feed_data(self, data: Mapping[str, Any]) -> None:
         """Take a batch: ``lq`` and, where known, ``gt`` (B, 3, H, W) in [0, 1] and ``mask`` (B, 1, H, W)."""
         super().feed_data(data)
+        if hasattr(self, 'mask'):
+            del self.mask
         if 'mask' in data:
             self.mask = data['mask'].to(self.device)
+
+    def _true_mask(self, purpose: str) -> Tensor:
+        if not hasattr(self, 'mask'):
+            raise ValueError(f"{purpose} needs 'mask', which the data set does not have.")
+        return self.mask
 
     def optimize_parameters(self, current_iter: int) -> None:
         """One step of the discriminator and of the generator, on one forward pass of the generator."""
         guidance = 'true' if current_iter <= self.phase1_iter else 'predicted'
         restore = current_iter > self.detector_iter
-        output = self.net_g(self.lq, return_all=True, true_mask=self.mask, guidance=guidance, restore=restore)
+        mask = self._true_mask('Training')
+        output = self.net_g(self.lq, return_all=True, true_mask=mask, guidance=guidance, restore=restore)
         self.output = output.restored
         losses: OrderedDict[str, Tensor] = OrderedDict()
         if restore and self.net_d is not None:
@@ -202,6 +222,11 @@ class BlindRestorationModel(SRModel):
         generator_losses = self._detection_losses(output)
         if restore:
             generator_losses.update(self._restoration_losses(output))
+        if not any(loss.requires_grad for loss in generator_losses.values()):
+            raise ValueError(
+                f'No loss trains the network{"" if restore else " up to train.detector_iter"}: give one, such as '
+                'train.mask_opt or train.pixel_opt, that reaches a part which is not frozen.'
+            )
         self.optimizer_g.zero_grad()
         torch.stack(list(generator_losses.values())).sum().backward()
         self.optimizer_g.step()
@@ -243,14 +268,26 @@ class BlindRestorationModel(SRModel):
     # ------------------------------------------------------------------ validation
 
     def test(self) -> None:
-        """Restore the batch blindly, with the averaged network where there is one."""
+        """Restore the batch, with the averaged network where there is one; blindly, but for ``val.guidance: true``.
+
+        Raises:
+            ValueError: If the true mask shall guide and the data set has none.
+        """
+        guide: dict[str, Any] = {}
+        if self._val_guidance == 'true':
+            guide = {'true_mask': self._true_mask('Option val.guidance: true'), 'guidance': 'true'}
         net = self.net_g_ema if hasattr(self, 'net_g_ema') else self.get_bare_model(self.net_g)
         was_training = net.training
         net.eval()
         with torch.no_grad():
-            self.full_output = net(self.lq, return_all=True)
+            self.full_output = net(self.lq, return_all=True, **guide)
+            if guide:
+                # Of a pass without the true mask, which would tell HCLNet which of its clusters is which.
+                found = net(self.lq, return_all=True, restore=False)
+                restored, coarse = self.full_output.restored, self.full_output.coarse
+                self.full_output = found._replace(restored=restored, coarse=coarse)
             reverse = (self.opt.get('val') or {}).get('reverse', False)
-            self.reversed_images = net(self.lq, reverse=True) if reverse else None
+            self.reversed_images = net(self.lq, reverse=True, **guide) if reverse else None
         net.train(was_training)
         self.output = self.full_output.restored
 

@@ -50,13 +50,14 @@ class ValidationSample:
     @property
     def hole_share(self) -> Optional[float]:
         """Share of corrupted pixels, in [0, 1]; None where the true mask is not known."""
-        return None if self.true_mask is None else float(1 - self.true_mask.mean())
+        # So that 20 of 100 pixels are 0.2, not a little less, which would be another bin.
+        return None if self.true_mask is None else float((1 - self.true_mask).mean(dtype=np.float64))
 
     def score(self, metric_options: Mapping[str, Any]) -> float:
         """Compute a metric of BasicSR's METRIC_REGISTRY.
 
         A metric gets the arguments that its function names: ``img`` and ``img2`` (an image and the truth, BGR uint8),
-        ``soft_mask`` and ``true_mask``.
+        ``soft_mask`` and ``true_mask``. One without ``img2``, such as NIQE, needs no truth.
 
         Args:
             metric_options: ``type``, the metric's own options, and optionally ``image`` (see :meth:`image_pair`) and
@@ -68,8 +69,10 @@ class ValidationSample:
         metric = METRIC_REGISTRY.get(metric_options['type'])
         wanted = inspect.signature(metric).parameters
         arguments: dict[str, Any] = {}
-        if 'img' in wanted:
+        if 'img2' in wanted:
             arguments['img'], arguments['img2'] = self.image_pair(metric_options)
+        elif 'img' in wanted:
+            arguments['img'] = self._image(metric_options)
         if 'soft_mask' in wanted:
             if self.true_mask is None:
                 kind = metric_options['type']
@@ -87,16 +90,17 @@ class ValidationSample:
         Raises:
             ValueError: If there is no such image, or no truth.
         """
-        name = metric_options.get('image', 'restored')
-        if name not in _IMAGES:
-            raise ValueError(f'Metric option `image` must be one of {_IMAGES}, got {name!r}.')
-        image, truth_name = getattr(self, name), 'noise' if name == 'reversed' else 'gt'
+        truth_name = 'noise' if _image_name(metric_options) == 'reversed' else 'gt'
         truth = getattr(self, truth_name)
         if truth is None:
             raise ValueError(f"Metric {metric_options['type']} needs '{truth_name}', which the data set does not have.")
+        return self._image(metric_options), truth
+
+    def _image(self, metric_options: Mapping[str, Any]) -> NDArray:
+        image = getattr(self, _image_name(metric_options))
         if image is None:
             raise ValueError('Metric option `image: reversed` needs `val: reverse: true`.')
-        return image, truth
+        return image
 
     def _soft_mask_of(self, metric_options: Mapping[str, Any]) -> NDArray:
         stage, n_stages = metric_options.get('stage'), len(self.stage_soft_masks)
@@ -108,6 +112,13 @@ class ValidationSample:
                 f'to the finest, got {stage!r}.'
             )
         return self.stage_soft_masks[n_stages - stage]
+
+
+def _image_name(metric_options: Mapping[str, Any]) -> str:
+    name = metric_options.get('image', 'restored')
+    if name not in _IMAGES:
+        raise ValueError(f'Metric option `image` must be one of {_IMAGES}, got {name!r}.')
+    return name
 
 
 def samples_of_batch(

@@ -115,6 +115,7 @@ class SampleNames:
 
     def __init__(self, dataset: Any) -> None:
         self._used: Counter[str] = Counter()
+        self._given: set[str] = set()
         self._names: list[str] = []
         if hasattr(dataset, 'image_paths'):
             self._names = [self._unique(path) for path in dataset.image_paths()]
@@ -127,8 +128,14 @@ class SampleNames:
 
     def _unique(self, path: str) -> str:
         stem = Path(path).stem
-        self._used[stem] += 1
-        return stem if self._used[stem] == 1 else f'{stem}_{self._used[stem] - 1}'
+        while True:
+            number = self._used[stem]
+            self._used[stem] += 1
+            name = f'{stem}_{number}' if number else stem
+            # Another file may be called what a number makes of this one.
+            if name not in self._given:
+                self._given.add(name)
+                return name
 
 
 def bin_name(span: Bin) -> str:

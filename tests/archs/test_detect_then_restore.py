@@ -322,6 +322,11 @@ class TestErrors:
         with pytest.raises(ValueError, match=message):
             net(torch.rand(1, 3, size, size))
 
+    def test_detector_that_gives_no_confidences(self) -> None:
+        net = DetectThenRestore(Recorder(), Recorder())  # an image where the mask should be
+        with pytest.raises(ValueError, match=r'Recorder must give confidences of shape \(1, 1, 16, 16\).*got \(1, 3,'):
+            net(torch.rand(1, 3, 16, 16))
+
     def test_other_errors_of_the_restorer_pass(self) -> None:
         class Broken(Recorder):
             def forward(self, x: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from basicsr.metrics import calculate_psnr
+from basicsr.utils.registry import METRIC_REGISTRY
 
 from hcl_arch.metrics import calculate_mask_accuracy, calculate_mask_bce
 from hcl_arch.models.validation_sample import ValidationSample
@@ -34,6 +35,18 @@ def test_mask_metric_gets_the_masks_and_its_options() -> None:
     options = {'type': 'calculate_mask_accuracy', 'threshold': 0.2, 'better': 'higher'}
     assert scored.score(options) == calculate_mask_accuracy(scored.soft_mask, scored.true_mask, threshold=0.2)
     assert scored.score(options) != scored.score({'type': 'calculate_mask_accuracy'})
+
+
+def test_a_metric_without_a_reference_needs_no_truth(monkeypatch: pytest.MonkeyPatch) -> None:
+    def brightness(img: np.ndarray, **kwargs: object) -> float:
+        assert not kwargs
+        return img.mean()
+
+    monkeypatch.setitem(METRIC_REGISTRY._obj_map, 'brightness', brightness)
+    scored = sample(gt=None)
+    assert scored.score({'type': 'brightness', 'image': 'lq'}) == scored.lq.mean()
+    with pytest.raises(ValueError, match='needs `val: reverse: true`'):
+        scored.score({'type': 'brightness', 'image': 'reversed'})
 
 
 def test_errors() -> None:

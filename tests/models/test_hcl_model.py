@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from hcl_arch.archs import HCLOutput
 from hcl_arch.metrics import calculate_mask_accuracy
-from hcl_arch.models import HCLModel
+from hcl_arch.models import BlindRestorationModel, HCLModel
 from hcl_arch.models.validation_sample import samples_of_batch
 
 NETWORK: dict[str, Any] = {
@@ -262,6 +262,48 @@ def test_validation_does_not_see_the_true_mask(options: dict[str, Any], batch: d
     assert torch.equal(model.full_output.mask, mask)
 
 
+def test_the_true_mask_guides_validation_where_asked_for(options: dict[str, Any], batch: dict[str, Any]) -> None:
+    options['val'].update(guidance=True, reverse=True)  # what YAML makes of `true`
+    model = build_model(options)
+    net = model.net_g.eval()
+    with torch.no_grad():
+        blind = net(batch['lq'], return_all=True)
+    for mask in (batch['mask'], 1 - batch['mask']):
+        model.feed_data({**batch, 'mask': mask})
+        model.test()
+        with torch.no_grad():
+            guided = net(batch['lq'], return_all=True, true_mask=mask, guidance='true')
+            reverse = net(batch['lq'], true_mask=mask, guidance='true', reverse=True)
+        assert torch.equal(model.output, guided.restored)
+        assert torch.equal(model.full_output.coarse, guided.coarse)
+        assert torch.equal(model.reversed_images, reverse)
+        assert not torch.equal(model.output, blind.restored)
+        # With both polarities of the true mask: it told the detector nothing.
+        assert torch.equal(model.full_output.soft_mask, blind.soft_mask)
+        assert torch.equal(model.full_output.mask, blind.mask)
+
+
+def test_a_batch_without_a_mask_is_not_given_the_last_ones(options: dict[str, Any], batch: dict[str, Any]) -> None:
+    options['val']['guidance'] = 'true'
+    model = build_model(options)
+    model.feed_data(batch)
+    model.feed_data({key: value for key, value in batch.items() if key != 'mask'})
+    with pytest.raises(ValueError, match="val.guidance: true needs 'mask', which the data set does not have"):
+        model.test()
+    with pytest.raises(ValueError, match="Training needs 'mask'"):
+        model.optimize_parameters(1)
+
+
+def test_training_that_no_loss_reaches_is_named(options: dict[str, Any], batch: dict[str, Any]) -> None:
+    options['network_d'] = None
+    options['train'].update(detector_iter=1, contrastive_opt=None, classifier_opt=None, gan_opt=None)
+    model = build_model(options)
+    model.feed_data(batch)
+    with pytest.raises(ValueError, match='No loss trains the network up to train.detector_iter'):
+        model.optimize_parameters(1)
+    model.optimize_parameters(2)
+
+
 def test_validation_measures_the_averaged_network_and_goes_on_training(
     options: dict[str, Any], batch: dict[str, Any]
 ) -> None:
@@ -359,12 +401,22 @@ def test_tensorboard_gets_scores_and_a_sheet(options: dict[str, Any], dataset: A
         (lambda opt: opt['val'].update(metric={}), 'metric.*metrics'),
         (lambda opt: opt['train']['classifier_opt'].update(pixels=1), 'pixels.*pixel_weight'),
         (lambda opt: (opt['train'].update(detector_iter=1), opt.update(dist=True)), 'find_unused_parameters'),
+        (lambda opt: opt['val'].update(guidance='truth'), "val.guidance must be one of .* got 'truth'"),
     ],
 )
 def test_wrong_options_are_named(options: dict[str, Any], change: Callable[[dict], Any], message: str) -> None:
     change(options)
     with pytest.raises(ValueError, match=message):
         build_model(options)
+
+
+def test_a_frozen_restorer_has_no_unused_parameters(options: dict[str, Any]) -> None:
+    options['train'] = {'phase1_iter': 0, 'detector_iter': 1}
+    options.update(dist=True, network_d=None)
+    with pytest.raises(ValueError, match='find_unused_parameters'):
+        BlindRestorationModel.check_train_options(options)
+    options['network_g']['freeze_restorer'] = True
+    BlindRestorationModel.check_train_options(options)
 
 
 def test_misspelt_network_option_is_named(options: dict[str, Any]) -> None:

@@ -72,6 +72,11 @@ def test_no_bins(bins: Any) -> None:
         check_bins(bins)
 
 
+def test_an_image_at_the_limit_of_two_bins_counts_in_the_upper_one() -> None:
+    shares = [sample(0, 0, tenths / 10).hole_share for tenths in range(11)]
+    assert shares == [tenths / 10 for tenths in range(11)]  # exactly: rounding must not move an image
+
+
 def test_means_in_bins_of_single_images_and_of_sets(spread_metric: str) -> None:
     scorer = Scorer({
         'accuracy': {'type': 'calculate_mask_accuracy'},
@@ -122,6 +127,13 @@ def test_names_are_unique() -> None:
     assert [names.of(index, '') for index in (2, 0, 1)] == ['y', 'x', 'x_1']
     unlisted = SampleNames(object())
     assert [unlisted.of(0, 'a/x.png'), unlisted.of(1, 'b/x.png')] == ['x', 'x_1']
+
+
+def test_a_numbered_name_is_not_that_of_another_file() -> None:
+    names = SampleNames(object())
+    given = [names.of(0, path) for path in ('a/x.png', 'b/x.png', 'b/x_1.png', 'c/x.png', 'c/x_1.png')]
+    assert given[:2] == ['x', 'x_1']
+    assert len(set(given)) == 5
 
 
 def test_a_csv_file_is_complete_or_absent(tmp_path: Path) -> None:
