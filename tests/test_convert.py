@@ -387,6 +387,14 @@ def test_clustering_options_of_a_stored_configuration(
     assert 'img_size' not in network
 
 
+@pytest.mark.parametrize('value', [torch.tensor(0.1), 'low', [0.1, None]])
+def test_a_stored_configuration_without_numbers_is_refused(
+    checkpoint: dict[str, Any], save: Callable[[object], Path], refused: Refused, value: object
+) -> None:
+    checkpoint['config'] = {'temperature': value}
+    assert "configuration: 'temperature' is" in refused(save(checkpoint))
+
+
 # Refusals.
 
 

@@ -203,13 +203,21 @@ def _add_unreadable_options(options: dict[str, Any], config: Mapping[str, Any], 
     refiner = options.pop('refiner', None)
     for name in _UNREADABLE:
         if name in config:
-            options[name] = list(config[name]) if isinstance(config[name], tuple) else config[name]
+            options[name] = _number_or_numbers(name, config[name])
     stages = len(options['dim_mults'])
     if stages != 3 and 'conf_thresholds' not in options:
         options['conf_thresholds'] = [1.0] + [0.95] * (stages - 1)
     options['upsample_mode'], options['conv_stage_order'] = LEGACY_VERSIONS[legacy_v]
     if refiner:
         options['refiner'] = {**refiner, 'upsample_mode': options['upsample_mode']}
+
+
+def _number_or_numbers(name: str, value: object) -> object:
+    """A value of the configuration, a tuple as a list; what an option file could not hold is refused."""
+    numbers = list(value) if isinstance(value, (list, tuple)) else [value]
+    if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in numbers):
+        raise AuthorsCheckpointError(f'configuration: {name!r} is {value!r}: expected a number or a list of numbers')
+    return numbers if isinstance(value, (list, tuple)) else value
 
 
 def _matched_state(

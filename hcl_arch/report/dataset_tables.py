@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Callable, Optional
 
@@ -45,9 +46,8 @@ def corruptions_table(scores: Scores, kinds: Sequence[MetricKind]) -> Optional[T
     """Metric and method by kind of corruption; None if there is one kind only."""
     counts: dict[str, set[int]] = {}
     for of_method in scores.values():
-        names = [image.corruption for image in of_method.images]
-        for name in names:
-            counts.setdefault(name, set()).add(names.count(name))
+        for name, count in Counter(image.corruption for image in of_method.images).items():
+            counts.setdefault(name, set()).add(count)
     if len(counts) < 2:
         return None
     columns = [

@@ -118,7 +118,7 @@ def _run_entry(options: Any, where: str, base: Path, paper: Paper) -> RunEntry:
 def _paper_cell(options: Any, where: str, method: str, paper: Paper) -> PaperCell:
     _check_keys(options, _CELL_KEYS, ('table', 'column'), where)
     number, column, bin_name = options['table'], str(options['column']), options.get('bin')
-    if number not in paper.tables:
+    if number not in list(paper.tables):
         raise ReportError(f'{where}: `table` must be one of {list(paper.tables)}, got {number!r}.')
     table = paper.tables[number]
     if column not in table.columns:

@@ -155,6 +155,7 @@ def test_data_set_that_is_not_there_or_fits_nothing_is_told(
     ('- {results: a, colour: red}', "unknown key 'colour'; it takes ['method', 'title', 'results', 'tables']"),
     ('- {results: a, tables: [1]}', '`tables` must map data sets'),
     ('- {results: a, tables: {P: {table: 9, column: Places}}}', '`table` must be one of [1, 2, 3, 4, 5, 6, 7], got 9'),
+    ('- {results: a, tables: {P: {table: [1], column: Places}}}', 'must be one of [1, 2, 3, 4, 5, 6, 7], got [1]'),
     ('- {results: a, tables: {P: {table: 1, column: Moon}}}', '`column` of table 1 must be one of'),
     ('- {results: a, tables: {P: {table: 1, column: FFHQ, bin: 0-20}}}',
      "`bin` of table 1 must be one of ['0-30', '30-60'], got '0-20'"),
