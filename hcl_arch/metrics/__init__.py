@@ -5,6 +5,7 @@ from hcl_arch.metrics.lpips_metric import calculate_hcl_lpips
 from hcl_arch.metrics.mask_metrics import (
     calculate_corrupted_iou,
     calculate_mask_accuracy,
+    calculate_mask_auc,
     calculate_mask_bce,
     calculate_mask_f1,
     calculate_mask_iou,
@@ -17,6 +18,7 @@ __all__ = [
     'calculate_corrupted_iou',
     'calculate_hcl_lpips',
     'calculate_mask_accuracy',
+    'calculate_mask_auc',
     'calculate_mask_bce',
     'calculate_mask_f1',
     'calculate_mask_iou',

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hcl_arch.metrics import (
     calculate_corrupted_iou,
     calculate_mask_accuracy,
+    calculate_mask_auc,
     calculate_mask_bce,
     calculate_mask_f1,
     calculate_mask_iou,
@@ -106,3 +107,20 @@ def test_arguments_are_left_as_they_are(metric: Metric) -> None:
     metric(soft_mask, true_mask)
     assert (soft_mask == 0.3).all()
     assert (true_mask == np.eye(3)).all()
+
+
+def test_auc_equals_the_count_of_pairs() -> None:
+    generator = np.random.default_rng(0)
+    truth = (generator.random((6, 7)) < 0.6).astype(np.float32)
+    confidence = generator.integers(0, 5, truth.shape) / 4  # with ties
+    clean, corrupted = confidence[truth == 1], confidence[truth == 0]
+    pairs = [1.0 if a > b else 0.5 if a == b else 0.0 for a in clean for b in corrupted]
+    assert calculate_mask_auc(confidence, truth) == pytest.approx(np.mean(pairs))
+    assert calculate_mask_auc(1 - confidence, truth) == pytest.approx(1 - np.mean(pairs))
+
+
+def test_auc_needs_no_threshold() -> None:
+    truth = np.array([[1.0, 1.0, 0.0, 0.0]])
+    assert calculate_mask_auc(np.array([[0.9, 0.8, 0.7, 0.6]]), truth) == 1
+    assert calculate_mask_auc(np.array([[0.3, 0.3, 0.3, 0.3]]), truth) == 0.5
+    assert calculate_mask_auc(np.array([[0.3, 0.3, 0.3, 0.2]]), np.ones((1, 4))) == 0.5
