@@ -7,9 +7,7 @@ import torch.nn.functional as F
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.hcl_detector_arch import check_image
-from hcl_arch.archs.image_range import to_network_range
-from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.archs.pixel_detector import PixelDetector
 
 
 class GlobalAttentionBlock(nn.Module):
@@ -44,7 +42,7 @@ class GlobalAttentionBlock(nn.Module):
 
 
 @ARCH_REGISTRY.register()
-class SegmenterDetector(nn.Module):
+class SegmenterDetector(PixelDetector):
     """Detector that segments an image into uncorrupted and corrupted (Table 2).
 
     Strudel, Garcia, Laptev, Schmid: "Segmenter: Transformer for Semantic Segmentation", ICCV 2021: a vision transformer
@@ -113,25 +111,8 @@ class SegmenterDetector(nn.Module):
         for parameter in (self.position_embedding, self.class_embeddings):
             nn.init.trunc_normal_(parameter, std=0.02)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Find the corrupted regions of an image.
-
-        Args:
-            image: (B, 3, H, W) RGB in [0, 1], of any size from 16 pixels up.
-
-        Returns:
-            (B, 1, H, W), the confidence that a pixel is uncorrupted, in [0, 1].
-
-        Raises:
-            ValueError: If the image has another shape.
-        """
-        height, width = check_image(image)
-        return torch.sigmoid(self.mask_logits(image)[..., :height, :width])
-
-    def mask_logits(self, image: Tensor) -> Tensor:
-        """Logits behind the confidence, (B, 1, h, w), h and w being H and W rounded up to ``size_multiple``."""
-        check_image(image)
-        patches = self.patch_embedding(to_network_range(pad_to_multiple(image, self.size_multiple)))
+    def _logits(self, image: Tensor) -> Tensor:
+        patches = self.patch_embedding(image)
         rows, columns = patches.shape[-2:]
         tokens = (patches + self.positions(rows, columns)).flatten(2).transpose(1, 2)
         logits = self._patch_logits(self.encoder(tokens)).view(-1, 1, rows, columns)
