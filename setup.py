@@ -23,8 +23,8 @@ INSTALL_REQUIRES = [
     'pyyaml>=5.1',  # the first in which an option file can name a plugin (!!python/name) with the loader BasicSR uses
     'scikit-image>=0.19',
     'scipy>=1.8',
-    'torch>=2.1',
-    'torchvision>=0.16',
+    'torch>=2.4',  # autocast by device, gradient scaling and fused Adam on CPUs
+    'torchvision>=0.19',
     'tqdm',
 ]
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from hcl_arch.archs.autocast import without_autocast
+
 
 class CenterClassifier(nn.Module):
     """Linear, ReLU, Linear: the logit that a cluster centre belongs to the uncorrupted region (Section 3.2.1).
 
+    In float32 under autocast too: it decides for whole regions, and costs nothing.
+
     Args:
         proj_dim: Width of the embeddings.
     """
+
+    keep_float32 = True
 
     def __init__(self, proj_dim: int) -> None:
         super().__init__()
@@ -18,4 +24,5 @@ class CenterClassifier(nn.Module):
 
     def forward(self, centers: Tensor) -> Tensor:
         """Classify centres: (..., proj_dim) -> (...) logits."""
-        return self.layers(centers).squeeze(-1)
+        with without_autocast(centers):
+            return self.layers(centers.float()).squeeze(-1)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hcl_arch.archs.transformer_layer import TransformerLayer
+from hcl_arch.archs.upsample_conv import nearest_upsample_conv
 
 UpsampleMode = Literal['bilinear', 'nearest']
 
@@ -24,6 +25,7 @@ class Decoder(nn.Module):
         window_size: Side of the attention windows in pixels.
         n_conv_stages: Number of x2 upsamplings after the finest stage.
         upsample_mode: How those upsample (the released weights differ).
+        use_checkpoint: See :class:`TransformerLayer`.
     """
 
     def __init__(
@@ -35,11 +37,19 @@ class Decoder(nn.Module):
         window_size: int,
         n_conv_stages: int = 0,
         upsample_mode: UpsampleMode = 'bilinear',
+        use_checkpoint: bool = False,
     ) -> None:
         super().__init__()
         self.upsample_mode = upsample_mode
         self.layers = nn.ModuleList(
-            TransformerLayer(2 * width, depth=depth, num_heads=heads, window_size=window_size, mask_guided=True)
+            TransformerLayer(
+                2 * width,
+                depth=depth,
+                num_heads=heads,
+                window_size=window_size,
+                mask_guided=True,
+                use_checkpoint=use_checkpoint,
+            )
             for width, depth, heads in zip(widths, depths, num_heads)
         )
         self.upsamples = nn.ModuleList(
@@ -50,21 +60,23 @@ class Decoder(nn.Module):
         )
         self.last_conv = nn.Conv2d(2 * widths[0], 3, 1)
 
-    def forward(self, x: Tensor, features: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
+    def forward(self, x: Tensor, features: list[Tensor], masks: Sequence[Tensor]) -> Tensor:
         """Decode.
 
         Args:
             x: The bottleneck's output, of the coarsest stage's shape.
-            features: Feature maps of the encoder's stages, fine to coarse.
+            features: Feature maps of the encoder's stages, fine to coarse. The list is emptied: a large image leaves no
+                room for maps that are no longer needed.
             masks: (B, 1, h, w) of every stage, fine to coarse, 1 = uncorrupted.
 
         Returns:
             (B, 3, H, W) in [-1, 1].
         """
         for stage in reversed(range(len(self.layers))):
-            x = self.layers[stage](torch.cat([x, features[stage]], dim=1), masks[stage])
+            x = self.layers[stage](torch.cat([x, features.pop()], dim=1), masks[stage])
             if stage > 0:
-                x = F.gelu(self.upsamples[stage - 1](F.interpolate(x, scale_factor=2, mode='nearest')))
+                x = F.gelu(nearest_upsample_conv(x, self.upsamples[stage - 1]))
         for conv in self.conv_stages:
             x = F.gelu(conv(F.interpolate(x, scale_factor=2, mode=self.upsample_mode)))
-        return torch.tanh(self.last_conv(x))
+        # In float32 under autocast too: in 16 bit neighbouring gray levels would fall together.
+        return torch.tanh(self.last_conv(x).float())

@@ -23,6 +23,7 @@ class Encoder(nn.Module):
         window_size: Side of the attention windows in pixels.
         n_conv_stages: Number of stride-2 convolutions before the first stage.
         conv_stage_order: Whether those apply GELU after the convolution or before it (older released weights).
+        use_checkpoint: See :class:`TransformerLayer`.
     """
 
     def __init__(
@@ -34,13 +35,16 @@ class Encoder(nn.Module):
         window_size: int,
         n_conv_stages: int = 0,
         conv_stage_order: ConvStageOrder = 'conv_gelu',
+        use_checkpoint: bool = False,
     ) -> None:
         super().__init__()
         self.conv_stage_order = conv_stage_order
         self.first_conv = nn.Conv2d(3, widths[0], 5, padding=2)
         self.conv_stages = nn.ModuleList(_strided_conv(widths[0], widths[0]) for _ in range(n_conv_stages))
         self.layers = nn.ModuleList(
-            TransformerLayer(width, depth=depth, num_heads=heads, window_size=window_size)
+            TransformerLayer(
+                width, depth=depth, num_heads=heads, window_size=window_size, use_checkpoint=use_checkpoint
+            )
             for width, depth, heads in zip(widths, depths, num_heads)
         )
         self.downsamples = nn.ModuleList(_strided_conv(fine, coarse) for fine, coarse in zip(widths, widths[1:]))

@@ -64,6 +64,8 @@ class HCLDetector(nn.Module):
             by one, that is plain segmentation with the same encoder (the ablation without contrastive learning).
         single_stage: Index, fine to coarse, of the only stage whose embeddings are made and clustered; by default all
             of them are, coarse to fine (the ablation of Fig. 8).
+        use_checkpoint: Whether training computes the transformer blocks again in the backward pass instead of keeping
+            their intermediate results: slower, in much less memory, with the same result.
 
     Raises:
         ValueError: If the stage lists differ in length, a choice is none, or there is no such stage.
@@ -87,6 +89,7 @@ class HCLDetector(nn.Module):
         conv_stage_order: ConvStageOrder = 'conv_gelu',
         mask_from: MaskFrom = 'clusters',
         single_stage: Optional[int] = None,
+        use_checkpoint: bool = False,
     ) -> None:
         super().__init__()
         check_stage_lists(
@@ -111,6 +114,7 @@ class HCLDetector(nn.Module):
             window_size=window_size,
             n_conv_stages=n_conv_stages,
             conv_stage_order=conv_stage_order,
+            use_checkpoint=use_checkpoint,
         )
         self.projection_heads = ProjectionHeads(widths=widths, proj_dim=proj_dim, fuse=fuse, stages=stages)
         self.classifier = CenterClassifier(proj_dim)

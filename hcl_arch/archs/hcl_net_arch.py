@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from hcl_arch.archs.decoder import Decoder, UpsampleMode
 from hcl_arch.archs.encoder import ConvStageOrder
 from hcl_arch.archs.hcl_detector_arch import (
-    Detection,
     HCLDetector,
     MaskFrom,
     check_choice,
@@ -95,6 +94,7 @@ class HCLNet(nn.Module):
         refiner_sees_mask: False feeds the refiner the image only, (B, 3, H, W).
         mask_from: See :class:`HCLDetector`.
         single_stage: See :class:`HCLDetector`; decoder and refiner are guided by that stage's mask, resized.
+        use_checkpoint: See :class:`HCLDetector`; of detector and decoder; the refiner has an option of its own.
 
     Raises:
         ValueError: If the stage lists differ in length, or a choice is none.
@@ -124,6 +124,7 @@ class HCLNet(nn.Module):
         refiner_sees_mask: bool = True,
         mask_from: MaskFrom = 'clusters',
         single_stage: Optional[int] = None,
+        use_checkpoint: bool = False,
     ) -> None:
         super().__init__()
         check_stage_lists(len(dim_mults), decoder_depths=decoder_depths)
@@ -145,12 +146,17 @@ class HCLNet(nn.Module):
             conv_stage_order=conv_stage_order,
             mask_from=mask_from,
             single_stage=single_stage,
+            use_checkpoint=use_checkpoint,
         )
         stride = self.detector.size_multiple // window_size
         self.size_multiple = stride * math.lcm(window_size, bottleneck_window_size)
         widths = [dim * mult for mult in dim_mults]
         self.bottleneck = TransformerLayer(
-            widths[-1], depth=bottleneck_depth, num_heads=num_heads[-1], window_size=bottleneck_window_size
+            widths[-1],
+            depth=bottleneck_depth,
+            num_heads=num_heads[-1],
+            window_size=bottleneck_window_size,
+            use_checkpoint=use_checkpoint,
         )
         self.decoder = Decoder(
             widths=widths,
@@ -159,6 +165,7 @@ class HCLNet(nn.Module):
             window_size=window_size,
             n_conv_stages=n_conv_stages,
             upsample_mode=upsample_mode,
+            use_checkpoint=use_checkpoint,
         )
         self.refiner = build_network(refiner) if isinstance(refiner, Mapping) else refiner
         self.refiner_sees_mask = refiner_sees_mask
@@ -201,10 +208,13 @@ class HCLNet(nn.Module):
             true_mask = pad_to_multiple(true_mask, self.size_multiple)
         image = to_network_range(pad_to_multiple(lq, self.size_multiple))
         detection = self.detector.detect(image, true_mask=true_mask, generator=generator)
+        features, stages = list(detection.features), detection.stages
+        if not return_all:
+            del detection  # and with it the embeddings, as large as a feature map
         restored, coarse = lq, lq
         if restore:
             guide = true_mask if guidance == 'true' else None
-            restored, coarse = self._restore(detection, guide, reverse, height, width)
+            restored, coarse = self._restore(features, stages, guide, reverse, height, width)
         if not return_all:
             return restored
         return HCLOutput(
@@ -220,18 +230,27 @@ class HCLNet(nn.Module):
         )
 
     def _restore(
-        self, detection: Detection, guide: Optional[Tensor], reverse: bool, height: int, width: int
+        self,
+        features: list[Tensor],
+        stages: list[StageMasks],
+        guide: Optional[Tensor],
+        reverse: bool,
+        height: int,
+        width: int,
     ) -> tuple[Tensor, Tensor]:
-        """The refined and the coarse image, guided by ``guide`` on the padded grid or by the predicted masks."""
-        finest = detection.stages[0].mask if guide is None else guide
+        """The refined and the coarse image, guided by ``guide`` on the padded grid or by the predicted masks.
+
+        The list of features is emptied.
+        """
+        finest = stages[0].mask if guide is None else guide
         mask = to_image_size(finest, height, width, self.size_multiple)
-        if guide is None and len(detection.stages) == len(detection.features):
-            masks = [stage.mask for stage in detection.stages]
+        if guide is None and len(stages) == len(features):
+            masks = [stage.mask for stage in stages]
         else:
-            masks = [_resize(finest, features) for features in detection.features]
+            masks = [_resize(finest, stage_features) for stage_features in features]
         if reverse:
             masks, mask = [1 - stage_mask for stage_mask in masks], 1 - mask
-        coarse = self.decoder(self.bottleneck(detection.features[-1]), detection.features, masks)
+        coarse = self.decoder(self.bottleneck(features[-1]), features, masks)
         coarse = to_image_range(coarse)[..., :height, :width]
         return self._refine(coarse, mask), coarse
 

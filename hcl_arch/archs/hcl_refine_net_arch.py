@@ -10,10 +10,13 @@ import torch.nn.functional as F
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
+from hcl_arch.archs.activations import gated_gelu
+from hcl_arch.archs.checkpointing import checkpointed
 from hcl_arch.archs.decoder import UpsampleMode
 from hcl_arch.archs.hcl_detector_arch import check_choice
 from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.archs.upsample_conv import nearest_upsample_conv
 
 
 class GatedConv2d(nn.Module):
@@ -32,7 +35,7 @@ class GatedConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, H, W)."""
-        return F.gelu(self.conv(x)) * torch.sigmoid(self.gate(x))
+        return gated_gelu(self.conv(x), self.gate(x))
 
 
 class GatedResBlock(nn.Module):
@@ -57,6 +60,8 @@ class HCLRefineNet(nn.Module):
         dim: Width of the finest level.
         dim_mults: Width of each level over ``dim``, fine to coarse.
         upsample_mode: How the upward path upsamples (the released weights differ).
+        use_checkpoint: Whether training computes the residual blocks again in the backward pass instead of keeping
+            their intermediate results.
 
     Raises:
         ValueError: If ``upsample_mode`` is none of its choices.
@@ -67,12 +72,14 @@ class HCLRefineNet(nn.Module):
         dim: int = 64,
         dim_mults: Sequence[int] = (1, 2, 4, 8, 8),
         upsample_mode: UpsampleMode = 'bilinear',
+        use_checkpoint: bool = False,
     ) -> None:
         super().__init__()
         check_choice('upsample_mode', upsample_mode, get_args(UpsampleMode))
         widths = [dim * mult for mult in dim_mults]
         self.size_multiple = 2 ** (len(widths) - 1)
         self.upsample_mode = upsample_mode
+        self.use_checkpoint = use_checkpoint
         self.first_conv = GatedConv2d(4, widths[0], 5)
         self.down_blocks = nn.ModuleList(GatedResBlock(width, width) for width in widths)
         self.downsamples = nn.ModuleList(
@@ -98,12 +105,20 @@ class HCLRefineNet(nn.Module):
         image_and_mask = pad_to_multiple(image_and_mask, self.size_multiple)
         image, mask = image_and_mask[:, :3], image_and_mask[:, 3:]
         x = self.first_conv(torch.cat([to_network_range(image), mask], dim=1))
-        skips = [self.down_blocks[0](x)]
+        skips = [self._block(self.down_blocks[0], x)]
         for downsample, block in zip(self.downsamples, self.down_blocks[1:]):
-            skips.append(block(downsample(skips[-1])))
-        x = self.bottleneck(skips[-1])
+            skips.append(self._block(block, downsample(skips[-1])))
+        x = self._block(self.bottleneck, skips[-1])
         for level in reversed(range(len(skips))):
-            x = self.up_blocks[level](torch.cat([x, skips[level]], dim=1))
+            x = self._block(self.up_blocks[level], torch.cat([x, skips.pop()], dim=1))
             if level > 0:
-                x = self.upsamples[level - 1](F.interpolate(x, scale_factor=2, mode=self.upsample_mode))
-        return to_image_range(torch.tanh(self.last_conv(x)))[..., :height, :width]
+                x = self._upsample(self.upsamples[level - 1], x)
+        return to_image_range(torch.tanh(self.last_conv(x).float()))[..., :height, :width]
+
+    def _block(self, block: nn.Module, x: Tensor) -> Tensor:
+        return checkpointed(block, x, enabled=self.use_checkpoint)
+
+    def _upsample(self, conv: nn.Module, x: Tensor) -> Tensor:
+        if self.upsample_mode == 'nearest':
+            return nearest_upsample_conv(x, conv)
+        return conv(F.interpolate(x, scale_factor=2, mode=self.upsample_mode))

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hcl_arch.archs.autocast import without_autocast
+
 
 class PartialConv2d(nn.Module):
     """Convolution that sees only valid pixels.
@@ -33,9 +35,20 @@ class PartialConv2d(nn.Module):
         Returns:
             (B, out_channels, H, W).
         """
+        return self._rescale(self.conv(x * mask.to(x.dtype)), mask)
+
+    def overwrite(self, x: Tensor, mask: Tensor) -> Tensor:
+        """As :meth:`forward`, without gradients; uses the input's memory."""
+        return self._rescale(self.conv(x.mul_(mask.to(x.dtype))), mask)
+
+    def _rescale(self, features: Tensor, mask: Tensor) -> Tensor:
         size = self.conv.kernel_size[0]
-        ones = mask.new_ones(1, 1, size, size)
-        seen = F.conv2d(mask, ones, padding=size // 2)
+        with without_autocast(mask):  # counts are exact in float32
+            seen = F.conv2d(mask, mask.new_ones(1, 1, size, size), padding=size // 2)
         # The paper's 1e-8 is 0 in float16; counts are whole numbers, so this is the same without that trap.
-        weight = size * size / seen.clamp(min=1) * (seen > 0)
-        return self.conv(x * mask) * weight + self.bias.view(1, -1, 1, 1) * (seen > 0)
+        some = (seen > 0).to(features.dtype)
+        weight = (size * size / seen.clamp(min=1)).to(features.dtype) * some
+        bias = self.bias.to(features.dtype).view(1, -1, 1, 1)
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return torch.addcmul(features * weight, bias, some)
+        return features.mul_(weight).addcmul_(bias, some)

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hcl_arch.archs.activations import OverwritingGELU
+
 
 class ProjectionHeads(nn.Module):
     """F_proj of all stages, with the coarser stage's features reused in the finer ones (Eq. 3 and 6).
@@ -29,7 +31,7 @@ class ProjectionHeads(nn.Module):
         self.maps = nn.ModuleList(nn.Conv2d(widths[stage + 1], widths[stage + 1] // 4, 1) for stage in fused)
         inputs = [widths[stage] + (widths[stage + 1] // 4 if stage in fused else 0) for stage in self.stages]
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(width, 2 * proj_dim, 1), nn.GELU(), nn.Conv2d(2 * proj_dim, proj_dim, 1))
+            nn.Sequential(nn.Conv2d(width, 2 * proj_dim, 1), OverwritingGELU(), nn.Conv2d(2 * proj_dim, proj_dim, 1))
             for width in inputs
         )
 
@@ -47,4 +49,5 @@ class ProjectionHeads(nn.Module):
         for index, coarser_map in enumerate(self.maps):
             coarser = F.interpolate(coarser_map(features[self.stages[index] + 1]), scale_factor=2, mode='nearest')
             inputs[index] = torch.cat([inputs[index], coarser], dim=1)
-        return [F.normalize(head(x), dim=1) for head, x in zip(self.heads, inputs)]
+        # In float32 under autocast too: clusters and losses compare unit lengths.
+        return [F.normalize(head(x).float(), dim=1) for head, x in zip(self.heads, inputs)]

@@ -13,72 +13,38 @@ from torch import Tensor, nn
 HIDDEN_KEY_BIAS = -100.0
 
 
-def partition_windows(x: Tensor, window_size: int) -> Tensor:
-    """Cut a map into windows.
+def window_attention(qkv: Tensor, bias: Tensor) -> Tensor:
+    """Attend within windows: softmax(q k^T / sqrt(head width) + bias) v for each head.
 
     Args:
-        x: (B, H, W, C), H and W divisible by ``window_size``.
-        window_size: Side of a window in pixels.
+        qkv: (W, N, 3, heads, head width), query, key and value of W windows of N tokens.
+        bias: Added to the logits, (W or 1, heads, N queries, N keys).
 
     Returns:
-        (B, number of windows, window_size ** 2, C), windows and their pixels in row-major order.
+        (W, N, heads * head width).
     """
-    b, h, w, c = x.shape
-    x = x.reshape(b, h // window_size, window_size, w // window_size, window_size, c)
-    return x.transpose(2, 3).reshape(b, -1, window_size * window_size, c)
-
-
-def merge_windows(windows: Tensor, window_size: int, height: int, width: int) -> Tensor:
-    """Put windows together again; the exact inverse of :func:`partition_windows`.
-
-    Args:
-        windows: (B, number of windows, window_size ** 2, C).
-        window_size: Side of a window in pixels.
-        height: H of the map.
-        width: W of the map.
-
-    Returns:
-        (B, H, W, C).
-    """
-    b, _, _, c = windows.shape
-    x = windows.reshape(b, height // window_size, width // window_size, window_size, window_size, c)
-    return x.transpose(2, 3).reshape(b, height, width, c)
-
-
-def shifted_region_bias(height: int, width: int, window_size: int, shift: int, device: torch.device) -> Tensor:
-    """Attention bias that keeps apart the regions which a cyclic shift has brought into one window.
-
-    Args:
-        height: H of the map.
-        width: W of the map.
-        window_size: Side of a window in pixels.
-        shift: How far the map was rolled up and left, in pixels, 0 < shift < window_size.
-        device: Where to make the bias.
-
-    Returns:
-        (number of windows, N, N) with N = window_size ** 2: 0 within a region, ``HIDDEN_KEY_BIAS`` between two.
-    """
-    rows = _region_of_position(height, window_size, shift, device)
-    columns = _region_of_position(width, window_size, shift, device)
-    region = (rows[:, None] * 3 + columns[None, :]).view(1, height, width, 1)
-    region = partition_windows(region, window_size)[0, :, :, 0]
-    differs = region[:, :, None] != region[:, None, :]
-    return differs.to(torch.get_default_dtype()) * HIDDEN_KEY_BIAS
-
-
-def _region_of_position(size: int, window_size: int, shift: int, device: torch.device) -> Tensor:
-    position = torch.arange(size, device=device)
-    return (position >= size - window_size).long() + (position >= size - shift).long()
+    if qkv.device.type != 'cpu':
+        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        bias = bias.expand(query.shape[0], -1, -1, -1)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias).transpose(1, 2).flatten(2)
+    # PyTorch's fused kernel for CPUs is made for long sequences and cannot learn a bias: on windows of 64 tokens two
+    # batched products take a third to two thirds of its time, and head by head they need no copy of the operands.
+    heads = []
+    for query, key, value, head_bias in zip(*qkv.permute(2, 3, 0, 1, 4).unbind(0), bias.unbind(1)):
+        logits = torch.baddbmm(head_bias, query, key.transpose(1, 2), alpha=query.shape[-1] ** -0.5)
+        heads.append(torch.bmm(torch.softmax(logits, dim=-1), value))
+    return torch.cat(heads, dim=-1)
 
 
 class WindowAttention(nn.Module):
-    """Multi-head self-attention among the pixels of each window.
+    """Multi-head self-attention among the tokens of each window.
 
-    softmax(q k^T / sqrt(head width) + relative position bias + bias) v, followed by a linear layer (Swin, Eq. 4).
+    softmax(q k^T / sqrt(head width) + relative position bias + bias of hidden keys) v, followed by a linear layer
+    (Swin, Eq. 4).
 
     Args:
         dim: Width of the tokens, divisible by ``num_heads``.
-        window_size: Side of a window in pixels.
+        window_size: Side of a window in pixels; N is its square.
         num_heads: Number of attention heads.
     """
 
@@ -95,32 +61,30 @@ class WindowAttention(nn.Module):
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
         self.register_buffer('relative_position_index', _relative_position_index(window_size), persistent=False)
 
-    def forward(self, windows: Tensor, bias: Optional[Tensor] = None) -> Tensor:
+    def forward(self, windows: Tensor, regions: Optional[Tensor] = None, valid: Optional[Tensor] = None) -> Tensor:
         """Attend within each window.
 
         Args:
-            windows: (B, K, N, C), K windows of N pixels.
-            bias: Added to the logits, broadcastable to (B, K, heads, N queries, N keys); none by default.
+            windows: (W, N, C), W windows of N tokens.
+            regions: (W, N), a number for every token: keys of another number than the query's are hidden.
+            valid: (W, N), 1 = valid, 0 = hidden from every query.
 
         Returns:
-            (B, K, N, C).
+            (W, N, C).
         """
-        b, k, n, c = windows.shape
-        # (3, B, K * heads, N, head width): with windows and heads on one axis, a bias without batch axis is shared.
-        qkv = self.qkv(windows).reshape(b, k, n, 3, self.num_heads, c // self.num_heads)
-        query, key, value = qkv.permute(3, 0, 1, 4, 2, 5).reshape(3, b, k * self.num_heads, n, -1).unbind(0)
-        logit_bias = self._position_bias(n)
-        if bias is not None:
-            logit_bias = logit_bias + bias
-        logit_bias = logit_bias.expand(-1, k, -1, -1, -1).reshape(logit_bias.shape[0], k * self.num_heads, n, n)
-        out = F.scaled_dot_product_attention(query, key, value, attn_mask=logit_bias.to(query.dtype))
-        out = out.reshape(b, k, self.num_heads, n, -1).transpose(2, 3).reshape(b, k, n, c)
-        return self.proj(out)
+        w, n, c = windows.shape
+        qkv = self.qkv(windows).view(w, n, 3, self.num_heads, c // self.num_heads)
+        bias = self._position_bias(n).to(qkv.dtype)
+        if regions is not None:
+            bias = bias + (regions[:, None, :, None] != regions[:, None, None, :]).to(qkv.dtype) * HIDDEN_KEY_BIAS
+        if valid is not None:
+            bias = bias + (1 - valid[:, None, None, :]).to(qkv.dtype) * HIDDEN_KEY_BIAS
+        return self.proj(window_attention(qkv, bias))
 
     def _position_bias(self, n: int) -> Tensor:
-        """(1, 1, heads, N, N)."""
+        """(1, heads, N, N)."""
         bias = self.relative_position_bias_table[self.relative_position_index.view(-1)]
-        return bias.view(n, n, self.num_heads).permute(2, 0, 1)[None, None]
+        return bias.view(n, n, self.num_heads).permute(2, 0, 1)[None]
 
 
 def _relative_position_index(window_size: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The perceptual loss: BasicSR's, with a say about where its VGG weights come from."""
+"""The perceptual loss: BasicSR's, with a say about where its VGG weights come from, and one look at the truth."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Optional
 
+import torch
 import torchvision
 from basicsr.archs import vgg_arch
 from basicsr.losses.basic_loss import PerceptualLoss
@@ -58,6 +59,7 @@ class HCLPerceptualLoss(nn.Module):
                 style_weight=0.0,
                 criterion='l1',
             )
+        self.loss.to(memory_format=torch.channels_last)
 
     def forward(self, image: Tensor, truth: Tensor) -> tuple[Tensor, Optional[Tensor]]:
         """Compare images.
@@ -69,7 +71,36 @@ class HCLPerceptualLoss(nn.Module):
         Returns:
             The weighted perceptual loss, a scalar, and None in the place of BasicSR's style loss.
         """
-        return self.loss(image, truth)
+        return self.distance(image, self.truth_features(truth)), None
+
+    @torch.no_grad()
+    def truth_features(self, truth: Tensor) -> dict[str, Tensor]:
+        """Features of a clean image, without graph, to compare several images with.
+
+        Args:
+            truth: (B, 3, H, W) RGB in [0, 1].
+
+        Returns:
+            Layer -> (B, C, h, w).
+        """
+        return self.loss.vgg(truth)
+
+    def distance(self, image: Tensor, truth_features: Mapping[str, Tensor]) -> Tensor:
+        """The weighted loss of an image against features of the truth; distances are float32 under autocast too.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1].
+            truth_features: See :meth:`truth_features`.
+
+        Returns:
+            A scalar.
+        """
+        features = self.loss.vgg(image)
+        distances = [
+            weight * self.loss.criterion(features[layer].float(), truth_features[layer].float())
+            for layer, weight in self.loss.layer_weights.items()
+        ]
+        return self.loss.perceptual_weight * torch.stack(distances).sum()
 
 
 @contextlib.contextmanager

@@ -2,52 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, ClassVar, Optional, get_args
+from typing import Any, ClassVar, NamedTuple, Optional
 
-import cv2
 import torch
 import torch.nn.functional as F
 from basicsr.archs import build_network
 from basicsr.losses import build_loss
-from basicsr.models.sr_model import SRModel
-from basicsr.utils import get_root_logger, imwrite
-from basicsr.utils.dist_util import get_dist_info
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, Subset
-from tqdm import tqdm
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from hcl_arch.archs.blind_output import BlindRestoration
-from hcl_arch.archs.hcl_detector_arch import check_choice
-from hcl_arch.archs.hcl_net_arch import Guidance
 from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.losses.hcl_wgan_gp_loss import HCLWGANGPLoss
-from hcl_arch.models.panel import panel_row
-from hcl_arch.models.validation_sample import ValidationSample, samples_of_batch
-from hcl_arch.models.validation_scores import (
-    ImageScores,
-    SampleNames,
-    Scorer,
-    bin_rows,
-    check_bins,
-    gather_scores,
-    write_csv,
-)
+from hcl_arch.models.blind_validation_model import BlindValidationModel
+from hcl_arch.models.compilation import check_compile, compile_network
+from hcl_arch.models.gradient_step import GradientStep
 from hcl_arch.option_check import check_keys
-from hcl_arch.pictures import mask_picture, stack_rows
+from hcl_arch.precision import autocast
 
-_VAL_KEYS = (
-    'val_freq', 'save_img', 'max_save_img', 'suffix', 'pbar', 'metrics', 'panel_images', 'hole_share_bins', 'reverse',
-    'guidance',
-)  # fmt: skip
+Losses = OrderedDict[str, Tensor]
+
+
+class TrainingPart(NamedTuple):
+    """Images of a batch that go through the network together."""
+
+    lq: Tensor
+    """(B, 3, H, W) RGB in [0, 1], the corrupted images."""
+    gt: Tensor
+    """(B, 3, H, W) RGB in [0, 1], the clean ones."""
+    mask: Tensor
+    """(B, 1, H, W), 1 = uncorrupted."""
 
 
 @MODEL_REGISTRY.register()
-class BlindRestorationModel(SRModel):
+class BlindRestorationModel(BlindValidationModel):
     """Training and blind evaluation of a network that finds a mask and restores.
 
     Its network takes ``net(lq, return_all=True, true_mask=..., guidance=..., restore=...)`` as ``HCLNet`` does and
@@ -60,8 +54,12 @@ class BlindRestorationModel(SRModel):
     ``perceptual_opt`` (restored image, and coarse image where there is one and ``perceptual_coarse_opt`` does not say
     otherwise) and ``gan_opt``.
 
-    Validation is shared among the processes; its results are the same for any number of them. With ``val.guidance:
-    true`` (default ``predicted``) the true mask guides its restorations; the masks stay those found blindly.
+    With ``train.accumulation_steps`` (default 1) every batch goes through the networks in so many parts, one after the
+    other, whose gradients are added up before the step: the memory of a part, the step of a batch. The discriminator
+    steps in the last part, so that the generator's adversarial losses of the others come from the one before.
+
+    The generator computes in the option ``precision``, compiled where the option ``compile`` says so; losses and the
+    discriminator compute in float32 (only the perceptual loss's VGG shares the precision).
 
     Args:
         opt: BasicSR's options.
@@ -72,21 +70,13 @@ class BlindRestorationModel(SRModel):
 
     TRAIN_KEYS: ClassVar[tuple[str, ...]] = (
         'ema_decay', 'optim_g', 'optim_d', 'scheduler', 'total_iter', 'warmup_iter', 'detector_iter', 'phase1_iter',
-        'mask_opt', 'pixel_opt', 'perceptual_opt', 'perceptual_coarse_opt', 'gan_opt',
+        'accumulation_steps', 'mask_opt', 'pixel_opt', 'perceptual_opt', 'perceptual_coarse_opt', 'gan_opt',
     )  # fmt: skip
     # Learning rates of `optim_g` for parts of the network whose parameters' names start so; the rest has `lr`.
     PART_LEARNING_RATES: ClassVar[Mapping[str, str]] = {'detector.': 'lr_detector'}
-    # Of the batch; absent where the data set has none.
-    mask: Tensor
 
     def __init__(self, opt: dict[str, Any]) -> None:
-        val_options = opt.get('val') or {}
-        check_keys(val_options, _VAL_KEYS, 'val')
-        # `guidance: true` without quotes is a boolean in YAML.
-        guidance = val_options.get('guidance', 'predicted')
-        self._val_guidance = 'true' if guidance is True else guidance
-        check_choice('Option val.guidance', self._val_guidance, get_args(Guidance))
-        self._bins = check_bins(val_options.get('hole_share_bins'))
+        check_compile(opt.get('compile', False))
         if opt['is_train']:
             self.check_train_options(opt)
         super().__init__(opt)
@@ -112,22 +102,33 @@ class BlindRestorationModel(SRModel):
             raise ValueError('Options network_d and train.gan_opt belong together: give both or neither.')
         if opt.get('network_d') and not train_opt.get('optim_d'):
             raise ValueError('Option train.optim_d is missing: network_d needs an optimizer.')
+        steps = train_opt.get('accumulation_steps', 1)
+        if not isinstance(steps, int) or steps < 1:
+            raise ValueError(f'Option train.accumulation_steps must be a whole number from 1 up, got {steps!r}.')
 
     def init_training_settings(self) -> None:
         """Build what training needs beside the generator: discriminator, losses, optimizers, schedulers."""
         train_opt = self.opt['train']
         self.detector_iter = train_opt.get('detector_iter', 0)
         self.phase1_iter = train_opt['phase1_iter']
+        self.accumulation_steps = train_opt.get('accumulation_steps', 1)
         self.net_d = self._build_discriminator()
         self.cri_gan = self._build_loss('gan_opt')
-        self.cri_perceptual_coarse = self._build_loss('perceptual_coarse_opt')
+        # Of equal options one VGG will do, and one pass over the truth.
+        same = train_opt.get('perceptual_coarse_opt') == train_opt.get('perceptual_opt')
+        self.cri_perceptual_coarse = None if same else self._build_loss('perceptual_coarse_opt')
         self.mask_weight = (train_opt.get('mask_opt') or {}).get('loss_weight', 0.0)
         super().init_training_settings()
         if self.cri_perceptual_coarse is None:
             self.cri_perceptual_coarse = self.cri_perceptual
 
-    def model_to_device(self, net: nn.Module) -> nn.Module:
-        """Move a network to the device and wrap it; unlike BasicSR's, also for several processes without a GPU."""
+    def model_to_device(self, net: nn.Module, *, compiled: bool = True) -> nn.Module:
+        """Move a network to the device and wrap it.
+
+        Unlike BasicSR's, also for several processes without a GPU; and it compiles the network if the option says so.
+        """
+        if compiled:
+            compile_network(net, self.opt.get('compile', False))
         if self.opt['dist'] and self.device.type == 'cpu':
             return DistributedDataParallel(net)
         return super().model_to_device(net)
@@ -139,7 +140,8 @@ class BlindRestorationModel(SRModel):
     def _build_discriminator(self) -> Optional[nn.Module]:
         if not self.opt.get('network_d'):
             return None
-        net_d = self.model_to_device(build_network(self.opt['network_d']))
+        # Not compiled: the penalty's gradient of a gradient is beyond torch.compile.
+        net_d = self.model_to_device(build_network(self.opt['network_d']), compiled=False)
         self.print_network(net_d)
         load_path = self.opt['path'].get('pretrain_network_d')
         if load_path is not None:
@@ -161,102 +163,149 @@ class BlindRestorationModel(SRModel):
         filled = [group for group in groups.values() if group['params']]
         self.optimizer_g = self.get_optimizer(optim_type, filled, lr, **options)
         self.optimizers.append(self.optimizer_g)
+        self._step_g = GradientStep(self.optimizer_g, self.device, self.precision)
         if self.net_d is not None:
             options = dict(self.opt['train']['optim_d'])
             self.optimizer_d = self.get_optimizer(options.pop('type'), self.net_d.parameters(), **options)
             self.optimizers.append(self.optimizer_d)
+            self._step_d = GradientStep(self.optimizer_d, self.device)
+
+    def get_optimizer(self, optim_type: str, params: Any, lr: float, **kwargs: Any) -> torch.optim.Optimizer:
+        """As BasicSR's, with Adam's and AdamW's update of all parameters in one kernel (``fused``)."""
+        if optim_type in ('Adam', 'AdamW') and 'foreach' not in kwargs:
+            kwargs.setdefault('fused', True)
+        return super().get_optimizer(optim_type, params, lr, **kwargs)
 
     # ------------------------------------------------------------------ training
 
-    def feed_data(self, data: Mapping[str, Any]) -> None:
-        """Take a batch: ``lq`` and, where known, ``gt`` (B, 3, H, W) in [0, 1] and ``mask`` (B, 1, H, W)."""
-        super().feed_data(data)
-        if hasattr(self, 'mask'):
-            del self.mask
-        if 'mask' in data:
-            self.mask = data['mask'].to(self.device)
-
-    def _true_mask(self, purpose: str) -> Tensor:
-        if not hasattr(self, 'mask'):
-            raise ValueError(f"{purpose} needs 'mask', which the data set does not have.")
-        return self.mask
-
     def optimize_parameters(self, current_iter: int) -> None:
         """One step of the discriminator and of the generator, on one forward pass of the generator."""
-        guidance = 'true' if current_iter <= self.phase1_iter else 'predicted'
+        parts = self._parts()
         restore = current_iter > self.detector_iter
-        mask = self._true_mask('Training')
-        output = self.net_g(self.lq, return_all=True, true_mask=mask, guidance=guidance, restore=restore)
-        self.output = output.restored
-        losses: OrderedDict[str, Tensor] = OrderedDict()
-        if restore and self.net_d is not None:
-            self._update_discriminator(losses)
-        self._update_generator(output, losses, restore=restore)
-        self.log_dict = self.reduce_loss_dict(losses)
+        guidance = 'true' if current_iter <= self.phase1_iter else 'predicted'
+        self._step_g.start()
+        if self.net_d is not None:
+            self._step_d.start()
+        total: Losses = OrderedDict()
+        for index, part in enumerate(parts):
+            is_last = index == len(parts) - 1
+            with self._gradients_stay_here(enabled=not is_last):
+                output = self._restore_part(part, guidance=guidance, restore=restore)
+                losses: Losses = OrderedDict()
+                if restore and self.net_d is not None:
+                    losses.update(self._discriminator_backward(output, part, n_parts=len(parts)))
+                    if is_last:
+                        self._step_d.step()
+                losses.update(self._generator_backward(output, part, restore=restore, n_parts=len(parts)))
+            for name, loss in losses.items():
+                total[name] = total.get(name, 0) + loss.detach() / len(parts)
+            self.output = output.restored.detach()
+        self._step_g.step()
+        self.log_dict = total
         if self.ema_decay > 0:
             self.model_ema(decay=self.ema_decay)
 
+    def get_current_log(self) -> dict[str, float]:
+        """The last iteration's losses as numbers; only here does the host wait for the device."""
+        return self.reduce_loss_dict(self.log_dict)
+
+    def _parts(self) -> list[TrainingPart]:
+        mask = self._true_mask('Training')
+        n = self.accumulation_steps
+        if self.lq.shape[0] % n:
+            raise ValueError(
+                f'Option train.accumulation_steps: a batch of {self.lq.shape[0]} images cannot be divided into {n} '
+                'equal parts.'
+            )
+        return [TrainingPart(*part) for part in zip(self.lq.chunk(n), self.gt.chunk(n), mask.chunk(n))]
+
+    @contextlib.contextmanager
+    def _gradients_stay_here(self, *, enabled: bool) -> Iterator[None]:
+        """Where several processes train, they exchange gradients once a step, in its last part."""
+        with contextlib.ExitStack() as stack:
+            for net in (self.net_g, self.net_d):
+                if enabled and isinstance(net, DistributedDataParallel):
+                    stack.enter_context(net.no_sync())
+            yield
+
+    def _restore_part(self, part: TrainingPart, *, guidance: str, restore: bool) -> BlindRestoration:
+        with autocast(self.precision, self.device):
+            return self.net_g(part.lq, return_all=True, true_mask=part.mask, guidance=guidance, restore=restore)
+
     def model_ema(self, decay: float = 0.999) -> None:
         """Move the averaged network towards the trained one; buffers, which BasicSR leaves out, are copied."""
-        super().model_ema(decay)
-        averaged = dict(self.net_g_ema.named_buffers())
-        for name, buffer in self.get_bare_model(self.net_g).named_buffers():
-            averaged[name].copy_(buffer)
+        net = self.get_bare_model(self.net_g)
+        with torch.no_grad():
+            averaged, trained = list(self.net_g_ema.parameters()), list(net.parameters())
+            get_ema_multi_avg_fn(decay)(averaged, trained, 0)
+            buffers = dict(self.net_g_ema.named_buffers())
+            for name, buffer in net.named_buffers():
+                buffers[name].copy_(buffer)
 
-    def _update_discriminator(self, losses: OrderedDict[str, Tensor]) -> None:
+    def _discriminator_backward(self, output: BlindRestoration, part: TrainingPart, *, n_parts: int) -> Losses:
         assert self.net_d is not None
         assert self.cri_gan is not None
         self.net_d.requires_grad_(True)
-        fake = self.output.detach()
-        losses['l_d_real'] = self.cri_gan(self.net_d(self.gt), True, is_disc=True)
+        fake = output.restored.detach()
+        losses: Losses = OrderedDict()
+        losses['l_d_real'] = self.cri_gan(self.net_d(part.gt), True, is_disc=True)
         losses['l_d_fake'] = self.cri_gan(self.net_d(fake), False, is_disc=True)
-        total = losses['l_d_real'] + losses['l_d_fake']
         if isinstance(self.cri_gan, HCLWGANGPLoss):
-            losses['l_d_penalty'] = self.cri_gan.penalty(self.net_d, self.gt, fake)
-            total = total + losses['l_d_penalty']
-        self.optimizer_d.zero_grad()
-        total.backward()
-        self.optimizer_d.step()
+            losses['l_d_penalty'] = self.cri_gan.penalty(self.net_d, part.gt, fake)
+        self._step_d.backward(torch.stack(list(losses.values())).sum() / n_parts)
+        return losses
 
-    def _update_generator(self, output: BlindRestoration, losses: OrderedDict[str, Tensor], *, restore: bool) -> None:
-        generator_losses = self._detection_losses(output)
+    def _generator_backward(
+        self, output: BlindRestoration, part: TrainingPart, *, restore: bool, n_parts: int
+    ) -> Losses:
+        losses = OrderedDict(self._detection_losses(output, part))
         if restore:
-            generator_losses.update(self._restoration_losses(output))
-        if not any(loss.requires_grad for loss in generator_losses.values()):
+            losses.update(self._restoration_losses(output, part))
+        if not any(loss.requires_grad for loss in losses.values()):
             raise ValueError(
                 f'No loss trains the network{"" if restore else " up to train.detector_iter"}: give one, such as '
                 'train.mask_opt or train.pixel_opt, that reaches a part which is not frozen.'
             )
-        self.optimizer_g.zero_grad()
-        torch.stack(list(generator_losses.values())).sum().backward()
-        self.optimizer_g.step()
-        losses.update(generator_losses)
+        self._step_g.backward(torch.stack(list(losses.values())).sum() / n_parts)
+        return losses
 
-    def _detection_losses(self, output: BlindRestoration) -> dict[str, Tensor]:
+    def _detection_losses(self, output: BlindRestoration, part: TrainingPart) -> dict[str, Tensor]:
         if self.mask_weight <= 0 or not output.mask_logits:
             return {}
-        mask = pad_to_multiple(self.mask, self.get_bare_model(self.net_g).size_multiple)
+        mask = pad_to_multiple(part.mask, self.get_bare_model(self.net_g).size_multiple)
         stages = []
         for logits in output.mask_logits:
             clean_share = F.adaptive_avg_pool2d(mask, (logits.shape[-2], logits.shape[-1]))
-            stages.append(F.binary_cross_entropy_with_logits(logits, clean_share))
+            stages.append(F.binary_cross_entropy_with_logits(logits.float(), clean_share))
         return {'l_mask': self.mask_weight * torch.stack(stages).mean()}
 
-    def _restoration_losses(self, output: BlindRestoration) -> dict[str, Tensor]:
+    def _restoration_losses(self, output: BlindRestoration, part: TrainingPart) -> dict[str, Tensor]:
         losses = {}
-        images = {'coarse': (output.coarse, self.cri_perceptual_coarse)}
+        images = {'coarse': output.coarse}
         if output.restored is not output.coarse:
-            images['refined'] = (output.restored, self.cri_perceptual)
-        for name, (image, cri_perceptual) in images.items():
-            if self.cri_pix is not None:
-                losses[f'l_pix_{name}'] = self.cri_pix(image, self.gt)
-            if cri_perceptual is not None:
-                losses[f'l_percep_{name}'], _ = cri_perceptual(image, self.gt)
+            images['refined'] = output.restored
+        if self.cri_pix is not None:
+            losses.update({f'l_pix_{name}': self.cri_pix(image.float(), part.gt) for name, image in images.items()})
+        losses.update(self._perceptual_losses(images, part.gt))
         if self.net_d is not None:
             assert self.cri_gan is not None
             # The generator's step must not leave gradients in the discriminator.
             self.net_d.requires_grad_(False)
-            losses['l_g_gan'] = self.cri_gan(self.net_d(output.restored), True, is_disc=False)
+            losses['l_g_gan'] = self.cri_gan(self.net_d(output.restored.float()), True, is_disc=False)
+        return losses
+
+    def _perceptual_losses(self, images: Mapping[str, Tensor], truth: Tensor) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = {}
+        truth_features: dict[nn.Module, dict[str, Tensor]] = {}
+        with autocast(self.precision, self.device):
+            for name, image in images.items():
+                criterion = self.cri_perceptual_coarse if name == 'coarse' else self.cri_perceptual
+                if isinstance(criterion, HCLPerceptualLoss):
+                    if criterion not in truth_features:
+                        truth_features[criterion] = criterion.truth_features(truth)
+                    losses[f'l_percep_{name}'] = criterion.distance(image, truth_features[criterion])
+                elif criterion is not None:
+                    losses[f'l_percep_{name}'], _ = criterion(image, truth)
         return losses
 
     def save(self, epoch: int, current_iter: int) -> None:
@@ -264,130 +313,3 @@ class BlindRestorationModel(SRModel):
         if self.net_d is not None:
             self.save_network(self.net_d, 'net_d', current_iter)
         super().save(epoch, current_iter)
-
-    # ------------------------------------------------------------------ validation
-
-    def test(self) -> None:
-        """Restore the batch, with the averaged network where there is one; blindly, but for ``val.guidance: true``.
-
-        Raises:
-            ValueError: If the true mask shall guide and the data set has none.
-        """
-        guide: dict[str, Any] = {}
-        if self._val_guidance == 'true':
-            guide = {'true_mask': self._true_mask('Option val.guidance: true'), 'guidance': 'true'}
-        net = self.net_g_ema if hasattr(self, 'net_g_ema') else self.get_bare_model(self.net_g)
-        was_training = net.training
-        net.eval()
-        with torch.no_grad():
-            self.full_output = net(self.lq, return_all=True, **guide)
-            if guide:
-                # Of a pass without the true mask, which would tell HCLNet which of its clusters is which.
-                found = net(self.lq, return_all=True, restore=False)
-                restored, coarse = self.full_output.restored, self.full_output.coarse
-                self.full_output = found._replace(restored=restored, coarse=coarse)
-            reverse = (self.opt.get('val') or {}).get('reverse', False)
-            self.reversed_images = net(self.lq, reverse=True, **guide) if reverse else None
-        net.train(was_training)
-        self.output = self.full_output.restored
-
-    def dist_validation(self, dataloader: DataLoader, current_iter: Any, tb_logger: Any, save_img: bool) -> None:
-        """As :meth:`nondist_validation`, each process with its share of the images; the first one reports."""
-        rank, world_size = get_dist_info()
-        indices = range(rank, len(dataloader.dataset), world_size)  # type: ignore[arg-type]
-        share: DataLoader = DataLoader(
-            Subset(dataloader.dataset, indices),
-            batch_size=dataloader.batch_size,
-            num_workers=dataloader.num_workers,
-            collate_fn=dataloader.collate_fn,
-            worker_init_fn=dataloader.worker_init_fn,
-        )
-        self._validate(dataloader, share, indices, current_iter, tb_logger, save_img)
-
-    def nondist_validation(self, dataloader: DataLoader, current_iter: Any, tb_logger: Any, save_img: bool) -> None:
-        """Restore a data set blindly, measure every image, report the means, draw panels.
-
-        Args:
-            dataloader: Batches of any size with ``lq``, ``lq_path`` and, where known, ``gt``, ``mask``, ``corruption``.
-            current_iter: Iteration; in testing BasicSR gives the run's name.
-            tb_logger: TensorBoard's writer or None.
-            save_img: Whether to save restored images, masks and panels.
-        """
-        indices = range(len(dataloader.dataset))  # type: ignore[arg-type]
-        self._validate(dataloader, dataloader, indices, current_iter, tb_logger, save_img)
-
-    def _validate(
-        self,
-        dataloader: DataLoader,
-        share: DataLoader,
-        indices: range,
-        current_iter: Any,
-        tb_logger: Any,
-        save_img: bool,
-    ) -> None:
-        options, dataset_name = self.opt['val'], dataloader.dataset.opt['name']  # type: ignore[attr-defined]
-        scorer = Scorer(options.get('metrics') or {})
-        # Processes without a TensorBoard writer draw their share of the sheet too.
-        n_panels = options.get('panel_images', 8) if self.is_train else 0
-        max_saved = options.get('max_save_img')
-        own: list[ImageScores] = []
-        samples = self._restored_samples(dataloader, share, indices, show_progress=options.get('pbar', False))
-        for index, sample in samples:
-            own.append(scorer.score(sample, index, panel_row(sample) if index < n_panels else None))
-            if save_img and (max_saved is None or index < max_saved):
-                self._save_images(sample, dataset_name, current_iter)
-        images = gather_scores(own)
-        if get_dist_info()[0] == 0:
-            self._report(images, scorer, dataset_name, current_iter, tb_logger)
-
-    def _restored_samples(
-        self, dataloader: DataLoader, share: DataLoader, indices: range, *, show_progress: bool
-    ) -> Iterator[tuple[int, ValidationSample]]:
-        """Restore this process's share of the images; `indices` are their places in the data set."""
-        size_multiple = self.get_bare_model(self.net_g).size_multiple
-        names = SampleNames(dataloader.dataset)
-        done = 0
-        for batch in tqdm(share, unit='batch', disable=not show_progress or get_dist_info()[0] != 0):
-            self.feed_data(batch)
-            self.test()
-            batch_indices = indices[done : done + len(batch['lq_path'])]
-            done += len(batch_indices)
-            batch_names = [names.of(index, path) for index, path in zip(batch_indices, batch['lq_path'])]
-            samples = samples_of_batch(batch, batch_names, self.full_output, size_multiple, self.reversed_images)
-            yield from zip(batch_indices, samples)
-
-    def _save_images(self, sample: ValidationSample, dataset_name: str, current_iter: Any) -> None:
-        """Save the images, the masks (white = corrupted) and the panel in the visualization folder."""
-        tag = current_iter if self.is_train else self.opt['val'].get('suffix') or self.opt['name']
-        stem = f'{self.opt["path"]["visualization"]}/{dataset_name}/{sample.name}_{tag}'
-        imwrite(sample.restored, f'{stem}.png')
-        imwrite(mask_picture(sample.soft_mask), f'{stem}_mask.png')
-        imwrite(panel_row(sample), f'{stem}_panel.png')
-        imwrite(sample.lq, f'{stem}_input.png')
-        if sample.gt is not None:
-            imwrite(sample.gt, f'{stem}_truth.png')
-        if sample.true_mask is not None:
-            imwrite(mask_picture(sample.true_mask), f'{stem}_true_mask.png')
-        if sample.reversed is not None:
-            imwrite(sample.reversed, f'{stem}_reversed.png')
-
-    def _report(
-        self, images: list[ImageScores], scorer: Scorer, dataset_name: str, current_iter: Any, tb_logger: Any
-    ) -> None:
-        """Log the means as BasicSR does, draw the sheet of panels and, in testing, write the CSV files."""
-        if scorer.names:
-            self.metric_results = scorer.means(images)
-            self._initialize_best_metric_results(dataset_name)
-            for name, value in self.metric_results.items():
-                self._update_best_metric_result(dataset_name, name, value, current_iter)
-            self._log_validation_metric_values(current_iter, dataset_name, tb_logger)
-        panels = [image.panel for image in images if image.panel is not None]
-        if panels and tb_logger is not None:
-            sheet = cv2.cvtColor(stack_rows(panels), cv2.COLOR_BGR2RGB)
-            tb_logger.add_image(f'panel/{dataset_name}', sheet, current_iter, dataformats='HWC')
-        if not self.is_train:
-            folder = Path(self.opt['path']['results_root'])
-            folder.mkdir(parents=True, exist_ok=True)
-            write_csv(folder / f'{dataset_name}.csv', [image.row for image in images])
-            write_csv(folder / f'{dataset_name}_bins.csv', bin_rows(images, self._bins, scorer))
-            get_root_logger().info(f'Scores of every image: {folder / dataset_name}.csv; in bins: *_bins.csv')

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hcl_arch.archs.hcl_net_arch import HCLOutput
 from hcl_arch.archs.padding import pad_to_multiple
-from hcl_arch.models.blind_restoration_model import BlindRestorationModel
+from hcl_arch.models.blind_restoration_model import BlindRestorationModel, TrainingPart
 from hcl_arch.option_check import check_keys
 
 
@@ -61,9 +61,11 @@ class HCLModel(BlindRestorationModel):
         self.pixel_weight = classifier_opt.get('pixel_weight', 0.0)
         super().init_training_settings()
 
-    def _detection_losses(self, output: HCLOutput) -> dict[str, Tensor]:  # type: ignore[override]
-        losses = super()._detection_losses(output)
-        mask = pad_to_multiple(self.mask, self.get_bare_model(self.net_g).size_multiple)
+    def _detection_losses(  # type: ignore[override]
+        self, output: HCLOutput, part: TrainingPart
+    ) -> dict[str, Tensor]:
+        losses = super()._detection_losses(output, part)
+        mask = pad_to_multiple(part.mask, self.get_bare_model(self.net_g).size_multiple)
         if self.cri_contrastive is not None:
             for stage, loss in enumerate(self.cri_contrastive(output.embeddings, output.stages, mask)):
                 losses[f'l_contrastive_{stage}'] = loss

@@ -1,0 +1,53 @@
+"""Numeric precision of training and inference: float32, or mixed precision in bfloat16 or float16.
+
+In mixed precision, convolutions, linear layers and attention compute in 16 bit (autocast). What needs float32 has it by
+itself, whatever the precision: embeddings' length, k-means and confidences, the centre classifier, images at the
+networks' ends, all losses, the discriminator with its penalty, and the weights that are trained.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Union, get_args
+
+import torch
+from torch import nn
+
+Precision = Literal['fp32', 'bf16', 'fp16']
+_DTYPES: dict[str, torch.dtype] = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+
+
+def check_precision(precision: str) -> None:
+    """Raise ValueError naming the option if it is none of the choices."""
+    if precision not in get_args(Precision):
+        raise ValueError(f'Option precision must be one of {get_args(Precision)}, got {precision!r}.')
+
+
+def autocast(precision: Precision, device: Union[torch.device, str]) -> torch.autocast:
+    """Context in which networks compute in a precision.
+
+    Weights are converted where they are used and not kept (autocast's cache): an iteration uses each of them once, and
+    with activation checkpointing their copies are gone by the time of the backward pass.
+
+    Args:
+        precision: Which; `fp32` switches autocast off.
+        device: Where the networks are.
+    """
+    return torch.autocast(torch.device(device).type, dtype=_DTYPES[precision], enabled=precision != 'fp32', cache_enabled=False)
+
+
+def lower_weights(net: nn.Module, precision: Precision) -> None:
+    """Store a network's convolutions and linear layers in a precision, for inference under :func:`autocast`.
+
+    Autocast alone converts every weight on every call. Modules with a true attribute `keep_float32`, and all other
+    parameters, stay as they are. Not for training: small updates get lost in 16-bit weights.
+
+    Args:
+        net: Changed in place.
+        precision: `fp32` changes nothing.
+    """
+    if precision == 'fp32' or getattr(net, 'keep_float32', False):
+        return
+    if isinstance(net, (nn.Conv2d, nn.Linear)):
+        net.to(_DTYPES[precision])
+    for child in net.children():
+        lower_weights(child, precision)
