@@ -32,7 +32,8 @@ def autocast(precision: Precision, device: Union[torch.device, str]) -> torch.au
         precision: Which; `fp32` switches autocast off.
         device: Where the networks are.
     """
-    return torch.autocast(torch.device(device).type, dtype=_DTYPES[precision], enabled=precision != 'fp32', cache_enabled=False)
+    lowered = precision != 'fp32'
+    return torch.autocast(torch.device(device).type, dtype=_DTYPES[precision], enabled=lowered, cache_enabled=False)
 
 
 def lower_weights(net: nn.Module, precision: Precision) -> None:

@@ -15,6 +15,8 @@ import yaml
 from basicsr.train import train_pipeline
 from basicsr.utils.options import ordered_yaml
 
+from hcl_arch.host_memory import keep_freed_memory
+
 # Parts of names under `path:` that BasicSR does not make into folders (basicsr.utils.make_exp_dirs).
 _NOT_FOLDERS = ('strict_load', 'pretrain_network', 'resume', 'param_key', 'experiments_root', 'results_root')
 
@@ -44,6 +46,7 @@ def run_pipeline(pipeline: Callable[[str], None], *, command: str, arguments: li
     """
     try:
         check_option_file(arguments)
+        keep_freed_memory()
         pipeline(os.getcwd())
     except (OptionFileError, FileNotFoundError, NotADirectoryError) as error:
         if '--debug' in arguments:

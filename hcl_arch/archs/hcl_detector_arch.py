@@ -116,7 +116,9 @@ class HCLDetector(nn.Module):
             conv_stage_order=conv_stage_order,
             use_checkpoint=use_checkpoint,
         )
-        self.projection_heads = ProjectionHeads(widths=widths, proj_dim=proj_dim, fuse=fuse, stages=stages)
+        self.projection_heads = ProjectionHeads(
+            widths=widths, proj_dim=proj_dim, fuse=fuse, stages=stages, use_checkpoint=use_checkpoint
+        )
         self.classifier = CenterClassifier(proj_dim)
         self.pixel_classifiers: Optional[nn.ModuleList] = None
         if mask_from == 'pixels':  # of the stages finer than the coarsest, which has the classifier above

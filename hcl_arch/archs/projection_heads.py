@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hcl_arch.archs.activations import OverwritingGELU
+from hcl_arch.archs.checkpointing import checkpointed
 
 
 class ProjectionHeads(nn.Module):
@@ -20,12 +21,20 @@ class ProjectionHeads(nn.Module):
         proj_dim: Width of the embeddings.
         fuse: Whether a stage also sees the next coarser stage's features (inter-stage semantic consistency).
         stages: Which stages have a head, by their indices in ascending order; all by default.
+        use_checkpoint: Whether training computes the heads again in the backward pass.
     """
 
     def __init__(
-        self, *, widths: Sequence[int], proj_dim: int, fuse: bool = True, stages: Optional[Sequence[int]] = None
+        self,
+        *,
+        widths: Sequence[int],
+        proj_dim: int,
+        fuse: bool = True,
+        stages: Optional[Sequence[int]] = None,
+        use_checkpoint: bool = False,
     ) -> None:
         super().__init__()
+        self.use_checkpoint = use_checkpoint
         self.stages = tuple(range(len(widths)) if stages is None else stages)
         fused = [stage for stage in self.stages if fuse and stage + 1 < len(widths)]
         self.maps = nn.ModuleList(nn.Conv2d(widths[stage + 1], widths[stage + 1] // 4, 1) for stage in fused)
@@ -49,5 +58,9 @@ class ProjectionHeads(nn.Module):
         for index, coarser_map in enumerate(self.maps):
             coarser = F.interpolate(coarser_map(features[self.stages[index] + 1]), scale_factor=2, mode='nearest')
             inputs[index] = torch.cat([inputs[index], coarser], dim=1)
-        # In float32 under autocast too: clusters and losses compare unit lengths.
-        return [F.normalize(head(x).float(), dim=1) for head, x in zip(self.heads, inputs)]
+        return [checkpointed(_embed, head, x, enabled=self.use_checkpoint) for head, x in zip(self.heads, inputs)]
+
+
+def _embed(head: nn.Module, x: Tensor) -> Tensor:
+    """(B, C, h, w) -> (B, proj_dim, h, w) of unit length; float32 under autocast too: clusters compare lengths."""
+    return F.normalize(head(x).float(), dim=1)

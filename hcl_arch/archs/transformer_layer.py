@@ -16,6 +16,10 @@ from hcl_arch.archs.portions import overwrite_in_portions, recomputed_in_portion
 from hcl_arch.archs.window_attention import WindowAttention
 from hcl_arch.archs.window_order import WindowGrid, between_windows, from_windows, to_windows
 
+# A block keeps about 13 numbers for each of its inputs, and computing them again takes 16 C operations for each. So in
+# narrow blocks much memory is to be had for little work; on a CPU they are always computed again.
+_RECOMPUTED_WIDTH = 128
+
 
 class LayerNorm(nn.LayerNorm):
     """Layer norm in its input's precision, also where autocast would make float32 of it (statistics are float32)."""
@@ -72,7 +76,7 @@ class TransformerLayer(nn.Module):
         window_size: Side of a window in pixels.
         mask_guided: Whether a mask hides invalid keys and the convolution is a partial one (Section 3.3).
         use_checkpoint: Whether training computes blocks and convolution again in the backward pass instead of keeping
-            their intermediate results. On a CPU, where that is the faster way, the blocks are computed so in any case.
+            their intermediate results. On a CPU narrow blocks are computed so in any case.
 
     Raises:
         ValueError: If the depth is below 1.
@@ -143,7 +147,7 @@ class TransformerLayer(nn.Module):
             windows = checkpointed(block, windows, regions, window_valid, enabled=self.use_checkpoint)
         elif not torch.is_grad_enabled():
             overwrite_in_portions(block, windows, regions, window_valid)
-        elif self.use_checkpoint or windows.device.type == 'cpu':
+        elif self.use_checkpoint or (windows.device.type == 'cpu' and windows.shape[-1] <= _RECOMPUTED_WIDTH):
             windows = recomputed_in_portions(block, windows, regions, window_valid)
         else:
             windows = block(windows, regions, window_valid)

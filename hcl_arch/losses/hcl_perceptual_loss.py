@@ -16,6 +16,8 @@ from basicsr.utils import get_root_logger
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
+from hcl_arch.archs.checkpointing import checkpointed
+
 RANDOM_WEIGHTS = 'random'
 _HOW_TO_GET_WEIGHTS = (
     'Download vgg19-dcbb9e9d.pth (the VGG-19 of torchvision, IMAGENET1K_V1) on a machine with a network and name the '
@@ -34,6 +36,7 @@ class HCLPerceptualLoss(nn.Module):
             ``experiments/pretrained_models``, torch's cache, then a download.
         vgg_type: Which VGG, in BasicSR's spelling.
         use_input_norm: Whether images are normalised with ImageNet's mean and deviation before the VGG.
+        use_checkpoint: Whether the backward pass computes the image's features again instead of keeping them.
 
     Raises:
         FileNotFoundError: If the named file does not exist, or none is named and none can be had.
@@ -47,8 +50,10 @@ class HCLPerceptualLoss(nn.Module):
         weights: Optional[str] = None,
         vgg_type: str = 'vgg19',
         use_input_norm: bool = True,
+        use_checkpoint: bool = False,
     ) -> None:
         super().__init__()
+        self.use_checkpoint = use_checkpoint
         with _vgg_weights(weights):
             self.loss = PerceptualLoss(
                 layer_weights=dict(layer_weights),
@@ -95,6 +100,9 @@ class HCLPerceptualLoss(nn.Module):
         Returns:
             A scalar.
         """
+        return checkpointed(self._distance, image, truth_features, enabled=self.use_checkpoint)
+
+    def _distance(self, image: Tensor, truth_features: Mapping[str, Tensor]) -> Tensor:
         features = self.loss.vgg(image)
         distances = [
             weight * self.loss.criterion(features[layer].float(), truth_features[layer].float())

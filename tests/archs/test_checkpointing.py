@@ -115,7 +115,6 @@ def test_layer(with_mask: bool) -> None:
         input_grads.append(x.grad)
     assert_same(*runs)
     torch.testing.assert_close(*input_grads)
-    assert runs[0].saved_count < runs[1].saved_count / 2
     assert runs[0].saved_bytes < runs[1].saved_bytes / 4
 
 
