@@ -9,14 +9,17 @@ import sys
 # Of <malloc.h>.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
-_LARGEST = 2**30
+# Feature maps of 256 x 256 pixels are smaller, up to batches of 4 in float32; those of large images, of which every one
+# counts, still go back at once.
+_LARGEST_KEPT = 2**28
+_LARGEST_INT = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
     """Let glibc keep the memory of freed tensors for the next ones, instead of giving it back to the system.
 
     By default every block from 32 MiB up comes fresh from the system and has to be filled with zeros page by page, which
-    costs more than most of what is then done with it: a batch of 4 images takes a tenth longer an image than one does.
+    costs more than most of what is then done with it.
     For the whole process, so a program decides it, not a library; the commands `hcl-train` and `hcl-test` do. With
     an environment variable of glibc such as ``MALLOC_MMAP_THRESHOLD_`` set, the user has decided and nothing is done.
 
@@ -28,4 +31,4 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
     if mallopt is None:
         return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST) and mallopt(_M_TRIM_THRESHOLD, 2 * _LARGEST - 1))
+    return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT) and mallopt(_M_TRIM_THRESHOLD, _LARGEST_INT))

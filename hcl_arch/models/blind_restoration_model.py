@@ -246,7 +246,7 @@ class BlindRestorationModel(BlindValidationModel):
         assert self.net_d is not None
         assert self.cri_gan is not None
         self.net_d.requires_grad_(True)
-        fake = output.restored.detach()
+        fake = output.restored.detach().float()
         losses: Losses = OrderedDict()
         losses['l_d_real'] = self.cri_gan(self.net_d(part.gt), True, is_disc=True)
         losses['l_d_fake'] = self.cri_gan(self.net_d(fake), False, is_disc=True)

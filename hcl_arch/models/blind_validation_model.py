@@ -67,8 +67,6 @@ class BlindValidationModel(SRModel):
         self.precision = opt.get('precision', 'fp32')
         check_precision(self.precision)
         super().__init__(opt)
-        if not self.is_train:
-            lower_weights(self.get_bare_model(self.net_g), self.precision)
 
     def feed_data(self, data: Mapping[str, Any]) -> None:
         """Take a batch: ``lq`` and, where known, ``gt`` (B, 3, H, W) in [0, 1] and ``mask`` (B, 1, H, W)."""
@@ -142,6 +140,8 @@ class BlindValidationModel(SRModel):
         save_img: bool,
     ) -> None:
         options, dataset_name = self.opt['val'], dataloader.dataset.opt['name']  # type: ignore[attr-defined]
+        if not self.is_train:  # so that autocast need not convert them for every image
+            lower_weights(self.get_bare_model(self.net_g), self.precision)
         scorer = Scorer(options.get('metrics') or {})
         # Processes without a TensorBoard writer draw their share of the sheet too.
         n_panels = options.get('panel_images', 8) if self.is_train else 0

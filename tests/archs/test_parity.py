@@ -16,6 +16,7 @@ from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks
 from hcl_arch.losses import HCLContrastiveLoss, HCLWGANGPLoss
 from hcl_arch.metrics import calculate_mask_bce
+from hcl_arch.precision import Precision, autocast
 
 N_STAGES = 3
 # Our names of the hierarchy's maps, and the authors'.
@@ -181,3 +182,15 @@ def test_unknown_name_in_a_checkpoint_is_refused_by_name(net: HCLNet, checkpoint
 def test_missing_part_of_a_checkpoint(checkpoint: dict[str, Any], missing: str) -> None:
     with pytest.raises(KeyError, match=missing):
         generator_state({name: part for name, part in checkpoint.items() if name != missing})
+
+
+@torch.no_grad()
+def test_sixteen_bit_restores_as_well(net: HCLNet, tensors: dict[str, Tensor]) -> None:
+    def decibels(precision: Precision) -> float:
+        with autocast(precision, 'cpu'):
+            image = to_image_range(tensors['x'])
+            output = net(image, return_all=True, true_mask=tensors['mask'], guidance='true')
+        return -10 * (to_network_range(output.restored) - tensors['gt']).square().mean().log10().item()
+
+    assert decibels('bf16') == pytest.approx(decibels('fp32'), abs=0.1)
+    assert decibels('bf16') != decibels('fp32')

@@ -61,6 +61,37 @@ def test_gradient_goes_to_the_image_alone() -> None:
     assert not any(parameter.requires_grad for parameter in loss.parameters())
 
 
+def test_features_of_the_truth_serve_several_images() -> None:
+    loss = HCLPerceptualLoss(LAYERS, 0.1, weights='random')
+    truth = torch.rand(2, 3, 16, 16, requires_grad=True)
+    of_truth = loss.truth_features(truth)
+    assert set(of_truth) == set(LAYERS)
+    assert not any(feature.requires_grad for feature in of_truth.values())
+    for image in torch.rand(2, 2, 3, 16, 16):
+        value = loss.distance(image, of_truth)
+        assert value.item() > 0
+        assert torch.equal(value, loss(image, truth)[0])
+    assert loss.distance(truth, of_truth).item() == 0
+
+
+def test_checkpointing_computes_again_and_changes_nothing() -> None:
+    truth, image = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
+    loss = HCLPerceptualLoss(LAYERS, 0.1, weights='random')
+    values, grads, calls = [], [], []
+    loss.loss.vgg.register_forward_hook(lambda *_: calls.append(torch.is_grad_enabled()))
+    for use_checkpoint in (False, True):
+        loss.use_checkpoint = use_checkpoint
+        leaf = image.clone().requires_grad_()
+        values.append(loss(leaf, truth)[0])
+        values[-1].backward()
+        grads.append(leaf.grad)
+    assert torch.equal(*values)
+    assert grads[0].abs().max() > 0
+    torch.testing.assert_close(*grads, atol=0, rtol=1e-6)
+    # The truth and the image; the truth, the image and, in the backward pass, the image once more.
+    assert calls == [False, True, False, True, True]
+
+
 @pytest.mark.parametrize('vgg_type', ['vgg16', 'vgg19'])
 def test_random_weights_warn(vgg_type: str, caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger('basicsr')  # which does not hand its records on to pytest's handler

@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from basicsr.data import build_dataset
 from basicsr.models import build_model
 from torch.utils.data import DataLoader
 
@@ -19,69 +18,6 @@ from hcl_arch.archs import HCLOutput
 from hcl_arch.metrics import calculate_mask_accuracy
 from hcl_arch.models import BlindRestorationModel, HCLModel
 from hcl_arch.models.validation_sample import samples_of_batch
-
-NETWORK: dict[str, Any] = {
-    'type': 'HCLNet',
-    'dim': 8,
-    'encoder_depths': [2, 2, 2],
-    'proj_dim': 8,
-    'refiner': {'type': 'HCLRefineNet', 'dim': 4, 'dim_mults': [1, 2]},
-}
-METRICS: dict[str, Any] = {
-    'psnr': {'type': 'calculate_psnr', 'crop_border': 0},
-    'psnr_input': {'type': 'calculate_psnr', 'crop_border': 0, 'image': 'lq'},
-    'accuracy': {'type': 'calculate_mask_accuracy'},
-    'bce': {'type': 'calculate_mask_bce', 'better': 'lower'},
-}
-
-
-@pytest.fixture
-def options(tmp_path: Path) -> dict[str, Any]:
-    """Options of a tiny training, as BasicSR's parser would hand them over."""
-    return {
-        'name': 'tiny', 'model_type': 'HCLModel', 'num_gpu': 0, 'dist': False, 'rank': 0, 'world_size': 1,
-        'is_train': True,
-        'network_g': copy.deepcopy(NETWORK),
-        'network_d': {'type': 'HCLPatchDiscriminator', 'dim': 4},
-        'path': {
-            'models': str(tmp_path / 'models'),
-            'training_states': str(tmp_path / 'states'),
-            'visualization': str(tmp_path / 'visualization'),
-            'results_root': str(tmp_path),
-        },
-        'train': {
-            'phase1_iter': 1,
-            'total_iter': 4,
-            'optim_g': {'type': 'Adam', 'lr': 1e-3, 'lr_refiner': 1e-4, 'lr_classifier': 1e-5},
-            'optim_d': {'type': 'Adam', 'lr': 1e-4},
-            'scheduler': {'type': 'MultiStepLR', 'milestones': [], 'gamma': 0.5},
-            'pixel_opt': {'type': 'L1Loss', 'loss_weight': 1.0},
-            'contrastive_opt': {'type': 'HCLContrastiveLoss', 'loss_weight': 0.1},
-            'classifier_opt': {'loss_weight': 1.0},
-            'gan_opt': {'type': 'HCLWGANGPLoss', 'loss_weight': 0.1},
-        },
-        'val': {'metrics': copy.deepcopy(METRICS)},
-    }  # fmt: skip
-
-
-@pytest.fixture
-def batch() -> dict[str, Any]:
-    """Two random images whose left third is corrupted."""
-    gt = torch.rand(2, 3, 32, 32)
-    mask = torch.ones(2, 1, 32, 32)
-    mask[..., :11] = 0
-    return {'gt': gt, 'mask': mask, 'lq': gt * mask, 'lq_path': ['a.png', 'b.png']}
-
-
-@pytest.fixture
-def dataset(image_folder: Callable[..., Path]) -> Any:
-    """Five validation samples."""
-    folder = str(image_folder(5, 32))
-    return build_dataset({
-        'name': 'five', 'type': 'BlindCorruptionDataset', 'phase': 'val', 'dataroot_gt': folder,
-        'dataroot_noise': folder, 'gt_size': 32, 'io_backend': {'type': 'disk'},
-        'corruptions': {'constant': 1, 'noise': 1},
-    })  # fmt: skip
 
 
 def parameters_of(net: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -102,7 +38,7 @@ def test_a_step_logs_every_loss_and_moves_every_part(options: dict[str, Any], ba
     expected |= {f'l_contrastive_{stage}' for stage in range(3)}
     expected |= {f'{loss}_{image}' for loss in ('l_pix', 'l_percep') for image in ('coarse', 'refined')}
     assert set(model.log_dict) == expected
-    assert all(np.isfinite(value) for value in model.log_dict.values())
+    assert all(np.isfinite(value) for value in model.get_current_log().values())
     # A head of the finest stage may lack gradients only if nothing is contrasted there; here all parts have work.
     assert [name for name in before if torch.equal(before[name], after[name])] == []
 
@@ -191,7 +127,7 @@ def test_any_discriminator_of_basicsr(options: dict[str, Any], batch: dict[str, 
     model.feed_data(batch)
     for iteration in (1, 2):
         model.optimize_parameters(iteration)
-    assert np.isfinite(model.log_dict['l_d_penalty'])
+    assert np.isfinite(model.get_current_log()['l_d_penalty'])
 
 
 def test_basicsrs_gan_loss_takes_the_place_of_ours(options: dict[str, Any], batch: dict[str, Any]) -> None:
@@ -385,7 +321,7 @@ def test_tensorboard_gets_scores_and_a_sheet(options: dict[str, Any], dataset: A
     options['val']['panel_images'] = 3
     recorder = Recorder()
     build_model(options).validation(DataLoader(dataset), 1, recorder, False)
-    assert set(recorder.scalars) == {f'metrics/five/{name}' for name in METRICS}
+    assert set(recorder.scalars) == {f'metrics/five/{name}' for name in options['val']['metrics']}
     sheet = recorder.images['panel/five']
     assert sheet.dtype == np.uint8
     assert sheet.shape[0] % 3 == 0  # three rows
