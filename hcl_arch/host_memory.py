@@ -18,10 +18,10 @@ _LARGEST_INT = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Let glibc keep the memory of freed tensors for the next ones, instead of giving it back to the system.
 
-    By default every block from 32 MiB up comes fresh from the system and has to be filled with zeros page by page, which
-    costs more than most of what is then done with it.
-    For the whole process, so a program decides it, not a library; the commands `hcl-train` and `hcl-test` do. With
-    an environment variable of glibc such as ``MALLOC_MMAP_THRESHOLD_`` set, the user has decided and nothing is done.
+    By default every block from 32 MiB up comes fresh from the system and has to be filled with zeros page by page,
+    which costs more than most of what is then done with it. For the whole process, so a program decides it, not a
+    library; the commands `hcl-train` and `hcl-test` do. With an environment variable of glibc such as
+    ``MALLOC_MMAP_THRESHOLD_`` set, the user has decided and nothing is done.
 
     Returns:
         Whether anything was done: not outside Linux, nor with another C library.

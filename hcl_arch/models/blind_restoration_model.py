@@ -56,7 +56,8 @@ class BlindRestorationModel(BlindValidationModel):
 
     With ``train.accumulation_steps`` (default 1) every batch goes through the networks in so many parts, one after the
     other, whose gradients are added up before the step: the memory of a part, the step of a batch. The discriminator
-    steps in the last part, so that the generator's adversarial losses of the others come from the one before.
+    steps in the last part, so that the generator's adversarial losses of the others come from the one before; a
+    spectrally normalised one goes on with its power iteration in every part.
 
     The generator computes in the option ``precision``, compiled where the option ``compile`` says so; losses and the
     discriminator compute in float32 (only the perceptual loss's VGG shares the precision).

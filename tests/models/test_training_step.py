@@ -257,8 +257,8 @@ class TestPrecision:
         options.update(precision='bf16', is_train=False)
         model = build_model(options)
         convolutions = [module for module in model.net_g.modules() if type(module) is nn.Conv2d]
-        assert {module.weight.dtype for module in convolutions} == {torch.bfloat16}
         model.validation(DataLoader(dataset, batch_size=2), 'run', None, False)
+        assert {module.weight.dtype for module in convolutions} == {torch.bfloat16}
         assert model.output.dtype == torch.float32
         assert model.metric_results['psnr'] > 0
         assert 0 <= model.metric_results['accuracy'] <= 1
