@@ -9,9 +9,9 @@ import sys
 # Of <malloc.h>.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
-# Feature maps of 256 x 256 pixels are smaller, up to batches of 4 in float32; those of large images, of which every one
+# Feature maps of up to 1024 x 1024 pixels are mostly smaller; those of larger images, of which every one
 # counts, still go back at once.
-_LARGEST_KEPT = 2**28
+_LARGEST_KEPT = 2**29
 _LARGEST_INT = 2**31 - 1
 
 

@@ -36,7 +36,7 @@ def patch_mallopt(monkeypatch: pytest.MonkeyPatch, mallopt: Callable[[int, int],
 
 def test_raises_both_thresholds(calls: Calls) -> None:
     assert keep_freed_memory() is True
-    assert sorted(calls) == sorted([(M_MMAP_THRESHOLD, 2**28), (M_TRIM_THRESHOLD, 2**31 - 1)])
+    assert sorted(calls) == sorted([(M_MMAP_THRESHOLD, 2**29), (M_TRIM_THRESHOLD, 2**31 - 1)])
     # mallopt takes C's int.
     assert all(-(2**31) <= number < 2**31 for call in calls for number in call)
 

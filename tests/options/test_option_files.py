@@ -452,7 +452,7 @@ def test_trains_in_every_phase(name: str, folder: Path, tmp_path: Path) -> None:
     for iteration in (1, phase1_iter, min(phase1_iter + 1, options['train']['total_iter'])):
         model.feed_data(batch)
         model.optimize_parameters(iteration)
-        assert all(np.isfinite(value) for value in model.log_dict.values()), model.log_dict
+        assert all(np.isfinite(value) for value in model.get_current_log().values()), model.log_dict
     detects = name != 'train_restorer_places512'
     restores = name != 'train_segmenter_places512'
     assert any(key.startswith(('l_contrastive', 'l_mask')) for key in model.log_dict) == detects
