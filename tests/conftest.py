@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import cv2
 import numpy as np
@@ -76,3 +76,17 @@ def smooth_image(size: int, generator: np.random.Generator) -> np.ndarray:
     colours = generator.uniform(0, 255, (4, 4, 3)).astype(np.float32)
     enlarged = cv2.resize(colours, (size, size), interpolation=cv2.INTER_CUBIC)
     return enlarged.clip(0, 255).round().astype(np.uint8)
+
+
+@pytest.fixture
+def small_options() -> dict[str, Any]:
+    """Options of the smallest network with all parts: displaced windows, three stages, images padded to 16 pixels."""
+    return {
+        'dim': 4,
+        'encoder_depths': (2, 1, 1),
+        'decoder_depths': (2, 1, 1),
+        'window_size': 4,
+        'bottleneck_depth': 1,
+        'bottleneck_window_size': 4,
+        'proj_dim': 8,
+    }

@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 import re
 import warnings
-from typing import Any, get_args
+from typing import Any, Callable, get_args
 
 import pytest
 import torch
@@ -16,15 +16,6 @@ from hcl_arch.archs.partial_conv import PartialConv2d
 from hcl_arch.archs.window_attention import WindowAttention
 from hcl_arch.precision import Precision, autocast, check_precision, lower_weights
 
-SMALL = {
-    'dim': 4,
-    'encoder_depths': (2, 1, 1),
-    'decoder_depths': (2, 1, 1),
-    'window_size': 4,
-    'bottleneck_depth': 1,
-    'bottleneck_window_size': 4,
-    'proj_dim': 8,
-}
 DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
 # Differences from float32 that are allowed in an image of [0, 1] and in an embedding of unit length, and the share of
 # the mask's pixels that has to agree.
@@ -47,15 +38,23 @@ LOW = [
 ]
 
 
-def small_net(**options: Any) -> HCLNet:
-    """A small network, with refiner, whose embeddings differ clearly from region to region."""
-    net = HCLNet(**SMALL, refiner=HCLRefineNet(dim=2, dim_mults=(1, 2)), **options).eval()
-    for name, parameter in net.detector.named_parameters():
-        if name.endswith('bias'):
-            parameter.data.zero_()
-        elif any(part in name for part in ('first_conv', 'downsamples', 'heads')):
-            parameter.data.mul_(3)
-    return net
+SmallNet = Callable[..., HCLNet]
+
+
+@pytest.fixture
+def clear_net(small_options: dict[str, Any]) -> SmallNet:
+    """Function that makes a small network, with refiner, whose embeddings differ clearly from region to region."""
+
+    def make(**options: Any) -> HCLNet:
+        net = HCLNet(**small_options, refiner=HCLRefineNet(dim=2, dim_mults=(1, 2)), **options).eval()
+        for name, parameter in net.detector.named_parameters():
+            if name.endswith('bias'):
+                parameter.data.zero_()
+            elif any(part in name for part in ('first_conv', 'downsamples', 'heads')):
+                parameter.data.mul_(3)
+        return net
+
+    return make
 
 
 def two_halves() -> tuple[Tensor, Tensor]:
@@ -107,8 +106,8 @@ class TestAutocast:
 
 class TestLowerWeights:
     @pytest.mark.parametrize('precision', ['bf16', 'fp16'])
-    def test_converts_convolutions_and_linear_layers_only(self, precision: Precision) -> None:
-        net = small_net(mask_from='pixels')
+    def test_converts_convolutions_and_linear_layers_only(self, clear_net: SmallNet, precision: Precision) -> None:
+        net = clear_net(mask_from='pixels')
         buffers = {name: buffer.dtype for name, buffer in net.named_buffers()}
         lower_weights(net, precision)
         kept = {
@@ -137,8 +136,8 @@ class TestLowerWeights:
         lower_weights(layer, 'bf16')
         assert layer.weight.flatten().tolist() == [1 + 2**-7, -3.0]
 
-    def test_fp32_changes_nothing(self) -> None:
-        net = small_net()
+    def test_fp32_changes_nothing(self, clear_net: SmallNet) -> None:
+        net = clear_net()
         before = copy.deepcopy(net.state_dict())
         lower_weights(net, 'fp32')
         torch.testing.assert_close(net.state_dict(), before, atol=0, rtol=0)
@@ -156,8 +155,8 @@ class TestLowerWeights:
 class TestNetwork:
     @pytest.mark.parametrize('precision', LOW)
     @torch.no_grad()
-    def test_outputs_are_float32_and_close_to_those_in_float32(self, precision: Precision) -> None:
-        net, (lq, mask) = small_net(), two_halves()
+    def test_outputs_are_float32_and_close_to_those_in_float32(self, clear_net: SmallNet, precision: Precision) -> None:
+        net, (lq, mask) = clear_net(), two_halves()
         full, low = (detect_and_restore(net, lq, mask, name) for name in ('fp32', precision))
         of_image, of_embedding, of_mask = BOUNDS[precision]
         for name in ('restored', 'coarse', 'mask', 'soft_mask', 'center_logits', 'pixel_logits'):
@@ -174,8 +173,10 @@ class TestNetwork:
 
     @pytest.mark.parametrize('precision', LOW)
     @torch.no_grad()
-    def test_layers_compute_in_16_bit_and_the_classifier_does_not(self, precision: Precision) -> None:
-        net, (lq, mask) = small_net(), two_halves()
+    def test_layers_compute_in_16_bit_and_the_classifier_does_not(
+        self, clear_net: SmallNet, precision: Precision
+    ) -> None:
+        net, (lq, mask) = clear_net(), two_halves()
         dtypes: dict[str, torch.dtype] = {}
         for name, module in net.named_modules():
             module.register_forward_hook(
@@ -191,8 +192,8 @@ class TestNetwork:
 
     @pytest.mark.parametrize('precision', LOW)
     @torch.no_grad()
-    def test_lowered_weights_change_nothing_beyond_rounding(self, precision: Precision) -> None:
-        net, (lq, mask) = small_net(), two_halves()
+    def test_lowered_weights_change_nothing_beyond_rounding(self, clear_net: SmallNet, precision: Precision) -> None:
+        net, (lq, mask) = clear_net(), two_halves()
         lowered = copy.deepcopy(net)
         lower_weights(lowered, precision)
         expected, output = (detect_and_restore(each, lq, mask, precision) for each in (net, lowered))
@@ -205,8 +206,8 @@ class TestNetwork:
         assert largest_difference(output.restored, expected.restored) < BOUNDS[precision][0] / 2
 
     @pytest.mark.parametrize('precision', LOW)
-    def test_path_with_gradients_gives_the_same(self, precision: Precision) -> None:
-        net, (lq, mask) = small_net(), two_halves()
+    def test_path_with_gradients_gives_the_same(self, clear_net: SmallNet, precision: Precision) -> None:
+        net, (lq, mask) = clear_net(), two_halves()
         output = detect_and_restore(net, lq, mask, precision)
         with torch.no_grad():
             without = detect_and_restore(net, lq, mask, precision)

@@ -8,25 +8,14 @@ import pytest
 
 from hcl_arch.archs import HCLNet
 
-# The smallest network with all parts: displaced windows, three stages, images padded to multiples of 16.
-SMALL = {
-    'dim': 4,
-    'encoder_depths': (2, 1, 1),
-    'decoder_depths': (2, 1, 1),
-    'window_size': 4,
-    'bottleneck_depth': 1,
-    'bottleneck_window_size': 4,
-    'proj_dim': 8,
-}
-
 SmallNet = Callable[..., HCLNet]
 
 
 @pytest.fixture
-def small_net() -> SmallNet:
-    """Function `(**options)` that makes a small HCLNet; the options come on top of `SMALL`."""
+def small_net(small_options: dict[str, Any]) -> SmallNet:
+    """Function `(**options)` that makes a small HCLNet; the options come on top of `small_options`."""
 
     def make(**options: Any) -> HCLNet:
-        return HCLNet(**{**SMALL, **options})
+        return HCLNet(**{**small_options, **options})
 
     return make

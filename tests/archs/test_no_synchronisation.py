@@ -103,21 +103,9 @@ def test_everything_stays_on_the_device(case: Callable[[list[Tensor], Tensor], N
             case(*arguments)
 
 
-# The smallest network whose every part works: three stages, displaced windows, images that are padded.
-NETWORK: dict[str, Any] = {
-    'dim': 4,
-    'encoder_depths': (2, 1, 1),
-    'decoder_depths': (2, 1, 1),
-    'window_size': 4,
-    'bottleneck_depth': 1,
-    'bottleneck_window_size': 4,
-    'proj_dim': 8,
-}
-
-
-def small_model(**options: Any) -> HCLModel:
+def small_model(network_options: dict[str, Any], **options: Any) -> HCLModel:
     """A training with every part and every loss; the options come on top."""
-    network = {**NETWORK, 'refiner': {'type': 'HCLRefineNet', 'dim': 2, 'dim_mults': [1, 2]}}
+    network = {**network_options, 'refiner': {'type': 'HCLRefineNet', 'dim': 2, 'dim_mults': [1, 2]}}
     return build_model({
         'name': 'small', 'model_type': 'HCLModel', 'num_gpu': 0, 'dist': False, 'is_train': True, 'path': {},
         'network_g': {'type': 'HCLNet', **network},
@@ -160,8 +148,8 @@ def make_fake(net: nn.Module, device: str) -> None:
 
 
 @pytest.mark.parametrize('precision', ['fp32', 'bf16'])
-def test_a_training_step_reads_no_data(precision: str) -> None:
-    model = small_model(precision=precision)
+def test_a_training_step_reads_no_data(small_options: dict[str, Any], precision: str) -> None:
+    model = small_model(small_options, precision=precision)
     model.feed_data(random_batch('cpu'))
     for iteration in (1, 2):  # the true mask guides, the predicted one does
         before = [parameter.detach().clone() for net in (model.net_g, model.net_d) for parameter in net.parameters()]
@@ -176,13 +164,15 @@ def test_a_training_step_reads_no_data(precision: str) -> None:
 
 
 @pytest.mark.parametrize('iteration', [1, 2])
-def test_a_training_step_stays_on_the_device(iteration: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_step_stays_on_the_device(
+    small_options: dict[str, Any], iteration: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # All but what autograd's engine does, which asks for the GPU itself, and the optimizers.
     trained: list[Tensor] = []
     monkeypatch.setattr(GradientStep, 'backward', lambda self, loss: trained.append(loss))
     monkeypatch.setattr(GradientStep, 'step', lambda self: None)
     monkeypatch.setattr(HCLWGANGPLoss, 'penalty', lambda self, net_d, real, fake: net_d(real - fake).mean())
-    model = small_model()
+    model = small_model(small_options)
     with FakeTensorMode():
         for net in (model.net_g, model.net_d, model.net_g_ema, model.cri_perceptual):
             make_fake(net, 'cuda')
@@ -198,8 +188,8 @@ def test_a_training_step_stays_on_the_device(iteration: int, monkeypatch: pytest
 
 @pytest.mark.parametrize('guided', [False, True])
 @pytest.mark.parametrize('training', [False, True])
-def test_the_network_stays_on_the_device(*, training: bool, guided: bool) -> None:
-    net = HCLNet(**NETWORK, refiner=HCLRefineNet(dim=2, dim_mults=(1, 2))).train(training)
+def test_the_network_stays_on_the_device(*, small_options: dict[str, Any], training: bool, guided: bool) -> None:
+    net = HCLNet(**small_options, refiner=HCLRefineNet(dim=2, dim_mults=(1, 2))).train(training)
     with FakeTensorMode():
         make_fake(net, 'cuda')
         batch = random_batch('cuda')
