@@ -5,7 +5,7 @@
     python benchmarks/bench_inference.py --scaling 128 256 512 1024        # how cost grows with the number of pixels
 
 The yardstick, a plain convolution, is taken in the same process before and after; its median counts. Memory is the peak
-of the process, in which only this was done; with --scaling every size has a process of its own.
+of the process so far: for that of one precision name it alone. With --scaling each size has a process of its own.
 """
 
 from __future__ import annotations
@@ -21,16 +21,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import torch
-from measuring import (
-    GIB,
-    INFERENCE_GFLOP,
-    PartTimes,
-    about_machine,
-    all_seconds,
-    peak_bytes,
-    resident_bytes,
-    yardstick,
-)
+from measuring import INFERENCE_GFLOP, PartTimes, all_seconds, bytes_in_use, figures
 
 from hcl_arch.archs import HCLNet, HCLRefineNet
 from hcl_arch.host_memory import keep_freed_memory
@@ -71,34 +62,22 @@ def measure(arguments: argparse.Namespace, precision: str) -> dict[str, Any]:
     if device != 'cpu':
         torch.cuda.reset_peak_memory_stats()
     warm_up = arguments.warm_up if arguments.warm_up is not None else (3 if arguments.compile else 1)
-    before = resident_bytes() if device == 'cpu' else torch.cuda.memory_allocated()
+    before = bytes_in_use(device)
     compile_network(net, arguments.compile)
     with torch.inference_mode(), autocast(precision, device):
         seconds = all_seconds(lambda: net(images), device, arguments.repeats, warm_up)
-    peak = peak_bytes(device)  # before the yardstick and the parts
-    speeds = {str(dtype)[6:]: yardstick(dtype, device) for dtype in (torch.float32, torch.bfloat16)}
+    gflop = INFERENCE_GFLOP * height * width / 256**2 * arguments.batch
+    result = {
+        **{name: getattr(arguments, name) for name in ('batch', 'compile')},
+        'precision': precision,
+        'size': [height, width],
+        **figures(seconds, images=arguments.batch, gflop=gflop, device=device, before=before),
+    }
     parts = PartTimes(device)
     if not arguments.compile and not arguments.no_parts:
         with torch.inference_mode(), autocast(precision, device), parts.of_network(net):
             net(images)
-    gflop = INFERENCE_GFLOP * height * width / 256**2 * arguments.batch
-    median = statistics.median(seconds)
-    return {
-        'machine': about_machine(device),
-        'precision': precision,
-        'batch': arguments.batch,
-        'size': [height, width],
-        'compile': arguments.compile,
-        'seconds': seconds,
-        'median_seconds_per_image': median / arguments.batch,
-        'images_per_second': arguments.batch / median,
-        'gflops': gflop / median,
-        'yardstick_gflops': speeds,
-        'times_yardstick': {name: gflop / median / speed for name, speed in speeds.items()},
-        'peak_gib': peak / GIB,
-        'peak_above_start_gib': (peak - before) / GIB,
-        'part_seconds': dict(parts.seconds),
-    }
+    return {**result, 'part_seconds': dict(parts.seconds)}
 
 
 def scaling(arguments: argparse.Namespace) -> list[dict[str, Any]]:

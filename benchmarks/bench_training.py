@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Any, Optional
 from unittest import mock
 
 import torch
-from measuring import GIB, TRAINING_GFLOP, PartTimes, about_machine, all_seconds, peak_bytes, resident_bytes, yardstick
+from measuring import TRAINING_GFLOP, PartTimes, all_seconds, bytes_in_use, figures
 from torch.profiler import profile
 
 from hcl_arch.host_memory import keep_freed_memory
@@ -75,31 +74,20 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         model.feed_data(batch)
         model.optimize_parameters(1)
 
-    before = resident_bytes() if device == 'cpu' else torch.cuda.memory_allocated()
+    before = bytes_in_use(device)
     seconds = all_seconds(iteration, device, arguments.repeats, warm_up=3 if arguments.compile else 2)
-    peak = peak_bytes(device)  # before the yardstick and the parts
-    speeds = {str(dtype)[6:]: yardstick(dtype, device) for dtype in (torch.float32, torch.bfloat16)}
+    gflop = TRAINING_GFLOP * arguments.size**2 / 256**2 * arguments.batch
+    names = ('precision', 'batch', 'size', 'accumulation', 'compile', 'use_checkpoint')
+    result = {
+        **{name: getattr(arguments, name) for name in names},
+        **figures(seconds, images=arguments.batch, gflop=gflop, device=device, before=before),
+    }
     parts = PartTimes(device)
     if not arguments.compile:
         with timed_parts(model, parts):
             iteration()
-    gflop = TRAINING_GFLOP * arguments.size**2 / 256**2 * arguments.batch
-    median = statistics.median(seconds)
-    return {
-        'machine': about_machine(device),
-        **{name: getattr(arguments, name) for name in ('precision', 'batch', 'size', 'accumulation', 'compile')},
-        'use_checkpoint': arguments.use_checkpoint,
-        'seconds': seconds,
-        'median_seconds': median,
-        'images_per_second': arguments.batch / median,
-        'gflops': gflop / median,
-        'yardstick_gflops': speeds,
-        'times_yardstick': {name: gflop / median / speed for name, speed in speeds.items()},
-        'peak_gib': peak / GIB,
-        'peak_above_start_gib': (peak - before) / GIB,
-        'part_seconds': dict(parts.seconds),
-        'waits': profiled(iteration, arguments.profile) if arguments.profile else None,
-    }
+    waits = profiled(iteration, arguments.profile) if arguments.profile else None
+    return {**result, 'part_seconds': dict(parts.seconds), 'waits': waits}
 
 
 def training_options(arguments: argparse.Namespace) -> dict[str, Any]:

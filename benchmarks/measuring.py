@@ -60,17 +60,45 @@ def synchronise(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def resident_bytes() -> int:
-    """Memory of the process in RAM at this moment (Linux)."""
-    with open('/proc/self/statm', encoding='ascii') as file:
-        return int(file.read().split()[1]) * resource.getpagesize()
-
-
 def peak_bytes(device: str) -> int:
     """Most memory so far: of the process in RAM, interpreter and libraries included, or of tensors on a GPU."""
     if device != 'cpu':
         return torch.cuda.max_memory_allocated()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def figures(seconds: list[float], *, images: int, gflop: float, device: str, before: int) -> dict[str, Any]:
+    """What timed runs say; takes the yardstick, so memory is read first.
+
+    Args:
+        seconds: Of each run.
+        images: In each run.
+        gflop: Operations of each run.
+        device: Where it ran.
+        before: Bytes in use at the start.
+    """
+    peak, median = peak_bytes(device), statistics.median(seconds)
+    speeds = {str(dtype)[6:]: yardstick(dtype, device) for dtype in (torch.float32, torch.bfloat16)}
+    return {
+        'machine': about_machine(device),
+        'seconds': seconds,
+        'median_seconds': median,
+        'median_seconds_per_image': median / images,
+        'images_per_second': images / median,
+        'gflops': gflop / median,
+        'yardstick_gflops': speeds,
+        'times_yardstick': {name: gflop / median / speed for name, speed in speeds.items()},
+        'peak_gib': peak / GIB,
+        'peak_above_start_gib': (peak - before) / GIB,
+    }
+
+
+def bytes_in_use(device: str) -> int:
+    """Memory of the process in RAM at this moment (Linux), or of tensors on a GPU."""
+    if device != 'cpu':
+        return torch.cuda.memory_allocated()
+    with open('/proc/self/statm', encoding='ascii') as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
 
 
 class PartTimes:
