@@ -1,5 +1,6 @@
 # make setup       an environment in .venv (Python 3.11 or 3.12; some 6 GB, mostly torch)
 # make test        the fast tests              make test-slow   the slow ones
+# make faults      the fault suite, an hour of kills, bad files and full disks
 # make lint        ruff and mypy               make demo        a small run of everything, written to demo/
 # make clean       removes .venv, demo/ and caches
 
@@ -16,7 +17,7 @@ DEMO_ARGS   ?=
 # the installed BasicSR, so it is only unpacked: the tests run its scripts from there, as from a checkout.
 MASTER := basicsr-fixed==1.4.2
 
-.PHONY: setup test test-slow lint demo clean
+.PHONY: setup test test-slow faults lint demo clean
 
 setup: $(READY)
 
@@ -42,6 +43,9 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+faults: setup
+	$(BIN)/python -m pytest -m 'slow or not slow' -rP tests/faults $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/python -m ruff check .

@@ -23,8 +23,10 @@ INSTALL_REQUIRES = [
     'pyyaml>=5.1',  # the first in which an option file can name a plugin (!!python/name) with the loader BasicSR uses
     'scikit-image>=0.19',
     'scipy>=1.8',
-    'torch>=2.4',  # autocast by device, gradient scaling and fused Adam on CPUs
-    'torchvision>=0.19',
+    # From 2.6 on torch.load takes nothing but tensors and plain values unless asked otherwise, and BasicSR's loading of
+    # networks and of VGG weights does not ask: with an older one, a downloaded checkpoint could run code.
+    'torch>=2.6',
+    'torchvision>=0.21',
     'tqdm',
 ]
 

@@ -60,5 +60,8 @@ compat.apply_after_import()
 
 # Imported last, and for what it does: registering all our types.
 from hcl_arch import archs, data, losses, metrics, models
+from hcl_arch.training import pipeline
+
+pipeline.install()
 
 __all__ = ['archs', 'compat', 'data', 'losses', 'metrics', 'models']

@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import pickle
-import re
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Optional
@@ -24,6 +21,7 @@ from torch import Tensor
 
 from hcl_arch.archs.authors_conversion import LEGACY_VERSIONS, Conversion, convert_checkpoint
 from hcl_arch.archs.authors_sizes import AuthorsCheckpointError
+from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
 
 
 class ConvertError(Exception):
@@ -123,22 +121,11 @@ def load_tensors(path: Path) -> object:
         ConvertError: If the file cannot be read, or holds anything else.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # about pickles that it goes on to refuse
-            return torch.load(path, map_location='cpu', weights_only=True)
+        return load_checkpoint(path)
     except OSError as error:
         raise ConvertError(f'{path}: cannot be read: {error.strerror or error}') from error
-    except pickle.UnpicklingError as error:
-        found = re.search(r'GLOBAL (\S+)', str(error)) or re.search(r'class (\S+)', str(error))
-        if 'weights_only' in str(error) and found:
-            raise ConvertError(
-                f'{path}: holds a Python object ({found[1]}), which could run any code when loaded: expected nothing '
-                'but tensors, numbers and texts; let its maker save the state dicts alone'
-            ) from error
-        raise ConvertError(f'{path}: not a checkpoint of torch.save') from error
-    except Exception as error:  # a damaged file can fail in any way
-        reason = f'{type(error).__name__}: {error}'.partition('. ')[0]
-        raise ConvertError(f'{path}: not a whole checkpoint of torch.save (cut short?): {reason}') from error
+    except CheckpointFileError as error:
+        raise ConvertError(f'{path}: {error}') from error
 
 
 def option_lines(conversion: Conversion, out: Path, discriminator: Optional[Path] = None) -> str:

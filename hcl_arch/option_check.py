@@ -1,4 +1,4 @@
-"""Refuse misspelt option names, with the nearest known name as a hint."""
+"""Refuse misspelt option names, with the nearest known name as a hint; the error of a single option."""
 
 from __future__ import annotations
 
@@ -7,20 +7,56 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 
-def check_keys(options: Mapping[str, Any], known: Collection[str], where: str) -> None:
+class OptionError(ValueError):
+    """A single option is wrong.
+
+    Args:
+        where: what the options belong to, as the message shall call it, e.g. "data set 'Places'".
+        keys: the option's place below that: its key, or those of the sections around it before its key.
+        problem: what is wrong, without the place.
+        message: the whole message; by default "<where>: '<last key>' <problem>".
+
+    Attributes:
+        keys: see above.
+        problem: see above.
+    """
+
+    def __init__(self, where: str, keys: tuple[Any, ...], problem: str, message: str | None = None) -> None:
+        super().__init__(message or f"{where}: '{keys[-1]}' {problem}")
+        self.keys = keys
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ('', self.keys, self.problem, str(self))  # so that it passes between processes
+
+    @property
+    def key(self) -> Any:
+        """The outermost key: the option of `where` that is wrong, or that holds what is wrong."""
+        return self.keys[0]
+
+
+def unknown_option(key: Any, known: Collection[str]) -> str:
+    """Return the hint for a key that nobody reads: the nearest known one, or all of them."""
+    nearest = difflib.get_close_matches(str(key), sorted(known), n=1)
+    return f"Did you mean '{nearest[0]}'?" if nearest else f'Known keys: {", ".join(sorted(known))}.'
+
+
+def check_keys(
+    options: Mapping[str, Any], known: Collection[str], where: str, *, inside: tuple[Any, ...] = ()
+) -> None:
     """Raise if `options` holds a key that nobody reads.
 
     Args:
         options: the options as the option file gives them; only their keys are looked at.
         known: every key that is read.
         where: what the options belong to, as the message shall call it, e.g. "data set 'Places'".
+        inside: the keys of the sections around them, below what `where` calls as far as the error's `keys` go.
 
     Raises:
-        ValueError: a key is unknown; names the key, `where` and the nearest known key.
+        OptionError: a key is unknown; names the key, `where` and the nearest known key.
     """
     for key in options:
-        if key in known:
-            continue
-        nearest = difflib.get_close_matches(str(key), sorted(known), n=1)
-        hint = f"Did you mean '{nearest[0]}'?" if nearest else f'Known keys: {", ".join(sorted(known))}.'
-        raise ValueError(f"{where}: unknown option '{key}'. {hint}")
+        if key not in known:
+            hint = unknown_option(key, known)
+            raise OptionError(where, (*inside, key), f'unknown option. {hint}',
+                              message=f"{where}: unknown option '{key}'. {hint}")

@@ -1,28 +1,45 @@
 """Command `hcl-train -opt FILE`: BasicSR's training pipeline, with this package loaded.
 
-Takes the arguments of BasicSR's `basicsr/train.py`; the package is loaded because this module is in it. The folders
-experiments/ and tb_logger/ are made in the working directory (BasicSR's own script makes them beside its package).
+Takes the arguments of BasicSR's `basicsr/train.py`, and two more: `--check` only checks the options, and
+`--trust_option_file` lets the option file import other plugins. The package is loaded because this module is in it. The
+folders experiments/ and tb_logger/ are made in the working directory (BasicSR's own script makes them beside its
+package).
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Callable, Optional
 
-import yaml
 from basicsr.train import train_pipeline
-from basicsr.utils.options import ordered_yaml
+from basicsr.utils.options import parse_options
 
 from hcl_arch.host_memory import keep_freed_memory
+from hcl_arch.option_checks import find_structure_problems
+from hcl_arch.option_file import OptionFileError, read_option_file
+from hcl_arch.training.checkpoints import CheckpointError
+from hcl_arch.training.guarded_dataset import SampleError
+from hcl_arch.training.pipeline import OptionsError, check_options, problems_text
+from hcl_arch.training.process_group import note_error
+from hcl_arch.training.step_watch import NonFiniteError
+from hcl_arch.training.unreadable_log import TooManyUnreadableError
 
-# Parts of names under `path:` that BasicSR does not make into folders (basicsr.utils.make_exp_dirs).
-_NOT_FOLDERS = ('strict_load', 'pretrain_network', 'resume', 'param_key', 'experiments_root', 'results_root')
-
-
-class OptionFileError(ValueError):
-    """The option file cannot be used as it is; the message says what to change."""
+# What says by itself what to do, so that a traceback would only hide it.
+_MESSAGES = (
+    OptionFileError,
+    OptionsError,
+    FileNotFoundError,
+    NotADirectoryError,
+    CheckpointError,
+    NonFiniteError,
+    SampleError,
+    TooManyUnreadableError,
+)
 
 
 def main() -> None:
@@ -31,10 +48,11 @@ def main() -> None:
 
 
 def run_pipeline(pipeline: Callable[[str], None], *, command: str, arguments: list[str]) -> None:
-    """Run a pipeline of BasicSR in the working directory; a mistake of the user ends it with one line.
+    """Run a pipeline of BasicSR in the working directory; what the user can mend ends it with a message.
 
-    Such a mistake is an unusable option file, or a file or folder that is not there. All else keeps its traceback, and
-    with `--debug` these do too.
+    Such are unusable options, files or folders that are not there, checkpoints that cannot be read or written, too many
+    unreadable images and too many steps that are not finite. All else keeps its traceback, and with `--debug` these do
+    too. With `--check` the options are checked, and nothing else is done.
 
     Args:
         pipeline: BasicSR's `train_pipeline` or `test_pipeline`, which reads `sys.argv` itself.
@@ -42,73 +60,95 @@ def run_pipeline(pipeline: Callable[[str], None], *, command: str, arguments: li
         arguments: The command's arguments.
 
     Raises:
-        SystemExit: With code 2, after such a mistake.
+        SystemExit: With code 2, after such a message.
     """
+    is_train = command == 'hcl-train'
+    named, passed_on = read_arguments(arguments)
     try:
-        check_option_file(arguments)
-        keep_freed_memory()
-        pipeline(os.getcwd())
-    except (OptionFileError, FileNotFoundError, NotADirectoryError) as error:
-        if '--debug' in arguments:
+        check_option_file(arguments, is_train=is_train)
+        with _arguments_of_program(passed_on):
+            if named.check:
+                opt, _ = parse_options(os.getcwd(), is_train=is_train)
+                check_options(opt)
+                print(f'{command}: no problem found in {named.opt}')
+                return
+            keep_freed_memory()
+            pipeline(os.getcwd())
+    except _MESSAGES as error:
+        note_error()
+        if named.debug:
             raise
-        print(f'{command}: error: {error}', file=sys.stderr)
+        print(f'{command}: error: {last_words(error)}', file=sys.stderr)
         raise SystemExit(2) from None
 
 
-def check_option_file(arguments: list[str]) -> None:
-    """Check what BasicSR would answer with a puzzling error, before anything is written.
+def read_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Read a command's arguments as BasicSR will.
+
+    Returns:
+        `opt` (None if it is missing, which BasicSR reports), `check`, `trust_option_file`, `debug`, `force_yml` and
+        others of BasicSR; and what BasicSR is to read: all but our own, and with `--check` without a launcher.
+    """
+    ours = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    ours.add_argument('--check', action='store_true')
+    ours.add_argument('--trust_option_file', action='store_true')
+    named, others = ours.parse_known_args(arguments)
+    # Those of basicsr.utils.options.parse_options, abbreviations included: what it reads must have been looked at.
+    basicsrs = argparse.ArgumentParser(add_help=False)
+    basicsrs.add_argument('-opt')
+    basicsrs.add_argument('--launcher', default='none')
+    basicsrs.add_argument('--auto_resume', action='store_true')
+    basicsrs.add_argument('--debug', action='store_true')
+    basicsrs.add_argument('--local_rank')
+    basicsrs.add_argument('--force_yml', nargs='+')
+    named, _ = basicsrs.parse_known_args(others, named)
+    if named.check:
+        others = [*others, '--launcher', 'none']  # the last one counts
+    return named, others
+
+
+@contextlib.contextmanager
+def _arguments_of_program(arguments: list[str]) -> Iterator[None]:
+    """Let the program have these arguments, which BasicSR reads from `sys.argv`."""
+    previous = sys.argv
+    sys.argv = [previous[0], *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = previous
+
+
+def last_words(error: BaseException) -> str:
+    """The message of an error; of one that a data loader's worker raised, without the worker's traceback."""
+    message = str(error)
+    if 'DataLoader worker process' not in message:
+        return message
+    kind = type(error).__qualname__
+    module = type(error).__module__
+    name = kind if module == 'builtins' else f'{module}.{kind}'
+    return message.rpartition(f'\n{name}')[2].removeprefix(': ').strip()
+
+
+def check_option_file(arguments: list[str], *, is_train: Optional[bool] = None) -> None:
+    """Check what BasicSR would answer with a puzzling error, or by running code, before it reads the file.
 
     Args:
         arguments: The command's arguments. If they name no option file, the pipeline says so itself.
+        is_train: Whether the file is for training; None = if it looks so.
 
     Raises:
-        OptionFileError: If the option file does not exist, is no YAML mapping or asks for a folder without a name.
+        OptionFileError: If the option file does not exist, is no YAML mapping, asks for Python objects (allowed by
+            `--trust_option_file`) or lacks a section that BasicSR relies on.
     """
-    option_file = named_option_file(arguments)
-    if option_file is None:
+    named, _ = read_arguments(arguments)
+    if named.opt is None:
         return
-    if not option_file.is_file():
-        raise OptionFileError(f'option file {option_file} does not exist (working directory: {Path.cwd()})')
-    options = read_option_file(option_file)
-    if '--force_yml' not in arguments:  # which may give the folder its name
-        check_folders(options)
-
-
-def named_option_file(arguments: list[str]) -> Optional[Path]:
-    """Return the value of `-opt`, or None."""
-    for argument, following in zip(arguments, arguments[1:]):
-        if argument == '-opt':
-            return Path(following)
-    return None
-
-
-def read_option_file(option_file: Path) -> dict[str, Any]:
-    """Read an option file as BasicSR does.
-
-    Raises:
-        OptionFileError: If it is no YAML, or no mapping.
-    """
-    try:
-        options = yaml.load(option_file.read_text(encoding='utf-8'), Loader=ordered_yaml()[0])
-    except yaml.YAMLError as error:
-        raise OptionFileError(f'option file {option_file} cannot be read: {error}') from error
-    if not isinstance(options, dict):
-        raise OptionFileError(f'option file {option_file} must hold `key: value` lines, got {type(options).__name__}')
-    return options
-
-
-def check_folders(options: dict[str, Any]) -> None:
-    """Check that `path:` is a mapping without nameless folders: BasicSR makes a folder of every key it does not know.
-
-    Raises:
-        OptionFileError: If not.
-    """
-    folders = options.get('path')
-    if not isinstance(folders, dict):
-        raise OptionFileError('the option file needs a section `path:`, such as `path: {resume_state: ~}`')
-    for name, folder in folders.items():
-        if folder is None and not any(part in name for part in _NOT_FOLDERS):
-            raise OptionFileError(f'`path: {name}` is empty. BasicSR makes a folder of it: give a name or remove it')
+    options = read_option_file(Path(named.opt), trusted=named.trust_option_file)
+    if named.force_yml:  # which may add what is missing
+        return
+    problems = find_structure_problems(options, is_train=is_train)
+    if problems:
+        raise OptionFileError(problems_text(problems))
 
 
 if __name__ == '__main__':

@@ -263,10 +263,10 @@ class TestMistakesOfTheUser:
             (None, r'option file .*options.yml does not exist \(working directory: '),
             ('just words', 'must hold `key: value` lines, got str'),
             ('a: [', 'options.yml cannot be read: .*'),
-            ('plugin: !!python/name:no_such_module.x', "cannot find module 'no_such_module'"),
-            ('name: x', 'needs a section `path:`'),
-            ('path:', 'needs a section `path:`'),
-            ('path: {resume_state: ~, root: ~}', '`path: root` is empty'),
+            ('plugin: !!python/name:no_such_module.x', r'options.yml cannot be read: line 1.*no_such_module'),
+            ('name: x', r'problems in the options:(?s:.*)\n  path: is missing'),
+            ('path:', r'(?s:.*)\n  path: '),
+            ('path: {resume_state: ~, root: ~}', r'(?s:.*)\n  path: root: '),
         ],
     )
     def test_unusable_option_file(self, text: str | None, message: str, tmp_path: Path) -> None:
@@ -276,15 +276,25 @@ class TestMistakesOfTheUser:
         with pytest.raises(OptionFileError, match=message):
             check_option_file(['-opt', str(file)])
 
+    @pytest.mark.parametrize('form', ['-opt {}', '-opt={}', '-op {}', '--force_yml a=b -opt {}', '-opt x -opt {}'])
+    def test_file_is_read_safely_however_it_is_named(self, form: str, tmp_path: Path) -> None:
+        file = tmp_path / 'options.yml'
+        file.write_text(f'a: !!python/object/apply:os.mkdir ["{tmp_path}/made"]')
+        with pytest.raises(OptionFileError, match='python/object/apply'):
+            check_option_file(form.format(file).split())
+        assert not (tmp_path / 'made').exists()
+
     def test_folder_named_on_the_command_line(self, tmp_path: Path) -> None:
         file = write_options(tmp_path / 'options.yml', {'path': {'root': None}})
         check_option_file(['-opt', str(file), '--force_yml', 'path:root=here'])
 
-    def test_ends_with_one_line(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def test_ends_with_one_line(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, training_options: dict[str, Any]
+    ) -> None:
         def pipeline(root: str) -> None:
             raise FileNotFoundError(f'no folder of images under {root}')
 
-        file = write_options(tmp_path / 'options.yml', {'path': {'resume_state': None}})
+        file = write_options(tmp_path / 'options.yml', training_options)
         with pytest.raises(SystemExit) as raised:
             run_pipeline(pipeline, command='hcl-train', arguments=['-opt', str(file)])
         assert raised.value.code == 2

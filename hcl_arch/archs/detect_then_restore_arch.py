@@ -17,6 +17,7 @@ from hcl_arch.archs.hcl_detector_arch import HCLDetector, check_choice, check_im
 from hcl_arch.archs.hcl_net_arch import Guidance, check_guidance
 from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
 
 RestorerInput = Literal['image', 'masked_image', 'mask', 'hole']
 MaskKind = Literal['binary', 'soft']
@@ -277,15 +278,25 @@ def _read_state(option: str, path: str, param_key: Optional[str]) -> dict[str, T
     if not Path(path).is_file():
         raise FileNotFoundError(f'{option}: there is no file {path}.')
     try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # whatever a damaged or foreign file raises
+        checkpoint = load_checkpoint(path)
+    except (OSError, CheckpointFileError) as error:
         raise ValueError(f'{option}: {path} cannot be read as a checkpoint: {error}') from error
-    keys = list(checkpoint) if isinstance(checkpoint, Mapping) else []
+    entries: Mapping[Any, Any] = checkpoint if isinstance(checkpoint, Mapping) else {}
     wanted = [param_key] if param_key else ['params_ema', 'params']
     for key in wanted:
-        if key in keys and isinstance(checkpoint[key], Mapping):
-            return dict(checkpoint[key])
+        state = entries.get(key)
+        if isinstance(state, Mapping):
+            _check_tensors(option, path, key, state)
+            return dict(state)
     raise ValueError(
         f'{option}: {path} has no entry {" or ".join(wanted)}; expected a checkpoint of BasicSR, '
-        f'found entries {keys[:5]}.'
+        f'found entries {list(entries)[:5]}.'
     )
+
+
+def _check_tensors(option: str, path: str, key: str, state: Mapping[Any, Any]) -> None:
+    """Refuse an entry that holds anything but named tensors."""
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor):
+            found = type(value).__name__
+            raise ValueError(f'{option}: {path}, entry {key}: expected named tensors, found {found} under {name!r}.')

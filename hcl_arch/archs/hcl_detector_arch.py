@@ -18,6 +18,7 @@ from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks, masks_of_log
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.archs.projection_heads import ProjectionHeads
 from hcl_arch.archs.spherical_kmeans import weighted_centers
+from hcl_arch.training.random_state import draw_for_batch
 
 MIN_IMAGE_SIZE = 16
 MaskFrom = Literal['clusters', 'pixels']
@@ -181,7 +182,9 @@ class HCLDetector(nn.Module):
     def _kmeans_seed(self, image: Tensor, generator: Optional[torch.Generator]) -> Union[int, Tensor]:
         if generator is None and not self.training:
             return 0
-        return torch.randint(2**31, (image.shape[0],), generator=generator, device=image.device)
+        return draw_for_batch(
+            lambda images: torch.randint(2**31, (images,), generator=generator, device=image.device), image.shape[0]
+        )
 
     def _classify(self, embedding: Tensor, stage: StageMasks) -> tuple[Tensor, Tensor]:
         """Logits of the coarsest stage's centres, (B, 2), and of its pixels, (B, 1, h, w)."""

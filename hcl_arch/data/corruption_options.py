@@ -11,7 +11,7 @@ from hcl_arch.data.graffiti import PictureGraffiti
 from hcl_arch.data.option_reader import OptionReader, is_number
 from hcl_arch.data.shadow import BRIGHTNESS
 from hcl_arch.data.watermark import Watermarks
-from hcl_arch.option_check import check_keys
+from hcl_arch.option_check import OptionError, check_keys
 
 # Wider than anything that a hole's edge is softened by; blurring takes the longer, the wider.
 MOST_BLUR = 100.0
@@ -110,17 +110,17 @@ def read_corruptions(opt: Mapping[str, Any], where: str) -> tuple[CorruptionOpti
 
 def _read_entry(name: str, entry: Any, dataset: str) -> CorruptionOptions:
     """Return the checked options of one entry."""
-    where = f"{dataset}, corruption '{name}'"
+    where, inside = f"{dataset}, corruption '{name}'", ('corruptions', name)
     options = entry if isinstance(entry, Mapping) else {'weight': entry}
     kind = str(name if options.get('type') is None else options['type'])
     if options.get('type') is not None:
-        check_keys({kind: None}, KINDS, f"{where}, 'type'")
-    check_keys({kind: None}, KINDS, f"{dataset}, 'corruptions'")
-    check_keys(options, COMMON_KEYS + KINDS[kind].own_keys, where)
+        check_keys({kind: None}, KINDS, f"{where}, 'type'", inside=(*inside, 'type'))
+    check_keys({kind: None}, KINDS, f"{dataset}, 'corruptions'", inside=('corruptions',))
+    check_keys(options, COMMON_KEYS + KINDS[kind].own_keys, where, inside=inside)
     if 'recolour' in options and not options.get('dataroot'):
-        raise ValueError(f"{where}: 'recolour' is given, but no pictures whose colours it could change. Add "
-                         "'dataroot', or leave it out.")
-    reader = OptionReader(options, where)
+        raise OptionError(where, (*inside, 'recolour'), 'is given, but no pictures whose colours it could change. Add '
+                          "'dataroot', or leave it out.")
+    reader = OptionReader(options, where, inside=inside)
     own_blur = options.get('blur_sigma') is not None or KINDS[kind].blur_sigma is not None
     return CorruptionOptions(
         name=str(name),

@@ -10,11 +10,11 @@ from hcl_arch.data.basicsr_options import check_enlarge_ratio, check_io_backend
 from hcl_arch.data.corruption_options import DRAWN_KINDS, MOST_BLUR, CorruptionOptions, read_corruptions
 from hcl_arch.data.mask_sampler import FOLDER, MASK_GENERATORS
 from hcl_arch.data.option_reader import OptionReader
-from hcl_arch.option_check import check_keys
+from hcl_arch.option_check import OptionError, check_keys
 
 BASICSR_KEYS = ('name', 'type', 'phase', 'scale', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
                 'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
-                'use_shuffle')
+                'use_shuffle', 'max_unreadable_share')
 OUR_KEYS = ('dataroot_gt', 'dataroot_noise', 'dataroot_mask', 'mask_inverted', 'mask_cache', 'masks', 'hole_share',
             'corruptions', 'blur_sigma', 'gt_size', 'crop_scale', 'use_hflip', 'max_samples', 'seed')
 LEAST_SIZE = 16
@@ -104,14 +104,14 @@ def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
     """Raise if options that are fine one by one do not fit each other."""
     where = options.where
     if not options.gt_roots:
-        raise ValueError(f"{where}: 'dataroot_gt' is missing. Give a folder of images, an LMDB folder or a list of "
-                         'them.')
+        raise OptionError(where, ('dataroot_gt',), 'is missing. Give a folder of images, an LMDB folder or a list of '
+                          'them.')
     without_photos = [entry for entry in options.corruptions if entry.kind == 'patch' and not entry.roots]
     if without_photos and not options.noise_roots:
-        raise ValueError(f"{where}: 'dataroot_noise' is missing, but the corruption '{without_photos[0].name}' takes "
-                         'its content from other photographs. Give a folder or LMDB folder of them.')
+        raise OptionError(where, ('dataroot_noise',), f"is missing, but the corruption '{without_photos[0].name}' "
+                          'takes its content from other photographs. Give a folder or LMDB folder of them.')
     if options.crop_scale[0] <= 0:
-        raise ValueError(f"{where}: 'crop_scale' expects shares above 0, got {list(options.crop_scale)}.")
+        raise OptionError(where, ('crop_scale',), f'expects shares above 0, got {list(options.crop_scale)}.')
     _check_masks(options, opt)
     check_io_backend(opt.get('io_backend'), options.gt_roots + options.noise_roots + options.mask_roots, where)
     if options.training:
@@ -123,16 +123,18 @@ def _check_masks(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
     where = options.where
     wants_images = options.mask_weights.get(FOLDER, 0) > 0
     if wants_images and not options.mask_roots:
-        raise ValueError(f"{where}: 'masks' gives a weight to '{FOLDER}', but 'dataroot_mask' is missing. Give a "
-                         'folder or LMDB folder of mask images.')
+        raise OptionError(where, ('masks',), f"gives a weight to '{FOLDER}', but 'dataroot_mask' is missing. Give a "
+                          'folder or LMDB folder of mask images.')
     if options.mask_roots and not wants_images:
-        raise ValueError(f"{where}: 'dataroot_mask' is given, but 'masks' gives no weight to '{FOLDER}', so the mask "
-                         f"images would never be used. Add '{FOLDER}' to 'masks', or leave out one of the two options.")
+        raise OptionError(where, ('dataroot_mask',), f"is given, but 'masks' gives no weight to '{FOLDER}', so the "
+                          f"mask images would never be used. Add '{FOLDER}' to 'masks', or leave out one of the two "
+                          'options.')
     without = [key for key in ('mask_inverted', 'mask_cache') if opt.get(key) and not options.mask_roots]
     if without:
-        raise ValueError(f"{where}: '{without[0]}' is given, but no mask images. Add 'dataroot_mask', or leave it out.")
+        raise OptionError(where, (without[0],), "is given, but no mask images. Add 'dataroot_mask', or leave it out.")
     fillers = [entry for entry in options.corruptions if entry.kind not in DRAWN_KINDS]
     blurs = [(entry.blur_sigma or options.blur_sigma)[1] for entry in fillers]
     if options.mask_weights.get('lines', 0) > 0 and max(blurs, default=0) > MOST_BLUR_OF_LINES:
-        raise ValueError(f"{where}: the masks 'lines' are one pixel wide and vanish when their edges are blurred with "
-                         f'a sigma of {max(blurs):g} pixels. Give blur_sigma: 0, in a data set of their own.')
+        problem = ("the masks 'lines' are one pixel wide and vanish when their edges are blurred with a sigma of "
+                   f'{max(blurs):g} pixels. Give blur_sigma: 0, in a data set of their own.')
+        raise OptionError(where, ('masks',), problem, message=f'{where}: {problem}')

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 def walk_files(folder: str) -> Iterator[str]:
     """Yield the files below `folder`, relative to it with '/' as separator, in no particular order.
 
+    Links are followed, out of the folder too: people link data sets together (SECURITY.md says what that means).
+
     Hidden files and folders are left out: copying from a Mac leaves '._name.jpg' beside each 'name.jpg', which is no
     image. A folder that can be reached in several ways, by a link to a neighbour or to a folder above, is visited once,
     and under its own name if it has one below `folder`.

@@ -1,21 +1,24 @@
-"""Decode images of any form to 8 bit, and see to it that they are whole."""
+"""Decode images of any form to 8 bit, and see to it that they are whole and not too large."""
 
 from __future__ import annotations
-
-import io
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-_JPEG_START, _JPEG_SCAN, _JPEG_END = b'\xff\xd8\xff', b'\xff\xda', b'\xff\xd9'
-_PNG_START, _PNG_END = b'\x89PNG\r\n', b'IEND'
+from hcl_arch.data.jpeg_header import JPEG_START
+from hcl_arch.data.stated_size import Stated, UnknownFormatError, read_stated
+
+# A file of 300 KB can state 2**32 pixels. This many take 0.8 GB as decoded colour image.
+MAX_PIXELS = 2**28
+# A progressive JPEG is gone over some ten times; a forged one of some MB ten thousand times, which takes hours.
+MAX_SCANNED_PIXELS = 2**32
+MAX_SCANS = 1000
 _REDUCED_FLAGS = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 
 
 class DamagedImageError(ValueError):
-    """The bytes are no image that can be decoded; the message says why, without a file's name."""
+    """The bytes are no image that can be decoded, or that may be; the message says why, without a file's name."""
 
 
 def decode_image(content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: int | None = None) -> NDArray[np.uint8]:
@@ -25,7 +28,7 @@ def decode_image(content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: in
     is dropped.
 
     Args:
-        content: the file's bytes.
+        content: the file's bytes: a BMP, JPEG, PNG, TIFF or WebP, of at most `MAX_PIXELS` pixels.
         flag: of `cv2.imdecode`.
         least_side: a JPEG in colour may be decoded at 1/2, 1/4 or 1/8 of its size, which takes a fraction of the time,
             as long as its short side keeps twice this many pixels: a reduction by area to that side then ends all
@@ -35,51 +38,52 @@ def decode_image(content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: in
         (H, W, 3) BGR or what else the flag asks for.
 
     Raises:
-        DamagedImageError: it cannot be decoded, or is cut short.
+        DamagedImageError: it cannot be decoded, is cut short, is of another kind, or states too many pixels. No pixel
+            is decoded, and no memory taken for any, unless the size that the file states is within the limit.
     """
-    if _is_cut(content):
-        raise DamagedImageError(f'{len(content)} bytes of an image that is cut short')
-    if least_side is not None and flag == cv2.IMREAD_COLOR:
-        flag = _reduced_flag(content, least_side)
+    stated = _read_within_limits(content)
+    if least_side is not None and flag == cv2.IMREAD_COLOR and content.startswith(JPEG_START):
+        flag = _reduced_flag(stated, least_side)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
-    except cv2.error:  # an empty file raises where a damaged one gives None
-        image = None
+    except Exception as error:  # of OpenCV, or of Python where OpenCV says that memory ran out
+        reason = getattr(error, 'err', '') or str(error)
+        raise DamagedImageError(f'{len(content)} bytes that cannot be decoded ({reason})') from error
     if image is None:
         raise DamagedImageError(f'{len(content)} bytes that cannot be decoded')
+    if image.shape[0] * image.shape[1] > stated.width * stated.height:  # the limits were checked for another image
+        raise DamagedImageError(f'{len(content)} bytes that state a size of {stated.width} x {stated.height} pixels, '
+                                f'but decode to {image.shape[1]} x {image.shape[0]}')
     return image  # type: ignore[return-value]
 
 
-def _is_cut(content: bytes) -> bool:
-    """Say whether a JPEG or PNG lacks its end: OpenCV 4 fills what is missing with gray and raises nothing."""
-    if content.startswith(_JPEG_START):
-        # In the pixels' code FF is followed by 00 or a restart marker only, so that this is the image's own end. Phones
-        # append films and other data, which are no concern.
-        return content.find(_JPEG_END, _start_of_pixels(content)) < 0
-    return content.startswith(_PNG_START) and _PNG_END not in content
+def _read_within_limits(content: bytes) -> Stated:
+    """Return what an image states.
 
-
-def _start_of_pixels(content: bytes) -> int:
-    """Return where a JPEG's first scan begins, its length if there is none; thumbnails in the header are skipped."""
-    place = 2
-    while place + 4 <= len(content) and content[place] == 0xFF:
-        if content[place:place + 2] == _JPEG_SCAN:
-            return place
-        # Each segment says its length, in two bytes after its marker. A marker may be padded with further FF.
-        place += 1 if content[place + 1] == 0xFF else 2 + int.from_bytes(content[place + 2:place + 4], 'big')
-    return len(content)
-
-
-def _reduced_flag(content: bytes, least_side: int) -> int:
-    """Return the flag that decodes a JPEG at the smallest size with that short side, any other image at full size."""
-    if not content.startswith(_JPEG_START):
-        return cv2.IMREAD_COLOR
+    Raises:
+        DamagedImageError: it states nothing or too much, or is cut short.
+    """
     try:
-        with Image.open(io.BytesIO(content)) as header:  # reads no pixels
-            short = min(header.size)
-    except (OSError, Image.DecompressionBombError):
-        return cv2.IMREAD_COLOR
+        stated = read_stated(content)
+    except UnknownFormatError as error:
+        raise DamagedImageError(f'{len(content)} bytes that cannot be decoded ({error})') from None
+    if stated is None or not stated.width or not stated.height:
+        raise DamagedImageError(f'{len(content)} bytes that cannot be decoded (the header is damaged or cut short)')
+    pixels = stated.width * stated.height
+    if pixels > MAX_PIXELS:
+        raise DamagedImageError(f'an image of {stated.width:,} x {stated.height:,} pixels, more than the limit of '
+                                f'{MAX_PIXELS:,} pixels in all')
+    if not stated.is_whole:  # OpenCV 4 fills what is missing with gray and raises nothing
+        raise DamagedImageError(f'{len(content)} bytes of an image that is cut short')
+    if stated.scans > MAX_SCANS or stated.scans * pixels > MAX_SCANNED_PIXELS:
+        raise DamagedImageError(f'a JPEG of {stated.width:,} x {stated.height:,} pixels that are coded in '
+                                f'{stated.scans:,} scans, where some ten are usual')
+    return stated
+
+
+def _reduced_flag(stated: Stated, least_side: int) -> int:
+    """Return the flag that decodes a JPEG at the smallest size with that short side."""
     for factor, flag in _REDUCED_FLAGS:
-        if short // factor >= 2 * least_side:
+        if min(stated.width, stated.height) // factor >= 2 * least_side:
             return flag
     return cv2.IMREAD_COLOR

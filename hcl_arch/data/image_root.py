@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Union
 
-from basicsr.utils import FileClient
-
 from hcl_arch.data.folder_walk import walk_files
+from hcl_arch.data.lmdb_keys import list_lmdb_keys
 from hcl_arch.data.lmdb_reader import read_lmdb_value
 from hcl_arch.data.packed_strings import PackedStrings
+from hcl_arch.data.unreadable_image import UnreadableImageError
+from hcl_arch.regular_file import read_regular_file, reason_of
 
 IMAGE_EXTENSIONS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 LMDB_SUFFIX = '.lmdb'
@@ -37,13 +38,18 @@ class FolderRoot:
         """Return a text that is equal for two entries if they are the same file, be it through a link."""
         return os.path.realpath(self.path_of(index))
 
-    def read_bytes(self, index: int) -> bytes | None:
-        """Return the content of file `index`, None if it cannot be read."""
+    def read_bytes(self, index: int) -> bytes:
+        """Return the content of file `index`.
+
+        Raises:
+            UnreadableImageError: it cannot be read, or is no regular file: a pipe would be waited for without end.
+        """
+        path = self.path_of(index)
         try:
-            content: bytes = FileClient('disk').get(self.path_of(index))
-        except OSError:
-            return None
-        return content
+            return read_regular_file(path)
+        except OSError as error:
+            reason = f'the file cannot be opened ({reason_of(error)}). Restore it, or remove it.'
+            raise UnreadableImageError(reason, path) from error
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,20 @@ class LmdbRoot:
         """Return a text that is equal for two entries if they are the same entry of the same LMDB."""
         return f'{os.path.realpath(self.path)}/{self.keys[index]}'
 
-    def read_bytes(self, index: int) -> bytes | None:
-        """Return the value of entry `index`, None if the LMDB lacks its key."""
-        return read_lmdb_value(self.path, self.keys[index])
+    def read_bytes(self, index: int) -> bytes:
+        """Return the value of entry `index`.
+
+        Raises:
+            UnreadableImageError: the LMDB lacks its key, or cannot be read.
+        """
+        try:
+            content = read_lmdb_value(self.path, self.keys[index])
+        except OSError as error:
+            raise UnreadableImageError(f'{error}', self.path_of(index)) from error
+        if content is None:
+            reason = 'meta_info.txt names this key, but the LMDB lacks it. Build the LMDB again.'
+            raise UnreadableImageError(reason, self.path_of(index))
+        return content
 
 
 ImageRoot = Union[FolderRoot, LmdbRoot]
@@ -87,15 +104,16 @@ def open_root(path: str) -> ImageRoot:
 
     Raises:
         FileNotFoundError: `path` is not a folder, or lacks a file of the LMDB layout.
-        OSError: a folder below it cannot be listed.
-        ValueError: there is no image in it, or a line of `meta_info.txt` has another form.
+        OSError: a folder below it, or `meta_info.txt`, cannot be read.
+        ValueError: there is no image in it, or a line of `meta_info.txt` has another form, or names a key that leads
+            out of the folder.
     """
     path = os.path.normpath(os.path.expanduser(path))
     if not os.path.isdir(path):
         raise FileNotFoundError(f'{path}: expected a folder of images or an LMDB folder (*{LMDB_SUFFIX}), found '
                                 f'{"a file" if os.path.exists(path) else "nothing"}. Correct the path.')
     if is_lmdb(path):
-        return LmdbRoot(path, _list_lmdb(path))
+        return LmdbRoot(path, list_lmdb_keys(path))
     return FolderRoot(path, _list_folder(path))
 
 
@@ -106,33 +124,3 @@ def _list_folder(folder: str) -> PackedStrings:
         raise ValueError(f'{folder}: expected images ({", ".join(IMAGE_EXTENSIONS)}) in the folder or below it, found '
                          'none. Correct the path or fill the folder.')
     return PackedStrings(sorted(keys))
-
-
-def _list_lmdb(folder: str) -> PackedStrings:
-    """Return the keys that `meta_info.txt` of an LMDB folder names."""
-    for name in ('meta_info.txt', 'data.mdb'):
-        if not os.path.isfile(os.path.join(folder, name)):
-            raise FileNotFoundError(f"{folder}: expected the file {name} of an LMDB in BasicSR's layout, found none. "
-                                    'Build the LMDB again (it may have been cut short).')
-    meta_path = os.path.join(folder, 'meta_info.txt')
-    keys = PackedStrings(_keys_of_lines(meta_path))
-    if not keys:
-        raise ValueError(f'{meta_path}: expected a line for each image, found none. Build the LMDB again.')
-    return keys
-
-
-def _keys_of_lines(meta_path: str) -> Iterator[str]:
-    with open(meta_path, encoding='utf-8') as file:
-        for line in map(str.strip, file):
-            if line:
-                yield _key_of_line(line, meta_path)
-
-
-def _key_of_line(line: str, meta_path: str) -> str:
-    """Return 'name' from the line 'name.png (h,w,c) 1'."""
-    name, bracket, _ = line.rpartition(' (')
-    key, extension = os.path.splitext(name)
-    if not bracket or not extension:
-        raise ValueError(f"{meta_path}: expected lines of the form 'name.png (h,w,c) 1', found '{line}'. "
-                         'Build the LMDB again.')
-    return key

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.image_decoding import DamagedImageError, decode_image
 from hcl_arch.data.image_root import ImageRoot, LmdbRoot, open_root
+from hcl_arch.data.unreadable_image import UnreadableImageError, UnusableImageError
 
 
 class ImageSource:
@@ -70,7 +71,7 @@ class ImageSource:
                 many pixels; see `decode_image`. Without it, images are decoded at full size.
 
         Raises:
-            OSError: it cannot be read or decoded.
+            UnreadableImageError: it cannot be read or decoded; an OSError that says which image it is.
         """
         image = self._decode(index, cv2.IMREAD_COLOR, least_side)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # type: ignore[return-value]
@@ -79,7 +80,7 @@ class ImageSource:
         """Return image `index` as (H, W) uint8; a colour image gives its luma.
 
         Raises:
-            OSError: it cannot be read or decoded.
+            UnreadableImageError: it cannot be read or decoded; an OSError that says which image it is.
         """
         return self._decode(index, cv2.IMREAD_GRAYSCALE)
 
@@ -90,16 +91,19 @@ class ImageSource:
         note is not applied.
 
         Raises:
-            OSError: it cannot be read or decoded.
-            ValueError: it has no alpha channel.
+            UnreadableImageError: it cannot be read or decoded.
+            UnusableImageError: it has no alpha channel, or is not of 8 or 16 bit; also a ValueError.
         """
         image = self._decode(index, cv2.IMREAD_UNCHANGED)
         if image.ndim != 3 or image.shape[2] != 4:
             channels = 1 if image.ndim == 2 else image.shape[2]
-            raise ValueError(f'{self.path_of(index)}: expected an image with an alpha channel, found {channels} '
-                             'channel(s). Save it as RGBA PNG, or remove it.')
+            raise UnusableImageError(f'expected an image with an alpha channel, found {channels} channel(s). Save it '
+                                     'as RGBA PNG, or remove it.', self.path_of(index))
         if image.dtype == np.uint16:
             image = (image // 257).astype(np.uint8)
+        if image.dtype != np.uint8:
+            raise UnusableImageError(f'expected an image of 8 or 16 bit per channel, found {image.dtype}. Save it as '
+                                     'RGBA PNG, or remove it.', self.path_of(index))
         return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)  # type: ignore[return-value]
 
     def _locate(self, index: int) -> tuple[ImageRoot, int]:
@@ -110,18 +114,11 @@ class ImageSource:
         root = self._roots[number]
         return root, index - self._ends[number] + len(root.keys)
 
-    def _read(self, index: int) -> bytes:
+    def _decode(self, index: int, flag: int, least_side: int | None = None) -> NDArray[np.uint8]:
         root, local = self._locate(index)
         content = root.read_bytes(local)
-        if content is None:
-            what = ('meta_info.txt names this key, but the LMDB lacks it. Build the LMDB again'
-                    if isinstance(root, LmdbRoot) else 'the file cannot be opened. Restore it, or remove it')
-            raise OSError(f'{root.path_of(local)}: {what}.')
-        return content
-
-    def _decode(self, index: int, flag: int, least_side: int | None = None) -> NDArray[np.uint8]:
-        content = self._read(index)
         try:
             return decode_image(content, flag, least_side=least_side)
         except DamagedImageError as error:
-            raise OSError(f'{self.path_of(index)}: expected an image, found {error}. Replace or remove it.') from error
+            reason = f'expected an image, found {error}. Replace or remove it.'
+            raise UnreadableImageError(reason, root.path_of(local)) from error

@@ -1,8 +1,8 @@
 """Read values from LMDB folders: one environment per process and path, opened at the first read.
 
 lmdb >= 2 refuses to open an environment twice in a process, and counts one that was open when the process was forked.
-So two data sets on one LMDB (training and validation) share a client here, and the open ones are closed before a fork;
-parent and child open them again at their next read.
+So two data sets on one LMDB (training and validation) share an environment here, and the open ones are closed before a
+fork; parent and child open them again at their next read.
 """
 
 from __future__ import annotations
@@ -10,31 +10,51 @@ from __future__ import annotations
 import os
 import threading
 
-from basicsr.utils import FileClient
+import lmdb
 
-_clients: dict[str, FileClient] = {}
+from hcl_arch.data.lmdb_file import check_lmdb_file
+from hcl_arch.data.lmdb_keys import DATA_NAME
+
+_clients: dict[str, lmdb.Environment] = {}
 # BasicSR's CPU prefetcher reads in a thread, so a fork may fall into a read: reading and closing exclude each other.
 _lock = threading.RLock()
 
 
 def read_lmdb_value(path: str, key: str) -> bytes | None:
-    """Return the value of `key` in the LMDB folder `path`, None if there is no such key."""
+    """Return the value of `key` in the LMDB folder `path`, None if there is no such key.
+
+    Raises:
+        OSError: the LMDB cannot be read: it is damaged, cut short, or no LMDB at all; names the data file.
+    """
     real_path = os.path.realpath(path)
     with _lock:
-        if real_path not in _clients:
-            _clients[real_path] = FileClient('lmdb', db_paths=real_path)
-        value: bytes | None = _clients[real_path].get(key)
-    return value
+        try:
+            if real_path not in _clients:
+                _clients[real_path] = _open(real_path)
+            with _clients[real_path].begin(buffers=True) as transaction:
+                value = transaction.get(key.encode('utf-8', 'surrogateescape'))
+                return None if value is None else bytes(value)
+        except lmdb.Error as error:
+            raise OSError(f'{real_path}: the LMDB cannot be read ({error}). Build it again.') from error
+
+
+def _open(real_path: str) -> lmdb.Environment:
+    """Open an environment as BasicSR does: without a lock file, so that a folder that must not be written to will do.
+
+    Raises:
+        OSError: the data file is none.
+        lmdb.Error: the library refuses it.
+    """
+    check_lmdb_file(os.path.join(real_path, DATA_NAME))
+    return lmdb.open(real_path, readonly=True, lock=False, readahead=False)
 
 
 def close_lmdb_environments() -> None:
     """Close every environment that this process holds; the next read opens its one again."""
     with _lock:
         while _clients:
-            _, client = _clients.popitem()
-            # BasicSR's client has no `close`.
-            for environment in client.client._client.values():
-                environment.close()
+            _, environment = _clients.popitem()
+            environment.close()
 
 
 def _before_fork() -> None:

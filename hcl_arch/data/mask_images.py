@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hcl_arch.data.image_source import ImageSource
 from hcl_arch.data.mask_resize import resize_holes
 from hcl_arch.data.share_fit import fit_share
+from hcl_arch.data.unreadable_image import UnusableImageError
 
 # On disk white is corrupted, as inpainting tools and mask data sets have it.
 WHITE_FROM = 128
@@ -68,8 +69,8 @@ class MaskImages:
             (H, W) bool, True = hole.
 
         Raises:
-            OSError: a mask image cannot be read.
-            ValueError: a mask image has gray values, but none of them is bright.
+            UnreadableImageError: a mask image cannot be read; an OSError that says which image it is.
+            UnusableImageError: a mask image has gray values, but none of them is bright; also a ValueError.
         """
         closest, closest_distance = self._find_closest(size, hole_share, rng)
         holes = _turn(closest, rng)
@@ -126,10 +127,19 @@ class MaskImages:
 
     def _decode(self, index: int, size: Size) -> NDArray[np.bool_]:
         gray = self._source.read_gray(index)
-        if 0 < gray.max() < WHITE_FROM:
-            raise ValueError(f'{self._source.path_of(index)}: expected a mask image of black (0) and white (255), '
-                             f'found gray values up to {gray.max()}. Save masks as 8-bit images with 255 for white.')
+        check_has_white(gray, self._source.path_of(index))
         return resize_holes(gray < WHITE_FROM if self._inverted else gray >= WHITE_FROM, size)
+
+
+def check_has_white(gray: NDArray[np.uint8], path: str) -> None:
+    """Refuse a mask image that has gray values, but none of them bright: a map of labels, not of black and white.
+
+    Raises:
+        UnusableImageError: it is none; also a ValueError.
+    """
+    if 0 < gray.max() < WHITE_FROM:
+        raise UnusableImageError('expected a mask image of black (0) and white (255), found gray values up to '
+                                 f'{gray.max()}. Save masks as 8-bit images with 255 for white.', path)
 
 
 def _distance(share: float, hole_share: tuple[float, float]) -> float:

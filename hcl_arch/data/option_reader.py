@@ -6,25 +6,27 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from hcl_arch.option_check import check_keys
+from hcl_arch.option_check import OptionError, check_keys
 
 
 class OptionReader:
-    """Reads options by name; every method raises a ValueError that names the option, what is expected and what it got.
+    """Reads options by name; every method raises an `OptionError` that says what is expected and what it got.
 
     Args:
         options: the options; left as they are.
         where: what they belong to, as messages shall call it, e.g. "data set 'Places'".
+        inside: keys of the sections around them, for the errors' `keys`.
     """
 
-    def __init__(self, options: Mapping[str, Any], where: str) -> None:
+    def __init__(self, options: Mapping[str, Any], where: str, *, inside: tuple[Any, ...] = ()) -> None:
         self._options = options
         self._where = where
+        self._inside = inside
 
-    def error(self, key: str, expected: str) -> ValueError:
+    def error(self, key: str, expected: str) -> OptionError:
         """Return the error for option `key`, which should have been what `expected` says."""
         got = repr(self._options[key]) if key in self._options else 'nothing'
-        return ValueError(f"{self._where}: '{key}' expects {expected}, got {got}.")
+        return OptionError(self._where, (*self._inside, key), f'expects {expected}, got {got}.')
 
     def _get(self, key: str, default: Any = None) -> Any:
         """Return an option; null in the option file stands for the default."""
@@ -102,7 +104,7 @@ class OptionReader:
             return dict.fromkeys(default, 1.0)
         if not isinstance(value, Mapping):
             raise self.error(key, f'kinds with weights, e.g. {{{next(iter(known))}: 1.0}}')
-        check_keys(value, known, f"{self._where}, '{key}'")
+        check_keys(value, known, f"{self._where}, '{key}'", inside=(*self._inside, key))
         if not all(_is_within(weight, 0, math.inf) for weight in value.values()) or not any(value.values()):
             raise self.error(key, 'weights of at least 0, one of them above 0')
         return {kind: float(weight) for kind, weight in value.items()}
@@ -110,7 +112,10 @@ class OptionReader:
 
 def is_number(value: Any) -> bool:
     """Say whether an option is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def _is_within(value: Any, least: float, most: float) -> bool:

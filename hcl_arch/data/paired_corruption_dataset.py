@@ -14,10 +14,11 @@ from torch.utils import data
 
 from hcl_arch.data.epoch_length import epoch_length
 from hcl_arch.data.image_match import ImageMatch, NamedImages, match_images
-from hcl_arch.data.mask_images import WHITE_FROM
+from hcl_arch.data.mask_images import WHITE_FROM, check_has_white
 from hcl_arch.data.mask_resize import resize_holes
 from hcl_arch.data.paired_options import PairedOptions, read_paired_options
 from hcl_arch.data.square_crop import centre_square, random_square, resize_square, to_float, to_tensor
+from hcl_arch.data.unreadable_image import UnusableImageError
 
 
 class PairedSample(TypedDict):
@@ -99,8 +100,8 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
 
         Raises:
             IndexError: `index` is out of range.
-            OSError: an image cannot be read.
-            ValueError: the images of the pair differ in size.
+            UnreadableImageError: an image cannot be read; an OSError that says which image it is.
+            UnusableImageError: the images of the pair differ in size, or the mask has no white; also a ValueError.
         """
         if not 0 <= index < len(self):
             raise IndexError(f'{self._options.where}: sample {index} of {len(self)}')
@@ -134,15 +135,16 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         mask_index = int(self._match.mask[pair])
         mask = self._masks.read_gray(mask_index)
         self._check_same_size(lq, lq_path, mask, self._masks.path_of(mask_index))
+        check_has_white(mask, self._masks.path_of(mask_index))
         return lq, gt, (mask >= WHITE_FROM) != self._options.mask_inverted
 
     def _check_same_size(self, lq: NDArray[np.uint8], lq_path: str, other: NDArray[np.uint8], other_path: str) -> None:
         if lq.shape[:2] != other.shape[:2]:
             # Resizing one of them silently would hide that they are no pair.
-            raise ValueError(
+            raise UnusableImageError(
                 f'{self._options.where}: expected images of one size, found {lq.shape[1]} x {lq.shape[0]} pixels in '
                 f'{lq_path} and {other.shape[1]} x {other.shape[0]} in {other_path}. Prepare them at one size, or '
-                'remove the pair.')
+                'remove the pair.', lq_path)
 
     def _cut(self, lq: NDArray[np.uint8], gt: NDArray[np.uint8], holes: NDArray[np.bool_],
              ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:

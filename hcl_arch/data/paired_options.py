@@ -11,7 +11,7 @@ from hcl_arch.data.dataset_options import BASICSR_KEYS, LEAST_SIZE
 from hcl_arch.data.difference_mask import DifferenceMask
 from hcl_arch.data.name_template import NameTemplate
 from hcl_arch.data.option_reader import OptionReader
-from hcl_arch.option_check import check_keys
+from hcl_arch.option_check import OptionError, check_keys
 
 ROLES = ('lq', 'gt', 'mask')
 # What a data set with a layout of its own sets itself.
@@ -110,20 +110,20 @@ def _check_together(options: PairedOptions, opt: Mapping[str, Any]) -> None:
     where = options.where
     for role in ('lq', 'gt'):
         if not options.roots[role]:
-            raise ValueError(f"{where}: 'dataroot_{role}' is missing. Give a folder of images, an LMDB folder or a "
-                             'list of them.')
+            raise OptionError(where, (f'dataroot_{role}',), 'is missing. Give a folder of images, an LMDB folder or a '
+                              'list of them.')
     useless = DERIVED_MASK_KEYS if options.roots['mask'] else ('mask_inverted', 'mask_template')
     for key in useless:
         if key in opt:
             state = 'given' if options.roots['mask'] else 'missing'
-            raise ValueError(f"{where}: '{key}' would have no effect, since 'dataroot_mask' is {state}. Leave out "
-                             f"'{key}', or correct 'dataroot_mask'.")
+            raise OptionError(where, (key,), f"would have no effect, since 'dataroot_mask' is {state}. Leave out "
+                              f"'{key}', or correct 'dataroot_mask'.")
     for role in ('gt', 'mask'):
         if options.templates[role].has_star and not options.templates['lq'].has_star:
-            raise ValueError(f"{where}: '{role}_template' is '{options.templates[role].text}', but there is no '*' in "
-                             f"'lq_template' ('{options.templates['lq'].text}') to take its text from.")
+            raise OptionError(where, (f'{role}_template',), f"is '{options.templates[role].text}', but there is no "
+                              f"'*' in 'lq_template' ('{options.templates['lq'].text}') to take its text from.")
     if options.crop_scale[0] <= 0:
-        raise ValueError(f"{where}: 'crop_scale' expects shares above 0, got {list(options.crop_scale)}.")
+        raise OptionError(where, ('crop_scale',), f'expects shares above 0, got {list(options.crop_scale)}.')
     check_io_backend(opt.get('io_backend'), [root for role in ROLES for root in options.roots[role]], where)
     if options.training:
         check_enlarge_ratio(opt, where)

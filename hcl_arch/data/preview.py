@@ -24,8 +24,8 @@ from basicsr.utils.registry import DATASET_REGISTRY
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from hcl_arch.option_file import OptionFileError, read_option_file
 from hcl_arch.pictures import captioned_row, mask_picture, stack_rows
-from hcl_arch.train import OptionFileError, read_option_file
 
 PICTURES = ('png', 'jpg', 'jpeg', 'webp')
 

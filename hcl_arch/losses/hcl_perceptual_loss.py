@@ -17,6 +17,7 @@ from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.checkpointing import checkpointed
+from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
 
 RANDOM_WEIGHTS = 'random'
 _HOW_TO_GET_WEIGHTS = (
@@ -124,6 +125,10 @@ def _vgg_weights(weights: Optional[str]) -> Iterator[None]:
             if not Path(weights).is_file():
                 how = _HOW_TO_GET_WEIGHTS.format(path=saved_path)
                 raise FileNotFoundError(f'No VGG weights at {weights} (option `weights` of HCLPerceptualLoss). {how}')
+            try:
+                load_checkpoint(weights)  # BasicSR's own loading would not say which file it is that it cannot load
+            except CheckpointFileError as error:
+                raise ValueError(f'{weights} (option `weights` of HCLPerceptualLoss): {error}') from error
             vgg_arch.VGG_PRETRAIN_PATH = weights
         try:
             yield

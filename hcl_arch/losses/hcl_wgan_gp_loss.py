@@ -9,6 +9,7 @@ from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.training.random_state import draw_for_batch
 
 
 def gradient_penalty(
@@ -28,7 +29,10 @@ def gradient_penalty(
     Returns:
         A scalar with a graph to the discriminator's parameters.
     """
-    share = torch.rand(real.shape[0], 1, 1, 1, generator=generator, device=real.device, dtype=real.dtype)
+    share = draw_for_batch(
+        lambda images: torch.rand(images, 1, 1, 1, generator=generator, device=real.device, dtype=real.dtype),
+        real.shape[0],
+    )
     between = to_network_range(share * real + (1 - share) * fake).detach().requires_grad_(True)
     scores = discriminator(to_image_range(between)).reshape(real.shape[0], -1).mean(dim=1)
     (slope,) = torch.autograd.grad(scores.sum(), between, create_graph=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hcl_arch.archs.mask_hierarchy import erode
+from hcl_arch.training.random_state import draw_for_batch
 
 
 class PixelChoice(NamedTuple):
@@ -32,7 +33,10 @@ def random_pixels(eligible: Tensor, limit: Optional[int], generator: Optional[to
     """
     if limit is None or limit >= eligible.shape[1]:
         return _all_pixels(eligible)
-    scores = torch.rand(eligible.shape, generator=generator, device=eligible.device)
+    batch, n_pixels = eligible.shape
+    scores = draw_for_batch(
+        lambda images: torch.rand(images, n_pixels, generator=generator, device=eligible.device), batch
+    )
     index = scores.masked_fill(~eligible, -1.0).topk(limit, dim=1).indices
     return PixelChoice(index, eligible.gather(1, index))
 

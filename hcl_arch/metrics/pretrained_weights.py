@@ -16,6 +16,8 @@ from basicsr.archs import inception
 from basicsr.utils import get_root_logger
 from torch import Tensor, nn
 
+from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
+
 RANDOM_WEIGHTS = 'random'
 _RANDOM_SEED = 0
 # Where BasicSR looks for pretrained networks, under the working directory.
@@ -84,10 +86,12 @@ class PretrainedWeights:
 
     def _read(self, path: Path) -> Mapping[str, Tensor]:
         try:
-            state = torch.load(path, map_location='cpu', weights_only=True)
-        except Exception as error:  # a cut or foreign pickle raises nearly anything, IndexError and struct.error too
-            what = f'{path} cannot be read as the weights of {self.architecture} ({type(error).__name__})'
-            raise ValueError(f'{what}; it may be cut short. {self._how()}') from error
+            state = load_checkpoint(path)
+        except (OSError, CheckpointFileError) as error:
+            kind = type(error.__cause__ or error).__name__
+            what = f'{path} cannot be read as the weights of {self.architecture} ({kind})'
+            why = f'it {error}' if getattr(error, 'holds_code', False) else 'it may be cut short'
+            raise ValueError(f'{what}; {why}. {self._how()}') from error
         if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
             what = f'{path} does not hold the weights of {self.architecture}'
             raise ValueError(f'{what}: it is no dictionary of tensors. {self._how()}')

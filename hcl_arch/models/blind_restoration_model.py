@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Optional
 
 import torch
 import torch.nn.functional as F
 from basicsr.archs import build_network
 from basicsr.losses import build_loss
+from basicsr.utils import get_root_logger
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -20,13 +22,19 @@ from hcl_arch.archs.blind_output import BlindRestoration
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.losses.hcl_wgan_gp_loss import HCLWGANGPLoss
-from hcl_arch.models.blind_validation_model import BlindValidationModel
 from hcl_arch.models.compilation import check_compile, compile_network
 from hcl_arch.models.gradient_step import GradientStep
+from hcl_arch.models.interruptible_model import InterruptibleModel
 from hcl_arch.option_check import check_keys
 from hcl_arch.precision import autocast
+from hcl_arch.training.random_state import derived_seed, seed_generators
+from hcl_arch.training.step_watch import NonFiniteError, StepWatch
 
 Losses = OrderedDict[str, Tensor]
+
+SKIPPED_STEPS_LOG = 'skipped_steps.log'
+# More than float16 needs to find its scale, which it halves in each step that it leaves out.
+DEFAULT_SKIPPED_STEPS = 30
 
 
 class TrainingPart(NamedTuple):
@@ -41,7 +49,7 @@ class TrainingPart(NamedTuple):
 
 
 @MODEL_REGISTRY.register()
-class BlindRestorationModel(BlindValidationModel):
+class BlindRestorationModel(InterruptibleModel):
     """Training and blind evaluation of a network that finds a mask and restores.
 
     Its network takes ``net(lq, return_all=True, true_mask=..., guidance=..., restore=...)`` as ``HCLNet`` does and
@@ -59,6 +67,10 @@ class BlindRestorationModel(BlindValidationModel):
     steps in the last part, so that the generator's adversarial losses of the others come from the one before; a
     spectrally normalised one goes on with its power iteration in every part.
 
+    A step with a loss or gradient that is not finite is left out, in all processes, and noted with the batch's images
+    in ``skipped_steps.log`` beside the run's log; ``train.max_skipped_steps`` (default 30) in a row end the training.
+    What an iteration draws at random follows from ``manual_seed`` and its number.
+
     The generator computes in the option ``precision``, compiled where the option ``compile`` says so; losses and the
     discriminator compute in float32 (only the perceptual loss's VGG shares the precision).
 
@@ -71,7 +83,8 @@ class BlindRestorationModel(BlindValidationModel):
 
     TRAIN_KEYS: ClassVar[tuple[str, ...]] = (
         'ema_decay', 'optim_g', 'optim_d', 'scheduler', 'total_iter', 'warmup_iter', 'detector_iter', 'phase1_iter',
-        'accumulation_steps', 'mask_opt', 'pixel_opt', 'perceptual_opt', 'perceptual_coarse_opt', 'gan_opt',
+        'accumulation_steps', 'max_skipped_steps', 'mask_opt', 'pixel_opt', 'perceptual_opt', 'perceptual_coarse_opt',
+        'gan_opt',
     )  # fmt: skip
     # Learning rates of `optim_g` for parts of the network whose parameters' names start so; the rest has `lr`.
     PART_LEARNING_RATES: ClassVar[Mapping[str, str]] = {'detector.': 'lr_detector'}
@@ -103,9 +116,10 @@ class BlindRestorationModel(BlindValidationModel):
             raise ValueError('Options network_d and train.gan_opt belong together: give both or neither.')
         if opt.get('network_d') and not train_opt.get('optim_d'):
             raise ValueError('Option train.optim_d is missing: network_d needs an optimizer.')
-        steps = train_opt.get('accumulation_steps', 1)
-        if not isinstance(steps, int) or steps < 1:
-            raise ValueError(f'Option train.accumulation_steps must be a whole number from 1 up, got {steps!r}.')
+        for name in ('accumulation_steps', 'max_skipped_steps'):
+            number = train_opt.get(name, 1)
+            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+                raise ValueError(f'Option train.{name} must be a whole number from 1 up, got {number!r}.')
 
     def init_training_settings(self) -> None:
         """Build what training needs beside the generator: discriminator, losses, optimizers, schedulers."""
@@ -119,6 +133,11 @@ class BlindRestorationModel(BlindValidationModel):
         same = train_opt.get('perceptual_coarse_opt') == train_opt.get('perceptual_opt')
         self.cri_perceptual_coarse = None if same else self._build_loss('perceptual_coarse_opt')
         self.mask_weight = (train_opt.get('mask_opt') or {}).get('loss_weight', 0.0)
+        log_folder = self.opt['path'].get('log')  # a model built outside of a pipeline may have none
+        self._step_watch = StepWatch(
+            limit=train_opt.get('max_skipped_steps', DEFAULT_SKIPPED_STEPS),
+            log_file=Path(log_folder) / SKIPPED_STEPS_LOG if log_folder else None,
+        )
         super().init_training_settings()
         if self.cri_perceptual_coarse is None:
             self.cri_perceptual_coarse = self.cri_perceptual
@@ -165,11 +184,13 @@ class BlindRestorationModel(BlindValidationModel):
         self.optimizer_g = self.get_optimizer(optim_type, filled, lr, **options)
         self.optimizers.append(self.optimizer_g)
         self._step_g = GradientStep(self.optimizer_g, self.device, self.precision)
+        self._gradient_steps = [self._step_g]
         if self.net_d is not None:
             options = dict(self.opt['train']['optim_d'])
             self.optimizer_d = self.get_optimizer(options.pop('type'), self.net_d.parameters(), **options)
             self.optimizers.append(self.optimizer_d)
             self._step_d = GradientStep(self.optimizer_d, self.device)
+            self._gradient_steps.append(self._step_d)
 
     def get_optimizer(self, optim_type: str, params: Any, lr: float, **kwargs: Any) -> torch.optim.Optimizer:
         """As BasicSR's, with Adam's and AdamW's update of all parameters in one kernel (``fused``)."""
@@ -180,7 +201,23 @@ class BlindRestorationModel(BlindValidationModel):
     # ------------------------------------------------------------------ training
 
     def optimize_parameters(self, current_iter: int) -> None:
-        """One step of the discriminator and of the generator, on one forward pass of the generator."""
+        """One step of the discriminator and of the generator, on one forward pass of the generator.
+
+        Raises:
+            NonFiniteError: Too many steps in a row could not be taken; a checkpoint has been saved.
+        """
+        if self.opt.get('manual_seed') is not None:
+            # The same in all processes, see draw_for_batch.
+            seed_generators(derived_seed(self.opt['manual_seed'], current_iter), cuda=self.device.type == 'cuda')
+        losses, skipped = self._take_steps(current_iter)
+        self.log_dict = losses
+        if self.ema_decay > 0:
+            self.model_ema(decay=self.ema_decay)
+        self._step_watch.record(current_iter, skipped, losses, self.lq_paths)
+        self._judge_steps(current_iter)
+
+    def _take_steps(self, current_iter: int) -> tuple[Losses, dict[str, Tensor]]:
+        """Train on the batch; return the losses, and of each network whether its step was left out."""
         parts = self._parts()
         restore = current_iter > self.detector_iter
         guidance = 'true' if current_iter <= self.phase1_iter else 'predicted'
@@ -188,6 +225,7 @@ class BlindRestorationModel(BlindValidationModel):
         if self.net_d is not None:
             self._step_d.start()
         total: Losses = OrderedDict()
+        skipped: dict[str, Tensor] = {}
         for index, part in enumerate(parts):
             is_last = index == len(parts) - 1
             with self._gradients_stay_here(enabled=not is_last):
@@ -196,15 +234,24 @@ class BlindRestorationModel(BlindValidationModel):
                 if restore and self.net_d is not None:
                     losses.update(self._discriminator_backward(output, part, n_parts=len(parts)))
                     if is_last:
-                        self._step_d.step()
+                        skipped['net_d'] = self._step_d.step()
                 losses.update(self._generator_backward(output, part, restore=restore, n_parts=len(parts)))
             for name, loss in losses.items():
                 total[name] = total.get(name, 0) + loss.detach() / len(parts)
             self.output = output.restored.detach()
-        self._step_g.step()
-        self.log_dict = total
-        if self.ema_decay > 0:
-            self.model_ema(decay=self.ema_decay)
+        skipped['net_g'] = self._step_g.step()
+        return total, skipped
+
+    def _judge_steps(self, current_iter: int, *, all_of_them: bool = False) -> None:
+        """Report the steps that were left out, as far as that is known without waiting for a GPU."""
+        try:
+            for line in self._step_watch.judge(all_of_them=all_of_them):
+                get_root_logger().warning(line)
+        except NonFiniteError:
+            if self._position is not None and not all_of_them:
+                with contextlib.suppress(NonFiniteError):
+                    self.save_now(current_iter)
+            raise
 
     def get_current_log(self) -> dict[str, float]:
         """The last iteration's losses as numbers; only here does the host wait for the device."""
@@ -310,7 +357,13 @@ class BlindRestorationModel(BlindValidationModel):
         return losses
 
     def save(self, epoch: int, current_iter: int) -> None:
-        """Save networks and training state in BasicSR's layout; the state last, so that it never names missing ones."""
+        """See :class:`InterruptibleModel`; the discriminator is saved too, before the state that belongs to it.
+
+        Raises:
+            CheckpointError: A file cannot be written; older checkpoints are untouched.
+            NonFiniteError: All is saved, but too many steps in a row could not be taken.
+        """
         if self.net_d is not None:
             self.save_network(self.net_d, 'net_d', current_iter)
         super().save(epoch, current_iter)
+        self._judge_steps(current_iter, all_of_them=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Optional, get_args
 
 import cv2
 import torch
 from basicsr.models.sr_model import SRModel
 from basicsr.utils import get_root_logger, imwrite
 from basicsr.utils.dist_util import get_dist_info
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
@@ -31,11 +31,14 @@ from hcl_arch.models.validation_scores import (
 from hcl_arch.option_check import check_keys
 from hcl_arch.pictures import mask_picture, stack_rows
 from hcl_arch.precision import autocast, check_precision, lower_weights
+from hcl_arch.training.checkpoints import CheckpointError, damage_of
 
 _VAL_KEYS = (
     'val_freq', 'save_img', 'max_save_img', 'suffix', 'pbar', 'metrics', 'panel_images', 'hole_share_bins', 'reverse',
     'guidance',
 )  # fmt: skip
+# Of torch's list of all tensors that do not fit a network.
+_MOST_LINES, _MOST_LETTERS = 5, 1000
 
 
 class BlindValidationModel(SRModel):
@@ -68,6 +71,24 @@ class BlindValidationModel(SRModel):
         check_precision(self.precision)
         super().__init__(opt)
 
+    def load_network(
+        self, net: nn.Module, load_path: str, strict: bool = True, param_key: Optional[str] = 'params'
+    ) -> None:
+        """As BasicSR's, but a file that cannot be used is named.
+
+        Raises:
+            CheckpointError: The file is missing or damaged, holds other things than tensors, or another network.
+        """
+        damage = damage_of(Path(load_path))
+        if damage:
+            raise CheckpointError(f'{load_path} {damage}. Name another file of weights.')
+        try:
+            super().load_network(net, load_path, strict, param_key)
+        except Exception as error:  # of pickle, of missing keys, of shapes that do not fit
+            network = type(self.get_bare_model(net)).__name__
+            reason = '\n'.join(f'{type(error).__name__}: {error}'.splitlines()[:_MOST_LINES])
+            raise CheckpointError(f'{load_path}: cannot be loaded into {network}: {reason[:_MOST_LETTERS]}') from error
+
     def feed_data(self, data: Mapping[str, Any]) -> None:
         """Take a batch: ``lq`` and, where known, ``gt`` (B, 3, H, W) in [0, 1] and ``mask`` (B, 1, H, W)."""
         for name in ('lq', 'gt', 'mask'):
@@ -75,6 +96,7 @@ class BlindValidationModel(SRModel):
                 delattr(self, name)
             if name in data:
                 setattr(self, name, data[name].to(self.device, non_blocking=True))
+        self.lq_paths: list[str] = list(data.get('lq_path', ()))
 
     def _true_mask(self, purpose: str) -> Tensor:
         if not hasattr(self, 'mask'):

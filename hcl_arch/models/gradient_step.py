@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Optional
+import math
+from typing import Any, Optional
 
 import torch
 from torch import Tensor
@@ -11,13 +12,17 @@ from hcl_arch.precision import Precision
 
 
 class GradientStep:
-    """Adds up gradients over the parts of a batch, then takes one step.
+    """Adds up gradients over the parts of a batch, then takes one step, unless a gradient or loss is not finite.
+
+    Whether the step is taken is decided on the device: with a fused optimizer, such as the default Adam, nobody waits
+    for the decision. Processes that exchange their gradients decide alike, since one that has a loss or gradient that
+    is not finite makes the others' so.
 
     Args:
         optimizer: Of the network.
         device: Where the network is.
-        precision: In float16 losses are scaled, so that small gradients do not vanish; steps whose gradients overflow
-            are left out, and the scale is lowered.
+        precision: In float16 losses are scaled, so that small gradients do not vanish; where the gradients overflow,
+            the scale is lowered.
     """
 
     def __init__(
@@ -33,13 +38,44 @@ class GradientStep:
         self._optimizer.zero_grad(set_to_none=True)
 
     def backward(self, loss: Tensor) -> None:
-        """Add a loss's gradients."""
-        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+        """Add a loss's gradients; those of a loss that is not finite are NaN."""
+        # Infinite losses can have finite gradients, which would go unnoticed, in other processes above all.
+        marked = loss * torch.where(loss.detach().isfinite(), 1.0, math.nan)
+        (marked if self.scaler is None else self.scaler.scale(marked)).backward()
 
-    def step(self) -> None:
-        """Move the parameters."""
-        if self.scaler is None:
+    def step(self) -> Tensor:
+        """Move the parameters, unless a gradient is not finite.
+
+        Returns:
+            A scalar, whether they were left where they are.
+        """
+        if self.scaler is not None:
+            self.scaler.unscale_(self._optimizer)
+        skipped = ~self._gradient_norm().isfinite()
+        if all(group.get('fused') for group in self._optimizer.param_groups):
+            # As GradScaler.step tells it of gradients that overflow: the update's kernel looks at it.
+            self._optimizer.found_inf = skipped.float()  # type: ignore[attr-defined]
             self._optimizer.step()
-        else:
-            self.scaler.step(self._optimizer)
+        elif not skipped.item():
+            self._optimizer.step()
+        if self.scaler is not None:
             self.scaler.update()
+        return skipped
+
+    def state_dict(self) -> dict[str, Any]:
+        """The scaler's state, for a training state."""
+        return {} if self.scaler is None else self.scaler.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with a saved state; one without a scaler's leaves the scaler at its start."""
+        if self.scaler is not None and state:
+            self.scaler.load_state_dict(state)
+
+    def _gradient_norm(self) -> Tensor:
+        gradients = [
+            parameter.grad
+            for group in self._optimizer.param_groups
+            for parameter in group['params']
+            if parameter.grad is not None
+        ]
+        return torch.nn.utils.get_total_norm(gradients)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.image_decoding import DamagedImageError, decode_image
 from hcl_arch.prep.items import EncodedImage, UnreadableImageError
+from hcl_arch.regular_file import FileTooLargeError, NotRegularFileError, read_regular_file, reason_of
 
 ImageFormat = Literal['jpg', 'png']
 FORMATS: tuple[ImageFormat, ...] = ('jpg', 'png')
@@ -43,14 +44,14 @@ def read_source(path: str) -> bytes:
     """Return the content of a source file.
 
     Raises:
-        UnreadableImageError: it is empty, a dangling link, or must not be read.
+        UnreadableImageError: it is empty, a dangling link, no regular file (a pipe would be waited for without end),
+            larger than any image, or must not be read.
         OSError: it cannot be read for another reason, such as a network drive that is gone: no ground to pass over it.
     """
     try:
-        with open(path, 'rb') as file:
-            content = file.read()
-    except (PermissionError, IsADirectoryError) as error:
-        raise UnreadableImageError(str(error.strerror)) from None
+        content = read_regular_file(path)
+    except (PermissionError, NotRegularFileError, FileTooLargeError) as error:
+        raise UnreadableImageError(reason_of(error)) from None
     except FileNotFoundError:
         if os.path.lexists(path):
             raise UnreadableImageError('a link to nothing') from None

@@ -31,7 +31,7 @@ def check_items(items: Sequence[PrepItem], output: str) -> str:
     for index, item in enumerate(items):
         fault = key_fault(item.key, for_files=not is_lmdb(output))
         if fault:
-            raise PreparationError(f"{item.source}: the key '{item.key}' cannot be used: {fault}.")
+            raise PreparationError(f'{item.source}: the key {item.key!r} cannot be used: {fault}.')
         path = os.path.abspath(item.source)
         if path.startswith(inside):
             raise PreparationError(f'{item.source}: the source lies inside the output {output}. Give another output.')

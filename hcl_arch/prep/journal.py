@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from typing import Callable, Union
 
 from hcl_arch.prep.items import EncodedImage, PrepItem
+from hcl_arch.prep.keys import key_fault
+
+# Those of an EncodedImage.
+_EXTENSIONS = ('.jpg', '.png')
 
 
 @dataclass(frozen=True)
@@ -105,11 +109,23 @@ class Journal:
 
 
 def _parse(line: bytes) -> Entry | None:
-    """Return the entry of a line, None if the line is torn."""
+    """Return the entry of a line, None if the line is torn, or is none that `Journal.add` writes."""
     if not line.endswith(b'\n'):
         return None
     try:
         fields = json.loads(line)
-        return Unreadable(*fields) if len(fields) == 2 else Written(*fields)
-    except (ValueError, TypeError):
+        if not isinstance(fields, list):
+            return None
+        entry: Entry = Unreadable(*fields) if len(fields) == 2 else Written(*fields)
+    except (ValueError, TypeError, RecursionError):
         return None
+    return entry if _is_sound(entry) else None
+
+
+def _is_sound(entry: Entry) -> bool:
+    """Say whether all fields are of their kind: extension and key become the path of a file."""
+    if isinstance(entry, Unreadable):
+        return isinstance(entry.key, str) and isinstance(entry.reason, str)
+    numbers = (entry.height, entry.width, entry.channels, entry.size)
+    return (isinstance(entry.key, str) and key_fault(entry.key) is None and entry.extension in _EXTENSIONS
+            and all(type(number) is int and number > 0 for number in numbers))

@@ -32,6 +32,7 @@ from hcl_arch.prep.items import EncodedImage, PreparationError, PrepItem, Transf
 from hcl_arch.prep.keys import key_of
 from hcl_arch.prep.listing import check_count
 from hcl_arch.prep.resize import ResizeShortSide
+from hcl_arch.regular_file import check_regular_file
 
 
 @dataclass(frozen=True)
@@ -259,11 +260,16 @@ def _check_same_size(item: PrepItem) -> None:
     sizes = []
     for path in (item.source, item.partner):
         try:
+            check_regular_file(path)
             with PIL.Image.open(path) as header:  # reads no pixels
                 # All images are written upright, so that is how they have to agree.
                 sizes.append(header.size[::-1] if orientation_of(header) in SIDEWAYS else header.size)
         except PIL.UnidentifiedImageError:
             raise _damaged('it is no known kind of image', path) from None
+        except OSError:
+            raise
+        except Exception as error:  # whatever a damaged header leads to, and Pillow's limit of pixels
+            raise _damaged(f'its header cannot be read ({error})', path) from error
     if sizes[0] != sizes[1]:
         raise ValueError(
             f'expected an image of the size of {item.partner}, {sizes[1][0]} x {sizes[1][1]} pixels, found '

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from hcl_arch import __version__
 from hcl_arch.data.image_root import is_lmdb
+from hcl_arch.data.safe_names import on_one_line
 from hcl_arch.prep.item_check import check_items
 from hcl_arch.prep.items import (
     EncodedImage,
@@ -195,7 +196,7 @@ def _write_lists(items: Sequence[PrepItem], journal: Journal, folder: str, plan:
         unreadable = stack.enter_context(open(unreadable_path, 'w', encoding='utf-8', errors='surrogateescape'))
         for item, entry in zip(items, journal.entries()):
             if isinstance(entry, Unreadable):
-                unreadable.write(f'{item.source}\t{entry.reason}\n')
+                unreadable.write(f'{on_one_line(item.source)}\t{entry.reason}\n')
                 continue
             name = entry.key + entry.extension
             quality = plan.settings.get('quality', 1) if entry.extension == '.jpg' else 1

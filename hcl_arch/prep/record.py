@@ -124,7 +124,7 @@ def read_record(output: str) -> PrepRecord:
     except FileNotFoundError:
         raise PreparationError(f'{output}: expected a new path or an output of this program, found a folder without '
                                f'{list_name(RECORD_NAME, output)}. Give another path, or remove the folder.') from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise PreparationError(f'{path}: cannot be read as a record ({error}). Remove the output, or give another '
                                'path.') from error
 

@@ -7,6 +7,9 @@ from typing import Protocol
 
 import lmdb
 
+from hcl_arch.data.lmdb_file import check_lmdb_file
+from hcl_arch.data.lmdb_keys import DATA_NAME
+from hcl_arch.prep.items import PreparationError
 from hcl_arch.prep.journal import Written
 
 # Small, so that the doubling is no rare path that only huge data sets take.
@@ -42,9 +45,13 @@ class LmdbStore:
     Args:
         folder: the folder for `data.mdb` and `lock.mdb`; an LMDB in it is gone on with.
         first_map_size: bytes to start with.
+
+    Raises:
+        PreparationError: the LMDB in it is damaged or cut short.
     """
 
     def __init__(self, folder: str, *, first_map_size: int = FIRST_MAP_SIZE) -> None:
+        _check_left_behind(folder)
         # LMDB raises the map size to what an existing environment needs.
         self._environment = lmdb.open(folder, map_size=first_map_size, meminit=False)
         self._batch: list[tuple[bytes, bytes]] = []
@@ -84,6 +91,18 @@ class LmdbStore:
     def close(self) -> None:
         """Close the environment; what is not committed is lost."""
         self._environment.close()
+
+
+def _check_left_behind(folder: str) -> None:
+    """Refuse a damaged `data.mdb` of an interrupted run: to go on with one that is cut short would kill the process."""
+    path = os.path.join(folder, DATA_NAME)
+    if not os.path.lexists(path) or (os.path.isfile(path) and os.path.getsize(path) == 0):  # LMDB begins anew then
+        return
+    try:
+        check_lmdb_file(path)
+    except OSError as error:
+        raise PreparationError(f'{error} It belongs to an unfinished output: remove its folder, and run the command '
+                               'again.') from error
 
 
 class FolderStore:

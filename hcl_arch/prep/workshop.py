@@ -103,7 +103,7 @@ class Workshop:
         try:
             with open(self._plan_path, encoding='utf-8') as file:
                 found = json.load(file)
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None
 

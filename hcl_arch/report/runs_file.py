@@ -23,8 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-import yaml
-
+from hcl_arch.option_file import YamlFileError, read_yaml_file
 from hcl_arch.report.errors import ReportError
 from hcl_arch.report.paper_tables import Paper
 
@@ -62,8 +61,8 @@ def read_runs_file(file: Path, paper: Paper) -> list[RunEntry]:
         ReportError: If it cannot be read, or names what is not there.
     """
     try:
-        content = yaml.safe_load(file.read_text('utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = read_yaml_file(file)
+    except (OSError, YamlFileError) as error:
         raise ReportError(f"The file of runs '{file}' cannot be read: {error}") from error
     if not isinstance(content, list) or not content:
         raise ReportError(f"The file of runs '{file}' must hold a list of runs (`- method: ...`), got {content!r}.")

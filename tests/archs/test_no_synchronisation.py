@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Callable
 
 import pytest
@@ -17,6 +18,7 @@ from hcl_arch.archs.mask_hierarchy import detect_masks
 from hcl_arch.losses import HCLContrastiveLoss, HCLWGANGPLoss
 from hcl_arch.models import HCLModel
 from hcl_arch.models.gradient_step import GradientStep
+from hcl_arch.training.step_watch import StepWatch
 
 READS_DATA = ('_local_scalar_dense', 'item', 'nonzero', 'masked_select', 'is_nonzero', 'equal', '_unique2', 'allclose')
 
@@ -170,7 +172,8 @@ def test_a_training_step_stays_on_the_device(
     # All but what autograd's engine does, which asks for the GPU itself, and the optimizers.
     trained: list[Tensor] = []
     monkeypatch.setattr(GradientStep, 'backward', lambda self, loss: trained.append(loss))
-    monkeypatch.setattr(GradientStep, 'step', lambda self: None)
+    monkeypatch.setattr(GradientStep, 'step', lambda self: torch.zeros((), dtype=torch.bool, device='cuda'))
+    monkeypatch.setattr(StepWatch, 'record', lambda self, *record: None)  # it makes an event of a real GPU
     monkeypatch.setattr(HCLWGANGPLoss, 'penalty', lambda self, net_d, real, fake: net_d(real - fake).mean())
     model = small_model(small_options)
     with FakeTensorMode():
@@ -216,3 +219,18 @@ def test_the_guard_sees_what_it_forbids() -> None:
         for action in copies:
             with pytest.raises(AssertionError, match='copies'), DeviceOnly():
                 action()
+
+
+@pytest.mark.parametrize('value', [1.0, math.nan])
+def test_nobody_waits_to_know_whether_a_step_is_taken(value: float) -> None:
+    net = nn.Linear(3, 2)
+    step = GradientStep(torch.optim.Adam(net.parameters(), fused=True), torch.device('cpu'))
+    step.start()
+    loss = net(torch.full((1, 3), value)).sum()
+    before = net.weight.detach().clone()
+    with DeviceOnly() as mode:
+        step.backward(loss)
+        skipped = step.step()
+    assert mode.count > 0
+    assert bool(skipped) is math.isnan(value)
+    assert torch.equal(net.weight, before) is math.isnan(value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from hcl_arch.archs import HCLDetector
 from hcl_arch.models import HCLModel
+from hcl_arch.training.step_watch import NonFiniteError
 
 PERCEPTUAL: dict[str, Any] = {'type': 'HCLPerceptualLoss', 'layer_weights': {'relu1_1': 1.0}, 'weights': 'random'}
 PARTS = 'train.accumulation_steps'
@@ -129,6 +132,144 @@ class TestAccumulation:
         plain['train']['accumulation_steps'] = steps
         with pytest.raises(ValueError, match=rf'{PARTS} must be a whole number from 1 up, got {steps!r}'):
             build_model(plain)
+
+
+class TestStepsThatAreNotFinite:
+    """A batch with a bad number must not cost the training more than its own step."""
+
+    @pytest.fixture
+    def logged(self, options: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+        options['path']['log'] = str(tmp_path)
+        return options
+
+    @staticmethod
+    def spoilt(batch: dict[str, Any], name: str, value: float) -> dict[str, Any]:
+        images = batch[name].clone()
+        images[1, 0, 20, 25] = value
+        return {**batch, name: images}
+
+    @staticmethod
+    def state_of(model: HCLModel) -> dict[str, Any]:
+        optimizers = {f'optimizer {index}': optimizer.state_dict() for index, optimizer in enumerate(model.optimizers)}
+        return copy.deepcopy({
+            'net_g': parameters_of(model.net_g), 'net_d': parameters_of(model.net_d), **optimizers
+        })  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ('name', 'value'), [('lq', math.nan), ('gt', math.nan), ('lq', math.inf), ('gt', -math.inf)]
+    )
+    def test_networks_and_optimizers_stay(
+        self, name: str, value: float, logged: dict[str, Any], batch: dict[str, Any], tmp_path: Path
+    ) -> None:
+        model = one_step(logged, batch)
+        before = self.state_of(model)
+        model.feed_data(self.spoilt(batch, name, value))
+        model.optimize_parameters(2)
+        torch.testing.assert_close(self.state_of(model), before, atol=0, rtol=0)
+        line = (tmp_path / 'skipped_steps.log').read_text()
+        assert line.startswith('iteration 2: no step of net_d, no step of net_g; not finite: ')
+        assert line.endswith('; images: a.png, b.png\n')
+
+    def test_the_next_good_batch_trains(self, logged: dict[str, Any], batch: dict[str, Any]) -> None:
+        """As if the bad one had not been there."""
+        logged.update(manual_seed=3)
+        model, other = one_step(logged, batch), one_step(logged, batch)
+        model.feed_data(self.spoilt(batch, 'lq', math.nan))
+        model.optimize_parameters(2)
+        for trained in (model, other):
+            trained.feed_data(batch)
+            trained.optimize_parameters(3)
+        assert all(math.isfinite(value) for value in model.get_current_log().values())
+        for net in ('net_g', 'net_d'):
+            moved = parameters_of(getattr(model, net))
+            # But for the power iteration of the spectral normalization, which one pass has brought further.
+            torch.testing.assert_close(moved, parameters_of(getattr(other, net)), atol=2e-3, rtol=0)
+            assert all(value.isfinite().all() for value in moved.values())
+
+    def test_all_state_stays_finite(self, logged: dict[str, Any], batch: dict[str, Any]) -> None:
+        logged['train']['ema_decay'] = 0.9
+        model = build_model(logged)
+        for iteration in (1, 2, 3):
+            model.feed_data(self.spoilt(batch, 'lq', math.nan) if iteration < 3 else batch)
+            model.optimize_parameters(iteration)
+        for net in (model.net_g, model.net_d, model.net_g_ema):
+            assert all(value.isfinite().all() for value in net.state_dict().values())
+
+    def test_averaging_goes_on(self, logged: dict[str, Any], batch: dict[str, Any]) -> None:
+        logged['train']['ema_decay'] = 0.75
+        model = one_step(logged, batch)
+        before, trained = parameters_of(model.net_g_ema), parameters_of(model.net_g)
+        model.feed_data(self.spoilt(batch, 'lq', math.nan))
+        model.optimize_parameters(2)
+        expected = {name: 0.75 * before[name] + 0.25 * trained[name] for name in trained}
+        torch.testing.assert_close(parameters_of(model.net_g_ema), expected, atol=1e-7, rtol=1e-5)
+
+    def test_one_part_of_a_batch(self, logged: dict[str, Any], batch: dict[str, Any]) -> None:
+        logged['train']['accumulation_steps'] = 2
+        model = one_step(logged, batch)
+        before = self.state_of(model)
+        model.feed_data(self.spoilt(batch, 'gt', math.nan))  # the second image: the last part
+        model.optimize_parameters(2)
+        torch.testing.assert_close(self.state_of(model), before, atol=0, rtol=0)
+        model.feed_data({name: values[::-1] if isinstance(values, list) else values.flip(0)
+                         for name, values in self.spoilt(batch, 'gt', math.nan).items()})  # fmt: skip
+        model.optimize_parameters(3)
+        torch.testing.assert_close(self.state_of(model), before, atol=0, rtol=0)
+
+    def test_discriminator_alone(
+        self, logged: dict[str, Any], batch: dict[str, Any], tmp_path: Path
+    ) -> None:
+        model = one_step(logged, batch)
+        before = self.state_of(model)
+        model.cri_gan.penalty = lambda *_: sum(p.sum() for p in model.net_d.parameters()) * math.inf
+        model.feed_data(batch)
+        model.optimize_parameters(2)
+        torch.testing.assert_close(parameters_of(model.net_d), before['net_d'], atol=0, rtol=0)
+        assert largest_move(before['net_g'], parameters_of(model.net_g)) > 0
+        line = (tmp_path / 'skipped_steps.log').read_text()
+        assert line == 'iteration 2: no step of net_d; not finite: l_d_penalty; images: a.png, b.png\n'
+
+    def test_too_many_in_a_row(self, logged: dict[str, Any], batch: dict[str, Any], tmp_path: Path) -> None:
+        logged['train']['max_skipped_steps'] = 3
+        model = one_step(logged, batch)
+        before = self.state_of(model)
+        model.feed_data(self.spoilt(batch, 'lq', math.nan))
+        for iteration in (2, 3):
+            model.optimize_parameters(iteration)
+        with pytest.raises(NonFiniteError, match=r'3 steps in a row .*iteration 4'):
+            model.optimize_parameters(4)
+        torch.testing.assert_close(self.state_of(model), before, atol=0, rtol=0)
+        # Outside of a pipeline nothing is saved.
+        assert sorted(path.name for path in tmp_path.iterdir()) == ['skipped_steps.log']
+
+    @pytest.mark.parametrize('steps', [0, -2, 1.5, '2', None, True])
+    def test_wrong_limits(self, steps: Any, logged: dict[str, Any]) -> None:
+        logged['train']['max_skipped_steps'] = steps
+        with pytest.raises(ValueError, match=rf'max_skipped_steps must be a whole number from 1 up, got {steps!r}'):
+            build_model(logged)
+
+
+class TestSeeds:
+    def test_an_iteration_follows_from_the_seed_and_its_number(
+        self, options: dict[str, Any], batch: dict[str, Any]
+    ) -> None:
+        options['manual_seed'] = 5
+        models = [one_step(options, batch) for _ in range(2)]
+        for index, model in enumerate(models):
+            torch.rand(index)  # as data sets and validation draw
+            model.feed_data(batch)
+            model.optimize_parameters(2)
+        assert models[0].get_current_log() == models[1].get_current_log()
+        torch.testing.assert_close(parameters_of(models[0].net_g), parameters_of(models[1].net_g), atol=0, rtol=0)
+
+    def test_iterations_draw_different_numbers(self, options: dict[str, Any], batch: dict[str, Any]) -> None:
+        options['manual_seed'] = 5
+        model, drawn = one_step(options, batch), []
+        for iteration in (1, 1, 2):
+            model.optimize_parameters(iteration)
+            torch.manual_seed(torch.initial_seed())
+            drawn.append(torch.rand(()).item())
+        assert drawn[0] == drawn[1] != drawn[2]
 
 
 class TestLog:

@@ -15,6 +15,8 @@ import lmdb
 import numpy as np
 import pytest
 
+from hcl_arch.prep import decoding, pairs
+
 TreeState = dict[str, tuple[str, int]]
 
 
@@ -97,7 +99,7 @@ def killed_run() -> Callable[..., int]:
         aside = blocking.with_name(f'.{blocking.name}.aside')
         blocking.rename(aside)
         os.mkfifo(blocking)
-        process = multiprocessing.get_context('fork').Process(target=run)
+        process = multiprocessing.get_context('fork').Process(target=run_reading_pipes, args=(run,))
         try:
             process.start()
             kill_reader(blocking, process)
@@ -111,6 +113,13 @@ def killed_run() -> Callable[..., int]:
             aside.replace(blocking)
 
     return run_and_kill
+
+
+def run_reading_pipes(run: Callable[[], object]) -> None:
+    """Call `run` where named pipes are waited for; the preparation itself refuses them."""
+    decoding.read_regular_file = lambda path: Path(path).read_bytes()  # type: ignore[assignment]
+    pairs.check_regular_file = lambda path: None  # type: ignore[assignment]
+    run()
 
 
 def kill_reader(pipe: Path, process: multiprocessing.process.BaseProcess) -> None:

@@ -1,0 +1,181 @@
+"""Checkpoints that are whole, kept few, and saved when a signal asks a training to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Union
+
+from basicsr.utils import get_root_logger
+from basicsr.utils.dist_util import get_dist_info, master_only
+from torch import nn
+
+from hcl_arch.models.blind_validation_model import BlindValidationModel
+from hcl_arch.models.gradient_step import GradientStep
+from hcl_arch.training.checkpoints import CheckpointFolders, save_atomically
+from hcl_arch.training.data_order import Position
+from hcl_arch.training.interruption import StopVote, interruption
+
+# What BasicSR calls the networks that are saved at the end.
+_LATEST = -1
+_NEVER = -2
+
+
+class InterruptibleModel(BlindValidationModel):
+    """Training that can be stopped anywhere and resumed without a trace.
+
+    In BasicSR's training pipeline (`hcl_arch.training.pipeline` notes there in ``opt['position']`` how far the run is),
+    SIGTERM and Ctrl-C let the iteration end, save a checkpoint and end the program, in all processes alike. Checkpoints
+    are written whole or not at all, the networks before the state that belongs to them; the option
+    ``logger.keep_checkpoints`` keeps that many and removes older ones.
+
+    Args:
+        opt: BasicSR's options.
+    """
+
+    # Of every network; with loss scaling they have a state.
+    _gradient_steps: Sequence[GradientStep] = ()
+
+    def init_training_settings(self) -> None:
+        """Also begin to note signals, if this is a pipeline's model."""
+        position = self.opt.get('position')
+        self._position = Position(**position) if position else None
+        self._last_saved = self._validated_iter = _NEVER
+        if self._position is not None:
+            interruption.install()
+            self._stop_vote = StopVote()
+            self._checkpoints = CheckpointFolders(
+                Path(self.opt['path']['training_states']), Path(self.opt['path']['models'])
+            )
+            if get_dist_info()[0] == 0:
+                self._checkpoints.remove_remains()
+        super().init_training_settings()
+
+    def update_learning_rate(self, current_iter: int, warmup_iter: int = -1) -> None:
+        """As BasicSR's, which calls it first in an iteration: before that, stop if a process was asked to.
+
+        Raises:
+            SystemExit: With 128 + the signal's number, after a checkpoint has been saved.
+        """
+        if self._position is not None:
+            number = self._stop_vote.count(interruption.signal)
+            if number:
+                self._stop(current_iter - 1, number)
+        super().update_learning_rate(current_iter, warmup_iter)
+
+    def _stop(self, done: int, number: int) -> None:
+        if done != self._last_saved and done > 0:
+            self.save_now(done)
+        self._stop_vote.wait_for_all()
+        interruption.remove()
+        get_root_logger().info(f'Stopped by signal {number} after iteration {done}; --auto_resume goes on from there.')
+        raise SystemExit(128 + number)
+
+    def validation(self, dataloader: Any, current_iter: Any, tb_logger: Any, save_img: bool = False) -> None:
+        """As BasicSR's; if a signal comes meanwhile, a checkpoint is saved at once and the validation goes on."""
+        self._validated_iter = current_iter
+        super().validation(dataloader, current_iter, tb_logger, save_img)
+        self._last_saved = _NEVER  # the best scores belong to a checkpoint too
+
+    def test(self) -> None:
+        """See :class:`BlindValidationModel`."""
+        # Nobody says how long a scheduler waits before it ends the program for good.
+        if self._saves_in_validation():
+            self.save_now(self._validated_iter)
+        super().test()
+
+    def _saves_in_validation(self) -> bool:
+        return self.is_train and bool(interruption.signal) and self._last_saved != self._validated_iter
+
+    def save_now(self, current_iter: int) -> None:
+        """Save a checkpoint out of turn, between two iterations."""
+        assert self._position is not None
+        self.save(self._position.after(current_iter).epoch, current_iter)
+
+    def save(self, epoch: int, current_iter: int) -> None:
+        """Save networks and training state in BasicSR's layout; the state last, so that it never names missing ones.
+
+        Args:
+            epoch: The epoch.
+            current_iter: The iteration; -1 for the end of the training, which has no state.
+
+        Raises:
+            CheckpointError: A file cannot be written; older checkpoints are untouched.
+        """
+        super().save(epoch, current_iter)
+        if current_iter == _LATEST:
+            interruption.remove()  # nothing is lost from here on
+            return
+        self._last_saved = current_iter
+        keep = (self.opt.get('logger') or {}).get('keep_checkpoints')
+        if keep is not None and self._position is not None and get_dist_info()[0] == 0:
+            self._checkpoints.keep_newest(keep, last=current_iter)
+
+    @master_only
+    def save_network(
+        self,
+        net: Union[nn.Module, list[nn.Module]],
+        net_label: str,
+        current_iter: int,
+        param_key: Union[str, list[str]] = 'params',
+    ) -> None:
+        """As BasicSR's, whole or not at all.
+
+        Raises:
+            CheckpointError: The file cannot be written.
+        """
+        nets = net if isinstance(net, list) else [net]
+        keys = param_key if isinstance(param_key, list) else [param_key]
+        content = {
+            key: {name: tensor.cpu() for name, tensor in self.get_bare_model(one).state_dict().items()}
+            for key, one in zip(keys, nets)
+        }
+        iteration = 'latest' if current_iter == _LATEST else current_iter
+        save_atomically(content, Path(self.opt['path']['models']) / f'{net_label}_{iteration}.pth')
+
+    @master_only
+    def save_training_state(self, epoch: int, current_iter: int) -> None:
+        """As BasicSR's, whole or not at all, and with all that an exact resumption needs beside it.
+
+        Raises:
+            CheckpointError: The file cannot be written.
+        """
+        if current_iter == _LATEST:
+            return
+        state: dict[str, Any] = {
+            'epoch': epoch,
+            'iter': current_iter,
+            'optimizers': [optimizer.state_dict() for optimizer in self.optimizers],
+            'schedulers': [scheduler.state_dict() for scheduler in self.schedulers],
+            'scalers': [step.state_dict() for step in self._gradient_steps],
+            'best_metric_results': self._plain_best_results(),
+        }
+        if 'manual_seed' in self.opt:
+            state['manual_seed'] = self.opt['manual_seed']
+        if self._position is not None:
+            position = self._position.after(current_iter)
+            # Which at the end of an epoch is the beginning of the next one.
+            state.update(epoch=position.epoch, position=position.as_dict())
+        save_atomically(state, Path(self.opt['path']['training_states']) / f'{current_iter}.state')
+
+    def _plain_best_results(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """BasicSR's record of the best scores, in numbers that can be read again without running code."""
+        return {
+            dataset: {metric: {**best, 'val': float(best['val'])} for metric, best in record.items()}
+            for dataset, record in getattr(self, 'best_metric_results', {}).items()
+        }
+
+    def resume_training(self, resume_state: dict[str, Any]) -> None:
+        """Go on with what :meth:`save_training_state` saved, or BasicSR's method of this name."""
+        for optimizer, state in zip(self.optimizers, resume_state['optimizers']):
+            # How an update is computed is the options' business, not the checkpoint's.
+            for group, saved in zip(optimizer.param_groups, state['param_groups']):
+                saved.update({key: group[key] for key in ('fused', 'foreach') if key in group})
+        super().resume_training(resume_state)
+        for step, state in zip(self._gradient_steps, resume_state.get('scalers', [])):
+            step.load_state_dict(state)
+        metrics = ((self.opt.get('val') or {}).get('metrics') or {}).keys()
+        best = resume_state.get('best_metric_results', {})
+        kept = {dataset: record for dataset, record in best.items() if record.keys() == metrics}
+        if kept:
+            self.best_metric_results = kept

@@ -1,0 +1,41 @@
+"""How the options of each of this package's data sets are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Callable, Union
+
+from hcl_arch.data.dataset_options import DatasetOptions, read_options
+from hcl_arch.data.istd_dataset import ISTD
+from hcl_arch.data.logo30k_dataset import LOGO30K
+from hcl_arch.data.paired_layout import PairedLayout, to_paired_options
+from hcl_arch.data.paired_options import PairedOptions, read_paired_options
+from hcl_arch.data.raindrop_dataset import RAINDROP
+from hcl_arch.option_checks.data_set_reading import SET_ASIDE_PATH
+
+AnyOptions = Union[DatasetOptions, PairedOptions]
+Read = Callable[[Mapping[str, Any]], AnyOptions]
+
+LAYOUTS: dict[str, PairedLayout] = {
+    'HCLISTDDataset': ISTD, 'HCLLOGO30KDataset': LOGO30K, 'HCLRaindropDataset': RAINDROP,
+}  # fmt: skip
+
+
+class _AnywhereLayout(PairedLayout):
+    """A layout that does not look for its folders."""
+
+    def roots(self, *_: Any, **__: Any) -> dict[str, list[str]]:
+        """Return a path for each role that nobody looks for."""
+        return {role: [SET_ASIDE_PATH] for role in self.folders}
+
+
+def reader_of(kind: Any) -> Read | None:
+    """Return what reads the options of a data set, without looking for folders; None for one that is not ours."""
+    if kind == 'BlindCorruptionDataset':
+        return read_options
+    if kind == 'HCLPairedDataset':
+        return read_paired_options
+    if not isinstance(kind, str) or kind not in LAYOUTS:
+        return None
+    layout = _AnywhereLayout(**vars(LAYOUTS[kind]))
+    return lambda opt: read_paired_options(to_paired_options(opt, layout))

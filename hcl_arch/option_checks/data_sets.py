@@ -1,0 +1,161 @@
+"""The data sets: their options, their folders, their loaders, and what `val: hole_share_bins` expects of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Optional
+
+import torch
+from basicsr.utils.registry import DATASET_REGISTRY
+
+from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
+from hcl_arch.data.dataset_options import DatasetOptions
+from hcl_arch.data.option_reader import is_number
+from hcl_arch.data.paired_layout import PairedLayout, to_paired_options
+from hcl_arch.data.paired_options import read_paired_options
+from hcl_arch.option_checks.data_set_images import ImageFolders, places_of_roles
+from hcl_arch.option_checks.data_set_kinds import LAYOUTS, AnyOptions, reader_of
+from hcl_arch.option_checks.data_set_reading import Reading, read_with_set_aside
+from hcl_arch.option_checks.lines import problem
+from hcl_arch.option_checks.registered import type_problem
+from hcl_arch.option_checks.rules import FLAG, Rule, Rules, check_values, choice, is_whole, number, whole
+from hcl_arch.option_checks.run_options import PHASES, DataSetSection, RunOptions
+
+_LOADER_RULES: Rules = {
+    'pin_memory': FLAG, 'persistent_workers': FLAG, 'prefetch_mode': choice('cpu', 'cuda', nullable=True),
+    'num_prefetch_queue': whole(1), 'use_shuffle': FLAG,
+}  # fmt: skip
+# Read in training only; of our data sets, `read_options` looks at the first and last.
+_TRAINING_LOADER_RULES: Rules = {'num_worker_per_gpu': whole(0), 'max_unreadable_share': number(0, 1)}
+# Where a data set with a layout of its own finds its folders by.
+_LAYOUT_KEYS = ('name', 'phase', 'dataroot', 'split', 'folders', 'kinds')
+_FOREIGN_LOADER_RULES: Rules = {
+    'batch_size_per_gpu': whole(1),
+    'dataset_enlarge_ratio': Rule('a number above 0', lambda value: is_number(value) and value > 0),
+}
+
+
+def check_data_sets(run: RunOptions) -> Iterator[str]:
+    """Yield the problems of all data sets."""
+    folders = ImageFolders()
+    for data_set in run.data_sets:
+        wrong = type_problem(DATASET_REGISTRY, data_set.options, data_set.place) if 'type' in data_set.options else None
+        yield from [wrong] if wrong else []
+        yield from _loader_problems(run, data_set)
+        read = reader_of(data_set.options.get('type'))
+        if read is None or data_set.phase not in PHASES:
+            yield from _foreign_problems(run, data_set)
+            continue
+        reading = read_with_set_aside(read, _with_phase(data_set))
+        yield from (problem((*data_set.place, *keys), text) for keys, text in reading.errors)
+        before = len(folders.problems)
+        samples = _count_samples(folders, data_set, reading)
+        yield from folders.problems[before:]
+        if samples is not None and data_set.phase != 'train':
+            yield from _bin_problems(run, data_set, reading.options, samples)
+
+
+def check_data_set_names(run: RunOptions) -> Iterator[str]:
+    """Yield a problem for two data sets whose results would go to the same files."""
+    first: dict[str, Any] = {}
+    for data_set in run.data_sets:
+        name = data_set.options.get('name')
+        if run.our_model is None or data_set.phase == 'train' or not isinstance(name, str):
+            continue
+        other = first.setdefault(name, data_set.key)
+        if other != data_set.key:
+            yield problem(
+                (*data_set.place, 'name'),
+                f"'{name}' is the name of `datasets: {other}` too, whose results would be overwritten.",
+            )
+
+
+def _with_phase(data_set: DataSetSection) -> dict[str, Any]:
+    """Return the options as the parser hands them over: with the phase that the data set's key begins with."""
+    return {**data_set.options, 'phase': data_set.phase}
+
+
+def _count_samples(folders: ImageFolders, data_set: DataSetSection, reading: Reading[AnyOptions]) -> Optional[int]:
+    """Return the number of samples, None if folders or options do not tell; problems are noted in `folders`."""
+    options, place = reading.options, data_set.place
+    if isinstance(options, DatasetOptions):
+        return folders.count_samples(options, place)
+    layout = LAYOUTS.get(data_set.options['type'])
+    if layout is None:
+        return None if options is None else folders.count_pairs(options, places_of_roles(place))
+    return _count_in_layout(folders, data_set, reading, layout)
+
+
+def _count_in_layout(
+    folders: ImageFolders, data_set: DataSetSection, reading: Reading[AnyOptions], layout: PairedLayout
+) -> Optional[int]:
+    """As `_count_samples`, for a data set with a layout of its own."""
+    wrong = {keys[0] for keys, _ in reading.errors if keys}
+    given = {key: value for key, value in _with_phase(data_set).items() if key not in wrong}
+    if 'dataroot' in wrong or 'dataroot' not in given:
+        return None
+    try:
+        to_paired_options({key: given[key] for key in _LAYOUT_KEYS if key in given}, layout)
+    except FileNotFoundError as error:
+        folders.problems.append(problem((*data_set.place, 'dataroot'), str(error)))
+        return None
+    if reading.errors:
+        return None
+    options = read_paired_options(to_paired_options(given, layout))
+    return folders.count_pairs(options, places_of_roles(data_set.place, 'dataroot'))
+
+
+def _loader_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]:
+    """Yield problems of what BasicSR's loaders read, for data sets of any type."""
+    options, place = data_set.options, data_set.place
+    training = data_set.phase == 'train'
+    yield from check_values(options, _LOADER_RULES, place)
+    if training:
+        yield from check_values(options, _TRAINING_LOADER_RULES, place)
+    if options.get('persistent_workers') is True:
+        if not training:
+            yield problem((*place, 'persistent_workers'), 'works in training only: validation has no workers.')
+        elif options.get('num_worker_per_gpu') == 0:
+            yield problem((*place, 'persistent_workers'), 'needs workers, but `num_worker_per_gpu` is 0.')
+    if training and options.get('prefetch_mode') == 'cuda':
+        if options.get('pin_memory') is not True:
+            yield problem((*place, 'prefetch_mode'), "'cuda' needs `pin_memory: true`.")
+        if run.opt.get('num_gpu') == 0 or torch.cuda.device_count() == 0:
+            yield problem((*place, 'prefetch_mode'), "'cuda' needs a GPU; without one leave it out, or give 'cpu'.")
+
+
+def _foreign_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]:
+    """Yield what can be said of a data set of which only BasicSR's part is known."""
+    options, place = data_set.options, data_set.place
+    if data_set.phase != 'train':
+        return
+    yield from check_values(options, _FOREIGN_LOADER_RULES, place)
+    size: Any = options.get('gt_size')
+    if run.our_model is not None and is_whole(size, 0) and size < MIN_IMAGE_SIZE:
+        yield problem((*place, 'gt_size'), f'the networks take images from {MIN_IMAGE_SIZE} pixels up, got {size}.')
+
+
+def _bin_problems(
+    run: RunOptions, data_set: DataSetSection, options: Optional[AnyOptions], samples: int
+) -> Iterator[str]:
+    """Yield a problem for lists of hole shares that have more entries than the data set has samples."""
+    ranges = options.hole_shares if isinstance(options, DatasetOptions) else ()
+    if len(ranges) > samples:
+        yield problem(
+            (*data_set.place, 'hole_share'),
+            f'{len(ranges)} ranges take turns, but there are only {samples} samples, so that some never come up.',
+        )
+    bins: Any = run.section('val').get('hole_share_bins')
+    if isinstance(bins, (list, tuple)) and len(bins) > samples:
+        place = ': '.join(map(str, data_set.place))
+        yield problem(
+            ('val', 'hole_share_bins'),
+            f'{len(bins)} bins, but `{place}` has only {samples} samples, so that some stay empty.',
+        )
+
+
+def training_size(run: RunOptions) -> Optional[int]:
+    """Return the side of a training sample in pixels, None if it is not known."""
+    size = run.training_set.get('gt_size')
+    return size if is_whole(size, MIN_IMAGE_SIZE) else None
+

@@ -1,0 +1,74 @@
+"""Files that options name: whether they are there. None of them is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hcl_arch.option_checks.lines import Place, got, problem
+from hcl_arch.option_checks.run_options import RunOptions
+
+# What stands for a file of weights in tests.
+_NO_FILE = 'random'
+_FILE_ARGUMENTS = ('_weights', '_path')
+
+
+def check_run_files(run: RunOptions) -> Iterator[str]:
+    """Yield a problem for each file under `path:` that the run would look for in vain."""
+    paths = run.section('path')
+    resumes = run.is_train and _resumes(run)
+    for key, value in paths.items():
+        is_state = key == 'resume_state' and run.is_train
+        is_network = isinstance(key, str) and key.startswith('pretrain_network')
+        # BasicSR replaces the networks of a resumed run by those saved beside its state.
+        if is_state or (is_network and not resumes):
+            yield from file_problem(value, ('path', key))
+
+
+def file_problem(value: Any, place: Place) -> Iterator[str]:
+    """Yield a problem if a value names no file; null names none, and is fine."""
+    if value is None:
+        return
+    if not isinstance(value, str) or not value:
+        yield problem(place, f'expects the path of a file, {got(value)}')
+        return
+    found = 'a folder' if _is(value, Path.is_dir) else 'nothing'
+    if not _is(value, Path.is_file):
+        where = f'{value}. Correct the path (working directory: {_here()}).'
+        yield problem(place, f'expected a file, found {found}: {where}')
+
+
+def check_file_arguments(options: Mapping[Any, Any], place: Place) -> Iterator[str]:
+    """Yield a problem for each argument of a network, loss or metric that names a file of weights in vain."""
+    for key, value in options.items():
+        if is_file_argument(key) and isinstance(value, str) and not (key == 'weights' and value == _NO_FILE):
+            yield from file_problem(value, (*place, key))
+
+
+def is_file_argument(key: Any) -> bool:
+    """Say whether an argument's name tells that its value is a file of weights."""
+    return isinstance(key, str) and (key == 'weights' or key.endswith(_FILE_ARGUMENTS))
+
+
+def _resumes(run: RunOptions) -> bool:
+    """Say whether the run goes on from a state that is there."""
+    paths = run.section('path')
+    if run.switched_on('auto_resume'):
+        folder = paths.get('training_states')
+        return isinstance(folder, str) and any(Path(folder).glob('*.state'))
+    return isinstance(paths.get('resume_state'), str) and bool(paths['resume_state'])
+
+
+def _is(path: str, test: Any) -> bool:
+    try:
+        return bool(test(Path(path).expanduser()))
+    except (OSError, ValueError, RuntimeError):  # too long, with a NUL character, the home of nobody
+        return False
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed
+        return Path('.')

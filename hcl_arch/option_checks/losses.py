@@ -1,0 +1,77 @@
+"""The losses: their types and arguments, and what their constructors say, but for those that need weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from basicsr.archs.vgg_arch import NAMES, insert_bn
+from basicsr.utils.registry import LOSS_REGISTRY
+
+from hcl_arch.option_checks.files import check_file_arguments
+from hcl_arch.option_checks.lines import Place, got, problem
+from hcl_arch.option_checks.quiet_build import try_out
+from hcl_arch.option_checks.registered import find_registered, type_problem
+from hcl_arch.option_checks.rules import Rules, check_unknown, check_values, number
+from hcl_arch.option_checks.run_options import RunOptions
+from hcl_arch.option_checks.signatures import Arguments, check_arguments
+
+_SUFFIX = '_opt'
+# The models compute these themselves, from a weight.
+_WITHOUT_TYPE = ('mask_opt', 'classifier_opt')
+_WEIGHTS: Rules = {key: number(0) for key in ('loss_weight', 'penalty_weight')}
+_KNOWN_MODULES = ('hcl_arch.', 'basicsr.')
+
+
+def check_losses(run: RunOptions) -> Iterator[str]:
+    """Yield the problems of the losses under `train:`."""
+    if not run.is_train:
+        return
+    if run.our_model is not None and run.mapping_at('train') is not None:
+        yield from _need_of_basicsr(run.section('train'))
+    for key, options in run.section('train').items():
+        if not isinstance(key, str) or not key.endswith(_SUFFIX) or key in _WITHOUT_TYPE or not options:
+            continue
+        if run.our_model is not None and key not in run.our_model.TRAIN_KEYS:
+            continue  # which is an unknown option by itself
+        if isinstance(options, Mapping):
+            yield from _loss_problems(options, ('train', key))
+        else:
+            yield problem(('train', key), f'expects a section with the `type` of a loss, {got(options)}')
+
+
+def _need_of_basicsr(train: Mapping[Any, Any]) -> Iterator[str]:
+    if not train.get('pixel_opt') and not train.get('perceptual_opt'):
+        yield problem(('train', 'pixel_opt'), "BasicSR's SRModel needs this or `perceptual_opt`. Give one of them.")
+
+
+def _loss_problems(options: Mapping[Any, Any], place: Place) -> Iterator[str]:
+    wrong = type_problem(LOSS_REGISTRY, options, place)
+    if wrong:
+        yield wrong
+        return
+    loss = find_registered(LOSS_REGISTRY, options['type'])
+    arguments = Arguments.of(loss)
+    problems = [*check_arguments(arguments, options, place), *check_file_arguments(options, place)]
+    problems = problems or list(check_values(options, _WEIGHTS, place))
+    yield from problems
+    if 'vgg_type' in arguments.parameters:
+        yield from _layer_problems(options, place)
+    elif not problems and loss.__module__.startswith(_KNOWN_MODULES):
+        given = {key: value for key, value in options.items() if key != 'type'}
+        _, text = try_out(lambda: loss(**given))  # all of these work on `meta`
+        yield from [problem(place, text)] if text else []
+
+
+def _layer_problems(options: Mapping[Any, Any], place: Place) -> Iterator[str]:
+    """Yield problems of the layers of a perceptual loss, which is not built: that would load its network."""
+    kind, layers = options.get('vgg_type', 'vgg19'), options.get('layer_weights')
+    if not isinstance(kind, str) or kind.replace('_bn', '') not in NAMES:
+        known = ', '.join(name + suffix for name in NAMES for suffix in ('', '_bn'))
+        yield problem((*place, 'vgg_type'), f'expects one of {known}, {got(kind)}')
+        return
+    names = NAMES[kind.replace('_bn', '')]
+    if isinstance(layers, Mapping):
+        yield from check_unknown(layers, insert_bn(names) if kind.endswith('_bn') else names, (*place, 'layer_weights'))
+        if not layers:
+            yield problem((*place, 'layer_weights'), 'expects at least one layer, got none.')

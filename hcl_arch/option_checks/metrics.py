@@ -1,0 +1,75 @@
+"""The metrics of `val: metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional
+
+from basicsr.utils.registry import METRIC_REGISTRY
+
+from hcl_arch.models import validation_sample
+from hcl_arch.option_checks.files import check_file_arguments
+from hcl_arch.option_checks.lines import Place, got, problem
+from hcl_arch.option_checks.registered import find_registered, type_problem
+from hcl_arch.option_checks.rules import Rules, check_values, choice, is_whole
+from hcl_arch.option_checks.run_options import RunOptions
+from hcl_arch.option_checks.signatures import Arguments, check_arguments
+
+# What the validation hands over, by the names of the arguments.
+_IMAGES = ('img', 'img2', 'soft_mask', 'true_mask')
+_RULES: Rules = {'better': choice('higher', 'lower')}
+# Their `**kwargs` swallow what nobody reads.
+_KNOWN_MODULES = ('hcl_arch.', 'basicsr.')
+
+
+def check_metrics(run: RunOptions) -> Iterator[str]:
+    """Yield the problems of the metrics."""
+    for name, options in run.section('val', 'metrics').items():
+        place = 'val', 'metrics', name
+        if not isinstance(name, str):
+            yield problem(place, 'expects a text for a name, put quotes around it.')
+        if isinstance(options, Mapping):
+            yield from _metric_problems(run, options, place)
+        else:
+            yield problem(place, f'expects a section with the `type` of a metric, {got(options)}')
+
+
+def _metric_problems(run: RunOptions, options: Mapping[Any, Any], place: Place) -> Iterator[str]:
+    wrong = type_problem(METRIC_REGISTRY, options, place)
+    if wrong:
+        yield wrong
+        return
+    metric = find_registered(METRIC_REGISTRY, options['type'])
+    ours = run.our_model is not None
+    own = validation_sample._OUR_KEYS if ours else ('type', 'better')
+    # Other models may read more.
+    if run.model is not None and run.model.__module__.startswith(_KNOWN_MODULES):
+        known = metric.__module__.startswith(_KNOWN_MODULES)
+        yield from check_arguments(Arguments.of(metric, supplied=_IMAGES), options, place, own=own, swallows=known)
+    yield from check_values(options, _RULES, place)
+    yield from check_file_arguments(options, place)
+    if ours:
+        yield from _choice_problems(run, options, place)
+
+
+def _choice_problems(run: RunOptions, options: Mapping[Any, Any], place: Place) -> Iterator[str]:
+    """Yield problems of which image or stage is measured."""
+    image = options.get('image', 'restored')
+    yield from choice(*validation_sample._IMAGES).problem(image, (*place, 'image'))
+    if image == 'reversed' and run.section('val').get('reverse') is not True:
+        yield problem((*place, 'image'), "'reversed' needs `val: reverse: true`.")
+    stage, most = options.get('stage'), stage_count(run)
+    if stage is not None and (not is_whole(stage, 1) or (most is not None and stage > most)):
+        words = 'up' if most is None else f'to {most}, the stages of the network from the coarsest to the finest'
+        yield problem((*place, 'stage'), f'expects a whole number from 1 {words}, {got(stage)}')
+
+
+def stage_count(run: RunOptions) -> Optional[int]:
+    """Return how many stages `network_g` has masks of, None if that is not known."""
+    network: Mapping[Any, Any] = run.section('network_g')
+    if network.get('type') != 'HCLNet':
+        return None
+    mults = network.get('dim_mults', (1, 2, 4))
+    if network.get('single_stage') is not None or not isinstance(mults, (list, tuple)):
+        return 1
+    return len(mults)

@@ -1,0 +1,154 @@
+"""The networks: their types, their arguments, and whether they can be built and take the images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Callable, Optional
+
+import torch
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import nn
+
+from hcl_arch.archs.detect_then_restore_arch import DetectThenRestore
+from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
+from hcl_arch.archs.hcl_net_arch import HCLNet
+from hcl_arch.option_checks.annotations import is_network
+from hcl_arch.option_checks.data_sets import training_size
+from hcl_arch.option_checks.files import check_file_arguments, is_file_argument
+from hcl_arch.option_checks.lines import Place, problem
+from hcl_arch.option_checks.quiet_build import OF_LAYERS, ON_PURPOSE, try_out
+from hcl_arch.option_checks.registered import find_registered, type_problem
+from hcl_arch.option_checks.rules import is_whole
+from hcl_arch.option_checks.run_options import RunOptions
+from hcl_arch.option_checks.signatures import Arguments, check_arguments
+
+_OURS = 'hcl_arch.'
+# What the models give a network beside the images.
+_ARGUMENTS = ('return_all', 'true_mask', 'guidance', 'restore')
+# Of the images that a part of a network is tried with, beside the channels.
+_BATCH = 2
+_CHANNELS = {'image': 3, 'masked_image': 3, 'mask': 1, 'hole': 1}
+
+
+def check_networks(run: RunOptions) -> Iterator[str]:
+    """Yield the problems of `network_g`, `network_d` and those within them."""
+    for key, options in run.opt.items():
+        if isinstance(key, str) and key.startswith('network_') and isinstance(options, Mapping) and options:
+            problems, network = inspect_network(options, (key,))
+            yield from problems
+            for check in _CHECKS_OF_BUILT.get(key, ()) if network is not None else ():
+                yield from check(run, network)
+
+
+def inspect_network(options: Mapping[Any, Any], place: Place) -> tuple[list[str], Optional[nn.Module]]:
+    """Look at the options of a network.
+
+    Args:
+        options: `type` and its arguments.
+        place: of the options.
+
+    Returns:
+        The problems, and the network on torch's `meta` device; None if it has problems or cannot be built there.
+    """
+    wrong = type_problem(ARCH_REGISTRY, options, place)
+    if wrong:
+        return [wrong], None
+    architecture = find_registered(ARCH_REGISTRY, options['type'])
+    arguments = Arguments.of(architecture)
+    problems = list(check_arguments(arguments, options, place, lists_stand_for_numbers=True))
+    files = list(check_file_arguments(options, place))
+    built: dict[str, Optional[nn.Module]] = {}
+    for name, value in options.items():
+        if isinstance(value, Mapping) and is_network(arguments.hints.get(name)):
+            inner_problems, built[name] = inspect_network(value, (*place, name))
+            problems.extend(inner_problems)
+    if problems or None in built.values():
+        return problems + files, None
+    network, text = build_on_meta(architecture, {**_without_files(options), **built})
+    return files + ([problem(place, text)] if text else []), network
+
+
+def build_on_meta(architecture: type[nn.Module], arguments: Mapping[str, Any]) -> tuple[Any, Optional[str]]:
+    """Return a network without memory, or None with what its constructor says is wrong; see `try_out`."""
+    is_ours = architecture.__module__.startswith(_OURS)  # and known to work there
+    return try_out(lambda: architecture(**arguments), told=(Exception,) if is_ours else ON_PURPOSE)
+
+
+def run_on_meta(network: nn.Module, shape: tuple[int, ...]) -> tuple[Any, Optional[str]]:
+    """Return what a network makes of images of a shape, or None with what its layers say is wrong; see `try_out`."""
+    return try_out(lambda: network.eval()(torch.empty(shape)), told=OF_LAYERS)
+
+
+def _without_files(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments, but for files of weights and the entries of these that are asked for."""
+    files = {key for key, value in options.items() if is_file_argument(key) and value is not None}
+    entries = {key.replace('_weights', '_param_key') for key in files}
+    return {key: value for key, value in options.items() if key not in {'type', *files, *entries}}
+
+
+def _kind_problems(run: RunOptions, network: nn.Module) -> Iterator[str]:
+    """Yield a problem if `network_g` is no network for the model."""
+    model, kind, train = run.our_model, type(network).__name__, run.section('train')
+    if model is None:
+        return
+    takes = Arguments.of(network.forward)
+    if not (takes.takes_any or set(_ARGUMENTS) <= set(takes.parameters)):
+        yield problem(
+            ('network_g', 'type'),
+            f'{model.__name__} needs a blind restoration network, such as HCLNet, VCNet or DetectThenRestore; {kind} '
+            'is none.',
+        )
+    clustering = [key for key in ('contrastive_opt', 'classifier_opt') if key in model.TRAIN_KEYS and train.get(key)]
+    if run.is_train and clustering and isinstance(network, DetectThenRestore):
+        yield problem(('train', clustering[0]), f'needs the clusters of HCLNet, which {kind} does not have.')
+
+
+def _part_problems(run: RunOptions, network: Any) -> Iterator[str]:
+    """Yield a problem if the network has a part that does not take its images, or gives back something else."""
+    side = _image_side(run)
+    if side is None:
+        return
+    if isinstance(network, HCLNet) and network.refiner is not None:
+        yield from _restorer_problems('refiner', network.refiner, channels=4, side=side)
+    elif type(network) is DetectThenRestore:
+        multiple = math.lcm(network.size_multiple, network.restorer_multiple)
+        channels = sum(_CHANNELS[name] for name in network.restorer_input)
+        padded = math.ceil(side / multiple) * multiple
+        yield from _restorer_problems('restorer', network.restorer, channels=channels, side=padded)
+
+
+def _restorer_problems(name: str, part: Any, *, channels: int, side: int) -> Iterator[str]:
+    images = f'images of {channels} channels, {side} x {side} pixels'
+    output, text = run_on_meta(part, (_BATCH, channels, side, side))
+    if text is not None:
+        yield problem(('network_g', name), f'is given {images}, and cannot take them: {text}')
+    elif isinstance(output, torch.Tensor) and tuple(output.shape) != (_BATCH, 3, side, side):
+        yield problem(
+            ('network_g', name),
+            f'is given {images}, and has to give back 3 channels of that size, not a tensor of the shape '
+            f'{tuple(output.shape)}.',
+        )
+
+
+def _discriminator_problems(run: RunOptions, network: Any) -> Iterator[str]:
+    """Yield a problem if the discriminator cannot take images of the training's size."""
+    size = training_size(run)
+    if size is None:
+        return
+    _, text = run_on_meta(network, (_BATCH, 3, size, size))
+    if text is not None:
+        yield problem(
+            ('network_d',), f'cannot take images of {size} x {size} pixels (`datasets: train: gt_size`): {text}'
+        )
+
+
+def _image_side(run: RunOptions) -> Optional[int]:
+    """Return the side of the images of training, or of the first data set that tells; None if none does."""
+    sizes = [data_set.options.get('gt_size') for data_set in run.data_sets]
+    return training_size(run) or next((size for size in sizes if is_whole(size, MIN_IMAGE_SIZE)), None)
+
+
+_CHECKS_OF_BUILT: dict[str, tuple[Callable[[RunOptions, Any], Iterator[str]], ...]] = {
+    'network_g': (_kind_problems, _part_problems), 'network_d': (_discriminator_problems,),
+}  # fmt: skip

@@ -1,0 +1,79 @@
+"""The optimizers: their types and arguments, as BasicSR and torch take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from basicsr.models.base_model import BaseModel
+
+from hcl_arch.data.option_reader import is_number
+from hcl_arch.option_checks.lines import Place, problem, shown
+from hcl_arch.option_checks.rules import Rule, Rules, check_unknown, check_values, number
+from hcl_arch.option_checks.run_options import RunOptions
+from hcl_arch.option_checks.signatures import Arguments
+
+_RATE: Rule = number(0)
+# Of these, torch's own words would only come one at a time.
+_RULES: Rules = {
+    'lr': _RATE, 'weight_decay': number(0), 'eps': number(0),
+    'betas': Rule(
+        'two numbers from 0 to 1, without 1',
+        lambda value: isinstance(value, (list, tuple)) and len(value) == 2
+        and all(is_number(beta) and 0 <= beta < 1 for beta in value),
+    ),
+}  # fmt: skip
+
+
+def check_optimizers(run: RunOptions) -> Iterator[str]:
+    """Yield the problems of `train: optim_g` and `train: optim_d`."""
+    if not run.is_train:
+        return
+    rates = tuple(run.our_model.PART_LEARNING_RATES.values()) if run.our_model is not None else None
+    for key, own_rates in (('optim_g', rates), ('optim_d', ())):
+        options = run.section('train', key)
+        # What other models read beside torch's arguments is not known.
+        if 'type' in options and own_rates is not None:
+            yield from _optimizer_problems(options, ('train', key), own_rates)
+
+
+def _optimizer_problems(options: Mapping[Any, Any], place: Place, rates: tuple[str, ...]) -> Iterator[str]:
+    kind = options['type']
+    wrong = _kind_problem(kind)
+    if wrong:
+        yield problem((*place, 'type'), wrong)
+        return
+    known = Arguments.of(getattr(torch.optim, kind), supplied=('params',)).parameters
+    problems = [
+        *check_unknown(options, ('type', *known, *rates), place),
+        *check_values(options, {**_RULES, **dict.fromkeys(rates, _RATE)}, place),
+    ]
+    if 'lr' not in options:
+        problems.append(problem((*place, 'lr'), 'is missing, and there is no default.'))
+    yield from problems
+    if not problems:
+        given = {key: value for key, value in options.items() if key not in ('type', *rates)}
+        yield from _words_of_torch(kind, given, place)
+
+
+def _kind_problem(kind: Any) -> str | None:
+    """Say what is wrong with the type, None if BasicSR has it."""
+    if not isinstance(kind, str) or not hasattr(torch.optim, kind):
+        return f'expects an optimizer of torch that BasicSR knows, such as Adam, got {shown(kind)}.'
+    try:
+        BaseModel.get_optimizer(None, kind, [torch.zeros(1, requires_grad=True)], 1e-3)
+    except NotImplementedError:
+        return f'this version of BasicSR does not know {shown(kind)}; it knows Adam.'
+    except Exception:  # one that needs more arguments
+        return None
+    return None
+
+
+def _words_of_torch(kind: str, given: Mapping[str, Any], place: Place) -> Iterator[str]:
+    try:
+        BaseModel.get_optimizer(None, kind, [torch.zeros(1, requires_grad=True)], **given)
+    except (TypeError, ValueError) as error:
+        yield problem(place, str(error))
+    except RuntimeError:  # of the device, which is another one here
+        return

@@ -1,0 +1,28 @@
+"""Phases of the training: whether each of them begins before it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hcl_arch.option_checks.lines import Place, problem
+from hcl_arch.option_checks.run_options import RunOptions
+
+
+def check_phases(run: RunOptions) -> Iterator[str]:
+    """Yield a problem for each phase that would begin after the last iteration.
+
+    One that would begin right after it is fine: a training may lie wholly in phase 1, or train the detector alone.
+    Validations and checkpoints are no phases: BasicSR validates and saves at the end too, and a short try of a long
+    training is no mistake.
+    """
+    total = run.iterations('train', 'total_iter')
+    if not run.is_train or run.our_model is None or total is None or total < 1:
+        return
+    yield from _late(run, ('train', 'phase1_iter'), total, 'the predicted mask would never guide')
+    yield from _late(run, ('train', 'detector_iter'), total, 'the restorer would never be trained')
+
+
+def _late(run: RunOptions, place: Place, total: int, consequence: str) -> Iterator[str]:
+    count = run.iterations(*place)
+    if count is not None and count > total:
+        yield problem(place, f'{count} is more than the {total} iterations of `train: total_iter`: {consequence}.')

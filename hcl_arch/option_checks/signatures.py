@@ -1,0 +1,98 @@
+"""Options that become arguments: compared with the signature of the class or function that gets them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Callable, get_type_hints
+
+from hcl_arch.option_checks.annotations import fits, words
+from hcl_arch.option_checks.lines import Place, got, problem
+from hcl_arch.option_checks.rules import check_unknown
+
+_ANY_KEYWORD = inspect.Parameter.VAR_KEYWORD
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments that options can give.
+
+    Attributes:
+        parameters: by their names.
+        hints: their annotations, where they can be read.
+        takes_any: whether there is a `**kwargs` beside them.
+    """
+
+    parameters: Mapping[str, inspect.Parameter]
+    hints: Mapping[str, Any]
+    takes_any: bool
+
+    @classmethod
+    def of(cls, function: Callable[..., Any], *, supplied: Collection[str] = ()) -> Arguments:
+        """Read a signature.
+
+        Args:
+            function: a class or function.
+            supplied: the arguments that the program gives.
+        """
+        found = inspect.signature(function).parameters
+        named = {
+            name: parameter for name, parameter in found.items()
+            if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, _ANY_KEYWORD) and name not in supplied
+        }
+        takes_any = any(parameter.kind is _ANY_KEYWORD for parameter in found.values())
+        return cls(named, _hints(function), takes_any)
+
+
+def check_arguments(
+    arguments: Arguments, options: Mapping[Any, Any], place: Place, *, own: Collection[str] = ('type',),
+    swallows: bool = False, lists_stand_for_numbers: bool = False,
+) -> Iterator[str]:
+    """Yield unknown, missing and wrong arguments.
+
+    Args:
+        arguments: what can be given.
+        options: the options.
+        place: of the options.
+        own: keys of the options that are no arguments.
+        swallows: whether `**kwargs` only swallow what nobody reads.
+        lists_stand_for_numbers: whether an argument without annotation whose default is a number may be a list, such as
+            a size.
+    """
+    given = {key: value for key, value in options.items() if key not in own}
+    if not arguments.takes_any or swallows:
+        # All in one hint, `type` too: it may be what is misspelt.
+        yield from check_unknown(given, {*arguments.parameters, *own}, place)
+    for name, parameter in arguments.parameters.items():
+        if name not in given:
+            if parameter.default is inspect.Parameter.empty:
+                yield problem((*place, name), 'is missing, and there is no default.')
+            continue
+        expected = _misfit(given[name], name, parameter, arguments.hints, lists_stand_for_numbers)
+        if expected:
+            yield problem((*place, name), f'expects {expected}, {got(given[name])}')
+
+
+def _misfit(
+    value: Any, name: str, parameter: inspect.Parameter, hints: Mapping[str, Any], lists_stand_for_numbers: bool
+) -> str | None:
+    """Return what is expected, None if the value is so or nothing is known."""
+    if name in hints:
+        return None if fits(value, hints[name]) else words(hints[name])
+    default = parameter.default
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else words(bool)
+    if isinstance(default, (int, float)):
+        is_fine = fits(value, float) or (lists_stand_for_numbers and isinstance(value, (list, tuple)))
+        return None if is_fine else words(float)
+    if isinstance(default, str):
+        return None if value is None or isinstance(value, str) else words(str)
+    return None
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function.__init__ if isinstance(function, type) else function)  # type: ignore[misc]
+    except Exception:  # whatever a name that cannot be resolved raises; then nothing is known
+        return {}

@@ -1,0 +1,125 @@
+"""Sections and options that BasicSR takes for granted: without them it ends with a KeyError, or far from the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hcl_arch.option_checks.lines import Place, got, problem, shown
+from hcl_arch.option_checks.rules import MAPPING
+from hcl_arch.option_checks.run_options import PHASES, RunOptions
+
+_SECTIONS = ('datasets', 'path', 'train', 'val', 'logger', 'dist_params')
+# Parts of names under `path:` that BasicSR does not make into folders (basicsr.utils.make_exp_dirs).
+_NOT_FOLDERS = ('strict_load', 'pretrain_network', 'resume', 'param_key', 'experiments_root', 'results_root')
+_FILES = ('resume_state', 'pretrain_network')
+# BasicSR's parser expands `~` in these and so takes no list.
+_SINGLE_PATHS = ('dataroot_gt', 'dataroot_lq')
+_NEEDED_IN_SETS = {'name': 'how the data set is called in logs', 'type': 'the registered name of the data set'}
+_NEEDED_IN_TRAINING_SET = {
+    'batch_size_per_gpu': 'the images of a batch, for each process',
+    'num_worker_per_gpu': 'the processes that read images; 0 = none but the main one',
+}
+_NEEDED_IN_TRAIN = {
+    'total_iter': 'the iterations of the training',
+    'optim_g': 'the optimizer of the network, such as {type: Adam, lr: 0.0001}',
+    'scheduler': 'the course of the learning rate, such as {type: MultiStepLR, milestones: [], gamma: 0.5}',
+}
+_NEEDED_IN_LOGGER = {
+    'print_freq': 'the iterations between two lines of the log',
+    'save_checkpoint_freq': 'the iterations between two checkpoints',
+    'use_tb_logger': 'whether to write for TensorBoard',
+}
+_NEEDED_IN_VAL = {'save_img': 'whether to save the restored images'}
+
+
+def missing_parts(run: RunOptions) -> Iterator[str]:
+    """Yield a problem for each section and option that BasicSR indexes without asking."""
+    yield from _needed(run, (), {
+        'name': 'how the run and its folder are called', 'model_type': 'the registered name of the model',
+        'num_gpu': 'the number of GPUs, or auto', 'network_g': 'the network',
+        'path': 'the option file needs a section `path:`, such as `path: {resume_state: ~}`',
+        'datasets': 'the data sets',
+    })  # fmt: skip
+    yield from _needed(run, ('network_g',), {'type': 'the registered name of the network'})
+    yield from _data_sets(run)
+    yield from _training_parts(run) if run.is_train else _testing_parts(run)
+
+
+def misshapen_parts(run: RunOptions) -> Iterator[str]:
+    """Yield a problem for each section that is there but no mapping, or that holds what no section can hold."""
+    for key, value in run.opt.items():
+        if key in _SECTIONS or (isinstance(key, str) and key.startswith('network_')):
+            yield from MAPPING.problem(value, (key,))
+    for key, value in run.section('datasets').items():
+        yield from _data_set(key, value, is_train=run.is_train)
+    for key, value in run.section('path').items():
+        yield from _path(key, value)
+    for key in ('optim_g', 'optim_d', 'scheduler'):
+        yield from MAPPING.problem(run.section('train').get(key), ('train', key))
+
+
+def _needed(run: RunOptions, place: Place, needed: Mapping[str, str]) -> Iterator[str]:
+    """Yield a problem for each option that is missing or null, unless its whole section is."""
+    options = run.mapping_at(*place)
+    for key, meaning in needed.items():
+        if options is not None and options.get(key) is None:
+            yield problem((*place, key), f'is missing: {meaning}.')
+
+
+def _data_sets(run: RunOptions) -> Iterator[str]:
+    sections = run.mapping_at('datasets')
+    if sections is None:
+        return
+    for data_set in run.data_sets:
+        yield from _needed(run, data_set.place, _NEEDED_IN_SETS)
+    if run.is_train:
+        yield from _needed(run, ('datasets',), {'train': 'the training set'})
+        yield from _needed(run, ('datasets', 'train'), _NEEDED_IN_TRAINING_SET)
+    elif not sections:
+        yield problem(('datasets',), 'expects at least one data set, got none.')
+
+
+def _training_parts(run: RunOptions) -> Iterator[str]:
+    yield from _needed(run, (), {'train': 'how to train', 'logger': 'what to log and to save'})
+    yield from _needed(run, ('train',), _NEEDED_IN_TRAIN)
+    for key in ('optim_g', 'optim_d', 'scheduler'):
+        kind = 'scheduler' if key == 'scheduler' else 'optimizer'
+        yield from _needed(run, ('train', key), {'type': f'the name of the {kind}'})
+    yield from _needed(run, ('logger',), _NEEDED_IN_LOGGER)
+    yield from _needed(run, ('val',), {'val_freq': 'the iterations between two validations', **_NEEDED_IN_VAL})
+
+
+def _testing_parts(run: RunOptions) -> Iterator[str]:
+    yield from _needed(run, (), {'val': 'how to test, such as `val: {save_img: false}`'})
+    yield from _needed(run, ('val',), _NEEDED_IN_VAL)
+
+
+def _data_set(key: Any, value: Any, *, is_train: bool) -> Iterator[str]:
+    place = 'datasets', key
+    phase = key.split('_')[0] if isinstance(key, str) else key
+    if is_train and key != 'train' and phase != 'val':
+        yield problem(place, 'in training, a data set is called train, val, or val_ and more.')
+    elif not isinstance(phase, str) or phase not in PHASES:
+        yield problem(place, 'a data set is called test or val, or test_ or val_ and more.')
+    if not isinstance(value, Mapping):
+        yield problem(place, f'expects the options of a data set, {got(value)}')
+        return
+    for option in _SINGLE_PATHS:
+        if not isinstance(value.get(option), (str, type(None))):
+            yield problem((*place, option), f'expects a single path in an option file, got {shown(value[option])}.')
+
+
+def _path(key: Any, value: Any) -> Iterator[str]:
+    """Yield what is wrong with an entry of `path:`, of which BasicSR makes folders where it does not know them."""
+    if not isinstance(key, str):
+        yield problem(('path', key), 'expects a text for a name.')
+    elif any(part in key for part in _FILES) and 'ignore_resume' not in key:
+        if not isinstance(value, (str, type(None))):
+            yield problem(('path', key), f'expects the path of a file, got {shown(value)}.')
+    elif any(part in key for part in _NOT_FOLDERS):
+        return
+    elif value is None:
+        yield problem(('path', key), 'is empty. BasicSR makes a folder of it: give a name or remove it.')
+    elif not isinstance(value, str):
+        yield problem(('path', key), f'expects a folder, of which BasicSR makes one, got {shown(value)}.')

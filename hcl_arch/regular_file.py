@@ -1,0 +1,65 @@
+"""Read files that may be anything: a pipe would make the reader wait for ever, a device may never end."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+# OpenCV counts the bytes of a buffer in 32 bits with sign.
+MAX_IMAGE_BYTES = 2**31 - 1
+
+
+class FileTooLargeError(OSError):
+    """A file is larger than any that is expected here."""
+
+
+class NotRegularFileError(OSError):
+    """The path is a folder, a pipe, a device or a socket."""
+
+
+def read_regular_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_IMAGE_BYTES) -> bytes:
+    """Return the content of a file, at the end of links too.
+
+    Args:
+        path: the file.
+        max_bytes: a larger one is not read.
+
+    Raises:
+        FileTooLargeError: it is larger.
+        NotRegularFileError: it is no regular file; a pipe or a device is not waited for.
+        OSError: it cannot be read for another reason.
+    """
+    # Asked first, because to open a device can do something; and again once it is open, as it may be another one then.
+    check_regular_file(path, max_bytes=max_bytes)
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_BINARY', 0))
+    with open(descriptor, 'rb', buffering=0) as file:
+        _check_kind(os.fstat(descriptor), path, max_bytes)
+        return file.readall()
+
+
+def check_regular_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_IMAGE_BYTES) -> None:
+    """Check a file, without opening it, for a library that is to open it by its path.
+
+    Raises:
+        FileTooLargeError: it is larger.
+        NotRegularFileError: it is no regular file.
+        OSError: it is not there, or cannot be asked for.
+    """
+    _check_kind(os.stat(path), path, max_bytes)
+
+
+def reason_of(error: OSError) -> str:
+    """Return in words why a file cannot be read, without its path."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _check_kind(status: os.stat_result, path: str | os.PathLike[str], max_bytes: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise NotRegularFileError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not stat.S_ISREG(status.st_mode):
+        found = 'expected a file, found a pipe, a device or a socket'
+        raise NotRegularFileError(errno.EINVAL, found, os.fspath(path))
+    if status.st_size > max_bytes:
+        raise FileTooLargeError(errno.EFBIG, f'expected a file of at most {max_bytes:,} bytes, found '
+                                f'{status.st_size:,}', os.fspath(path))

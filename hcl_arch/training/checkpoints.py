@@ -1,0 +1,174 @@
+"""The files of a training's checkpoints: which there are, whether they are whole, which of them are kept."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any, Optional, cast
+
+import torch
+
+from hcl_arch.atomic_file import atomic_file, remove_partial_files
+from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
+
+_MARK_OF_FOLDERS = 0x10
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be written or read; the message names the file and says what to do."""
+
+
+class _Writer:
+    """A file for `torch.save` that remembers why it could not be written."""
+
+    def __init__(self, file: IO[bytes], errors: list[OSError]) -> None:
+        self._file = file
+        self._errors = errors
+
+    def write(self, content: bytes) -> int:
+        try:
+            return self._file.write(content)
+        except OSError as error:
+            self._errors.append(error)
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def save_atomically(content: Mapping[str, Any], path: Path) -> None:
+    """Save as `torch.save` does, whole or not at all.
+
+    Args:
+        content: tensors and plain values, so that it can be read again without running code.
+        path: the file.
+
+    Raises:
+        CheckpointError: the disk is full, or the file cannot be written for another reason. What was there before is
+            untouched.
+    """
+    errors: list[OSError] = []
+    try:
+        with atomic_file(path) as file:
+            torch.save(content, cast(IO[bytes], _Writer(file, errors)))  # it has what torch asks for
+    # torch reports by RuntimeError that it could not write, and leaves out why.
+    except (OSError, RuntimeError) as error:
+        raise CheckpointError(
+            f'{path}: the checkpoint cannot be written: {errors[0] if errors else error}. The training stops here, '
+            'older checkpoints are kept. Make room (the option `logger: keep_checkpoints` limits how many are kept) '
+            'and resume with --auto_resume.'
+        ) from error
+
+
+def damage_of(path: Path) -> str:
+    """Return what is wrong with a file of `torch.save`, '' if it is whole.
+
+    The checksums that it holds are compared with its content: torch itself does not look at them.
+    """
+    if not path.is_file():
+        return 'is missing'
+    try:
+        if zipfile.is_zipfile(path):  # not so an old one, which has no checksums
+            with zipfile.ZipFile(path) as archive:
+                # torch takes a part that is marked as a folder for read, and leaves its tensor as it happens to be.
+                folders = [part.filename for part in archive.infolist() if part.external_attr & _MARK_OF_FOLDERS]
+                broken = archive.testzip() or next(iter(folders), None)
+            if broken:
+                return f'is damaged (its part {broken})'
+        load_checkpoint(path)
+    except CheckpointFileError as error:
+        return f'is refused: it {error}' if error.holds_code else f'is damaged ({error})'
+    except Exception as error:  # whatever a damaged archive leads to
+        return f'is damaged ({type(error).__name__})'
+    return ''
+
+
+class CheckpointFolders:
+    """The folders of a run, in BasicSR's layout.
+
+    A checkpoint is `<iteration>.state` and, for each network, `net_<label>_<iteration>.pth`.
+
+    Args:
+        states: folder of the training states.
+        models: folder of the networks.
+    """
+
+    def __init__(self, states: Path, models: Path) -> None:
+        self.states = states
+        self.models = models
+
+    def iterations(self) -> list[int]:
+        """Return the iterations of which there is a state, the newest first."""
+        return sorted((int(file.stem) for file in self.states.glob('*.state') if file.stem.isdigit()), reverse=True)
+
+    def state_file(self, iteration: int) -> Path:
+        """Return where the state of an iteration is."""
+        return self.states / f'{iteration}.state'
+
+    def network_file(self, label: str, iteration: int) -> Path:
+        """Return where a network ('g', 'd') of an iteration is."""
+        return self.models / f'net_{label}_{iteration}.pth'
+
+    def damage(self, iteration: int, labels: Iterable[str]) -> str:
+        """Return what is wrong with a checkpoint, with the file's name, '' if it can be used.
+
+        Args:
+            iteration: the checkpoint's.
+            labels: of the networks that it has to have.
+        """
+        for path in (self.state_file(iteration), *(self.network_file(label, iteration) for label in labels)):
+            damage = damage_of(path)
+            if damage:
+                return f'{path} {damage}'
+        return ''
+
+    def keep_newest(self, count: int, *, last: int) -> None:
+        """Remove old checkpoints, each one's state before its networks.
+
+        Args:
+            count: how many are kept.
+            last: the newest of these; later ones, of a run that went back, are left alone.
+        """
+        for iteration in [iteration for iteration in self.iterations() if iteration <= last][count:]:
+            self.state_file(iteration).unlink(missing_ok=True)
+            for path in self._networks_of(iteration):
+                path.unlink(missing_ok=True)
+
+    def remove_remains(self) -> None:
+        """Remove files that a killed process was writing; nobody may be writing now."""
+        for folder in (self.states, self.models):
+            remove_partial_files(folder)
+
+    def _networks_of(self, iteration: int) -> list[Path]:
+        pattern = re.compile(rf'net_[^_]+_{iteration}\.pth')
+        return [path for path in self.models.glob(f'net_*_{iteration}.pth') if pattern.fullmatch(path.name)]
+
+
+def newest_usable(folders: CheckpointFolders, labels: Iterable[str]) -> tuple[Optional[int], list[str]]:
+    """Find the checkpoint to go on from.
+
+    Args:
+        folders: of the run.
+        labels: of the networks that a checkpoint has to have.
+
+    Returns:
+        Its iteration, and what is wrong with each newer one. None if there is no checkpoint at all.
+
+    Raises:
+        CheckpointError: there are some, but none can be used.
+    """
+    damages: list[str] = []
+    labels = list(labels)
+    for iteration in folders.iterations():
+        damage = folders.damage(iteration, labels)
+        if not damage:
+            return iteration, damages
+        damages.append(damage)
+    if damages:
+        raise CheckpointError(
+            f'No checkpoint of this run can be used: {"; ".join(damages)}. Restore one of them, or start anew without '
+            '--auto_resume.'
+        )
+    return None, []

@@ -1,0 +1,112 @@
+"""Which steps were left out because a loss or a gradient was not finite: learned late, so that nobody waits for it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import torch
+from torch import Tensor
+
+# Iterations after which a GPU has certainly finished: its flags are then read without waiting.
+_LAG = 8
+
+
+class NonFiniteError(RuntimeError):
+    """Too many steps in a row had a loss or gradient that is not finite."""
+
+
+class _Record(NamedTuple):
+    iteration: int
+    names: tuple[str, ...]
+    flags: Tensor
+    copied: Optional[Any]
+    images: tuple[str, ...]
+
+
+class StepWatch:
+    """Counts and notes steps that were left out.
+
+    Args:
+        limit: this many in a row are too many.
+        log_file: gets a line for each, with the images of this process's part of the batch. None: nothing is written.
+        lag: a step is judged when so many others have begun after it. None: some on a GPU, none on a CPU.
+    """
+
+    def __init__(self, *, limit: int, log_file: Optional[Path], lag: Optional[int] = None) -> None:
+        self.limit = limit
+        self.in_a_row = 0
+        """Steps left out since the last one that was taken."""
+        self._log_file = log_file
+        self._lag = lag
+        self._records: deque[_Record] = deque()
+        self._last_line = ''
+
+    def record(
+        self, iteration: int, skipped: Mapping[str, Tensor], losses: Mapping[str, Tensor], images: Sequence[str]
+    ) -> None:
+        """Take note of a step without waiting for it.
+
+        Args:
+            iteration: its number.
+            skipped: name of a network -> whether its step was left out, scalars.
+            losses: name -> value, scalars.
+            images: the batch's, for the log.
+        """
+        bad_losses = {name: ~loss.isfinite() for name, loss in losses.items()}
+        named = {**skipped, **bad_losses}
+        flags = torch.stack([flag.bool().reshape(()) for flag in named.values()])
+        copied = None
+        if flags.is_cuda:
+            if self._lag is None:
+                self._lag = _LAG
+            flags = torch.empty(flags.shape, dtype=flags.dtype, pin_memory=True).copy_(flags, non_blocking=True)
+            copied = torch.cuda.Event()
+            copied.record()
+        names = (*(f'step of {name}' for name in skipped), *bad_losses)
+        self._records.append(_Record(iteration, names, flags, copied, tuple(images)))
+
+    def judge(self, *, all_of_them: bool = False) -> list[str]:
+        """Judge the steps that are finished, or all, for which a GPU is waited for.
+
+        Returns:
+            A line for each that was left out.
+
+        Raises:
+            NonFiniteError: too many in a row were.
+        """
+        lines = []
+        while self._records and (all_of_them or len(self._records) > (self._lag or 0)):
+            record = self._records.popleft()
+            if record.copied is not None:
+                record.copied.synchronize()
+            bad = [name for name, flag in zip(record.names, record.flags.tolist()) if flag]
+            if not any(name.startswith('step of ') for name in bad):
+                self.in_a_row = 0
+                continue
+            self.in_a_row += 1
+            self._last_line = _describe(record, bad)
+            lines.append(self._last_line)
+        if lines and self._log_file is not None:
+            with self._log_file.open('a', encoding='utf-8') as file:
+                file.writelines(line + '\n' for line in lines)
+        if self.in_a_row >= self.limit:
+            raise NonFiniteError(
+                f'{self.in_a_row} steps in a row had a loss or a gradient that is not finite, the last one in '
+                f'{self._last_line}. No such step was taken, so the checkpoint saved now is good. '
+                f'{self._where_listed()}Lower the learning rate or train in fp32, look at the images, and resume; '
+                '`train: max_skipped_steps` is the limit.'
+            )
+        return lines
+
+    def _where_listed(self) -> str:
+        return '' if self._log_file is None else f'{self._log_file} lists them. '
+
+
+def _describe(record: _Record, bad: list[str]) -> str:
+    steps = [name for name in bad if name.startswith('step of ')]
+    losses = [name for name in bad if name not in steps]
+    cause = f'not finite: {", ".join(losses)}' if losses else 'no loss of this process is the cause, a gradient is'
+    return f'iteration {record.iteration}: no {", no ".join(steps)}; {cause}; images: {", ".join(record.images)}'

@@ -1,0 +1,59 @@
+"""The list of images that a training could not read, shared by its processes and by their workers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: two workers may then list an image twice
+    fcntl = None  # type: ignore[assignment]
+
+
+class TooManyUnreadableError(OSError):
+    """More images cannot be read than the options allow."""
+
+
+class UnreadableLog:
+    """A text file with a line for each image that could not be read: its path, a tab, the reason.
+
+    It outlives the run, so that a resumed one counts on.
+
+    Args:
+        path: the file.
+        most: how many different images may be unreadable.
+        share: the option that `most` follows from, for the message.
+    """
+
+    def __init__(self, path: Path, *, most: int, share: float) -> None:
+        self._path = path
+        self._most = most
+        self._share = share
+        self._known: set[str] = set()
+
+    def add(self, image: str, reason: str) -> None:
+        """Note an image that cannot be read.
+
+        Raises:
+            TooManyUnreadableError: there are more of them than allowed now.
+        """
+        image, reason = ' '.join(image.split()), ' '.join(reason.split())
+        if image in self._known:
+            return
+        # File names need not be text on every system.
+        with self._path.open('a+', encoding='utf-8', errors='surrogateescape') as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed
+            file.seek(0)
+            self._known = {line.split('\t')[0] for line in file if line.strip()}
+            if image not in self._known:
+                file.seek(0, os.SEEK_END)
+                file.write(f'{image}\t{reason}\n')
+                self._known.add(image)
+        if len(self._known) > self._most:
+            raise TooManyUnreadableError(
+                f'{image}: {reason} {len(self._known)} images cannot be read, but the option max_unreadable_share: '
+                f'{self._share:g} allows for {self._most}. {self._path} lists them: repair or remove them, delete that '
+                'file and resume, or allow for more.'
+            )

@@ -1,0 +1,342 @@
+"""One mistake in options that are in order gives one line, which starts with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hcl_arch.option_checks import find_problems
+from tests.example_options import REMOVED, Keys, Options, changed, make_folder, make_lmdb, parsed
+
+MASKS = ('datasets', 'train', 'masks')
+CORRUPTIONS = ('datasets', 'train', 'corruptions')
+SCHEDULER = ('train', 'scheduler')
+REFINER = ('network_g', 'refiner')
+
+
+def only_line(options: Options, *changes: tuple[Keys, Any]) -> str:
+    """The one problem of changed options, raw and parsed alike."""
+    spoilt = changed(options, *changes)
+    lines = find_problems(spoilt)
+    assert len(lines) == 1, lines
+    assert find_problems(parsed(spoilt, is_train='train' in options)) == lines
+    return lines[0]
+
+
+@pytest.mark.parametrize(('keys', 'value', 'line'), [
+    (('netwrok_d',), {}, "netwrok_d: unknown option. Did you mean 'network_d'?"),
+    (('path', 'pretrain_netwrk_d'), 'a.pth',
+     "path: pretrain_netwrk_d: unknown option. Did you mean 'pretrain_network_d'?"),
+    (('train', 'phase_iter'), 3, "train: phase_iter: unknown option. Did you mean 'phase1_iter'?"),
+    (('train', 'classifier_opt', 'pixel_wieght'), 1,
+     "train: classifier_opt: pixel_wieght: unknown option. Did you mean 'pixel_weight'?"),
+    (('val', 'hole_share_bin'), [], "val: hole_share_bin: unknown option. Did you mean 'hole_share_bins'?"),
+    (('logger', 'print_frq'), 3, "logger: print_frq: unknown option. Did you mean 'print_freq'?"),
+    (('dist_params', 'prot'), 3, "dist_params: prot: unknown option. Did you mean 'port'?"),
+    (('datasets', 'train', 'gt_siz'), 3, "datasets: train: gt_siz: unknown option. Did you mean 'gt_size'?"),
+    (('datasets', 'val', 'max_sample'), 3, "datasets: val: max_sample: unknown option. Did you mean 'max_samples'?"),
+    ((*CORRUPTIONS, 'veil', 'opacty'), 1,
+     "datasets: train: corruptions: veil: opacty: unknown option. Did you mean 'opacity'?"),
+    ((*CORRUPTIONS, 'pach'), 1, "datasets: train: corruptions: pach: unknown option. Did you mean 'patch'?"),
+    (MASKS, {'folder': 1, 'line': 1}, "datasets: train: masks: line: unknown option. Did you mean 'lines'?"),
+    (('network_g', 'window_sise'), 8, "network_g: window_sise: unknown option. Did you mean 'window_size'?"),
+    ((*REFINER, 'dims'), 8, "network_g: refiner: dims: unknown option. Did you mean 'dim'?"),
+    (('train', 'contrastive_opt', 'max_pixel'), 8,
+     "train: contrastive_opt: max_pixel: unknown option. Did you mean 'max_pixels'?"),
+    (('train', 'optim_g', 'lr_refine'), 1e-3, "train: optim_g: lr_refine: unknown option. Did you mean 'lr_refiner'?"),
+    (('train', 'optim_d', 'lr_refiner'), 1e-3, 'train: optim_d: lr_refiner: unknown option. Known keys: '),
+    ((*SCHEDULER, 'gamm'), 1, 'train: scheduler: gamm: unknown option. Known keys: '),
+    (('val', 'metrics', 'psnr', 'crop_bordr'), 1,
+     "val: metrics: psnr: crop_bordr: unknown option. Did you mean 'crop_border'?"),
+    (('val', 'metrics', 'iou_s1', 'stag'), 1, "val: metrics: iou_s1: stag: unknown option. Did you mean 'stage'?"),
+    (('train', 'perceptual_opt', 'layer_weights'), {'relu22': 1.0},
+     "train: perceptual_opt: layer_weights: relu22: unknown option. Did you mean 'relu2_2'?"),
+])
+def test_unknown_names(keys: Keys, value: Any, line: str, training: Options) -> None:
+    assert only_line(training, (keys, value)).startswith(line)
+
+
+@pytest.mark.parametrize(('keys', 'value', 'line'), [
+    (('model_type',), 'HCLModl', "model_type: nothing is registered as 'HCLModl'. Did you mean 'HCLModel'?"),
+    (('datasets', 'train', 'type'), 'BlindCoruptionDataset',
+     "datasets: train: type: nothing is registered as 'BlindCoruptionDataset'. Did you mean 'BlindCorruptionDataset'?"),
+    (('network_g', 'type'), 'HCLnet', "network_g: type: nothing is registered as 'HCLnet'. Did you mean 'HCLNet'?"),
+    ((*REFINER, 'type'), 'RefineNet',
+     "network_g: refiner: type: nothing is registered as 'RefineNet'. Did you mean 'HCLRefineNet'?"),
+    ((*REFINER, 'type'), REMOVED,
+     'network_g: refiner: type: is missing. Give the registered name of what shall be built.'),
+    (('network_d', 'type'), 5, 'network_d: type: nothing is registered as 5. See the registry'),
+    (('train', 'pixel_opt', 'type'), 'L1', "train: pixel_opt: type: nothing is registered as 'L1'. "),
+    (('train', 'gan_opt', 'type'), REMOVED, 'train: gan_opt: type: is missing. '),
+    (('train', 'optim_g', 'type'), 'Adm', 'train: optim_g: type: expects an optimizer of torch that BasicSR knows'),
+    ((*SCHEDULER, 'type'), 'Cosine', "train: scheduler: type: expects 'MultiStepLR' or "),
+    (('val', 'metrics', 'psnr', 'type'), 'psnr',
+     "val: metrics: psnr: type: nothing is registered as 'psnr'. "),
+    (('val', 'metrics', 'psnr', 'type'), REMOVED, 'val: metrics: psnr: type: is missing. '),
+])
+def test_unknown_types(keys: Keys, value: Any, line: str, training: Options) -> None:
+    assert only_line(training, (keys, value)).startswith(line)
+
+
+@pytest.mark.parametrize(('keys', 'value', 'line'), [
+    (('name',), 5, 'name: expects a text, got 5.'),
+    (('num_gpu',), -1, "num_gpu: expects a whole number from 0 up or 'auto', got -1."),
+    (('manual_seed',), 'x', "manual_seed: expects a whole number from 0 to 4294967295, got 'x'."),
+    (('precision',), 'fp8', "precision: must be one of ('fp32', 'bf16', 'fp16'), got 'fp8'."),
+    (('compile',), 'fast', "compile: must be true, false or one of ('default', "),
+    (('train', 'total_iter'), 'many', "train: total_iter: expects a whole number from 1 up, got 'many'."),
+    (('train', 'total_iter'), '5e3', 'train: total_iter: expects a whole number from 1 up, got the text '
+     "'5e3'. YAML needs a point in such a number, or !!float before it: !!float 5e3"),
+    (('train', 'total_iter'), 100.5, 'train: total_iter: expects a whole number from 1 up, got 100.5.'),
+    (('train', 'phase1_iter'), None, 'train: phase1_iter: expects a whole number from 0 up, got null.'),
+    (('train', 'ema_decay'), 2, 'train: ema_decay: expects a number from 0 to 1, got 2.'),
+    (('train', 'accumulation_steps'), 0, 'train: accumulation_steps: must be a whole number from 1 up, got 0.'),
+    (('train', 'max_skipped_steps'), 0, 'train: max_skipped_steps: must be a whole number from 1 up, got 0.'),
+    (('train', 'classifier_opt', 'loss_weight'), -1,
+     'train: classifier_opt: loss_weight: expects a number from 0 up, got -1.'),
+    (('train', 'pixel_opt', 'loss_weight'), -1, 'train: pixel_opt: loss_weight: expects a number from 0 up, got -1.'),
+    (('train', 'pixel_opt', 'loss_weight'), 'two', "train: pixel_opt: loss_weight: expects a number, got 'two'."),
+    (('train', 'pixel_opt', 'reduction'), 'avg', 'train: pixel_opt: Unsupported reduction mode: avg. '),
+    (('train', 'contrastive_opt', 'temperature'), 0, 'train: contrastive_opt: temperature must be at least '),
+    (('train', 'contrastive_opt', 'max_pixels'), 1.5,
+     'train: contrastive_opt: max_pixels: expects a whole number or null, got 1.5.'),
+    (('train', 'contrastive_opt'), 'HCLContrastiveLoss',
+     "train: contrastive_opt: expects a section with the `type` of a loss, got 'HCLContrastiveLoss'."),
+    (('train', 'gan_opt', 'loss_weight'), [1], 'train: gan_opt: loss_weight: expects a number, got [1].'),
+    (('train', 'perceptual_opt', 'layer_weights'), REMOVED,
+     'train: perceptual_opt: layer_weights: is missing, and there is no default.'),
+    (('train', 'perceptual_opt', 'layer_weights'), {'relu2_2': '1'},
+     'train: perceptual_opt: layer_weights: expects names with numbers, got '),
+    (('train', 'perceptual_opt', 'vgg_type'), 'vgg18', 'train: perceptual_opt: vgg_type: expects one of vgg11, '),
+    (('train', 'optim_g', 'lr'), '5e-4', "train: optim_g: lr: expects a number from 0 up, got the text '5e-4'. YAML "),
+    (('train', 'optim_g', 'lr'), REMOVED, 'train: optim_g: lr: is missing, and there is no default.'),
+    (('train', 'optim_g', 'lr_refiner'), -1, 'train: optim_g: lr_refiner: expects a number from 0 up, got -1.'),
+    (('train', 'optim_g', 'betas'), 0.9, 'train: optim_g: betas: expects two numbers from 0 to 1, without 1, got 0.9.'),
+    (('train', 'optim_d', 'betas'), [0.9, 1.0], 'train: optim_d: betas: expects two numbers from 0 to 1, without 1'),
+    ((*SCHEDULER, 'periods'), 100, 'train: scheduler: periods: expects a list of whole numbers from 1 up, got 100.'),
+    ((*SCHEDULER, 'periods'), REMOVED, 'train: scheduler: periods: is missing, and there is no default.'),
+    ((*SCHEDULER, 'eta_min'), '1e-5', 'train: scheduler: eta_min: expects a number from 0 up, got the text '),
+    (SCHEDULER, {'type': 'MultiStepLR', 'milestones': [1.5]},
+     'train: scheduler: milestones: expects a list of whole numbers from 0 up, got [1.5].'),
+    (('val', 'val_freq'), 0, 'val: val_freq: expects a whole number from 1 up, got 0.'),
+    (('val', 'save_img'), 'no', "val: save_img: expects true or false, got 'no'."),
+    (('val', 'guidance'), 'truth', "val: guidance: must be one of ('predicted', 'true'), got 'truth'."),
+    (('val', 'hole_share_bins'), [[0.5, 0.2]], 'val: hole_share_bins: must be a list of [least, most] shares in '),
+    (('val', 'metrics', 'psnr'), 'calculate_psnr', 'val: metrics: psnr: expects a section with the `type` of a metric'),
+    (('val', 'metrics', 'psnr', 'crop_border'), REMOVED, 'val: metrics: psnr: crop_border: is missing, and there is '),
+    (('val', 'metrics', 'psnr', 'better'), 'more', "val: metrics: psnr: better: expects 'higher' or 'lower', got "),
+    (('val', 'metrics', 'psnr', 'image'), 'gt', "val: metrics: psnr: image: expects 'restored' or 'coarse' or 'lq' or"),
+    (('val', 'metrics', 'psnr', 'image'), 'reversed', "val: metrics: psnr: image: 'reversed' needs `val: reverse: tru"),
+    (('val', 'metrics', 'iou_s1', 'stage'), 4, 'val: metrics: iou_s1: stage: expects a whole number from 1 to 3, the '),
+    (('val', 'metrics', 'iou_s1', 'threshold'), 'half', 'val: metrics: iou_s1: threshold: expects a number, got '),
+    (('logger', 'print_freq'), 0, 'logger: print_freq: expects a whole number from 1 up, got 0.'),
+    (('logger', 'save_checkpoint_freq'), -5, 'logger: save_checkpoint_freq: expects a whole number from 1 up, got -5.'),
+    (('logger', 'keep_checkpoints'), 0, 'logger: keep_checkpoints: expects a whole number from 1 up, got 0.'),
+    (('logger', 'use_tb_logger'), 1, 'logger: use_tb_logger: expects true or false, got 1.'),
+    (('dist_params', 'port'), 70000, 'dist_params: port: expects a port from 1 to 65535, got 70000.'),
+    (('path', 'strict_load_g'), 'yes please', "path: strict_load_g: expects true or false, got 'yes please'."),
+    (('datasets', 'train', 'gt_size'), '64', 'datasets: train: gt_size: expects a whole number of at least 16, got '),
+    (('datasets', 'val', 'gt_size'), REMOVED, 'datasets: val: gt_size: expects a whole number of at least 16, got no'),
+    (('datasets', 'train', 'hole_share'), [0.5, 0.1], 'datasets: train: hole_share: expects two numbers with 0 <= '),
+    (('datasets', 'train', 'use_hflip'), 1, 'datasets: train: use_hflip: expects true or false, got 1.'),
+    (('datasets', 'train', 'batch_size_per_gpu'), 0, 'datasets: train: batch_size_per_gpu: expects a whole number of '),
+    (('datasets', 'train', 'num_worker_per_gpu'), -1, 'datasets: train: num_worker_per_gpu: expects a whole number '),
+    (('datasets', 'train', 'max_unreadable_share'), 2,
+     'datasets: train: max_unreadable_share: expects a number from 0 to 1, got 2.'),
+    (('datasets', 'train', 'prefetch_mode'), 'gpu', "datasets: train: prefetch_mode: expects 'cpu' or 'cuda' or null"),
+    (('datasets', 'train', 'num_prefetch_queue'), 0, 'datasets: train: num_prefetch_queue: expects a whole number '),
+    (('datasets', 'train', 'pin_memory'), 'yes', "datasets: train: pin_memory: expects true or false, got 'yes'."),
+    ((*CORRUPTIONS, 'veil', 'opacity'), 2, 'datasets: train: corruptions: veil: opacity: expects a number or two '),
+    ((*CORRUPTIONS, 'text'), -1, 'datasets: train: corruptions: text: weight: expects a number of at least 0, got -1.'),
+    (CORRUPTIONS, {'text': 0}, 'datasets: train: corruptions: expects weights of at least 0, one of them above 0'),
+    (CORRUPTIONS, 'text', "datasets: train: corruptions: expects kinds with weights, e.g. {patch: 1.0}, got 'text'."),
+    (('network_g', 'dim'), '8', "network_g: dim: expects a whole number, got the text '8'. Leave out the quotes."),
+    (('network_g', 'dim'), True, 'network_g: dim: expects a whole number, got true.'),
+    (('network_g', 'dim'), 8.0, 'network_g: dim: expects a whole number, got 8.0.'),
+    (('network_g', 'dim_mults'), 4, 'network_g: dim_mults: expects a list of whole numbers, got 4.'),
+    (('network_g', 'fuse'), 'no', "network_g: fuse: expects true or false, got 'no'."),
+    (('network_g', 'mask_from'), 'centres', "network_g: mask_from: expects one of 'clusters', 'pixels', got 'centres'"),
+    ((*REFINER, 'dim'), None, 'network_g: refiner: dim: expects a whole number, got null.'),
+])
+def test_wrong_values(keys: Keys, value: Any, line: str, training: Options) -> None:
+    assert only_line(training, (keys, value)).startswith(line)
+
+
+@pytest.mark.parametrize(('changes', 'line'), [
+    ([(('train', 'accumulation_steps'), 3)],
+     'train: accumulation_steps: a batch of 4 images (`datasets: train: batch_size_per_gpu`) cannot be divided into 3'),
+    ([(('network_g', 'encoder_depths'), [2, 2])],
+     'network_g: encoder_depths must have one value for each of the 3 stages of dim_mults: [2, 2].'),
+    ([((*REFINER, 'dim'), -4)], 'network_g: refiner: '),
+    ([(REFINER, {'type': 'RRDBNet', 'num_in_ch': 3, 'num_out_ch': 3, 'scale': 1, 'num_block': 1})],
+     'network_g: refiner: is given images of 4 channels, 64 x 64 pixels, and cannot take them: '),
+    ([(REFINER, {'type': 'RRDBNet', 'num_in_ch': 4, 'num_out_ch': 3, 'scale': 4, 'num_block': 1})],
+     'network_g: refiner: is given images of 4 channels, 64 x 64 pixels, and has to give back 3 channels of that size'),
+    ([(('network_d',), {'type': 'VGGStyleDiscriminator', 'num_in_ch': 3, 'num_feat': 4})],
+     'network_d: cannot take images of 64 x 64 pixels (`datasets: train: gt_size`): '),
+    ([((*SCHEDULER, 'periods'), [60, 30])],
+     'train: scheduler: periods: they end after 90 iterations, but the training goes on to 100'),
+    ([((*SCHEDULER, 'periods'), [60, 40, 10])],
+     'train: scheduler: restart_weights: expects a weight for each of the 3 periods, got 2 of them.'),
+    ([((*SCHEDULER, 'restart_weights'), REMOVED)],
+     'train: scheduler: restart_weights: expects a weight for each of the 2 periods, got 1 by default.'),
+    ([(('train', 'phase1_iter'), 101)],
+     'train: phase1_iter: 101 is more than the 100 iterations of `train: total_iter`: the predicted mask would never'),
+    ([(('train', 'detector_iter'), 101)], 'train: detector_iter: 101 is more than the 100 iterations'),
+    ([(('logger', 'wandb'), {'project': 'p'}), (('logger', 'use_tb_logger'), False)],
+     'logger: wandb: needs `use_tb_logger: true`.'),
+    ([(('num_gpu',), 9)], 'num_gpu: 9 are wanted, but '),
+    ([(('datasets', 'train', 'persistent_workers'), True)],
+     'datasets: train: persistent_workers: needs workers, but `num_worker_per_gpu` is 0.'),
+    ([(('datasets', 'val', 'persistent_workers'), True)], 'datasets: val: persistent_workers: works in training only'),
+    ([(('datasets', 'train', 'prefetch_mode'), 'cuda'), (('datasets', 'train', 'pin_memory'), True)],
+     "datasets: train: prefetch_mode: 'cuda' needs a GPU"),
+    ([(('datasets', 'train', 'masks'), {'lines': 1}), (('datasets', 'train', 'dataroot_mask'), REMOVED)],
+     "datasets: train: masks: the masks 'lines' are one pixel wide and vanish"),
+    ([(('datasets', 'train', 'io_backend'), {'type': 'lmdb'})],
+     "datasets: train: io_backend: is of type lmdb, so every root has to end with '.lmdb'"),
+    ([(('datasets', 'val', 'max_samples'), 1), (('val', 'hole_share_bins'), None)],
+     'datasets: val: hole_share: 2 ranges take turns, but there are only 1 samples'),
+    ([(('val', 'hole_share_bins'), [[0.1 * i, 0.1 * i + 0.1] for i in range(7)])],
+     'val: hole_share_bins: 7 bins, but `datasets: val` has only 6 samples, so that some stay empty.'),
+    # What the model itself checks.
+    ([(('train', 'phase1_iter'), REMOVED)], 'train: phase1_iter: is missing: up to which iteration the true mask '),
+    ([(('network_d',), REMOVED)], 'network_d: Options network_d and train.gan_opt belong together: give both or nei'),
+    ([(('train', 'optim_d'), REMOVED)], 'train: optim_d: is missing: network_d needs an optimizer.'),
+    ([(('network_g', 'mask_from'), 'pixels')], 'train: mask_opt: Options train.mask_opt and network_g.mask_from: '),
+    ([(('train', 'pixel_opt'), REMOVED), (('train', 'perceptual_opt'), REMOVED)],
+     "train: pixel_opt: BasicSR's SRModel needs this or `perceptual_opt`."),
+    ([(('network_g',), {'type': 'RRDBNet', 'num_in_ch': 3, 'num_out_ch': 3})],
+     'network_g: type: HCLModel needs a blind restoration network, such as HCLNet, VCNet or DetectThenRestore; RRDB'),
+    ([(('network_g',), {'type': 'VCNet', 'dim': 8})], 'train: contrastive_opt: needs the clusters of HCLNet, which VC'),
+])
+def test_options_that_do_not_fit_each_other(
+    changes: list[tuple[Keys, Any]], line: str, training: Options
+) -> None:
+    assert only_line(training, *changes).startswith(line)
+
+
+@pytest.mark.parametrize(('changes', 'line'), [
+    ([(('network_g', 'restorer', 'num_in_ch'), 3)],
+     'network_g: restorer: is given images of 4 channels, 64 x 64 pixels, and cannot take them: '),
+    ([(('network_g', 'restorer_input'), ['image'])],
+     'network_g: restorer: is given images of 3 channels, 64 x 64 pixels, and cannot take them: '),
+    ([(('network_g', 'restorer_input'), ['picture'])],
+     "network_g: restorer_input: expects a list of one of 'image', "),
+    ([(('network_g', 'restorer'), REMOVED)], 'network_g: restorer: is missing, and there is no default.'),
+    ([(('network_g', 'detector', 'num_heads'), 3)],
+     'network_g: detector: dim must be divisible by num_heads, got 8 and 3.'),
+    ([(('network_g', 'masked_value'), 2)], 'network_g: masked_value must be in [0, 1], got 2.'),
+    ([(('network_g', 'restorer_param_key'), 'params')],
+     'network_g: restorer_param_key chooses an entry of restorer_weights, which is not given.'),
+    ([(('datasets', 'test_2', 'name'), 'A')],
+     "datasets: test_2: name: 'A' is the name of `datasets: test_1` too, whose results would be overwritten."),
+    ([(('network_g', 'detector_weights'), 'nowhere.pth')],
+     'network_g: detector_weights: expected a file, found nothing: nowhere.pth. Correct the path'),
+])
+def test_combinations(changes: list[tuple[Keys, Any]], line: str, testing: Options) -> None:
+    assert only_line(testing, *changes).startswith(line)
+
+
+NOWHERE = 'expected a folder of images or an LMDB folder (*.lmdb), found nothing. Correct the path.'
+
+
+@pytest.mark.parametrize(('keys', 'value', 'line'), [
+    (('datasets', 'val', 'dataroot_gt'), 'nowhere', f'datasets: val: dataroot_gt: nowhere: {NOWHERE}'),
+    (('datasets', 'train', 'dataroot_noise'), ['a.lmdb'], f'datasets: train: dataroot_noise: a.lmdb: {NOWHERE}'),
+    (('datasets', 'train', 'dataroot_mask'), 'nowhere', f'datasets: train: dataroot_mask: nowhere: {NOWHERE}'),
+    (('datasets', 'train', 'dataroot_gt'), REMOVED, 'datasets: train: dataroot_gt: is missing. Give a folder of '),
+    (('datasets', 'train', 'dataroot_noise'), REMOVED, 'datasets: train: dataroot_noise: is missing, but the corrupti'),
+    ((*CORRUPTIONS, 'graffiti'), {'dataroot': 'nowhere'},
+     f'datasets: train: corruptions: graffiti: dataroot: nowhere: {NOWHERE}'),
+    (('path', 'pretrain_network_g'), 'no.pth', 'path: pretrain_network_g: expected a file, found nothing: no.pth. '),
+    (('path', 'pretrain_network_g'), '/', 'path: pretrain_network_g: expected a file, found a folder: /. Correct '),
+    (('train', 'perceptual_opt', 'weights'), 'no.pth', 'train: perceptual_opt: weights: expected a file, found noth'),
+    (('val', 'metrics', 'fid', 'weights'), 'no.pth', 'val: metrics: fid: weights: expected a file, found nothing: '),
+])
+def test_missing_files(keys: Keys, value: Any, line: str, training: Options) -> None:
+    assert only_line(training, (keys, value)).startswith(line)
+
+
+def test_folders_without_enough_in_them(training: Options, tmp_path: Path) -> None:
+    empty, single, no_data = (tmp_path / name for name in ('empty', 'single', 'cut.lmdb'))
+    empty.mkdir()
+    make_folder(single, 1)
+    make_lmdb(no_data)
+    (no_data / 'data.mdb').unlink()
+    noise = 'datasets', 'train', 'dataroot_noise'
+    assert f'datasets: train: dataroot_noise: {empty}: expected images' in only_line(training, (noise, str(empty)))
+    assert 'dataroot_noise: expects at least 2 different images, found 1' in only_line(training, (noise, str(single)))
+    assert f'dataroot_noise: {no_data}: expected the file data.mdb' in only_line(training, (noise, str(no_data)))
+    line = only_line(training, ((*CORRUPTIONS, 'veil', 'dataroot'), str(single)))
+    assert line.startswith('datasets: train: corruptions: veil: dataroot: expects at least 2 different images')
+
+
+def test_layouts(training: Options, tmp_path: Path) -> None:
+    sets = {'name': 'I', 'type': 'HCLISTDDataset', 'dataroot': str(tmp_path), 'gt_size': 64}
+    opt = changed(training, (('datasets', 'val'), sets))
+    assert only_line(opt).startswith(f"datasets: val: dataroot: data set 'I': {tmp_path}/test/test_A: expected a fol")
+    lines = find_problems(changed(
+        opt, (('datasets', 'val', 'split'), 'tset'), (('datasets', 'val', 'gt_size'), 3),
+        (('datasets', 'val', 'kinds'), ['a']),
+    ))  # fmt: skip
+    expected = ('kinds: unknown option', 'split: expects one of train, test, got', 'gt_size: expects', 'dataroot: ')
+    assert len(lines) == len(expected)
+    assert all(line.startswith(f'datasets: val: {text}') for line, text in zip(lines, expected))
+
+
+def test_several_mistakes_are_all_listed(training: Options) -> None:
+    changes = {
+        ('precison',): 'bf16', ('num_gpu',): 'two', ('datasets', 'train', 'gt_size'): 3,
+        ('datasets', 'train', 'gt_siz'): 64, ('datasets', 'train', 'seed'): -1,
+        ('datasets', 'train', 'dataroot_gt'): 'nowhere', ('datasets', 'train', 'dataroot_noise'): 'no.lmdb',
+        (*CORRUPTIONS, 'veil', 'opacity'): 5, (*CORRUPTIONS, 'veil', 'blur_sigma'): -5,
+        (*CORRUPTIONS, 'spary'): {'type': 'grafiti'}, ('datasets', 'val', 'hole_share'): 7,
+        ('network_g', 'dimm'): 8, ('network_g', 'fuse'): 3, (*REFINER, 'dim'): 'x', ('network_d', 'dim'): 0.5,
+        ('train', 'phase1_iter'): 1000, ('train', 'total_itr'): 1, ('train', 'accumulation_steps'): 'x',
+        ('train', 'optim_g', 'lr'): '1e-3', ('train', 'optim_d', 'eps'): 'x', (*SCHEDULER, 'periods'): [1, 2],
+        ('train', 'pixel_opt', 'reduction'): 3, ('train', 'gan_opt', 'type'): 'GAN', ('val', 'reverse'): 1,
+        ('val', 'metrics', 'psnr', 'type'): 'calculate_psrn', ('logger', 'print_freq'): 0,
+        ('dist_params', 'port'): 'x', ('path', 'pretrain_network_g'): 'nowhere.pth',
+    }  # fmt: skip
+    lines = find_problems(changed(training, *changes.items()))
+    for keys in changes:
+        place = ': '.join(keys)
+        assert any(line.startswith(f'{place}: ') for line in lines), place
+    assert len(lines) == len(changes)
+
+
+def test_what_follows_from_a_mistake_is_not_listed(training: Options) -> None:
+    """With `corruptions` set aside its default would ask for photographs, without `dataroot_mask` `masks` for it."""
+    sets = ('datasets', 'train')
+    lines = find_problems(changed(
+        training, ((*sets, 'corruptions'), {'constant': 0}), ((*sets, 'dataroot_noise'), REMOVED),
+        ((*sets, 'dataroot_mask'), 3), ((*sets, 'masks'), {'folder': 1}), ((*sets, 'mask_cache'), 5),
+    ))  # fmt: skip
+    assert [line.split(' expects')[0] for line in lines] == [
+        'datasets: train: dataroot_mask:', 'datasets: train: corruptions:',
+    ]  # fmt: skip
+    line = only_line(training, ((*sets, 'masks'), {'half': 1}), ((*sets, 'mask_cache'), 5))
+    assert line.startswith("datasets: train: dataroot_mask: is given, but 'masks' gives no weight to 'folder'")
+
+
+def test_all_that_the_model_says(training: Options) -> None:
+    lines = find_problems(changed(
+        training, (('network_d',), REMOVED), (('train', 'phase1_iter'), REMOVED), (('train', 'accumulation_steps'), -1),
+        (('train', 'mask_opt'), {'loss_weight': 1}),
+    ))  # fmt: skip
+    assert [line.split(':')[1] for line in lines] == [
+        ' phase1_iter', ' Options network_d and train.gan_opt belong together', ' accumulation_steps', ' mask_opt',
+    ]  # fmt: skip
+
+
+def test_several_processes(training: Options) -> None:
+    opt = changed(parsed(training, is_train=True), (('dist',), True))
+    (line,) = find_problems(opt)
+    assert line == 'train: detector_iter: with several processes needs `find_unused_parameters: true`.'
+    opt = changed(opt, (('find_unused_parameters',), True))
+    assert find_problems(opt) == []
+    opt = changed(opt, (('num_gpu',), 2), (('datasets', 'train', 'batch_size_per_gpu'), 1))  # of each process
+    assert find_problems(opt)[0].startswith('train: accumulation_steps: a batch of 1 images')
