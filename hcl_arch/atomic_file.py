@@ -12,14 +12,15 @@ PARTIAL_SUFFIX = '.partial'
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes its name only when it has been written whole and is on the disk.
+def atomic_file(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
+    """Open a file that takes its name only when it has been written whole.
 
     It is written beside its place, as `<name>.partial`. If the block raises, that is removed and what was at `path`
     stays as it was; if the process is killed, it is left, under a name that nothing reads.
 
     Args:
         path: where the file belongs; its folder exists.
+        durable: wait until it is on the disk, so that a power cut does not undo it either.
 
     Raises:
         OSError: it cannot be written.
@@ -29,12 +30,14 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         with partial.open('wb') as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
+    if durable:
+        _flush_folder(path.parent)
 
 
 def remove_partial_files(folder: Path) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from hcl_arch.atomic_file import atomic_file
 
 _SMALLEST_TILE = 128
 _CAPTION_HEIGHT = 18
@@ -47,3 +50,19 @@ def _captioned(caption: str, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.putText(  # type: ignore[return-value]
         tile, caption, (_GAP + 3, _CAPTION_HEIGHT - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1, cv2.LINE_AA
     )
+
+
+def write_picture(picture: NDArray, path: str) -> None:
+    """Write a picture as PNG, whole or not at all; its folder is made if need be.
+
+    Args:
+        picture: (H, W) or (H, W, 3) uint8, BGR.
+        path: Of the file.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    file_path = Path(path)
+    file_path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(file_path, durable=False) as file:
+        file.write(cv2.imencode('.png', picture)[1].tobytes())

@@ -19,13 +19,17 @@ from typing import Callable, Optional
 from basicsr.train import train_pipeline
 from basicsr.utils.options import parse_options
 
+from hcl_arch.data.unreadable_image import UnreadableImageError
+from hcl_arch.forced_options import with_forced_options
 from hcl_arch.host_memory import keep_freed_memory
 from hcl_arch.option_checks import find_structure_problems
 from hcl_arch.option_file import OptionFileError, read_option_file
-from hcl_arch.training.checkpoints import CheckpointError
+from hcl_arch.training.checkpoints import FULL_DISK, CheckpointError
 from hcl_arch.training.guarded_dataset import SampleError
+from hcl_arch.training.interruption import interruption
 from hcl_arch.training.pipeline import OptionsError, check_options, problems_text
 from hcl_arch.training.process_group import note_error
+from hcl_arch.training.run_lock import RunInUseError
 from hcl_arch.training.step_watch import NonFiniteError
 from hcl_arch.training.unreadable_log import TooManyUnreadableError
 
@@ -33,10 +37,14 @@ from hcl_arch.training.unreadable_log import TooManyUnreadableError
 _MESSAGES = (
     OptionFileError,
     OptionsError,
+    FileExistsError,
     FileNotFoundError,
     NotADirectoryError,
+    PermissionError,
+    UnreadableImageError,
     CheckpointError,
     NonFiniteError,
+    RunInUseError,
     SampleError,
     TooManyUnreadableError,
 )
@@ -51,8 +59,8 @@ def run_pipeline(pipeline: Callable[[str], None], *, command: str, arguments: li
     """Run a pipeline of BasicSR in the working directory; what the user can mend ends it with a message.
 
     Such are unusable options, files or folders that are not there, checkpoints that cannot be read or written, too many
-    unreadable images and too many steps that are not finite. All else keeps its traceback, and with `--debug` these do
-    too. With `--check` the options are checked, and nothing else is done.
+    unreadable images, too many steps that are not finite, a run that another training writes, a full disk. All else
+    keeps its traceback, and with `--debug` these do too. With `--check` the options are checked and nothing is done.
 
     Args:
         pipeline: BasicSR's `train_pipeline` or `test_pipeline`, which reads `sys.argv` itself.
@@ -74,12 +82,19 @@ def run_pipeline(pipeline: Callable[[str], None], *, command: str, arguments: li
                 return
             keep_freed_memory()
             pipeline(os.getcwd())
-    except _MESSAGES as error:
-        note_error()
-        if named.debug:
+    except Exception as error:
+        if named.debug or not explains_itself(error):
             raise
+        note_error()
         print(f'{command}: error: {last_words(error)}', file=sys.stderr)
         raise SystemExit(2) from None
+    finally:
+        interruption.remove()
+
+
+def explains_itself(error: Exception) -> bool:
+    """Say whether an error's message is all that a user needs."""
+    return isinstance(error, _MESSAGES) or (isinstance(error, OSError) and error.errno in FULL_DISK)
 
 
 def read_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -138,14 +153,13 @@ def check_option_file(arguments: list[str], *, is_train: Optional[bool] = None) 
 
     Raises:
         OptionFileError: If the option file does not exist, is no YAML mapping, asks for Python objects (allowed by
-            `--trust_option_file`) or lacks a section that BasicSR relies on.
+            `--trust_option_file`), lacks a section that BasicSR relies on, or cannot be changed by `--force_yml`.
     """
     named, _ = read_arguments(arguments)
     if named.opt is None:
         return
     options = read_option_file(Path(named.opt), trusted=named.trust_option_file)
-    if named.force_yml:  # which may add what is missing
-        return
+    options = with_forced_options(options, named.force_yml or ())
     problems = find_structure_problems(options, is_train=is_train)
     if problems:
         raise OptionFileError(problems_text(problems))

@@ -284,9 +284,34 @@ class TestMistakesOfTheUser:
             check_option_file(form.format(file).split())
         assert not (tmp_path / 'made').exists()
 
-    def test_folder_named_on_the_command_line(self, tmp_path: Path) -> None:
-        file = write_options(tmp_path / 'options.yml', {'path': {'root': None}})
-        check_option_file(['-opt', str(file), '--force_yml', 'path:root=here'])
+    def test_folder_named_on_the_command_line(self, tmp_path: Path, training_options: dict[str, Any]) -> None:
+        file = write_options(tmp_path / 'options.yml', {**training_options, 'path': {'root': None}})
+        with pytest.raises(OptionFileError, match='path: root'):
+            check_option_file(['-opt', str(file), '--force_yml', 'train:total_iter=9'])
+        check_option_file(['-opt', str(file), '--force_yml', 'path:root=here', 'train:total_iter=9'])
+
+    @pytest.mark.parametrize(
+        ('entry', 'message'),
+        [
+            ('nosuch:key=1', 'has no section `nosuch`'),
+            ('train:total_iter:x=5', 'has no section `train: total_iter`'),
+            ('a', 'expected an entry such as'),
+            ('train:total_iter==5', 'expected an entry such as'),
+            ('a"]=5', 'expected an entry such as'),
+            ('train:total_iter=[5', 'the value cannot be read'),
+            ('train:total_iter=!!floatx', 'the value cannot be read'),
+            ('path=1', 'path: '),
+            ('name=~', 'name: '),
+            ('datasets=none', 'datasets: '),
+            ('logger=~', 'logger: '),
+        ],
+    )
+    def test_forced_option(
+        self, entry: str, message: str, tmp_path: Path, training_options: dict[str, Any]
+    ) -> None:
+        file = write_options(tmp_path / 'options.yml', training_options)
+        with pytest.raises(OptionFileError, match=message):
+            check_option_file(['-opt', str(file), '--force_yml', entry])
 
     def test_ends_with_one_line(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path, training_options: dict[str, Any]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Callable
@@ -11,11 +15,13 @@ import yaml
 from torch.utils.data import DataLoader, Dataset
 
 from hcl_arch import option_checks, train
-from hcl_arch.train import last_words, run_pipeline
+from hcl_arch.train import explains_itself, last_words, run_pipeline
 from hcl_arch.training import process_group
 from hcl_arch.training.checkpoints import CheckpointError
 from hcl_arch.training.guarded_dataset import SampleError
+from hcl_arch.training.interruption import interruption
 from hcl_arch.training.pipeline import OptionsError
+from hcl_arch.training.run_lock import RunInUseError
 from hcl_arch.training.step_watch import NonFiniteError
 from hcl_arch.training.unreadable_log import TooManyUnreadableError
 
@@ -183,14 +189,15 @@ class TestMessages:
     @pytest.fixture
     def failing(self, request: pytest.FixtureRequest) -> Callable[[str], None]:
         def pipeline(root: str) -> None:
-            raise request.param
+            if request.param is not None:
+                raise request.param
 
         return pipeline
 
     @pytest.mark.parametrize(
         'failing',
         [OptionsError('x'), CheckpointError('x'), NonFiniteError('x'), SampleError('x'), TooManyUnreadableError('x'),
-         FileNotFoundError('x'), NotADirectoryError('x')],
+         FileNotFoundError('x'), NotADirectoryError('x'), RunInUseError('x')],
         indirect=True,
     )  # fmt: skip
     def test_end_with_one_line(
@@ -201,6 +208,33 @@ class TestMessages:
         assert raised.value.code == 2
         assert capsys.readouterr().err == 'hcl-train: error: x\n'
         assert process_group.ended_by_error()  # nobody waits for the other processes
+
+    @pytest.mark.parametrize(('number', 'explains'), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EIO, False)])
+    def test_full_disk(self, number: int, explains: bool, capsys: pytest.CaptureFixture[str]) -> None:
+        """As when BasicSR writes its log or an image."""
+        error = OSError(number, os.strerror(number), 'train.log')
+        assert explains_itself(error) == explains
+
+        def pipeline(root: str) -> None:
+            raise error
+
+        with pytest.raises(SystemExit if explains else OSError):
+            run_pipeline(pipeline, command='hcl-train', arguments=[])
+        assert capsys.readouterr().err == (f'hcl-train: error: {error}\n' if explains else '')
+
+    @pytest.mark.parametrize('failing', [None, ValueError('x'), CheckpointError('x'), SystemExit(143),
+                                         KeyboardInterrupt()], indirect=True)  # fmt: skip
+    def test_signals_work_again_however_it_ends(self, failing: Callable[[str], None]) -> None:
+        before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+
+        def pipeline(root: str) -> None:
+            interruption.install()
+            assert signal.getsignal(signal.SIGTERM) is not before[0]
+            failing(root)
+
+        with contextlib.suppress(BaseException):
+            run_pipeline(pipeline, command='hcl-train', arguments=[])
+        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
 
     @pytest.mark.parametrize('failing', [RuntimeError('x'), OSError('x'), ValueError('x')], indirect=True)
     def test_all_else_keeps_its_traceback(self, failing: Callable[[str], None]) -> None:

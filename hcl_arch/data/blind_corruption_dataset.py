@@ -91,11 +91,12 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         }
         self._weights = {entry.name: entry.weight for entry in options.corruptions}
         self._image_count = min(len(self._truths), options.max_samples or len(self._truths))
+        self._length = self._image_count
+        if options.training:  # counted here: a worker that was spawned knows nothing of the other processes
+            self._length = epoch_length(self._image_count, batch_size=options.batch_size)
 
     def __len__(self) -> int:
-        if not self._options.training:
-            return self._image_count
-        return epoch_length(self._image_count, batch_size=self._options.batch_size)
+        return self._length
 
     def image_paths(self) -> list[str]:
         """`lq_path` of every validation sample, without reading the images."""

@@ -79,11 +79,12 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         self._match = self._match_images()
         pair_count = len(self._match.lq)
         self._pair_count = min(pair_count, options.max_samples or pair_count)
+        self._length = self._pair_count
+        if options.training:  # counted here: a worker that was spawned knows nothing of the other processes
+            self._length = epoch_length(self._pair_count, batch_size=options.batch_size)
 
     def __len__(self) -> int:
-        if not self._options.training:
-            return self._pair_count
-        return epoch_length(self._pair_count, batch_size=self._options.batch_size)
+        return self._length
 
     def image_paths(self) -> list[str]:
         """`lq_path` of every validation sample, without reading the images."""

@@ -9,7 +9,7 @@ from typing import Any, Optional, get_args
 import cv2
 import torch
 from basicsr.models.sr_model import SRModel
-from basicsr.utils import get_root_logger, imwrite
+from basicsr.utils import get_root_logger
 from basicsr.utils.dist_util import get_dist_info
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
@@ -29,7 +29,7 @@ from hcl_arch.models.validation_scores import (
     write_csv,
 )
 from hcl_arch.option_check import check_keys
-from hcl_arch.pictures import mask_picture, stack_rows
+from hcl_arch.pictures import mask_picture, stack_rows, write_picture
 from hcl_arch.precision import autocast, check_precision, lower_weights
 from hcl_arch.training.checkpoints import CheckpointError, damage_of
 
@@ -198,16 +198,16 @@ class BlindValidationModel(SRModel):
         """Save the images, the masks (white = corrupted) and the panel in the visualization folder."""
         tag = current_iter if self.is_train else self.opt['val'].get('suffix') or self.opt['name']
         stem = f'{self.opt["path"]["visualization"]}/{dataset_name}/{sample.name}_{tag}'
-        imwrite(sample.restored, f'{stem}.png')
-        imwrite(mask_picture(sample.soft_mask), f'{stem}_mask.png')
-        imwrite(panel_row(sample), f'{stem}_panel.png')
-        imwrite(sample.lq, f'{stem}_input.png')
+        write_picture(sample.restored, f'{stem}.png')
+        write_picture(mask_picture(sample.soft_mask), f'{stem}_mask.png')
+        write_picture(panel_row(sample), f'{stem}_panel.png')
+        write_picture(sample.lq, f'{stem}_input.png')
         if sample.gt is not None:
-            imwrite(sample.gt, f'{stem}_truth.png')
+            write_picture(sample.gt, f'{stem}_truth.png')
         if sample.true_mask is not None:
-            imwrite(mask_picture(sample.true_mask), f'{stem}_true_mask.png')
+            write_picture(mask_picture(sample.true_mask), f'{stem}_true_mask.png')
         if sample.reversed is not None:
-            imwrite(sample.reversed, f'{stem}_reversed.png')
+            write_picture(sample.reversed, f'{stem}_reversed.png')
 
     def _report(
         self, images: list[ImageScores], scorer: Scorer, dataset_name: str, current_iter: Any, tb_logger: Any

@@ -12,7 +12,7 @@ from torch import nn
 
 from hcl_arch.models.blind_validation_model import BlindValidationModel
 from hcl_arch.models.gradient_step import GradientStep
-from hcl_arch.training.checkpoints import CheckpointFolders, save_atomically
+from hcl_arch.training.checkpoints import CheckpointError, CheckpointFolders, save_atomically
 from hcl_arch.training.data_order import Position
 from hcl_arch.training.interruption import StopVote, interruption
 
@@ -41,6 +41,8 @@ class InterruptibleModel(BlindValidationModel):
         position = self.opt.get('position')
         self._position = Position(**position) if position else None
         self._last_saved = self._validated_iter = _NEVER
+        self._iteration = self._position.iteration if self._position else 0
+        self._digests: dict[str, str] = {}
         if self._position is not None:
             interruption.install()
             self._stop_vote = StopVote()
@@ -61,6 +63,7 @@ class InterruptibleModel(BlindValidationModel):
             number = self._stop_vote.count(interruption.signal)
             if number:
                 self._stop(current_iter - 1, number)
+        self._iteration = current_iter
         super().update_learning_rate(current_iter, warmup_iter)
 
     def _stop(self, done: int, number: int) -> None:
@@ -75,7 +78,9 @@ class InterruptibleModel(BlindValidationModel):
         """As BasicSR's; if a signal comes meanwhile, a checkpoint is saved at once and the validation goes on."""
         self._validated_iter = current_iter
         super().validation(dataloader, current_iter, tb_logger, save_img)
-        self._last_saved = _NEVER  # the best scores belong to a checkpoint too
+        if self.is_train and self._position is not None and self._last_saved == current_iter:
+            # BasicSR saves first and validates then; the best scores belong to the checkpoint too.
+            self.save_training_state(self._position.after(current_iter).epoch, current_iter)
 
     def test(self) -> None:
         """See :class:`BlindValidationModel`."""
@@ -104,12 +109,20 @@ class InterruptibleModel(BlindValidationModel):
         """
         super().save(epoch, current_iter)
         if current_iter == _LATEST:
-            interruption.remove()  # nothing is lost from here on
+            self._end_of_training()
             return
         self._last_saved = current_iter
         keep = (self.opt.get('logger') or {}).get('keep_checkpoints')
         if keep is not None and self._position is not None and get_dist_info()[0] == 0:
             self._checkpoints.keep_newest(keep, last=current_iter)
+
+    def _end_of_training(self) -> None:
+        """Stop if a signal came in the last iteration; one that comes from here on loses nothing."""
+        if self._position is not None:
+            number = self._stop_vote.count_now(interruption.signal)
+            if number:
+                self._stop(self._iteration, number)
+            interruption.remove()
 
     @master_only
     def save_network(
@@ -131,7 +144,8 @@ class InterruptibleModel(BlindValidationModel):
             for key, one in zip(keys, nets)
         }
         iteration = 'latest' if current_iter == _LATEST else current_iter
-        save_atomically(content, Path(self.opt['path']['models']) / f'{net_label}_{iteration}.pth')
+        name = f'{net_label}_{iteration}.pth'
+        self._digests[name] = save_atomically(content, Path(self.opt['path']['models']) / name)
 
     @master_only
     def save_training_state(self, epoch: int, current_iter: int) -> None:
@@ -149,6 +163,7 @@ class InterruptibleModel(BlindValidationModel):
             'schedulers': [scheduler.state_dict() for scheduler in self.schedulers],
             'scalers': [step.state_dict() for step in self._gradient_steps],
             'best_metric_results': self._plain_best_results(),
+            'networks': self._digests_of(current_iter),
         }
         if 'manual_seed' in self.opt:
             state['manual_seed'] = self.opt['manual_seed']
@@ -158,6 +173,10 @@ class InterruptibleModel(BlindValidationModel):
             state.update(epoch=position.epoch, position=position.as_dict())
         save_atomically(state, Path(self.opt['path']['training_states']) / f'{current_iter}.state')
 
+    def _digests_of(self, current_iter: int) -> dict[str, str]:
+        """Digests of the networks' files that belong to a state, by which it will know them."""
+        return {name: digest for name, digest in self._digests.items() if name.endswith(f'_{current_iter}.pth')}
+
     def _plain_best_results(self) -> dict[str, dict[str, dict[str, Any]]]:
         """BasicSR's record of the best scores, in numbers that can be read again without running code."""
         return {
@@ -166,7 +185,20 @@ class InterruptibleModel(BlindValidationModel):
         }
 
     def resume_training(self, resume_state: dict[str, Any]) -> None:
-        """Go on with what :meth:`save_training_state` saved, or BasicSR's method of this name."""
+        """Go on with what :meth:`save_training_state` saved, or BasicSR's method of this name.
+
+        Raises:
+            CheckpointError: The state is one of another model, of other optimizers say.
+        """
+        try:
+            self._resume(resume_state)
+        except Exception as error:  # of torch's and BasicSR's loading, whatever does not fit
+            raise CheckpointError(
+                f'{self.opt["path"].get("resume_state")}: does not fit this run ({type(error).__name__}: {error}). '
+                'Resume with the options of the run, or begin a new one with its weights (`path: pretrain_network_g`).'
+            ) from error
+
+    def _resume(self, resume_state: dict[str, Any]) -> None:
         for optimizer, state in zip(self.optimizers, resume_state['optimizers']):
             # How an update is computed is the options' business, not the checkpoint's.
             for group, saved in zip(optimizer.param_groups, state['param_groups']):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -12,8 +14,10 @@ import torch
 
 from hcl_arch.atomic_file import atomic_file, remove_partial_files
 from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.regular_file import reason_of
 
 _MARK_OF_FOLDERS = 0x10
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
 class CheckpointError(RuntimeError):
@@ -21,13 +25,15 @@ class CheckpointError(RuntimeError):
 
 
 class _Writer:
-    """A file for `torch.save` that remembers why it could not be written."""
+    """A file for `torch.save` that remembers why it could not be written, and the digest of what was."""
 
     def __init__(self, file: IO[bytes], errors: list[OSError]) -> None:
         self._file = file
         self._errors = errors
+        self.digest = _new_digest()
 
     def write(self, content: bytes) -> int:
+        self.digest.update(content)
         try:
             return self._file.write(content)
         except OSError as error:
@@ -38,12 +44,15 @@ class _Writer:
         self._file.flush()
 
 
-def save_atomically(content: Mapping[str, Any], path: Path) -> None:
+def save_atomically(content: Mapping[str, Any], path: Path) -> str:
     """Save as `torch.save` does, whole or not at all.
 
     Args:
         content: tensors and plain values, so that it can be read again without running code.
         path: the file.
+
+    Returns:
+        The digest of the file.
 
     Raises:
         CheckpointError: the disk is full, or the file cannot be written for another reason. What was there before is
@@ -52,14 +61,32 @@ def save_atomically(content: Mapping[str, Any], path: Path) -> None:
     errors: list[OSError] = []
     try:
         with atomic_file(path) as file:
-            torch.save(content, cast(IO[bytes], _Writer(file, errors)))  # it has what torch asks for
+            writer = _Writer(file, errors)
+            torch.save(content, cast(IO[bytes], writer))  # it has what torch asks for
+        return writer.digest.hexdigest()
     # torch reports by RuntimeError that it could not write, and leaves out why.
     except (OSError, RuntimeError) as error:
+        reason = errors[0] if errors else error
+        advice = 'Allow writing there'
+        if getattr(reason, 'errno', None) in FULL_DISK:
+            advice = 'Make room (the option `logger: keep_checkpoints` limits how many are kept)'
         raise CheckpointError(
-            f'{path}: the checkpoint cannot be written: {errors[0] if errors else error}. The training stops here, '
-            'older checkpoints are kept. Make room (the option `logger: keep_checkpoints` limits how many are kept) '
-            'and resume with --auto_resume.'
+            f'{path}: the checkpoint cannot be written: {reason}. The training stops here, older checkpoints are kept. '
+            f'{advice} and resume with --auto_resume.'
         ) from error
+
+
+def digest_of(path: Path) -> str:
+    """Return the digest of a file, as `save_atomically` does."""
+    digest = _new_digest()
+    with path.open('rb') as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _new_digest() -> Any:
+    return hashlib.blake2b(digest_size=16)
 
 
 def damage_of(path: Path) -> str:
@@ -69,6 +96,11 @@ def damage_of(path: Path) -> str:
     """
     if not path.is_file():
         return 'is missing'
+    try:
+        with path.open('rb'):
+            pass
+    except OSError as error:
+        return f'cannot be read ({reason_of(error)})'
     try:
         if zipfile.is_zipfile(path):  # not so an old one, which has no checksums
             with zipfile.ZipFile(path) as archive:
@@ -80,7 +112,7 @@ def damage_of(path: Path) -> str:
         load_checkpoint(path)
     except CheckpointFileError as error:
         return f'is refused: it {error}' if error.holds_code else f'is damaged ({error})'
-    except Exception as error:  # whatever a damaged archive leads to
+    except Exception as error:  # whatever a damaged archive leads to, OSError too
         return f'is damaged ({type(error).__name__})'
     return ''
 
@@ -101,7 +133,8 @@ class CheckpointFolders:
 
     def iterations(self) -> list[int]:
         """Return the iterations of which there is a state, the newest first."""
-        return sorted((int(file.stem) for file in self.states.glob('*.state') if file.stem.isdigit()), reverse=True)
+        names = (file.stem for file in self.states.glob('*.state') if file.is_file())
+        return sorted((int(name) for name in names if name.isascii() and name.isdigit()), reverse=True)
 
     def state_file(self, iteration: int) -> Path:
         """Return where the state of an iteration is."""
@@ -122,6 +155,13 @@ class CheckpointFolders:
             damage = damage_of(path)
             if damage:
                 return f'{path} {damage}'
+        # A run that went back saves the same iterations again. One that was killed between two files of it has left
+        # files of two runs, each of them whole.
+        state = load_checkpoint(self.state_file(iteration))
+        for name, digest in (state.get('networks') or {}).items() if isinstance(state, dict) else ():
+            path = self.models / name
+            if path.is_file() and digest_of(path) != digest:
+                return f'{path} is not the one that {self.state_file(iteration)} was saved with'
         return ''
 
     def keep_newest(self, count: int, *, last: int) -> None:
@@ -135,11 +175,20 @@ class CheckpointFolders:
             self.state_file(iteration).unlink(missing_ok=True)
             for path in self._networks_of(iteration):
                 path.unlink(missing_ok=True)
+        self._remove_orphans()
 
     def remove_remains(self) -> None:
         """Remove files that a killed process was writing; nobody may be writing now."""
         for folder in (self.states, self.models):
             remove_partial_files(folder)
+
+    def _remove_orphans(self) -> None:
+        """Remove networks older than every state: what is left of a removal or a saving that was cut off."""
+        oldest = min(self.iterations(), default=0)
+        for path in self.models.glob('net_*_*.pth'):
+            match = re.fullmatch(r'net_[^_]+_(\d+)\.pth', path.name)
+            if match and int(match[1]) < oldest:
+                path.unlink(missing_ok=True)
 
     def _networks_of(self, iteration: int) -> list[Path]:
         pattern = re.compile(rf'net_[^_]+_{iteration}\.pth')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Optional
 
 from basicsr.data.data_sampler import EnlargedSampler
@@ -48,6 +48,13 @@ class Position:
         epoch = self.epoch + batches // self.batches_per_epoch
         return Position(
             iteration, epoch, batches % self.batches_per_epoch, self.batches_per_epoch, self.batch_size
+        )
+
+    @classmethod
+    def is_one(cls, numbers: dict[Any, Any]) -> bool:
+        """Say whether a dictionary is what `as_dict` returns."""
+        return {field.name for field in fields(cls)} == numbers.keys() and all(
+            isinstance(number, int) and number >= 0 for number in numbers.values()
         )
 
     def as_dict(self) -> dict[str, int]:

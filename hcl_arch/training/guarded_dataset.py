@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import signal
+import errno
 from typing import Any, Optional, Union
 
-import cv2
 import numpy as np
-import torch
 from torch.utils import data
 
+from hcl_arch.data.unreadable_image import UnreadableImageError
 from hcl_arch.training.data_order import Draw
 from hcl_arch.training.random_state import derived_seed, seed_generators
 from hcl_arch.training.unreadable_log import UnreadableLog
 
 # In a data set of which a tenth is unreadable, ten in a row are unreadable once in ten thousand million samples.
 MOST_TRIES = 10
-# What reading an image raises. All else is a mistake in a program, which must not be passed over.
-READING_ERRORS = (OSError, ValueError, cv2.error)
-# Seconds that a worker lives on after a signal that asks its training to stop.
-_GRACE_PERIOD = 120
+# What reading an image raises: in data sets of this package, and where a file is not there in others. All else is a
+# mistake in a program or in the options, which must not be passed over.
+READING_ERRORS = (UnreadableImageError, FileNotFoundError, PermissionError)
+# Too many open files, no memory: no image is to blame.
+_SYSTEM_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class SampleError(RuntimeError):
@@ -44,13 +42,6 @@ class GuardedDataset(data.Dataset[Any]):
         self.name = name
         self.log: Optional[UnreadableLog] = None
         """Where unreadable images are noted; without it they are an error at once."""
-        # Shared with the workers: whether the training is at its end, and a SIGTERM comes from it.
-        self._ending = torch.zeros(1, dtype=torch.bool).share_memory_()
-        atexit.register(self._ending.fill_, True)
-        self._outlives_signals = False
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, '_outlives_signals': False}
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]
@@ -61,9 +52,8 @@ class GuardedDataset(data.Dataset[Any]):
         Raises:
             TooManyUnreadableError: more images cannot be read than the log allows for.
             SampleError: the sample cannot be made for another reason.
+            OSError: an image cannot be read, and there is no log, or `draw` is a plain index.
         """
-        if data.get_worker_info() is not None and not self._outlives_signals:
-            self._outlive_signals()
         if not isinstance(draw, Draw):
             return self._read(draw)
         for attempt in range(MOST_TRIES):
@@ -85,9 +75,9 @@ class GuardedDataset(data.Dataset[Any]):
             seed_generators(seed)
         try:
             return self.dataset[index]
-        except READING_ERRORS:
-            raise
         except Exception as error:
+            if isinstance(error, READING_ERRORS) and not _is_of_the_system(error):
+                raise
             raise SampleError(f'{self.name}: sample {index} cannot be made: {type(error).__name__}: {error}') from error
 
     def _name_of(self, error: BaseException, index: int) -> str:
@@ -95,18 +85,11 @@ class GuardedDataset(data.Dataset[Any]):
         path = getattr(error, 'path', None) or getattr(error, 'filename', None)
         return str(path) if path else f'{self.name}, sample {index}'
 
-    def _outlive_signals(self) -> None:
-        """Let this worker go on for a while when a signal asks the whole run to stop.
 
-        Ctrl-C, and the signal with which a cluster's scheduler ends a job, reach the workers too; but the training,
-        which finishes its iteration before it stops, needs them until then.
-        """
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, self._on_termination)
-        self._outlives_signals = True
-
-    def _on_termination(self, number: int, frame: Any) -> None:
-        if self._ending:
-            os._exit(0)
-        if hasattr(signal, 'alarm'):
-            signal.alarm(_GRACE_PERIOD)
+def _is_of_the_system(error: Optional[BaseException]) -> bool:
+    """Say whether an error, or what caused it, is a lack of the system's means."""
+    while error is not None:
+        if getattr(error, 'errno', None) in _SYSTEM_ERRORS:
+            return True
+        error = error.__cause__
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -13,7 +14,8 @@ import torch.distributed as dist
 from basicsr.utils.dist_util import get_dist_info
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_MESSAGE = b'\nAsked to stop: the iteration is finished and a checkpoint saved. (Ctrl-C again: at once, without.)\n'
+_MESSAGE = b'\nAsked to stop: the iteration will be finished and a checkpoint saved.\n'
+_HOW_AT_ONCE = b'(Ctrl-C again: at once, without a checkpoint.)\n'
 
 
 class Interruption:
@@ -33,7 +35,8 @@ class Interruption:
         if self._previous or threading.current_thread() is not threading.main_thread():
             return
         for number in signals:
-            self._previous[number] = signal.signal(number, self._note)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as shells set it for programs in the background
+                self._previous[number] = signal.signal(number, self._note)
 
     def remove(self) -> None:
         """Forget the signal that came, and let signals do again what they did before."""
@@ -44,13 +47,16 @@ class Interruption:
 
     def _note(self, number: int, frame: Any) -> None:
         # A launcher hands Ctrl-C on to processes that the terminal has told already.
-        impatient = number == signal.SIGINT and self.signal and 'TORCHELASTIC_RUN_ID' not in os.environ
-        if impatient:
+        can_insist = 'TORCHELASTIC_RUN_ID' not in os.environ
+        if number == signal.SIGINT and self.signal and can_insist:
             raise KeyboardInterrupt
-        if not self.signal:
-            self.signal = int(number)
-            if get_dist_info()[0] == 0:
-                os.write(2, _MESSAGE)  # print may be what was interrupted
+        if self.signal:
+            return
+        self.signal = int(number)
+        if get_dist_info()[0] == 0:
+            # Not by print, which may be what was interrupted; and there may be nobody to read it any more.
+            with contextlib.suppress(OSError):
+                os.write(2, _MESSAGE + (_HOW_AT_ONCE if can_insist else b''))
 
 
 interruption = Interruption()
@@ -91,6 +97,11 @@ class StopVote:
         if counted:
             work.wait()
         return counted
+
+    def count_now(self, own_signal: int) -> int:
+        """As `count`, but of this vote, for which the others are waited for."""
+        self.count(own_signal)
+        return self.count(own_signal)
 
     def wait_for_all(self) -> None:
         """Wait until every process has come here."""

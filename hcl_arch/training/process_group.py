@@ -33,7 +33,7 @@ def joined_then_left(join: Callable[..., None]) -> Callable[..., None]:
 
 
 def leave_group(group: dist.ProcessGroup) -> None:
-    """Wait for the other processes and leave the group; after an error, without waiting.
+    """Wait for the other processes and leave the group; after an error, do neither.
 
     Args:
         group: a gloo group of all processes.
@@ -41,11 +41,12 @@ def leave_group(group: dist.ProcessGroup) -> None:
     if not dist.is_initialized():
         return
     failed = getattr(sys, 'last_type', None) is not None  # set when an error ended the program
-    if not failed and not ended_by_error():
-        try:
-            dist.monitored_barrier(group)
-        except RuntimeError as error:
-            print(f'A process of the training did not end with the others: {error}', file=sys.stderr)
+    if failed or ended_by_error():
+        return  # leaving in order could wait for a process that is gone
+    try:
+        dist.monitored_barrier(group)
+    except RuntimeError as error:
+        print(f'A process of the training did not end with the others: {error}', file=sys.stderr)
     dist.destroy_process_group()
 
 

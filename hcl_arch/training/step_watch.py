@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple, Optional
 import torch
 from torch import Tensor
 
-# Iterations after which a GPU has certainly finished: its flags are then read without waiting.
+# Iterations after which a GPU has finished, unless it is far behind: its flags are then read without waiting.
 _LAG = 8
 
 
@@ -20,7 +21,8 @@ class NonFiniteError(RuntimeError):
 
 class _Record(NamedTuple):
     iteration: int
-    names: tuple[str, ...]
+    nets: tuple[str, ...]
+    losses: tuple[str, ...]
     flags: Tensor
     copied: Optional[Any]
     images: tuple[str, ...]
@@ -55,9 +57,8 @@ class StepWatch:
             losses: name -> value, scalars.
             images: the batch's, for the log.
         """
-        bad_losses = {name: ~loss.isfinite() for name, loss in losses.items()}
-        named = {**skipped, **bad_losses}
-        flags = torch.stack([flag.bool().reshape(()) for flag in named.values()])
+        bad_losses = [~loss.isfinite() for loss in losses.values()]
+        flags = torch.stack([flag.reshape(()) for flag in (*skipped.values(), *bad_losses)])
         copied = None
         if flags.is_cuda:
             if self._lag is None:
@@ -65,8 +66,7 @@ class StepWatch:
             flags = torch.empty(flags.shape, dtype=flags.dtype, pin_memory=True).copy_(flags, non_blocking=True)
             copied = torch.cuda.Event()
             copied.record()
-        names = (*(f'step of {name}' for name in skipped), *bad_losses)
-        self._records.append(_Record(iteration, names, flags, copied, tuple(images)))
+        self._records.append(_Record(iteration, tuple(skipped), tuple(losses), flags, copied, tuple(images)))
 
     def judge(self, *, all_of_them: bool = False) -> list[str]:
         """Judge the steps that are finished, or all, for which a GPU is waited for.
@@ -77,36 +77,50 @@ class StepWatch:
         Raises:
             NonFiniteError: too many in a row were.
         """
-        lines = []
+        lines, most_in_a_row = [], self.in_a_row
         while self._records and (all_of_them or len(self._records) > (self._lag or 0)):
             record = self._records.popleft()
             if record.copied is not None:
                 record.copied.synchronize()
-            bad = [name for name, flag in zip(record.names, record.flags.tolist()) if flag]
-            if not any(name.startswith('step of ') for name in bad):
+            line = _describe(record)
+            if line is None:
                 self.in_a_row = 0
                 continue
             self.in_a_row += 1
-            self._last_line = _describe(record, bad)
-            lines.append(self._last_line)
-        if lines and self._log_file is not None:
-            with self._log_file.open('a', encoding='utf-8') as file:
-                file.writelines(line + '\n' for line in lines)
-        if self.in_a_row >= self.limit:
+            if self.in_a_row > most_in_a_row:
+                most_in_a_row, self._last_line = self.in_a_row, line
+            lines.append(line)
+        self._write(lines)
+        if most_in_a_row >= self.limit:
             raise NonFiniteError(
-                f'{self.in_a_row} steps in a row had a loss or a gradient that is not finite, the last one in '
-                f'{self._last_line}. No such step was taken, so the checkpoint saved now is good. '
+                f'{most_in_a_row} steps in a row had a loss or a gradient that is not finite, the last one in '
+                f'{self._last_line}. No such step was taken, so the parameters are good. '
                 f'{self._where_listed()}Lower the learning rate or train in fp32, look at the images, and resume; '
                 '`train: max_skipped_steps` is the limit.'
             )
         return lines
 
+    def _write(self, lines: list[str]) -> None:
+        if not lines or self._log_file is None:
+            return
+        try:
+            self._log_file.parent.mkdir(parents=True, exist_ok=True)  # on another machine it need not be there
+            with self._log_file.open('a', encoding='utf-8', errors='surrogateescape') as file:
+                file.writelines(line + '\n' for line in lines)
+        except OSError as error:  # no reason to end a training
+            print(f'{self._log_file} cannot be written ({error}): {"; ".join(lines)}', file=sys.stderr)
+
     def _where_listed(self) -> str:
         return '' if self._log_file is None else f'{self._log_file} lists them. '
 
 
-def _describe(record: _Record, bad: list[str]) -> str:
-    steps = [name for name in bad if name.startswith('step of ')]
-    losses = [name for name in bad if name not in steps]
+def _describe(record: _Record) -> Optional[str]:
+    """Return a line about a step that was left out, None if it was not."""
+    flags = record.flags.tolist()
+    nets = [net for net, skipped in zip(record.nets, flags) if skipped]
+    if not nets:
+        return None
+    losses = [loss for loss, bad in zip(record.losses, flags[len(record.nets) :]) if bad]
     cause = f'not finite: {", ".join(losses)}' if losses else 'no loss of this process is the cause, a gradient is'
-    return f'iteration {record.iteration}: no {", no ".join(steps)}; {cause}; images: {", ".join(record.images)}'
+    left_out = ', '.join(f'no step of {net}' for net in nets)
+    return f'iteration {record.iteration}: {left_out}; {cause}; images: {", ".join(record.images)}'

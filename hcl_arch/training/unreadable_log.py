@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -42,9 +43,11 @@ class UnreadableLog:
         if image in self._known:
             return
         # File names need not be text on every system.
+        self._path.parent.mkdir(parents=True, exist_ok=True)  # on another machine it need not be there
         with self._path.open('a+', encoding='utf-8', errors='surrogateescape') as file:
             if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed
+                with contextlib.suppress(OSError):  # some network drives know no locks
+                    fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed
             file.seek(0)
             self._known = {line.split('\t')[0] for line in file if line.strip()}
             if image not in self._known:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
 from pathlib import Path
 from typing import Any, Callable
 
@@ -222,6 +223,31 @@ def test_training_length_is_whole_batches(opt: Options, make_folder: Callable[..
     assert names == [f'{index % images:03d}' for index in range(length)]
     with pytest.raises(IndexError, match=f"data set 'Tiny': sample {length} of {length}"):
         dataset[length]
+
+
+def test_length_is_that_of_the_group_it_was_built_in(opt: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spawned worker belongs to no group of processes, but gets the sampler's indices, up to the last one."""
+    with monkeypatch.context() as group:
+        group.setattr(epoch_length, 'get_dist_info', lambda: (1, 2))
+        dataset = build(training(opt, batch_size_per_gpu=4))
+    assert len(dataset) == 8
+    assert Path(dataset[7]['gt_path']).stem == '002'
+    copied = pickle.loads(pickle.dumps(dataset))
+    assert len(copied) == 8
+    torch.manual_seed(3)
+    expected = dataset[7]
+    torch.manual_seed(3)
+    assert_equal_samples(copied[7], expected)
+    assert len(build(training(opt, batch_size_per_gpu=5))) == 5  # without a group
+
+
+def test_a_spawned_worker_serves_the_last_index_of_a_group(opt: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as group:
+        group.setattr(epoch_length, 'get_dist_info', lambda: (1, 2))
+        dataset = build(training(opt, batch_size_per_gpu=4))
+    loader = DataLoader(dataset, sampler=[7], num_workers=1, multiprocessing_context='spawn')
+    (sample,) = loader
+    assert Path(sample['gt_path'][0]).stem == '002'
 
 
 @pytest.mark.parametrize('images', [8, 2])

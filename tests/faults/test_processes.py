@@ -29,12 +29,12 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def shared_among(run: Run, processes: int, **options: Any) -> Run:
+def shared_among(run: Run, processes: int, *, workers: int = 0, **options: Any) -> Run:
     """Set a run up for several processes with a part of its batch each."""
     run.processes = processes
     data = run.options['datasets']['train']
     data['batch_size_per_gpu'] //= processes
-    data['num_worker_per_gpu'] = 0
+    data['num_worker_per_gpu'] = workers
     run.options.update(options)
     return run
 
@@ -84,8 +84,9 @@ def test_two_processes_equal_one_with_the_whole_batch(make_run: MakeRun) -> None
 
 @pytest.mark.slow
 def test_processes_hold_the_same_and_resume(make_run: MakeRun) -> None:
-    """Also: only the first process writes, validation is shared, and the group is left in order."""
-    run = shared_among(make_run('digests', module=[str(HERE / 'digest_plugin.py')]), 2, model_type='DigestHCLModel')
+    """Also: only the first process writes, validation is shared, the group is left in order; with workers."""
+    run = make_run('digests', module=[str(HERE / 'digest_plugin.py')])
+    shared_among(run, 2, workers=1, model_type='DigestHCLModel')
     images = run.options['datasets']['train']['dataroot_gt']
     run.options['datasets']['val'] = {
         'name': 'V', 'type': 'BlindCorruptionDataset', 'dataroot_gt': images, 'gt_size': 32, 'max_samples': 5,
@@ -108,17 +109,20 @@ def test_processes_hold_the_same_and_resume(make_run: MakeRun) -> None:
 
 
 @pytest.mark.slow
-def test_sigterm_to_the_launcher_saves_and_stops_all(make_run: MakeRun) -> None:
-    run = shared_among(make_run(), 2)
+@pytest.mark.parametrize(('iterations', 'seconds'), [(2, 0.0), (3, 1.0), (3, 3.0)])
+def test_sigterm_to_the_launcher_saves_and_stops_all(iterations: int, seconds: float, make_run: MakeRun) -> None:
+    run = shared_among(make_run(), 2, workers=1)  # which are started anew for each epoch of three batches
     run.options['train'] = {**run.options['train'], 'total_iter': 100000}
     process = run.start()
-    run.wait_for_iteration(process, 6)
+    run.wait_for_iteration(process, iterations)
+    time.sleep(seconds)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=TIMEOUT) != 0
+    assert 'is killed by signal: Terminated' not in run.log.read_text()
     newest = run.checkpoints.iterations()[0]
-    assert newest >= 6
+    assert newest >= iterations
     assert run.checkpoints.damage(newest, ['g', 'd']) == ''
-    run.options['train'] = {**run.options['train'], 'total_iter': newest + 1}
+    run.options['train'] = {**run.options['train'], 'total_iter': newest + 1, 'phase1_iter': 1}
     assert f'iter: {newest}.' in run.finish('--auto_resume')
 
 
@@ -140,7 +144,7 @@ def test_killed_process_ends_the_others_within_a_minute(victim: int, make_run: M
     assert seconds < END_TOGETHER
     assert not [worker for worker in workers if Path(f'/proc/{worker}').exists()]
     newest = run.checkpoints.iterations()[0]
-    run.options['train'] = {**run.options['train'], 'total_iter': newest + 1}
+    run.options['train'] = {**run.options['train'], 'total_iter': newest + 1, 'phase1_iter': 1}
     assert f'iter: {newest}.' in run.finish('--auto_resume')
 
 

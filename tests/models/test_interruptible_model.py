@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from hcl_arch.models import HCLModel
-from hcl_arch.training.checkpoints import CheckpointError, damage_of
+from hcl_arch.training.checkpoints import CheckpointError, damage_of, digest_of
 from hcl_arch.training.data_order import Position
 from hcl_arch.training.interruption import interruption
 from hcl_arch.training.step_watch import NonFiniteError
@@ -96,6 +96,12 @@ def checkpoint(iteration: int) -> set[str]:
     return {f'{iteration}.state', f'net_g_{iteration}.pth', f'net_d_{iteration}.pth'}
 
 
+def network_times(options: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """When each network's file was written, and as which file."""
+    stats = {path.name: path.stat() for path in Path(options['path']['models']).iterdir()}
+    return {name: (stat.st_mtime_ns, stat.st_ino) for name, stat in stats.items()}
+
+
 class TestSaving:
     def test_a_resumed_training_leaves_no_trace(self, in_pipeline: dict[str, Any], batch: dict[str, Any]) -> None:
         in_pipeline['train'].update(ema_decay=0.9, phase1_iter=3)
@@ -135,6 +141,16 @@ class TestSaving:
         assert (state['iter'], state['epoch']) == (iteration, epoch)
         assert state['position'] == Position(iteration, epoch, batches, BATCHES_PER_EPOCH, 2).as_dict()
         assert state['manual_seed'] == 7
+
+    def test_state_knows_its_networks(self, in_pipeline: dict[str, Any]) -> None:
+        model = build(in_pipeline)
+        for iteration in (2, 12):
+            model.save(0, iteration)
+            digests = load_state(in_pipeline, iteration)['networks']
+            assert digests == {
+                name: digest_of(Path(in_pipeline['path']['models']) / name)
+                for name in (f'net_g_{iteration}.pth', f'net_d_{iteration}.pth')
+            }
 
     def test_outside_of_a_pipeline(self, in_pipeline: dict[str, Any]) -> None:
         before = signal.getsignal(signal.SIGTERM)
@@ -248,6 +264,33 @@ class TestBestResults:
             validated.update_learning_rate(3)
         assert load_state(in_pipeline, 2)['best_metric_results']['five']['psnr']['iter'] == 2
 
+    def test_of_a_validation_right_after_the_checkpoint_are_saved_with_it(
+        self, validated: HCLModel, in_pipeline: dict[str, Any], dataset: Any
+    ) -> None:
+        """A crash after it loses them no more; the networks are not written again."""
+        validated.save(0, 2)
+        before, files = load_state(in_pipeline, 2), network_times(in_pipeline)
+        validated.best_metric_results['five']['psnr']['val'] = 0.0
+        validated.validation(DataLoader(dataset, batch_size=2), 2, None, False)
+        state = load_state(in_pipeline, 2)
+        best = validated.best_metric_results['five']['psnr']
+        assert state['best_metric_results'] == {'five': {'psnr': {**best, 'val': float(best['val'])}}}
+        assert best['iter'] == 2
+        assert state.pop('networks') == before.pop('networks')
+        assert_same({**state, 'best_metric_results': 0}, {**before, 'best_metric_results': 0})
+        assert network_times(in_pipeline) == files
+
+    def test_of_a_validation_at_another_iteration_change_no_checkpoint(
+        self, validated: HCLModel, in_pipeline: dict[str, Any], dataset: Any
+    ) -> None:
+        validated.save(0, 2)
+        before = load_state(in_pipeline, 2)['best_metric_results']
+        validated.best_metric_results['five']['psnr']['val'] = 0.0
+        validated.validation(DataLoader(dataset, batch_size=2), 3, None, False)
+        assert validated.best_metric_results['five']['psnr']['iter'] == 3
+        assert load_state(in_pipeline, 2)['best_metric_results'] == before
+        assert files_of(in_pipeline) == checkpoint(2)
+
 
 class TestKeepCheckpoints:
     def test_two(self, in_pipeline: dict[str, Any]) -> None:
@@ -336,11 +379,42 @@ class TestStopping:
             model.update_learning_rate(1)
         assert signal.getsignal(signal.SIGINT) is before
 
-    def test_a_later_signal_while_the_end_is_saved(self, in_pipeline: dict[str, Any]) -> None:
+    @pytest.mark.parametrize(('number', 'code'), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+    def test_in_the_last_iteration(
+        self, number: int, code: int, in_pipeline: dict[str, Any], batch: dict[str, Any]
+    ) -> None:
         model = build(in_pipeline)
+        train(model, batch, 1, 2)
+        os.kill(os.getpid(), number)
+        with pytest.raises(SystemExit) as raised:
+            model.save(-1, -1)
+        assert raised.value.code == code
+        assert files_of(in_pipeline) == checkpoint(2) | {'net_g_latest.pth', 'net_d_latest.pth'}
+        assert load_state(in_pipeline, 2)['iter'] == 2
+        assert all(damage_of(path) == '' for path in Path(in_pipeline['path']['models']).iterdir())
+
+    def test_in_the_last_iteration_of_a_run_that_began_there(self, in_pipeline: dict[str, Any]) -> None:
+        """A resumed run that had nothing left to do: its checkpoint is there."""
+        build(in_pipeline).save(1, 4)
+        before = network_times(in_pipeline)
+        model = resumed(in_pipeline, 4)
         os.kill(os.getpid(), signal.SIGTERM)
-        model.save(-1, -1)  # not disturbed
-        assert 'net_g_latest.pth' in files_of(in_pipeline)
+        with pytest.raises(SystemExit):
+            model.save(-1, -1)
+        assert load_state(in_pipeline, 4)['position'] == Position(4, 1, 1, BATCHES_PER_EPOCH, 2).as_dict()
+        assert files_of(in_pipeline) == checkpoint(4) | {'net_g_latest.pth', 'net_d_latest.pth'}
+        assert before.keys() < network_times(in_pipeline).keys()
+
+    def test_after_the_end_signals_are_not_noted(self, in_pipeline: dict[str, Any]) -> None:
+        came: list[int] = []
+        previous = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+        try:
+            build(in_pipeline).save(-1, -1)
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+        assert came == [signal.SIGTERM]
+        assert interruption.signal == 0
 
 
 class TestStoppingInValidation:
@@ -373,7 +447,6 @@ class TestStoppingInValidation:
 
     def test_after_the_end_nothing_is_saved(self, in_pipeline: dict[str, Any], dataset: Any) -> None:
         model = build(in_pipeline)
-        os.kill(os.getpid(), signal.SIGTERM)  # in the last iteration
         model.save(-1, -1)
         before = files_of(in_pipeline)
         self.validate(model, dataset, 5)  # BasicSR's number after 4 iterations

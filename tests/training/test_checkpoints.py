@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import zipfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from hcl_arch.training.checkpoints import (
     CheckpointError,
     CheckpointFolders,
     damage_of,
+    digest_of,
     newest_usable,
     save_atomically,
 )
@@ -47,6 +49,14 @@ def save(folders: CheckpointFolders, *iterations: int, labels: str = 'gd') -> No
             torch.save({'params': {'w': torch.ones(2)}}, folders.network_file(label, iteration))
 
 
+def save_with_digests(folders: CheckpointFolders, iteration: int, value: float) -> None:
+    digests = {}
+    for label in 'gd':
+        path = folders.network_file(label, iteration)
+        digests[path.name] = save_atomically({'params': {'w': torch.full((2,), value)}}, path)
+    save_atomically({'iter': iteration, 'networks': digests}, folders.state_file(iteration))
+
+
 def files_of(folders: CheckpointFolders) -> set[str]:
     return {path.name for folder in (folders.states, folders.models) for path in folder.iterdir()}
 
@@ -62,8 +72,31 @@ class TestSaving:
         torch.testing.assert_close(loaded, {'params': WEIGHTS, 'iter': 3}, atol=0, rtol=0)
         assert damage_of(tmp_path / 'x') == ''
 
-    @pytest.mark.parametrize('error', [RuntimeError('enforce fail at inline_container.cc'), OSError(28, 'No space')])
-    def test_torch_cannot_write(self, error: Exception, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_returns_the_digest_of_the_file(self, tmp_path: Path) -> None:
+        digest = save_atomically({'params': WEIGHTS}, tmp_path / 'x')
+        content = (tmp_path / 'x').read_bytes()
+        assert digest == digest_of(tmp_path / 'x') == hashlib.blake2b(content, digest_size=16).hexdigest()
+        other = {**WEIGHTS, 'b': torch.zeros(2, 2)}
+        assert save_atomically({'params': other}, tmp_path / 'x') != digest
+        assert save_atomically({'params': WEIGHTS}, tmp_path / 'x') == digest
+
+    def test_digest_of_a_file_of_several_blocks(self, tmp_path: Path) -> None:
+        content = os.urandom(2**20) * 2 + b'the end'
+        (tmp_path / 'x').write_bytes(content)
+        assert digest_of(tmp_path / 'x') == hashlib.blake2b(content, digest_size=16).hexdigest()
+
+    @pytest.mark.parametrize(
+        ('error', 'advice'),
+        [
+            (RuntimeError('enforce fail at inline_container.cc'), 'Allow writing there'),
+            (OSError(errno.EACCES, 'Permission denied'), 'Allow writing there'),
+            (OSError(errno.ENOSPC, 'No space'), 'keep_checkpoints'),
+            (OSError(errno.EDQUOT, 'Disk quota exceeded'), 'keep_checkpoints'),
+        ],
+    )
+    def test_torch_cannot_write(
+        self, error: Exception, advice: str, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         before = file.read_bytes()
 
         def save(content: Any, opened: IO[bytes]) -> None:
@@ -73,7 +106,7 @@ class TestSaving:
         monkeypatch.setattr(torch, 'save', save)
         with pytest.raises(CheckpointError) as raised:
             save_atomically({}, file)
-        for part in (f'{file}: the checkpoint cannot be written', str(error), 'keep_checkpoints', '--auto_resume'):
+        for part in (f'{file}: the checkpoint cannot be written', str(error), advice, '--auto_resume'):
             assert part in str(raised.value)
         assert file.read_bytes() == before
         assert [path.name for path in file.parent.iterdir()] == [file.name]
@@ -262,6 +295,38 @@ class TestFolders:
         folders.state_file(10).unlink()
         assert folders.damage(10, 'gd') == f'{folders.state_file(10)} is missing'
 
+    def test_files_of_another_saving(self, folders: CheckpointFolders) -> None:
+        """A run that went back was killed between two files: each is whole, but they do not belong together."""
+        save_with_digests(folders, 10, 2.0)
+        assert folders.damage(10, 'gd') == ''
+        path = folders.network_file('d', 10)
+        save_atomically({'params': {'w': torch.full((2,), 3.0)}}, path)
+        assert damage_of(path) == ''
+        assert folders.damage(10, 'gd') == (
+            f'{path} is not the one that {folders.state_file(10)} was saved with'
+        )
+        save_atomically({'params': {'w': torch.full((2,), 2.0)}}, path)
+        assert folders.damage(10, 'gd') == ''
+
+    def test_networks_that_are_not_asked_for_may_be_missing(self, folders: CheckpointFolders) -> None:
+        save_with_digests(folders, 10, 2.0)
+        folders.network_file('d', 10).unlink()
+        assert folders.damage(10, 'g') == ''
+        assert folders.damage(10, 'gd') == f'{folders.network_file("d", 10)} is missing'
+
+    @pytest.mark.parametrize('more', [{}, {'networks': None}, {'networks': {}}])
+    def test_states_without_digests(self, more: dict[str, Any], folders: CheckpointFolders) -> None:
+        """Of BasicSR's own models, and of earlier versions."""
+        save(folders, 10)
+        torch.save({'iter': 10, **more}, folders.state_file(10))
+        assert folders.damage(10, 'gd') == ''
+
+    def test_a_state_that_is_none(self, folders: CheckpointFolders) -> None:
+        """Whoever loads it says so."""
+        save(folders, 10)
+        torch.save([1, 2], folders.state_file(10))
+        assert folders.damage(10, 'gd') == ''
+
     def test_remains_are_removed(self, folders: CheckpointFolders) -> None:
         save(folders, 10)
         before = files_of(folders)
@@ -294,6 +359,14 @@ class TestNewestUsable:
     def test_networks_that_are_not_asked_for(self, folders: CheckpointFolders) -> None:
         save(folders, 10, labels='g')
         assert newest_usable(folders, 'g') == (10, [])
+
+    def test_passes_over_one_of_two_savings(self, folders: CheckpointFolders) -> None:
+        save_with_digests(folders, 10, 1.0)
+        save_with_digests(folders, 20, 2.0)
+        save_atomically({'params': {'w': torch.ones(2)}}, folders.network_file('g', 20))
+        iteration, (damage,) = newest_usable(folders, 'gd')
+        assert iteration == 10
+        assert 'is not the one that' in damage
 
     def test_all_damaged(self, folders: CheckpointFolders) -> None:
         save(folders, 10, 20)
@@ -333,6 +406,20 @@ class TestKeepNewest:
         save(folders, 20)
         folders.keep_newest(1, last=20)
         assert files_of(folders) == self.names(20)
+
+    def test_networks_older_than_every_state_go_too(self, folders: CheckpointFolders) -> None:
+        """What is left of a removal that was cut off after the state, or of a saving before it."""
+        save(folders, 20, 30, 40)
+        for name in ('net_g_10.pth', 'net_d_9.pth', 'net_g_35.pth', 'net_g_latest.pth', 'net_g_1.pth.bak'):
+            (folders.models / name).touch()
+        folders.keep_newest(2, last=40)
+        others = {'net_g_35.pth', 'net_g_latest.pth', 'net_g_1.pth.bak'}
+        assert files_of(folders) == self.names(30) | self.names(40) | others
+
+    def test_networks_without_any_state_stay(self, folders: CheckpointFolders) -> None:
+        (folders.models / 'net_g_10.pth').touch()
+        folders.keep_newest(1, last=40)
+        assert files_of(folders) == {'net_g_10.pth'}
 
     def test_fewer_than_are_kept(self, folders: CheckpointFolders) -> None:
         save(folders, 10, 20)

@@ -1,14 +1,12 @@
-"""The guard around a training set: samples that follow from their seeds, unreadable images, errors, signals."""
+"""The guard around a training set: samples that follow from their seeds, unreadable images, errors."""
 
 from __future__ import annotations
 
+import errno
 import os
 import random
-import signal
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import cv2
 import numpy as np
@@ -16,8 +14,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from hcl_arch.data.image_source import ImageSource
 from hcl_arch.data.unreadable_image import UnreadableImageError, UnusableImageError
-from hcl_arch.training import guarded_dataset
 from hcl_arch.training.data_order import Draw, ResumableSampler
 from hcl_arch.training.guarded_dataset import MOST_TRIES, GuardedDataset, SampleError
 from hcl_arch.training.unreadable_log import TooManyUnreadableError, UnreadableLog
@@ -26,27 +24,24 @@ BAD = (2, 5)
 
 
 class Images(Dataset):
-    """Twelve samples (index, three random numbers, process); some raise an error instead.
+    """Twelve samples (index, three random numbers); some raise an error instead.
 
     Args:
         error: what the bad ones raise.
         bad: which these are.
-        pause: seconds that a sample takes.
     """
 
-    def __init__(self, error: Optional[Exception] = None, *, bad: tuple[int, ...] = BAD, pause: float = 0) -> None:
+    def __init__(self, error: Optional[Exception] = None, *, bad: tuple[int, ...] = BAD) -> None:
         self.error = error
         self.bad = bad
-        self.pause = pause
 
     def __len__(self) -> int:
         return 12
 
-    def __getitem__(self, index: int) -> tuple[int, float, float, float, int]:
-        time.sleep(self.pause)
+    def __getitem__(self, index: int) -> tuple[int, float, float, float]:
         if self.error is not None and index in self.bad:
             raise self.error
-        return index, random.random(), float(np.random.rand()), torch.rand(()).item(), os.getpid()  # noqa: NPY002
+        return index, random.random(), float(np.random.rand()), torch.rand(()).item()  # noqa: NPY002
 
 
 class NamingImages(Images):
@@ -56,6 +51,17 @@ class NamingImages(Images):
         if index in self.bad:
             raise UnreadableImageError('the file is cut off.', f'images/{index}.png')
         return super().__getitem__(index)
+
+
+class ReadImages(Images):
+    """Reads an image for every sample."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.source = ImageSource(str(folder))
+
+    def __getitem__(self, index: int) -> Any:
+        return self.source.read_rgb(0)
 
 
 @pytest.fixture
@@ -97,7 +103,7 @@ class TestSeeds:
 
     def test_other_seed_other_sample(self) -> None:
         dataset = guarded(Images())
-        (first, *numbers, _), (second, *others, _) = dataset[Draw(3, 99)], dataset[Draw(3, 100)]
+        (first, *numbers), (second, *others) = dataset[Draw(3, 99)], dataset[Draw(3, 100)]
         assert first == second == 3
         assert all(a != b for a, b in zip(numbers, others))
 
@@ -147,7 +153,7 @@ class TestUnreadableImages:
         runs = []
         for workers in (0, 2):
             loader = loader_of(guarded(NamingImages(), log_file), workers=workers)
-            runs.append(torch.cat([torch.stack([v.double() for v in batch[:4]]) for batch in loader], dim=1))
+            runs.append(torch.cat([torch.stack([v.double() for v in batch]) for batch in loader], dim=1))
         assert torch.equal(*runs)
 
     @pytest.mark.parametrize(
@@ -156,9 +162,8 @@ class TestUnreadableImages:
             (UnreadableImageError('cut off', 'a.png'), 'a.png'),
             (UnusableImageError('no mask', 'a.png'), 'a.png'),
             (FileNotFoundError(2, 'No such file', 'b.png'), 'b.png'),
-            (OSError('input/output error'), "data set 'T', sample 5"),
-            (ValueError('no pixels'), "data set 'T', sample 5"),
-            (cv2.error('imdecode'), "data set 'T', sample 5"),
+            (FileNotFoundError('in an archive'), "data set 'T', sample 5"),
+            (PermissionError(13, 'Permission denied', 'c.png'), 'c.png'),
         ],
     )
     def test_what_counts_and_how_it_is_named(self, error: Exception, name: str, log_file: Path) -> None:
@@ -215,21 +220,66 @@ class TestTooMany:
     def test_names_the_last_one_that_was_tried(self, log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for seed in range(5):
             tried: list[int] = []
-            dataset = guarded(Images(OSError('cut off'), bad=tuple(range(12))), log_file)
+            dataset = guarded(Images(FileNotFoundError('gone'), bad=tuple(range(12))), log_file)
             monkeypatch.setattr(dataset, '_name_of', lambda error, index, tried=tried: str(tried.append(index)))
             with pytest.raises(SampleError, match='the last one is number') as raised:
                 dataset[Draw(5, seed)]
             assert f'number {tried[-1]}.' in str(raised.value)
 
 
+def caused_by(number: int, *, steps: int = 1) -> UnreadableImageError:
+    """An image that cannot be read because of an error of the system, some steps away."""
+    cause: BaseException = OSError(number, os.strerror(number), 'a.png')
+    for _ in range(steps):
+        error = UnreadableImageError('it cannot be opened.', 'a.png')
+        error.__cause__ = cause
+        cause = error
+    return error
+
+
 class TestOtherErrors:
-    @pytest.mark.parametrize('error', [KeyError('gt'), RuntimeError('shapes'), IndexError('no such'), MemoryError()])
+    @pytest.mark.parametrize(
+        'error',
+        [
+            KeyError('gt'),
+            RuntimeError('shapes'),
+            IndexError('no such'),
+            MemoryError(),
+            ValueError('no pixels'),
+            cv2.error('imdecode'),
+            OSError(errno.EIO, 'Input/output error'),
+        ],
+    )
     @pytest.mark.parametrize('draw', [Draw(5, 1), 5])
     def test_name_data_set_and_sample(self, error: Exception, draw: Any, log_file: Path) -> None:
         with pytest.raises(SampleError, match="data set 'T': sample 5 cannot be made") as raised:
             guarded(Images(error), log_file)[draw]
         assert f'{type(error).__name__}: {error}' in str(raised.value)
         assert raised.value.__cause__ is error
+        assert not log_file.exists()
+
+    @pytest.mark.parametrize('number', [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+    @pytest.mark.parametrize('steps', [1, 2])
+    def test_no_image_is_to_blame_for_a_lack_of_means(self, number: int, steps: int, log_file: Path) -> None:
+        with pytest.raises(SampleError, match="data set 'T': sample 5 cannot be made: UnreadableImageError: a.png"):
+            guarded(Images(caused_by(number, steps=steps)), log_file)[Draw(5, 1)]
+        assert not log_file.exists()
+
+    def test_an_image_is_to_blame_for_other_errors_of_the_system(self, log_file: Path) -> None:
+        assert guarded(Images(caused_by(errno.EIO)), log_file)[Draw(5, 1)][0] not in BAD
+        assert log_file.read_text().startswith('a.png\t')
+
+    def test_files_of_this_process_that_are_used_up(self, log_file: Path, image_folder: Callable[..., Path]) -> None:
+        resource = pytest.importorskip('resource')
+        dataset = guarded(ReadImages(image_folder(1)), log_file)
+        dataset[Draw(5, 1)]
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        try:
+            with pytest.raises(SampleError, match='sample 5 cannot be made: .*Too many open files'):
+                dataset[Draw(5, 1)]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
         assert not log_file.exists()
 
     def test_reach_the_training_from_a_worker(self, log_file: Path) -> None:
@@ -241,88 +291,3 @@ class TestOtherErrors:
         dataset = guarded(Images(KeyboardInterrupt()), log_file)  # type: ignore[arg-type]
         with pytest.raises(KeyboardInterrupt):
             dataset[Draw(5, 1)]
-
-
-def worker_pids(batches: Iterator[Any], *, count: int = 2) -> tuple[set[int], list[int]]:
-    """Read until so many workers have made a sample; return their pids and the indices read."""
-    pids: set[int] = set()
-    indices: list[int] = []
-    while len(pids) < count:
-        batch = next(batches)
-        pids.update(batch[4].tolist())
-        indices += batch[0].tolist()
-    return pids, indices
-
-
-class TestSignals:
-    @pytest.mark.parametrize('numbers', [(signal.SIGTERM,), (signal.SIGINT,) * 3, (signal.SIGINT, signal.SIGTERM)])
-    def test_workers_finish_the_epoch(self, numbers: tuple[int, ...]) -> None:
-        batches = iter(loader_of(guarded(Images(pause=0.01)), workers=2))
-        pids, indices = worker_pids(batches)
-        for number in numbers:
-            for pid in pids:
-                os.kill(pid, number)
-            time.sleep(0.05)
-        indices += [index for batch in batches for index in batch[0].tolist()]
-        assert sorted(indices) == sorted([*range(12), *range(12)])
-
-    def test_workers_outlive_the_same_request_by_two_senders(self) -> None:
-        """Torchrun ends a process with its group, and Slurm may have told all of them already."""
-        batches = iter(loader_of(guarded(Images(pause=0.02)), workers=2))
-        pids, _ = worker_pids(batches)
-        for _ in range(2):
-            for pid in pids:
-                os.kill(pid, signal.SIGTERM)
-            time.sleep(0.1)
-        assert all(len(batch[0]) == 2 for batch in batches)
-
-    def test_idle_workers_shut_down_at_once(self) -> None:
-        batches = iter(loader_of(guarded(Images()), workers=2))
-        pids, _ = worker_pids(batches)
-        for pid in pids:
-            os.kill(pid, signal.SIGTERM)
-        start = time.monotonic()
-        del batches
-        assert time.monotonic() - start < 4
-        assert not any(is_running(pid) for pid in pids)
-
-    def test_at_the_end_of_the_program_they_can_be_terminated(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As multiprocessing does with workers that do not answer, before it waits for them without limit."""
-        at_exit: list[Any] = []
-        monkeypatch.setattr(guarded_dataset.atexit, 'register', lambda *call: at_exit.append(call))
-        batches = iter(loader_of(guarded(Images()), workers=1))
-        worker = batches._workers[0]  # type: ignore[attr-defined]
-        worker_pids(batches, count=1)
-        os.kill(worker.pid, signal.SIGTERM)
-        time.sleep(0.1)
-        assert worker.is_alive()
-        for function, *arguments in at_exit:
-            function(*arguments)
-        worker.terminate()
-        worker.join(5)
-        assert worker.exitcode == 0
-
-    def test_the_training_itself_keeps_its_handlers(self) -> None:
-        before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-        list(loader_of(guarded(Images())))
-        assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
-
-    def test_a_worker_that_is_forgotten_ends_by_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(guarded_dataset, '_GRACE_PERIOD', 1)
-        dataset = guarded(Images())
-        pid = os.fork()
-        if pid == 0:
-            dataset._outlive_signals()
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(20)
-            os._exit(0)
-        _, status = os.waitpid(pid, 0)
-        assert os.WTERMSIG(status) == signal.SIGALRM
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

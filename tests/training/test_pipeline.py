@@ -17,6 +17,7 @@ import basicsr.train
 import basicsr.utils
 import pytest
 import torch
+from basicsr.data.prefetch_dataloader import CPUPrefetcher, CUDAPrefetcher
 
 from hcl_arch import option_checks
 from hcl_arch.training import pipeline
@@ -24,7 +25,9 @@ from hcl_arch.training.checkpoints import CheckpointError
 from hcl_arch.training.data_order import Position, ResumableSampler
 from hcl_arch.training.guarded_dataset import GuardedDataset
 from hcl_arch.training.pipeline import OptionsError, check_options, load_resume_state, problems_text
+from hcl_arch.training.run_lock import RunInUseError
 from hcl_arch.training.unreadable_log import TooManyUnreadableError
+from hcl_arch.training.worker_signals import WorkerStart
 
 LABELS = 'gd'
 
@@ -84,9 +87,14 @@ class TestInstall:
     def script(self, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
         """A running `basicsr/train.py`: a second module of the same file."""
         script = types.ModuleType('__main__')
-        code = 'def train_pipeline(root_path): pass\ndef create_train_val_dataloader(opt, logger): pass\n'
+        code = (
+            'def train_pipeline(root_path): pass\n'
+            'def create_train_val_dataloader(opt, logger): pass\n'
+            'def init_tb_loggers(opt): pass\n'
+        )
         exec(code, vars(script))
-        vars(script).update(load_resume_state=None, build_dataset=basicsr.data.build_dataset, EnlargedSampler=None)
+        vars(script).update(load_resume_state=None, build_dataset=basicsr.data.build_dataset, EnlargedSampler=None,
+                            CPUPrefetcher=CPUPrefetcher, CUDAPrefetcher=CUDAPrefetcher)  # fmt: skip
         monkeypatch.setitem(sys.modules, '__main__', script)
         return script
 
@@ -95,6 +103,9 @@ class TestInstall:
         assert basicsr.train.EnlargedSampler is ResumableSampler
         assert basicsr.train.build_dataset.__wrapped__ is basicsr.data.build_dataset
         assert not hasattr(basicsr.train.create_train_val_dataloader.__wrapped__, '__wrapped__')
+        assert not hasattr(basicsr.train.init_tb_loggers.__wrapped__, '__wrapped__')
+        assert basicsr.train.CPUPrefetcher.__bases__ == (CPUPrefetcher,)
+        assert basicsr.train.CUDAPrefetcher.__bases__ == (CUDAPrefetcher,)
         assert basicsr.test.make_exp_dirs.__wrapped__ is basicsr.utils.make_exp_dirs
         assert basicsr.test.build_dataset is basicsr.data.build_dataset
 
@@ -104,12 +115,15 @@ class TestInstall:
         assert (dict(vars(basicsr.train)), dict(vars(basicsr.test))) == before
 
     def test_running_script(self, script: types.ModuleType) -> None:
-        own = vars(script)['create_train_val_dataloader']
+        own = dict(vars(script))
         for _ in range(2):
             pipeline.install()
             assert vars(script)['load_resume_state'] is load_resume_state
             assert vars(script)['EnlargedSampler'] is ResumableSampler
-            assert vars(script)['create_train_val_dataloader'].__wrapped__ is own
+            for name in ('create_train_val_dataloader', 'init_tb_loggers'):
+                assert vars(script)[name].__wrapped__ is own[name]
+            for name in ('CPUPrefetcher', 'CUDAPrefetcher'):
+                assert vars(script)[name].__bases__ == (own[name],)
             assert vars(script)['build_dataset'].__wrapped__ is basicsr.data.build_dataset
 
     def test_running_test_script(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,11 +216,43 @@ class TestLoadResumeState:
 
     @pytest.mark.parametrize('content', [{'params': {}}, {'iter': 3, 'epoch': 0}, [1], torch.ones(2)])
     def test_another_file_is_refused(self, content: Any, tmp_path: Path) -> None:
-        file = tmp_path / 'net_g_3.pth'
+        opt = make_options(tmp_path)
+        file = save_checkpoint(opt, 3)
         torch.save(content, file)
         opt = make_options(tmp_path, auto_resume=False, resume_state=str(file))
         with pytest.raises(CheckpointError, match=f'{file}: expected a training state'):
             load_resume_state(opt)
+
+    def test_named_state_of_another_run_is_refused(self, tmp_path: Path) -> None:
+        """Its checkpoints and logs would stay with the other run, and --auto_resume would start this one anew."""
+        file = save_checkpoint(make_options(tmp_path / 'other'), 3)
+        opt = make_options(tmp_path, auto_resume=False, resume_state=str(file))
+        with pytest.raises(CheckpointError, match=f'{file}: is no state of this run') as raised:
+            load_resume_state(opt)
+        for part in (opt['path']['training_states'], '`name`', 'path: pretrain_network_g'):
+            assert part in str(raised.value)
+
+    def test_named_state_by_another_path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        save_checkpoint(make_options(tmp_path), 3)
+        (tmp_path / 'link').symlink_to(tmp_path / 'experiments')
+        monkeypatch.chdir(tmp_path)
+        for path in ('experiments/run/training_states/3.state', 'link/run/../run/training_states/3.state'):
+            state = load_resume_state(make_options(tmp_path, auto_resume=False, resume_state=path))
+            assert state is not None
+            assert state['iter'] == 3
+
+    def test_later_states_than_the_named_one_are_reported(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        opt = make_options(tmp_path)
+        files = {iteration: save_checkpoint(opt, iteration) for iteration in (2, 9, 10)}
+        for iteration, later in ((2, '10.state'), (9, '10.state'), (10, None)):
+            load_resume_state(make_options(tmp_path, auto_resume=False, resume_state=str(files[iteration])))
+            error = capsys.readouterr().err
+            if later is None:
+                assert error == ''
+            else:
+                assert f'holds later states, up to {later}. --auto_resume will go on from the latest' in error
 
     def test_named_state_that_is_missing_or_damaged(self, tmp_path: Path) -> None:
         file = tmp_path / '3.state'
@@ -251,13 +297,24 @@ class TestLoadResumeState:
         assert state['iter'] == 10
         assert 'pretrain_network_d' not in opt['path']
 
-    def test_seed_and_position(self, tmp_path: Path) -> None:
+    def test_seed_and_position(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         opt = make_options(tmp_path)
         position = Position(10, 1, 2, 8, 4).as_dict()
         save_checkpoint(opt, 10, manual_seed=77, position=position)
         load_resume_state(opt)
         assert opt['manual_seed'] == 77
+        assert 'The run goes on with its own `manual_seed: 77`, not with 11.\n' in capsys.readouterr().out
         assert opt['resumed_from'] == {'iter': 10, 'epoch': 0, 'position': position}
+
+    @pytest.mark.parametrize(('rank', 'saved'), [(1, 77), (0, 11)])
+    def test_nothing_is_said_about_the_same_seed_or_twice(
+        self, rank: int, saved: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        opt = {**make_options(tmp_path), 'rank': rank}
+        save_checkpoint(opt, 10, manual_seed=saved)
+        load_resume_state(opt)
+        assert opt['manual_seed'] == saved
+        assert 'manual_seed' not in capsys.readouterr().out
 
     def test_state_of_basicsr(self, tmp_path: Path) -> None:
         opt = make_options(tmp_path)
@@ -265,6 +322,22 @@ class TestLoadResumeState:
         load_resume_state(opt)
         assert opt['manual_seed'] == 11
         assert opt['resumed_from'] == {'iter': 10, 'epoch': 0}
+
+    @pytest.mark.parametrize('auto_resume', [True, False])
+    def test_a_run_that_another_training_writes(
+        self, auto_resume: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Checkpoints are not even looked at: the other one may be writing them."""
+        named = save_checkpoint(make_options(tmp_path), 3)
+        damage(named)
+
+        def lock(folder: Path) -> None:
+            raise RunInUseError(str(folder))
+
+        monkeypatch.setattr(pipeline, 'lock_run', lock)
+        opt = make_options(tmp_path, auto_resume=auto_resume, resume_state=str(named))
+        with pytest.raises(RunInUseError, match=f'^{tmp_path}/experiments/run$'):
+            load_resume_state(opt)
 
     @pytest.mark.parametrize('auto_resume', [True, False])
     def test_options_are_checked_first(self, auto_resume: bool, tmp_path: Path, problems: list[str]) -> None:
@@ -315,6 +388,18 @@ class TestData:
         assert loader.dataset.name == "data set 'T'"
         assert not isinstance(val_loaders[0].dataset, GuardedDataset)
         assert (sampler.manual_seed, sampler.start_epoch, sampler.start_sample) == (5, 0, 0)
+        assert isinstance(loader.worker_init_fn, WorkerStart)
+        assert not isinstance(val_loaders[0].worker_init_fn, WorkerStart)
+
+    @pytest.mark.parametrize(('rank', 'locked'), [(0, 1), (1, 0)])
+    def test_the_first_process_takes_the_run(
+        self, rank: int, locked: int, opt: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folders: list[Path] = []
+        monkeypatch.setattr(pipeline, 'lock_run', folders.append)
+        opt['rank'] = rank
+        self.create(opt)
+        assert folders == [tmp_path] * locked
 
     def test_resumed_run_has_the_rest_of_the_epoch(self, opt: dict[str, Any]) -> None:
         whole, following = self.batches(opt, 2), self.batches(opt, 3)
@@ -373,7 +458,25 @@ class TestAgreement:
         opt = {'manual_seed': 5}
         pipeline._agree_on_seed(opt)
         assert opt == {'manual_seed': 5}
-        assert pipeline._agreed(lambda given: Path('x') if given is opt else None, opt) == Path('x')
+        assert pipeline._found_by_the_first(lambda given: Path('x') if given is opt else None, opt) == Path('x')
+
+
+class TestTensorBoard:
+    def test_is_closed_at_exit(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        at_exit: list[Any] = []
+        monkeypatch.setattr(pipeline.atexit, 'register', at_exit.append)
+
+        class Writer:
+            def close(self) -> None:
+                pass
+
+        writer = Writer()
+        assert pipeline.closed_at_exit(lambda opt: opt['writer'])({'writer': writer}) is writer
+        assert at_exit == [writer.close]
+
+    def test_none_is_wanted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pipeline.atexit, 'register', lambda call: pytest.fail('nothing to close'))
+        assert pipeline.closed_at_exit(lambda opt: None)({}) is None
 
 
 class TestOptions:

@@ -126,6 +126,66 @@ def test_the_limit_counts_only_steps_that_are_judged(log_file: Path) -> None:
         watch.judge()
 
 
+def test_good_steps_that_follow_do_not_hide_the_limit(log_file: Path) -> None:
+    """On a GPU several steps are judged at once, here all of them before a checkpoint."""
+    watch = watch_of(log_file, lag=8, limit=3)
+    for iteration, bad in enumerate([True, True, True, False]):
+        record(watch, iteration, g=bad)
+        assert watch.judge() == []
+    with pytest.raises(NonFiniteError, match='3 steps in a row .* iteration 2:'):
+        watch.judge(all_of_them=True)
+    assert log_file.read_text().count('\n') == 3
+
+
+def test_bad_steps_of_two_judgings_are_in_a_row(log_file: Path) -> None:
+    watch = watch_of(log_file, limit=3)
+    record(watch, 0, g=True)
+    record(watch, 1, g=True)
+    watch.judge()
+    for iteration, bad in ((2, True), (3, False)):
+        record(watch, iteration, g=bad)
+    with pytest.raises(NonFiniteError, match='3 steps in a row .* iteration 2:'):
+        watch.judge()
+
+
+def test_interrupted_rows_are_below_the_limit(log_file: Path) -> None:
+    watch = watch_of(log_file, lag=8, limit=3)
+    for iteration, bad in enumerate([True, True, False, True, True]):
+        record(watch, iteration, g=bad)
+    assert len(watch.judge(all_of_them=True)) == 4
+    assert watch.in_a_row == 2
+
+
+def test_a_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
+    log_file = tmp_path / 'experiments' / 'run' / 'skipped_steps.log'
+    watch = watch_of(log_file)
+    record(watch, 5, g=True)
+    watch.judge()
+    assert log_file.read_text().startswith('iteration 5')
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / 'run').touch()
+    log_file = tmp_path / 'run' / 'skipped_steps.log'
+    watch = watch_of(log_file, limit=2)
+    record(watch, 5, g=True)
+    (line,) = watch.judge()
+    error = capsys.readouterr().err
+    assert f'{log_file} cannot be written' in error
+    assert line in error
+    record(watch, 6, g=True)
+    with pytest.raises(NonFiniteError, match='2 steps in a row'):
+        watch.judge()
+
+
+def test_without_a_log_file() -> None:
+    watch = StepWatch(limit=1, log_file=None)
+    record(watch, 5, g=True)
+    with pytest.raises(NonFiniteError) as raised:
+        watch.judge()
+    assert 'lists them' not in str(raised.value)
+
+
 def test_flags_are_those_of_the_time_of_the_step(log_file: Path) -> None:
     watch, loss = watch_of(log_file, lag=1), torch.tensor(math.nan)
     watch.record(0, {'net_g': torch.tensor(True)}, {'l_pix': loss}, ['a.png'])

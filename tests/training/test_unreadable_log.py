@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import pickle
 import threading
@@ -33,6 +34,23 @@ def test_a_line_for_each_image(file: Path) -> None:
 def test_nothing_unreadable_makes_no_file(file: Path) -> None:
     log_of(file)
     assert not file.exists()
+
+
+def test_a_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
+    """On another machine than the first process's."""
+    log_of(tmp_path / 'experiments' / 'run' / 'unreadable.log').add('a.png', 'cut off')
+    assert (tmp_path / 'experiments' / 'run' / 'unreadable.log').read_text() == 'a.png\tcut off\n'
+
+
+def test_a_file_system_without_locks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip('fcntl')
+
+    def flock(opened: Any, how: int) -> None:
+        raise OSError(errno.ENOLCK, 'No locks available')
+
+    monkeypatch.setattr(fcntl, 'flock', flock)
+    log_of(file).add('a.png', 'cut off')
+    assert file.read_text() == 'a.png\tcut off\n'
 
 
 def test_line_breaks_and_tabs_do_not_break_the_format(file: Path) -> None:
