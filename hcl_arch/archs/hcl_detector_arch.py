@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
+from hcl_arch.archs.argument_checks import check_above_zero, check_at_least
 from hcl_arch.archs.center_classifier import CenterClassifier
 from hcl_arch.archs.encoder import ConvStageOrder, Encoder
 from hcl_arch.archs.image_range import to_network_range
@@ -69,7 +70,8 @@ class HCLDetector(nn.Module):
             their intermediate results: slower, in much less memory, with the same result.
 
     Raises:
-        ValueError: If the stage lists differ in length, a choice is none, or there is no such stage.
+        ValueError: If the stage lists differ in length, a choice is none, a number is too small, or there is no such
+            stage.
     """
 
     def __init__(
@@ -96,6 +98,10 @@ class HCLDetector(nn.Module):
         check_stage_lists(
             len(dim_mults), encoder_depths=encoder_depths, num_heads=num_heads, conf_thresholds=conf_thresholds
         )
+        check_at_least(1, dim=dim, dim_mults=dim_mults, encoder_depths=encoder_depths, num_heads=num_heads)
+        check_at_least(1, window_size=window_size, proj_dim=proj_dim, kmeans_repeats=kmeans_repeats)
+        check_at_least(0, n_conv_stages=n_conv_stages, kmeans_iters=kmeans_iters)
+        check_above_zero(temperature=temperature)
         check_choice('conv_stage_order', conv_stage_order, get_args(ConvStageOrder))
         check_choice('mask_from', mask_from, get_args(MaskFrom))
         if single_stage is not None and not 0 <= single_stage < len(dim_mults):

@@ -12,6 +12,7 @@ from basicsr.archs import build_network
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
+from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.decoder import Decoder, UpsampleMode
 from hcl_arch.archs.encoder import ConvStageOrder
 from hcl_arch.archs.hcl_detector_arch import (
@@ -97,7 +98,7 @@ class HCLNet(nn.Module):
         use_checkpoint: See :class:`HCLDetector`; of detector and decoder; the refiner has an option of its own.
 
     Raises:
-        ValueError: If the stage lists differ in length, or a choice is none.
+        ValueError: If the stage lists differ in length, a choice is none, or a number is too small.
     """
 
     def __init__(
@@ -128,6 +129,8 @@ class HCLNet(nn.Module):
     ) -> None:
         super().__init__()
         check_stage_lists(len(dim_mults), decoder_depths=decoder_depths)
+        check_at_least(1, decoder_depths=decoder_depths, bottleneck_depth=bottleneck_depth)
+        check_at_least(1, bottleneck_window_size=bottleneck_window_size)
         check_choice('upsample_mode', upsample_mode, get_args(UpsampleMode))
         self.detector = HCLDetector(
             dim=dim,

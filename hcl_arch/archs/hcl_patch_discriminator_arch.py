@@ -9,6 +9,7 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.image_range import to_network_range
 
 
@@ -19,10 +20,14 @@ class HCLPatchDiscriminator(nn.Module):
     Args:
         dim: Width of the first convolution.
         dim_mults: Width of each convolution over ``dim``.
+
+    Raises:
+        ValueError: If a width is below 1, or there is none.
     """
 
     def __init__(self, dim: int = 64, dim_mults: Sequence[int] = (1, 2, 2, 4, 8)) -> None:
         super().__init__()
+        check_at_least(1, dim=dim, dim_mults=dim_mults)
         widths = [3] + [dim * mult for mult in dim_mults]
         self.convs = nn.ModuleList(
             spectral_norm(nn.Conv2d(fine, coarse, 5, stride=2, padding=2)) for fine, coarse in zip(widths, widths[1:])

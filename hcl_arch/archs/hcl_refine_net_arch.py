@@ -11,6 +11,7 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.activations import gated_gelu
+from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.checkpointing import checkpointed
 from hcl_arch.archs.decoder import UpsampleMode
 from hcl_arch.archs.hcl_detector_arch import check_choice
@@ -64,7 +65,7 @@ class HCLRefineNet(nn.Module):
             their intermediate results.
 
     Raises:
-        ValueError: If ``upsample_mode`` is none of its choices.
+        ValueError: If ``upsample_mode`` is none of its choices, a width is below 1, or there is none.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class HCLRefineNet(nn.Module):
         use_checkpoint: bool = False,
     ) -> None:
         super().__init__()
+        check_at_least(1, dim=dim, dim_mults=dim_mults)
         check_choice('upsample_mode', upsample_mode, get_args(UpsampleMode))
         widths = [dim * mult for mult in dim_mults]
         self.size_multiple = 2 ** (len(widths) - 1)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
+from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.pixel_detector import PixelDetector
 
 
@@ -64,7 +65,7 @@ class SegmenterDetector(PixelDetector):
         mlp_ratio: Width of the MLPs' hidden layers over ``dim``.
 
     Raises:
-        ValueError: If ``dim`` or ``image_size`` is not such a multiple.
+        ValueError: If ``dim`` or ``image_size`` is not such a multiple, or a number is too small.
     """
 
     def __init__(
@@ -78,6 +79,8 @@ class SegmenterDetector(PixelDetector):
         mlp_ratio: int = 4,
     ) -> None:
         super().__init__()
+        check_at_least(1, dim=dim, depth=depth, num_heads=num_heads, patch_size=patch_size, mlp_ratio=mlp_ratio)
+        check_at_least(0, decoder_depth=decoder_depth)
         if dim % num_heads:
             raise ValueError(f'dim must be divisible by num_heads, got {dim} and {num_heads}.')
         if image_size < patch_size or image_size % patch_size:

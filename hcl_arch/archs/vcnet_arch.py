@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from basicsr.utils.registry import ARCH_REGISTRY
 
+from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.detect_then_restore_arch import DetectThenRestore
 from hcl_arch.archs.vcnet_inpainter_arch import VCNetInpainter
 from hcl_arch.archs.vcnet_mask_predictor_arch import VCNetMaskPredictor
@@ -30,11 +31,15 @@ class VCNet(DetectThenRestore):
         inpainter_blocks: Number of residual blocks of the inpainter.
         composite: Whether the image's own pixels replace the inpainter's where the mask trusts them; by default the
             inpainter's image is the result, as an error of the mask shall not leave corruption in it.
+
+    Raises:
+        ValueError: If a number is too small.
     """
 
     def __init__(
         self, dim: int = 64, detector_blocks: int = 4, inpainter_blocks: int = 4, composite: bool = False
     ) -> None:
+        check_at_least(0, detector_blocks=detector_blocks, inpainter_blocks=inpainter_blocks)
         super().__init__(
             detector=VCNetMaskPredictor(dim=dim, n_blocks=detector_blocks),
             restorer=VCNetInpainter(dim=dim, n_blocks=inpainter_blocks),

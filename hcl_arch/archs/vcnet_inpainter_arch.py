@@ -6,6 +6,7 @@ import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
+from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.archs.vcnet_context_norm import ProbabilisticContextNorm
@@ -23,10 +24,15 @@ class VCNetInpainter(nn.Module):
     Args:
         dim: Width at full size.
         n_blocks: Number of dilated residual blocks at a quarter of the size.
+
+    Raises:
+        ValueError: If a number is too small.
     """
 
     def __init__(self, dim: int = 64, n_blocks: int = 4) -> None:
         super().__init__()
+        check_at_least(1, dim=dim)
+        check_at_least(0, n_blocks=n_blocks)
         self.network = EncoderDecoder(4, 3, dim=dim, n_blocks=n_blocks, make_norm=ProbabilisticContextNorm)
         self.size_multiple = self.network.size_multiple
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor
 
+from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.pixel_detector import PixelDetector
 from hcl_arch.archs.vcnet_encoder_decoder import EncoderDecoder, ImageNorm
 
@@ -19,10 +20,15 @@ class VCNetMaskPredictor(PixelDetector):
     Args:
         dim: Width at full size.
         n_blocks: Number of dilated residual blocks at a quarter of the size.
+
+    Raises:
+        ValueError: If a number is too small.
     """
 
     def __init__(self, dim: int = 64, n_blocks: int = 4) -> None:
         super().__init__()
+        check_at_least(1, dim=dim)
+        check_at_least(0, n_blocks=n_blocks)
         self.network = EncoderDecoder(3, 1, dim=dim, n_blocks=n_blocks, make_norm=ImageNorm)
         self.size_multiple = self.network.size_multiple
 

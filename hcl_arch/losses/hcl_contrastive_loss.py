@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
+from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.mask_hierarchy import StageMasks
 from hcl_arch.losses.pixel_sampling import gather_pixels, random_pixels, representative_pixels
 
@@ -82,12 +83,13 @@ class HCLContrastiveLoss(nn.Module):
         loss_weight: Weight of each stage's loss.
         temperature: t in Eq. 2.
         max_pixels: Most pixels of a stage and image; all if None.
-        max_representatives: Most certain pixels of the coarser stage for each region and image; all if None.
+        max_representatives: Most certain pixels of the coarser stage for each region and image, at least 4; all if
+            None.
         sample_selection: False draws the pixels of every stage from the whole map, as the coarsest stage does, without
             the coarser stage's certain pixels (the ablation of Table 6).
 
     Raises:
-        ValueError: If the temperature is below ``LOWEST_TEMPERATURE``.
+        ValueError: If the temperature is below ``LOWEST_TEMPERATURE``, or a limit too low.
     """
 
     def __init__(
@@ -102,6 +104,8 @@ class HCLContrastiveLoss(nn.Module):
         super().__init__()
         if temperature < LOWEST_TEMPERATURE:
             raise ValueError(f'temperature must be at least {LOWEST_TEMPERATURE}, got {temperature}.')
+        check_at_least(1, max_pixels=max_pixels)
+        check_at_least(4, max_representatives=max_representatives)
         self.loss_weight = loss_weight
         self.temperature = temperature
         self.max_pixels = max_pixels

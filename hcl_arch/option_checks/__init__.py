@@ -12,10 +12,13 @@ from typing import Any, Callable, Optional
 
 from hcl_arch.option_checks.data_sets import check_data_set_names, check_data_sets
 from hcl_arch.option_checks.files import check_run_files
+from hcl_arch.option_checks.io_backends import check_io_backends, check_raw_io_backends
+from hcl_arch.option_checks.limits import check_data_set_limits
 from hcl_arch.option_checks.lines import got, problem
 from hcl_arch.option_checks.losses import check_losses
 from hcl_arch.option_checks.metrics import check_metrics
 from hcl_arch.option_checks.model_checks import check_with_model
+from hcl_arch.option_checks.names import check_names, check_raw_names
 from hcl_arch.option_checks.networks import check_networks
 from hcl_arch.option_checks.optimizers import check_optimizers
 from hcl_arch.option_checks.phases import check_phases
@@ -30,16 +33,22 @@ from hcl_arch.option_checks.sections import (
     check_train,
     check_val,
 )
-from hcl_arch.option_checks.structure import misshapen_parts, missing_parts
+from hcl_arch.option_checks.structure import misshapen_parts, missing_parts, seed_problems
+from hcl_arch.option_checks.whole_file import check_whole_file
+from hcl_arch.option_checks.written_folders import check_written_folders
 
 __all__ = ['CHECKS', 'STRUCTURE_CHECKS', 'find_problems', 'find_structure_problems']
 
 Check = Callable[[RunOptions], Iterator[str]]
 
-STRUCTURE_CHECKS: tuple[Check, ...] = (missing_parts, misshapen_parts)
+STRUCTURE_CHECKS: tuple[Check, ...] = (
+    missing_parts, misshapen_parts, check_raw_names, check_raw_io_backends, seed_problems, check_whole_file,
+)  # fmt: skip
 # In the order of the option files.
 CHECKS: tuple[Check, ...] = (
-    misshapen_parts, check_top, check_data_sets, check_data_set_names, check_networks, check_path, check_run_files,
+    misshapen_parts, check_top, check_names, check_data_set_limits, check_io_backends, check_data_sets,
+    check_data_set_names, check_networks, check_path, check_run_files,
+    check_written_folders,
     check_train, check_optimizers, check_scheduler, check_losses, check_accumulation, check_phases, check_val,
     check_metrics, check_with_model, check_logger, check_dist_params,
 )  # fmt: skip

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from hcl_arch.data.dataset_options import DatasetOptions
 from hcl_arch.data.hole_contents import PhotoFill
 from hcl_arch.data.image_match import NamedImages, match_images
-from hcl_arch.data.image_root import open_root
+from hcl_arch.data.image_root import is_lmdb, open_root
 from hcl_arch.data.image_source import ImageSource
+from hcl_arch.data.lmdb_file import check_lmdb_file
+from hcl_arch.data.lmdb_keys import DATA_NAME
 from hcl_arch.data.paired_options import ROLES, PairedOptions
 from hcl_arch.option_checks.data_set_reading import SET_ASIDE_PATH
 from hcl_arch.option_checks.lines import Place, problem
@@ -36,7 +39,10 @@ class ImageFolders:
             return None
         try:
             if key not in self._opened:
-                self._opened[key] = ImageSource(key)
+                source = ImageSource(key)
+                for root in key:
+                    _check_lmdb(root)
+                self._opened[key] = source
         except _READING_ERRORS:
             self.problems.extend(problem(place, text) for root in key for text in _root_errors(root))
         return self._opened.get(key)
@@ -89,8 +95,15 @@ class ImageFolders:
 def _root_errors(root: str) -> Iterator[str]:
     try:
         open_root(root)
+        _check_lmdb(root)
     except _READING_ERRORS as error:
         yield str(error)
+
+
+def _check_lmdb(root: str) -> None:
+    """Raise if the root is an LMDB whose data file is none, or is cut: reading it would kill the process."""
+    if is_lmdb(root):
+        check_lmdb_file(os.path.join(os.path.expanduser(root), DATA_NAME))
 
 
 def places_of_roles(place: Place, option: Any = None) -> dict[str, Place]:

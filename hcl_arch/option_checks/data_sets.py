@@ -16,6 +16,8 @@ from hcl_arch.data.paired_options import read_paired_options
 from hcl_arch.option_checks.data_set_images import ImageFolders, places_of_roles
 from hcl_arch.option_checks.data_set_kinds import LAYOUTS, AnyOptions, reader_of
 from hcl_arch.option_checks.data_set_reading import Reading, read_with_set_aside
+from hcl_arch.option_checks.foreign_data_sets import basicsr_problems
+from hcl_arch.option_checks.limits import MOST_PIXELS
 from hcl_arch.option_checks.lines import problem
 from hcl_arch.option_checks.registered import type_problem
 from hcl_arch.option_checks.rules import FLAG, Rule, Rules, check_values, choice, is_whole, number, whole
@@ -27,6 +29,8 @@ _LOADER_RULES: Rules = {
 }  # fmt: skip
 # Read in training only; of our data sets, `read_options` looks at the first and last.
 _TRAINING_LOADER_RULES: Rules = {'num_worker_per_gpu': whole(0), 'max_unreadable_share': number(0, 1)}
+# What the scores in bins have behind the name of the data set.
+_OF_BINS = '_bins'
 # Where a data set with a layout of its own finds its folders by.
 _LAYOUT_KEYS = ('name', 'phase', 'dataroot', 'split', 'folders', 'kinds')
 _FOREIGN_LOADER_RULES: Rules = {
@@ -67,6 +71,13 @@ def check_data_set_names(run: RunOptions) -> Iterator[str]:
             yield problem(
                 (*data_set.place, 'name'),
                 f"'{name}' is the name of `datasets: {other}` too, whose results would be overwritten.",
+            )
+    for name, key in first.items():
+        other = first.get(name.removesuffix(_OF_BINS), key)
+        if other != key and not run.is_train:  # which writes no such files
+            yield problem(
+                ('datasets', key, 'name'),
+                f"'{name}' is what the scores of `datasets: {other}` in bins are called. Rename one.",
             )
 
 
@@ -117,6 +128,11 @@ def _loader_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]
             yield problem((*place, 'persistent_workers'), 'works in training only: validation has no workers.')
         elif options.get('num_worker_per_gpu') == 0:
             yield problem((*place, 'persistent_workers'), 'needs workers, but `num_worker_per_gpu` is 0.')
+    if training and options.get('prefetch_mode') == 'cpu' and options.get('num_worker_per_gpu') == 0:
+        yield problem(
+            (*place, 'prefetch_mode'), "'cpu' needs workers, but `num_worker_per_gpu` is 0: its thread would draw from "
+            'the random generators of the training, and no run could be repeated.',
+        )  # fmt: skip
     if training and options.get('prefetch_mode') == 'cuda':
         if options.get('pin_memory') is not True:
             yield problem((*place, 'prefetch_mode'), "'cuda' needs `pin_memory: true`.")
@@ -127,6 +143,7 @@ def _loader_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]
 def _foreign_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]:
     """Yield what can be said of a data set of which only BasicSR's part is known."""
     options, place = data_set.options, data_set.place
+    yield from basicsr_problems(data_set)
     if data_set.phase != 'train':
         return
     yield from check_values(options, _FOREIGN_LOADER_RULES, place)
@@ -157,5 +174,10 @@ def _bin_problems(
 def training_size(run: RunOptions) -> Optional[int]:
     """Return the side of a training sample in pixels, None if it is not known."""
     size = run.training_set.get('gt_size')
-    return size if is_whole(size, MIN_IMAGE_SIZE) else None
+    return size if is_image_side(size) else None
+
+
+def is_image_side(size: Any) -> bool:
+    """Say whether a value can be the side of images, small enough to try networks with them."""
+    return is_whole(size, MIN_IMAGE_SIZE) and size <= MOST_PIXELS
 

@@ -17,12 +17,13 @@ _FILE_ARGUMENTS = ('_weights', '_path')
 def check_run_files(run: RunOptions) -> Iterator[str]:
     """Yield a problem for each file under `path:` that the run would look for in vain."""
     paths = run.section('path')
-    resumes = run.is_train and _resumes(run)
+    goes_on = run.is_train and resumes(run)
     for key, value in paths.items():
-        is_state = key == 'resume_state' and run.is_train
+        # With `auto_resume` the state is looked for, whatever is named.
+        is_state = key == 'resume_state' and run.is_train and not run.switched_on('auto_resume')
         is_network = isinstance(key, str) and key.startswith('pretrain_network')
         # BasicSR replaces the networks of a resumed run by those saved beside its state.
-        if is_state or (is_network and not resumes):
+        if is_state or (is_network and not goes_on):
             yield from file_problem(value, ('path', key))
 
 
@@ -51,7 +52,7 @@ def is_file_argument(key: Any) -> bool:
     return isinstance(key, str) and (key == 'weights' or key.endswith(_FILE_ARGUMENTS))
 
 
-def _resumes(run: RunOptions) -> bool:
+def resumes(run: RunOptions) -> bool:
     """Say whether the run goes on from a state that is there."""
     paths = run.section('path')
     if run.switched_on('auto_resume'):

@@ -9,6 +9,7 @@ from basicsr.archs.vgg_arch import NAMES, insert_bn
 from basicsr.utils.registry import LOSS_REGISTRY
 
 from hcl_arch.option_checks.files import check_file_arguments
+from hcl_arch.option_checks.limits import LARGEST_NUMBER, argument_limits
 from hcl_arch.option_checks.lines import Place, got, problem
 from hcl_arch.option_checks.quiet_build import try_out
 from hcl_arch.option_checks.registered import find_registered, type_problem
@@ -19,7 +20,7 @@ from hcl_arch.option_checks.signatures import Arguments, check_arguments
 _SUFFIX = '_opt'
 # The models compute these themselves, from a weight.
 _WITHOUT_TYPE = ('mask_opt', 'classifier_opt')
-_WEIGHTS: Rules = {key: number(0) for key in ('loss_weight', 'penalty_weight')}
+_WEIGHTS: Rules = {key: number(0, below=LARGEST_NUMBER) for key in ('loss_weight', 'penalty_weight')}
 _KNOWN_MODULES = ('hcl_arch.', 'basicsr.')
 
 
@@ -53,6 +54,7 @@ def _loss_problems(options: Mapping[Any, Any], place: Place) -> Iterator[str]:
     loss = find_registered(LOSS_REGISTRY, options['type'])
     arguments = Arguments.of(loss)
     problems = [*check_arguments(arguments, options, place), *check_file_arguments(options, place)]
+    problems.extend(argument_limits(options, place))
     problems = problems or list(check_values(options, _WEIGHTS, place))
     yield from problems
     if 'vgg_type' in arguments.parameters:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from basicsr.utils.registry import METRIC_REGISTRY
 
 from hcl_arch.models import validation_sample
 from hcl_arch.option_checks.files import check_file_arguments
-from hcl_arch.option_checks.lines import Place, got, problem
+from hcl_arch.option_checks.lines import Place, got, problem, shown
 from hcl_arch.option_checks.registered import find_registered, type_problem
-from hcl_arch.option_checks.rules import Rules, check_values, choice, is_whole
+from hcl_arch.option_checks.rules import Rules, check_values, choice, is_whole, whole
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments, check_arguments
 
@@ -48,8 +48,33 @@ def _metric_problems(run: RunOptions, options: Mapping[Any, Any], place: Place) 
         yield from check_arguments(Arguments.of(metric, supplied=_IMAGES), options, place, own=own, swallows=known)
     yield from check_values(options, _RULES, place)
     yield from check_file_arguments(options, place)
+    parameters = Arguments.of(metric).parameters
+    for key, check in _PARAMETERS.items():
+        if key in options and key in parameters:
+            yield from check(run, options[key], (*place, key))
     if ours:
         yield from _choice_problems(run, options, place)
+
+
+def _border_problems(run: RunOptions, border: Any, place: Place) -> Iterator[str]:
+    """Yield a problem if a border is no count of pixels, or leaves nothing of the smallest images that are measured."""
+    problems = list(whole(0).problem(border, place))
+    yield from problems
+    sizes: list[Any] = [data_set.options.get('gt_size') for data_set in run.data_sets if data_set.phase != 'train']
+    sides = [size for size in sizes if is_whole(size, 1)]
+    if not problems and sides and 2 * border >= min(sides):
+        yield problem(place, f'{shown(border)} at each side leave nothing of images of {min(sides)} pixels.')
+
+
+def _order_problems(run: RunOptions, order: Any, place: Place) -> Iterator[str]:
+    known = ('HWC',) if run.our_model is not None else ('HWC', 'CHW')
+    yield from choice(*known).problem(order, place)
+
+
+# Arguments of BasicSR's metrics, which have no annotations.
+_PARAMETERS: Mapping[str, Callable[[RunOptions, Any, Place], Iterator[str]]] = {
+    'crop_border': _border_problems, 'input_order': _order_problems,
+}  # fmt: skip
 
 
 def _choice_problems(run: RunOptions, options: Mapping[Any, Any], place: Place) -> Iterator[str]:

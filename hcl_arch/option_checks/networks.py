@@ -11,15 +11,14 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import nn
 
 from hcl_arch.archs.detect_then_restore_arch import DetectThenRestore
-from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
 from hcl_arch.archs.hcl_net_arch import HCLNet
 from hcl_arch.option_checks.annotations import is_network
-from hcl_arch.option_checks.data_sets import training_size
+from hcl_arch.option_checks.data_sets import is_image_side, training_size
 from hcl_arch.option_checks.files import check_file_arguments, is_file_argument
+from hcl_arch.option_checks.limits import MOST_FOREIGN_PARTS, MOST_PARTS, argument_limits
 from hcl_arch.option_checks.lines import Place, problem
 from hcl_arch.option_checks.quiet_build import OF_LAYERS, ON_PURPOSE, try_out
 from hcl_arch.option_checks.registered import find_registered, type_problem
-from hcl_arch.option_checks.rules import is_whole
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments, check_arguments
 
@@ -57,6 +56,9 @@ def inspect_network(options: Mapping[Any, Any], place: Place) -> tuple[list[str]
     architecture = find_registered(ARCH_REGISTRY, options['type'])
     arguments = Arguments.of(architecture)
     problems = list(check_arguments(arguments, options, place, lists_stand_for_numbers=True))
+    is_ours = architecture.__module__.startswith(_OURS)
+    most_parts = MOST_PARTS if is_ours else MOST_FOREIGN_PARTS
+    problems.extend(argument_limits(options, place, most_parts=most_parts))
     files = list(check_file_arguments(options, place))
     built: dict[str, Optional[nn.Module]] = {}
     for name, value in options.items():
@@ -146,7 +148,7 @@ def _discriminator_problems(run: RunOptions, network: Any) -> Iterator[str]:
 def _image_side(run: RunOptions) -> Optional[int]:
     """Return the side of the images of training, or of the first data set that tells; None if none does."""
     sizes = [data_set.options.get('gt_size') for data_set in run.data_sets]
-    return training_size(run) or next((size for size in sizes if is_whole(size, MIN_IMAGE_SIZE)), None)
+    return training_size(run) or next((size for size in sizes if is_image_side(size)), None)
 
 
 _CHECKS_OF_BUILT: dict[str, tuple[Callable[[RunOptions, Any], Iterator[str]], ...]] = {

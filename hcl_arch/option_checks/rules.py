@@ -20,16 +20,20 @@ class Rule:
         expected: in words, to follow "expects".
         fits: whether a value is so.
         nullable: whether null will do as well.
+        below: what a number that is so has to be below.
     """
 
     expected: str
     fits: Callable[[Any], bool]
     nullable: bool = False
+    below: float = math.inf
 
     def problem(self, value: Any, place: Place) -> Iterator[str]:
         """Yield the problem if a value is not so."""
         if not (self.fits(value) or (self.nullable and value is None)):
             yield problem(place, f'expects {self.expected}, {got(value)}')
+        elif is_number(value) and value >= self.below:
+            yield problem(place, f'expects {self.expected} and below {self.below:g}, {got(value)}')
 
 
 def is_whole(value: Any, least: int, *, as_float: bool = False) -> bool:
@@ -49,13 +53,13 @@ def count(least: int) -> Rule:
     return Rule(f'a whole number from {least} up', lambda value: is_whole(value, least, as_float=True))
 
 
-def number(least: float = -math.inf, most: float = math.inf) -> Rule:
-    """A finite number."""
+def number(least: float = -math.inf, most: float = math.inf, *, below: float = math.inf) -> Rule:
+    """A finite number; `below` is a limit that is only named where a number reaches it."""
     if math.isinf(least):
         words = 'a number'
     else:
         words = f'a number from {least:g} up' if math.isinf(most) else f'a number from {least:g} to {most:g}'
-    return Rule(words, lambda value: is_number(value) and least <= value <= most)
+    return Rule(words, lambda value: is_number(value) and least <= value <= most, below=below)
 
 
 def choice(*choices: str, nullable: bool = False) -> Rule:
@@ -68,6 +72,12 @@ FLAG = Rule('true or false', lambda value: isinstance(value, bool))
 TEXT = Rule('a text', lambda value: isinstance(value, str) and bool(value))
 OPTIONAL_TEXT = Rule('a text or null', TEXT.fits, nullable=True)
 MAPPING = Rule('a section of `key: value` lines', lambda value: isinstance(value, Mapping), nullable=True)
+# Each process adds its rank to the seed, and numpy takes none of more than 32 bits.
+_HIGHEST_SEED = 2**32 - 1 - 10_000
+SEED = Rule(
+    f'a whole number from 0 to {_HIGHEST_SEED}', lambda value: is_whole(value, 0) and value <= _HIGHEST_SEED,
+    nullable=True,
+)  # fmt: skip
 
 Rules = Mapping[str, Rule]
 

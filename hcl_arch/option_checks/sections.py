@@ -9,12 +9,14 @@ import torch
 from basicsr.utils.registry import MODEL_REGISTRY
 
 from hcl_arch.models import blind_validation_model
+from hcl_arch.option_checks.limits import LARGEST_NUMBER
 from hcl_arch.option_checks.lines import problem, shown
 from hcl_arch.option_checks.registered import type_problem
 from hcl_arch.option_checks.rules import (
     FLAG,
     MAPPING,
     OPTIONAL_TEXT,
+    SEED,
     TEXT,
     Rule,
     Rules,
@@ -33,9 +35,7 @@ _PARSER_PATHS = ('experiments_root', 'results_root', 'models', 'training_states'
 _TOP_RULES: Rules = {
     'name': TEXT,
     'num_gpu': Rule("a whole number from 0 up or 'auto'", lambda value: value == 'auto' or is_whole(value, 0)),
-    'manual_seed': Rule(
-        'a whole number from 0 to 4294967295', lambda value: is_whole(value, 0) and value < 2**32, nullable=True
-    ),
+    'manual_seed': SEED,
     'scale': whole(1),
     'find_unused_parameters': FLAG,
 }
@@ -58,7 +58,7 @@ _OUR_TRAIN_RULES: Rules = {
     **dict.fromkeys(('mask_opt', 'classifier_opt'), MAPPING),
 }  # fmt: skip
 # Weights of losses that the models compute themselves.
-_OWN_LOSS_RULES: Rules = {'loss_weight': number(0), 'pixel_weight': number(0)}
+_OWN_LOSS_RULES: Rules = {key: number(0, below=LARGEST_NUMBER) for key in ('loss_weight', 'pixel_weight')}
 _VAL_RULES: Rules = {
     'val_freq': count(1), 'save_img': FLAG, 'pbar': FLAG, 'suffix': OPTIONAL_TEXT, 'metrics': MAPPING,
 }  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hcl_arch.option_checks.lines import Place, got, problem, shown
-from hcl_arch.option_checks.rules import MAPPING
+from hcl_arch.option_checks.rules import MAPPING, SEED
 from hcl_arch.option_checks.run_options import PHASES, RunOptions
 
 _SECTIONS = ('datasets', 'path', 'train', 'val', 'logger', 'dist_params')
@@ -57,6 +57,11 @@ def misshapen_parts(run: RunOptions) -> Iterator[str]:
         yield from _path(key, value)
     for key in ('optim_g', 'optim_d', 'scheduler'):
         yield from MAPPING.problem(run.section('train').get(key), ('train', key))
+
+
+def seed_problems(run: RunOptions) -> Iterator[str]:
+    """Yield a problem if BasicSR's parser could not seed random generators as it is told to."""
+    yield from SEED.problem(run.opt.get('manual_seed'), ('manual_seed',))
 
 
 def _needed(run: RunOptions, place: Place, needed: Mapping[str, str]) -> Iterator[str]:
@@ -113,8 +118,8 @@ def _data_set(key: Any, value: Any, *, is_train: bool) -> Iterator[str]:
 def _path(key: Any, value: Any) -> Iterator[str]:
     """Yield what is wrong with an entry of `path:`, of which BasicSR makes folders where it does not know them."""
     if not isinstance(key, str):
-        yield problem(('path', key), 'expects a text for a name.')
-    elif any(part in key for part in _FILES) and 'ignore_resume' not in key:
+        return  # which is wrong wherever it stands
+    if any(part in key for part in _FILES) and 'ignore_resume' not in key:
         if not isinstance(value, (str, type(None))):
             yield problem(('path', key), f'expects the path of a file, got {shown(value)}.')
     elif any(part in key for part in _NOT_FOLDERS):

@@ -134,7 +134,8 @@ def load_pretrained(path: Path) -> None:
 
 
 def load_resumed(path: Path) -> None:
-    pipeline.load_resume_state({'auto_resume': False, 'path': {'resume_state': str(path)}})
+    folders = {'training_states': str(path.parent), 'models': str(path.parent)}
+    pipeline.load_resume_state({'auto_resume': False, 'path': {'resume_state': str(path), **folders}})
 
 
 def load_detector(path: Path) -> None:

@@ -12,6 +12,7 @@ from basicsr.utils.options import ordered_yaml
 
 from hcl_arch.option_checks import find_problems, find_structure_problems
 from tests.example_options import Options, networks_tried_once, options_for_testing, options_for_training
+from tests.option_checks.lmdb_files import fill_lmdbs
 
 # Stands for an option that is taken out.
 GONE = 'GONE'
@@ -25,12 +26,18 @@ def _networks_tried_once() -> Iterator[None]:
 
 @pytest.fixture(scope='module')
 def training(tmp_path_factory: pytest.TempPathFactory) -> Options:
-    return options_for_training(tmp_path_factory.mktemp('training'))
+    folder = tmp_path_factory.mktemp('training')
+    options = options_for_training(folder)
+    fill_lmdbs(folder)
+    return options
 
 
 @pytest.fixture(scope='module')
 def testing(tmp_path_factory: pytest.TempPathFactory) -> Options:
-    return options_for_testing(tmp_path_factory.mktemp('testing'))
+    folder = tmp_path_factory.mktemp('testing')
+    options = options_for_testing(folder)
+    fill_lmdbs(folder)
+    return options
 
 
 def merged(options: Mapping[Any, Any], spoilt: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -126,6 +133,29 @@ TRAINING: list[tuple[str, str]] = [
     ('datasets: {train: {dataroot_gt: [a, b]}}', 'datasets: train: dataroot_gt: expects a single path in an option fi'),
     ('network_g: HCLNet', "network_g: expects a section of `key: value` lines, got 'HCLNet'."),
     ('train: {contrastive_opt: {type: GONE}}', 'train: contrastive_opt: type: is missing'),
+    # Numbers that no machine could hold, or that leave nothing of a network.
+    ('datasets: {train: {num_worker_per_gpu: 100000}}', 'datasets: train: num_worker_per_gpu: expects at most 1024'),
+    ('datasets: {train: {batch_size_per_gpu: 10000000}}', 'datasets: train: batch_size_per_gpu: expects at most 65536'),
+    ('datasets: {train: {gt_size: 10000000}}', 'datasets: train: gt_size: expects at most 16384, got 10000000.'),
+    ('network_g: {dim: 100000000}', 'network_g: dim: expects at most 1000000, got 100000000.'),
+    ('network_g: {n_conv_stages: 5000}', 'network_g: n_conv_stages: expects at most 1000, got 5000.'),
+    ('network_g: {encoder_depths: [600, 600, 600]}', 'network_g: encoder_depths: expects at most 1000 parts '),
+    ('train: {optim_g: {lr: !!float 1e12}}', 'train: optim_g: lr: expects a number from 0 up and below 1e+09, got 100'),
+    ('network_g: {dim: 0}', 'network_g: dim: expects a whole number of at least 1, got 0.'),
+    ('network_g: {refiner: {dim_mults: []}}', 'network_g: refiner: dim_mults: expects one or more whole numbers of at'),
+    ('train: {contrastive_opt: {max_pixels: 0}}', 'train: contrastive_opt: max_pixels: expects a whole number of at '),
+    # Names that would lead elsewhere, or nowhere.
+    ('name: ../../elsewhere', "name: expects a name of one folder or file, without / and \\, got '../../elsewhere'."),
+    ('name: no', 'name: expects a text, got false.'),
+    ('datasets: {val: {name: a/b}}', 'datasets: val: name: expects a name of one folder or file'),
+    ('val: {suffix: ../x}', 'val: suffix: expects a name of one folder or file'),
+    ('manual_seed: -1', 'manual_seed: expects a whole number from 0 to 4294957295, got -1.'),
+    ('x-notes: {1: one}', 'x-notes: 1: expects a text for a name. Put quotes around it.'),
+    ('datasets: {val: {type: PairedImageDataset, io_backend: {type: memcached, sys_path: /tmp}}}',
+     'datasets: val: io_backend: expects {type: disk} or {type: lmdb}, got '),
+    ('datasets: {val: {type: PairedImageDataset, io_backend: ~}}', 'datasets: val: io_backend: is missing: expects {t'),
+    ('val: {metrics: {psnr: {crop_border: 32}}}', 'val: metrics: psnr: crop_border: 32 at each side leave nothing of'),
+    ('val: {metrics: {psnr: {input_order: CHW}}}', "val: metrics: psnr: input_order: expects 'HWC', got 'CHW'."),
     # Types that do not exist.
     ('model_type: HCL', "model_type: nothing is registered as 'HCL'."),
     ('network_g: {type: hclnet}', "network_g: type: nothing is registered as 'hclnet'."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from hcl_arch.option_checks import find_problems
 from tests.example_options import REMOVED, Keys, Options, changed, make_folder, make_lmdb, parsed
+from tests.option_checks.lmdb_files import make_sound_lmdb
 
 MASKS = ('datasets', 'train', 'masks')
 CORRUPTIONS = ('datasets', 'train', 'corruptions')
@@ -83,7 +86,7 @@ def test_unknown_types(keys: Keys, value: Any, line: str, training: Options) -> 
 @pytest.mark.parametrize(('keys', 'value', 'line'), [
     (('name',), 5, 'name: expects a text, got 5.'),
     (('num_gpu',), -1, "num_gpu: expects a whole number from 0 up or 'auto', got -1."),
-    (('manual_seed',), 'x', "manual_seed: expects a whole number from 0 to 4294967295, got 'x'."),
+    (('manual_seed',), 'x', "manual_seed: expects a whole number from 0 to 4294957295, got 'x'."),
     (('precision',), 'fp8', "precision: must be one of ('fp32', 'bf16', 'fp16'), got 'fp8'."),
     (('compile',), 'fast', "compile: must be true, false or one of ('default', "),
     (('train', 'total_iter'), 'many', "train: total_iter: expects a whole number from 1 up, got 'many'."),
@@ -126,6 +129,15 @@ def test_unknown_types(keys: Keys, value: Any, line: str, training: Options) -> 
     (('val', 'hole_share_bins'), [[0.5, 0.2]], 'val: hole_share_bins: must be a list of [least, most] shares in '),
     (('val', 'metrics', 'psnr'), 'calculate_psnr', 'val: metrics: psnr: expects a section with the `type` of a metric'),
     (('val', 'metrics', 'psnr', 'crop_border'), REMOVED, 'val: metrics: psnr: crop_border: is missing, and there is '),
+    (('val', 'metrics', 'psnr', 'crop_border'), -1,
+     'val: metrics: psnr: crop_border: expects a whole number from 0 up, got -1.'),
+    (('val', 'metrics', 'psnr', 'crop_border'), '4', 'val: metrics: psnr: crop_border: expects a whole number from 0 '),
+    (('val', 'metrics', 'psnr', 'crop_border'), 0.5, 'val: metrics: psnr: crop_border: expects a whole number from 0 '),
+    (('val', 'metrics', 'psnr', 'crop_border'), 32,
+     'val: metrics: psnr: crop_border: 32 at each side leave nothing of images of 64 pixels.'),
+    (('val', 'metrics', 'psnr', 'input_order'), 'CHW', "val: metrics: psnr: input_order: expects 'HWC', got 'CHW'."),
+    (('val', 'metrics', 'psnr', 'input_order'), None, "val: metrics: psnr: input_order: expects 'HWC', got null."),
+    (('val', 'metrics', 'psnr', 'test_y_channel'), 1, 'val: metrics: psnr: test_y_channel: expects true or false, got'),
     (('val', 'metrics', 'psnr', 'better'), 'more', "val: metrics: psnr: better: expects 'higher' or 'lower', got "),
     (('val', 'metrics', 'psnr', 'image'), 'gt', "val: metrics: psnr: image: expects 'restored' or 'coarse' or 'lq' or"),
     (('val', 'metrics', 'psnr', 'image'), 'reversed', "val: metrics: psnr: image: 'reversed' needs `val: reverse: tru"),
@@ -164,6 +176,76 @@ def test_wrong_values(keys: Keys, value: Any, line: str, training: Options) -> N
     assert only_line(training, (keys, value)).startswith(line)
 
 
+@pytest.mark.parametrize(('keys', 'value', 'line'), [
+    (('datasets', 'train', 'num_worker_per_gpu'), 1025, 'datasets: train: num_worker_per_gpu: expects at most 1024'),
+    (('datasets', 'train', 'batch_size_per_gpu'), 2**16 + 2, 'datasets: train: batch_size_per_gpu: expects at most '),
+    (('datasets', 'train', 'dataset_enlarge_ratio'), 10**7, 'datasets: train: dataset_enlarge_ratio: expects at most '),
+    (('datasets', 'train', 'gt_size'), 2**14 + 1, 'datasets: train: gt_size: expects at most 16384, got 16385.'),
+    (('datasets', 'val', 'gt_size'), 10**30, 'datasets: val: gt_size: expects at most 16384, got 1000'),
+    (('network_g', 'dim'), 10**6 + 1, 'network_g: dim: expects at most 1000000, got 1000001.'),
+    (('network_g', 'proj_dim'), -(10**9), 'network_g: proj_dim: expects at most 1000000, got -1000000000.'),
+    (('network_g', 'num_heads'), [1, 2, 10**7], 'network_g: num_heads: expects at most 1000000, got 10000000.'),
+    (('network_g', 'encoder_depths'), [2, 2, 1001], 'network_g: encoder_depths: expects at most 1000, got 1001.'),
+    (('network_g', 'decoder_depths'), [400] * 3,
+     'network_g: decoder_depths: expects at most 1000 parts of the network, got 1206 (encoder_depths, decoder_depths)'),
+    (('network_d',), {'type': 'RRDBNet', 'num_in_ch': 3, 'num_out_ch': 3, 'num_block': 301},
+     'network_d: num_block: expects at most 300 parts of the network, got 301 (num_block).'),
+    (('network_g', 'n_conv_stages'), 1001, 'network_g: n_conv_stages: expects at most 1000, got 1001.'),
+    (('network_g', 'kmeans_iters'), 10**9, 'network_g: kmeans_iters: expects at most 1000, got 1000000000.'),
+    (('network_g', 'conf_thresholds'), [0.5] * 65, 'network_g: conf_thresholds: expects at most 64 entries, got 65.'),
+    ((*REFINER, 'dim_mults'), [1] * 65, 'network_g: refiner: dim_mults: expects at most 64 entries, got 65.'),
+    (('network_d', 'dim'), 10**400, 'network_d: dim: expects at most 1000000, got '),
+    (('train', 'contrastive_opt', 'max_pixels'), 10**7, 'train: contrastive_opt: max_pixels: expects at most 1000000,'),
+    (('train', 'pixel_opt', 'loss_weight'), 1e9, 'train: pixel_opt: loss_weight: expects a number from 0 up and below'),
+    (('train', 'classifier_opt', 'loss_weight'), 1e10, 'train: classifier_opt: loss_weight: expects a number from 0 '),
+    (('train', 'optim_g', 'lr'), 1e9, 'train: optim_g: lr: expects a number from 0 up and below 1e+09, got 10000000'),
+    (('train', 'optim_g', 'lr_refiner'), 1e12, 'train: optim_g: lr_refiner: expects a number from 0 up and below 1e'),
+])
+def test_numbers_without_measure(keys: Keys, value: Any, line: str, training: Options) -> None:
+    start = time.perf_counter()
+    assert only_line(training, (keys, value)).startswith(line)
+    assert time.perf_counter() - start < 20  # some 0.3 s on an idle machine
+
+
+@pytest.mark.parametrize(('keys', 'value', 'text'), [
+    *(((name,), value, f'{name}: expects a whole number of at least 1, got {value}.')
+      for name in ('dim', 'proj_dim', 'window_size', 'bottleneck_window_size', 'bottleneck_depth', 'kmeans_repeats')
+      for value in (0, -3)),
+    *(((name,), -1, f'{name}: expects a whole number of at least 0, got -1.')
+      for name in ('kmeans_iters', 'n_conv_stages')),
+    (('temperature',), 0, 'temperature: expects a number above 0, got 0.'),
+    (('temperature',), -0.1, 'temperature: expects a number above 0, got -0.1.'),
+    (('encoder_depths',), [2, 0, 2],
+     'encoder_depths: expects one or more whole numbers of at least 1, got [2, 0, 2].'),
+    (('dim_mults',), [1, 0, 2], 'dim_mults: expects one or more whole numbers of at least 1, got [1, 0, 2].'),
+    (('refiner', 'dim_mults'), [], 'refiner: dim_mults: expects one or more whole numbers of at least 1, got none.'),
+    (('refiner', 'dim'), 0, 'refiner: dim: expects a whole number of at least 1, got 0.'),
+])
+def test_networks_of_nothing(keys: Keys, value: Any, text: str, training: Options) -> None:
+    assert only_line(training, (('network_g', *keys), value)) == f'network_g: {text}'
+
+
+@pytest.mark.parametrize(('keys', 'value', 'text'), [
+    (('network_d', 'dim'), 0, 'expects a whole number of at least 1, got 0.'),
+    (('network_d', 'dim_mults'), [], 'expects one or more whole numbers of at least 1, got none.'),
+    (('train', 'contrastive_opt', 'max_pixels'), 0, 'expects a whole number of at least 1, got 0.'),
+    (('train', 'contrastive_opt', 'max_representatives'), 3, 'expects a whole number of at least 4, got 3.'),
+])
+def test_other_parts_of_nothing(keys: Keys, value: Any, text: str, training: Options) -> None:
+    assert only_line(training, (keys, value)) == ': '.join((*keys, text))
+
+
+@pytest.mark.parametrize(('keys', 'value', 'text'), [
+    (('detector', 'depth'), 0, 'detector: depth: expects a whole number of at least 1, got 0.'),
+    (('detector', 'num_heads'), 0, 'detector: num_heads: expects a whole number of at least 1, got 0.'),
+    (('detector', 'patch_size'), 0, 'detector: patch_size: expects a whole number of at least 1, got 0.'),
+    (('restorer',), {'type': 'VCNetInpainter', 'dim': 0}, 'restorer: dim: expects a whole number of at least 1, got 0'),
+    (('restorer',), {'type': 'VCNetInpainter', 'n_blocks': -1}, 'restorer: n_blocks: expects a whole number of at lea'),
+])
+def test_combinations_of_nothing(keys: Keys, value: Any, text: str, testing: Options) -> None:
+    assert only_line(testing, (('network_g', *keys), value)).startswith(f'network_g: {text}')
+
+
 @pytest.mark.parametrize(('changes', 'line'), [
     ([(('train', 'accumulation_steps'), 3)],
      'train: accumulation_steps: a batch of 4 images (`datasets: train: batch_size_per_gpu`) cannot be divided into 3'),
@@ -191,6 +273,8 @@ def test_wrong_values(keys: Keys, value: Any, line: str, training: Options) -> N
     ([(('datasets', 'train', 'persistent_workers'), True)],
      'datasets: train: persistent_workers: needs workers, but `num_worker_per_gpu` is 0.'),
     ([(('datasets', 'val', 'persistent_workers'), True)], 'datasets: val: persistent_workers: works in training only'),
+    ([(('datasets', 'train', 'prefetch_mode'), 'cpu'), (('datasets', 'train', 'num_worker_per_gpu'), 0)],
+     "datasets: train: prefetch_mode: 'cpu' needs workers"),
     ([(('datasets', 'train', 'prefetch_mode'), 'cuda'), (('datasets', 'train', 'pin_memory'), True)],
      "datasets: train: prefetch_mode: 'cuda' needs a GPU"),
     ([(('datasets', 'train', 'masks'), {'lines': 1}), (('datasets', 'train', 'dataroot_mask'), REMOVED)],
@@ -233,6 +317,10 @@ def test_options_that_do_not_fit_each_other(
      'network_g: restorer_param_key chooses an entry of restorer_weights, which is not given.'),
     ([(('datasets', 'test_2', 'name'), 'A')],
      "datasets: test_2: name: 'A' is the name of `datasets: test_1` too, whose results would be overwritten."),
+    ([(('datasets', 'test_2', 'name'), 'A_bins')],
+     "datasets: test_2: name: 'A_bins' is what the scores of `datasets: test_1` in bins are called. Rename one."),
+    ([(('datasets', 'test_1', 'name'), 'B_bins')],
+     "datasets: test_1: name: 'B_bins' is what the scores of `datasets: test_2` in bins are called. Rename one."),
     ([(('network_g', 'detector_weights'), 'nowhere.pth')],
      'network_g: detector_weights: expected a file, found nothing: nowhere.pth. Correct the path'),
 ])
@@ -272,6 +360,94 @@ def test_folders_without_enough_in_them(training: Options, tmp_path: Path) -> No
     assert f'dataroot_noise: {no_data}: expected the file data.mdb' in only_line(training, (noise, str(no_data)))
     line = only_line(training, ((*CORRUPTIONS, 'veil', 'dataroot'), str(single)))
     assert line.startswith('datasets: train: corruptions: veil: dataroot: expects at least 2 different images')
+
+
+def test_lmdbs_that_would_kill_the_process(training: Options, tmp_path: Path) -> None:
+    cut, foreign = Path(make_sound_lmdb(tmp_path / 'cut.lmdb')), Path(make_sound_lmdb(tmp_path / 'foreign.lmdb'))
+    noise = 'datasets', 'train', 'dataroot_noise'
+    assert find_problems(changed(training, (noise, str(cut)))) == []
+    with open(cut / 'data.mdb', 'r+b') as file:
+        file.truncate(4096)
+    (foreign / 'data.mdb').write_bytes(b'GIF89a' * 2000)
+    for folder in (cut, foreign):
+        line = only_line(training, (noise, str(folder)))
+        assert line.startswith(f'datasets: train: dataroot_noise: {folder}/data.mdb: expected the data file of an LMDB')
+
+
+def pairs_of_basicsr(folder: Path) -> Options:
+    return {
+        'name': 'P', 'type': 'PairedImageDataset', 'dataroot_gt': make_folder(folder / 'gt'),
+        'dataroot_lq': make_folder(folder / 'lq'), 'io_backend': {'type': 'disk'}, 'gt_size': 64,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(('key', 'value', 'line'), [
+    ('dataroot_gt', 'nowhere', 'dataroot_gt: nowhere: expected a folder, found nothing. Correct the path.'),
+    ('dataroot_lq', __file__, f'dataroot_lq: {__file__}: expected a folder, found a file. Correct the path.'),
+    ('meta_info_file', 'no.txt', 'meta_info_file: expected a file, found nothing: no.txt. '),
+    ('io_backend', REMOVED, 'io_backend: is missing: expects {type: disk} or {type: lmdb}.'),
+    ('io_backend', None, 'io_backend: is missing: expects {type: disk} or {type: lmdb}.'),
+    ('io_backend', 'disk', "io_backend: expects {type: disk} or {type: lmdb}, got 'disk'."),
+])
+def test_data_sets_of_basicsr(key: str, value: Any, line: str, training: Options, tmp_path: Path) -> None:
+    pairs = pairs_of_basicsr(tmp_path)
+    assert find_problems(changed(training, (('datasets', 'val'), pairs))) == []
+    if value is REMOVED:
+        del pairs[key]
+    spoilt = changed(training, (('datasets', 'val'), pairs if value is REMOVED else {**pairs, key: value}))
+    assert only_line(spoilt).startswith(f'datasets: val: {line}')
+
+
+def test_lmdbs_of_basicsr(training: Options, tmp_path: Path) -> None:
+    pairs = {**pairs_of_basicsr(tmp_path), 'io_backend': {'type': 'lmdb'}}
+    pairs['dataroot_lq'] = make_sound_lmdb(tmp_path / 'lq.lmdb')
+    opt = changed(training, (('datasets', 'val'), pairs))
+    assert only_line(opt).startswith(f'datasets: val: dataroot_gt: {tmp_path}/gt: expected an LMDB folder (*.lmdb), as')
+    opt['datasets']['val']['dataroot_gt'] = make_sound_lmdb(tmp_path / 'gt.lmdb')
+    assert find_problems(opt) == []
+    (tmp_path / 'gt.lmdb' / 'data.mdb').write_bytes(b'')
+    assert only_line(opt).startswith(f'datasets: val: dataroot_gt: {tmp_path}/gt.lmdb/data.mdb: expected the data file')
+
+
+def written_to(root: Path, options: Options, *, is_train: bool) -> Options:
+    """The options as the parser returns them for a run below `root`."""
+    opt = parsed(options, is_train=is_train)
+    key, folder = ('experiments_root', 'experiments') if is_train else ('results_root', 'results')
+    return changed(opt, (('path', key), str(root / folder / opt['name'])), (('root_path',), str(root)))
+
+
+@pytest.mark.parametrize('folder', ['experiments', 'tb_logger', 'experiments/example'])
+def test_places_taken_by_files(folder: str, training: Options, tmp_path: Path) -> None:
+    opt = written_to(tmp_path, training, is_train=True)
+    assert find_problems(opt) == []
+    (tmp_path / folder).parent.mkdir(exist_ok=True)
+    (tmp_path / folder).touch()
+    (line,) = find_problems(opt)
+    assert line.startswith(f'path: {tmp_path / folder}: is no folder and cannot be written to, as is needed for ')
+
+
+def test_place_of_results_taken_by_a_dangling_link(testing: Options, tmp_path: Path) -> None:
+    opt = written_to(tmp_path, testing, is_train=False)
+    (tmp_path / 'results').symlink_to(tmp_path / 'nowhere')
+    (line,) = find_problems(opt)
+    assert line.startswith(f'path: {tmp_path}/results: is no folder and cannot be written to')
+
+
+def test_protected_folders(training: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`os.access` stands in, as nothing is protected from the superuser."""
+    protected: list[str] = []
+    monkeypatch.setattr(os, 'access', lambda path, _: path not in protected)
+    opt = changed(written_to(tmp_path, training, is_train=True), (('logger', 'use_tb_logger'), False))
+    protected.append(str(tmp_path))
+    (line,) = find_problems(opt)
+    assert line.startswith(f'path: {tmp_path}: is a folder that is protected and cannot be written to, as is needed fo')
+    (tmp_path / 'experiments' / 'example').mkdir(parents=True)
+    assert find_problems(opt) == []
+    protected.append(str(tmp_path / 'experiments'))  # where the earlier run would get another name
+    assert len(find_problems(opt)) == 1
+    resumed = changed(opt, (('auto_resume',), True), (('path', 'training_states'), str(tmp_path)))
+    (tmp_path / '1.state').touch()
+    assert find_problems(resumed) == []
 
 
 def test_layouts(training: Options, tmp_path: Path) -> None:

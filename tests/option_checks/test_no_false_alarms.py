@@ -21,7 +21,8 @@ from hcl_arch.option_checks.networks import inspect_network
 from hcl_arch.option_checks.quiet_build import try_out
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.train import read_option_file
-from tests.example_options import IMAGES, REMOVED, Keys, Options, changed, make_folder, make_lmdb, parsed
+from tests.example_options import IMAGES, REMOVED, Keys, Options, changed, make_folder, parsed
+from tests.option_checks.lmdb_files import make_sound_lmdb
 from tests.test_entry_points import (  # noqa: F401  (fixtures, which pytest finds by their names)
     dataset,
     longer_options,
@@ -71,7 +72,7 @@ def make_paths(opt: Options) -> None:
         if Path(path).exists():
             continue
         if key.startswith('dataroot'):
-            (make_lmdb if path.endswith('.lmdb') else make_folder)(Path(path))
+            (make_sound_lmdb if path.endswith('.lmdb') else make_folder)(Path(path))
         else:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).touch()
@@ -144,7 +145,6 @@ def test_example_options(training: Options, testing: Options) -> None:
     (('datasets', 'train', 'max_unreadable_share'), 0.01),
     (('datasets', 'train', 'num_worker_per_gpu'), 2),
     (('datasets', 'train', 'io_backend'), {'type': 'disk'}),
-    (('datasets', 'train', 'prefetch_mode'), 'cpu'),
     (('datasets', 'val', 'max_samples'), 2),
     (('datasets', 'train', 'hole_share'), [[0.0, 0.1]] * (IMAGES + 1)),  # drawn at random
     (('network_g', 'use_checkpoint'), True),
@@ -169,7 +169,7 @@ def test_other_models_have_options_of_their_own(training: Options) -> None:
         training, (('model_type',), 'RealESRGANModel'), (('queue_size',), 180), (('train', 'l1_gt_usm'), True),
         (('path', 'ema_folder'), 'x'), (('val', 'own'), 1), (('datasets', 'train', 'type'), 'FFHQDataset'),
         (('datasets', 'train', 'mean'), [0.5]), (('train', 'phase1_iter'), 1000), (('train', 'optim_g', 'own'), 1),
-        (('val', 'metrics', 'iou_s1'), REMOVED),
+        (('val', 'metrics', 'iou_s1'), REMOVED), (('datasets', 'train', 'io_backend'), {'type': 'disk'}),
     )  # fmt: skip
     assert unguarded(opt) == []
 
@@ -207,6 +207,20 @@ def test_networks_of_a_resumed_run_need_no_other_weights(training: Options, tmp_
     resuming = changed(parsed(opt, is_train=True), (('auto_resume',), True), (('path', 'resume_state'), None))
     assert len(find_problems(resuming)) == 1
     assert find_problems(changed(resuming, (('path', 'training_states'), str(tmp_path)))) == []
+
+
+def test_a_state_that_is_never_read(training: Options) -> None:
+    opt = changed(parsed(training, is_train=True), (('path', 'resume_state'), 'nowhere.state'))
+    assert len(find_problems(opt)) == 1
+    assert find_problems(changed(opt, (('auto_resume',), True))) == []
+
+
+@pytest.mark.parametrize('name', ['V_bins', 'V'])
+def test_names_of_data_sets_in_training(name: str, training: Options) -> None:
+    """The files that a test would write are not written then."""
+    val = changed(training, (('datasets', 'val', 'name'), 'W'))['datasets']['val']
+    assert find_problems(changed(training, (('datasets', 'val_2'), {**val, 'name': f'W{name}'}))) == []
+    assert find_problems(changed(training, (('datasets', 'val_2'), {**val, 'name': 'V_bins'}))) == []
 
 
 def test_data_sets_with_a_layout(training: Options, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from hcl_arch.option_checks import find_structure_problems
-from tests.example_options import REMOVED, Keys, Options, changed
+from hcl_arch.option_checks import find_problems, find_structure_problems
+from tests.example_options import REMOVED, Keys, Options, changed, parsed
 
 
 @pytest.mark.parametrize(('keys', 'line'), [
@@ -67,7 +67,7 @@ def test_a_training_file_used_for_testing(training: Options) -> None:
     (('path',), ['a'], "path: expects a section of `key: value` lines, got ['a']."),
     (('path', 'root'), None, 'path: root: is empty. BasicSR makes a folder of it: give a name or remove it.'),
     (('path', 'root'), 3, 'path: root: expects a folder, of which BasicSR makes one, got 3.'),
-    (('path', 5), 'x', 'path: 5: expects a text for a name.'),
+    (('path', 5), 'x', 'path: 5: expects a text for a name. Put quotes around it.'),
     (('path', 'pretrain_network_g'), 3, 'path: pretrain_network_g: expects the path of a file, got 3.'),
     (('path', 'resume_state'), True, 'path: resume_state: expects the path of a file, got true.'),
     (('network_d',), 'HCLPatchDiscriminator',
@@ -83,6 +83,86 @@ def test_a_training_file_used_for_testing(training: Options) -> None:
 ])
 def test_wrong_shape(keys: Keys, value: Any, line: str, training: Options) -> None:
     assert line in find_structure_problems(changed(training, (keys, value)))
+
+
+@pytest.mark.parametrize('keys', [('name',), ('datasets', 'train', 'name'), ('datasets', 'val', 'name'),
+                                  ('val', 'suffix')])
+@pytest.mark.parametrize(('name', 'text'), [
+    (12, 'expects a text, got 12.'),
+    (False, 'expects a text, got false.'),
+    (['a'], "expects a text, got ['a']."),
+    ('', "expects a text, got ''."),
+    ('a/b', "expects a name of one folder or file, without / and \\, got 'a/b'."),
+    ('a\\b', "expects a name of one folder or file, without / and \\, got 'a\\\\b'."),
+    ('..', "expects a name of one folder or file, without / and \\, got '..'."),
+    ('a\nb', "expects a name without control characters and line ends, got 'a\\nb'."),
+    ('a\0', "expects a name without control characters and line ends, got 'a\\x00'."),
+    ('a\ud800', "expects a name without control characters and line ends, got 'a\\ud800'."),
+    ('a' * 101, 'expects at most 100 characters and 200 bytes, got 101 and 101.'),
+    ('\u5bfa' * 70, 'expects at most 100 characters and 200 bytes, got 70 and 210.'),
+])  # fmt: skip
+def test_names_that_make_no_file(keys: Keys, name: Any, text: str, training: Options) -> None:
+    spoilt = changed(training, (keys, name))
+    assert find_structure_problems(spoilt) == [': '.join((*keys, text))]
+    assert any(line.startswith(': '.join(keys)) for line in find_problems(spoilt))
+
+
+@pytest.mark.parametrize('name', ['a', 'a' * 100, 'debug', '.hidden', 'd\u00e9j\u00e0 vu (2)'])
+def test_names(name: str, training: Options) -> None:
+    good = changed(training, (('name',), name), (('datasets', 'val', 'name'), name), (('val', 'suffix'), name))
+    assert find_structure_problems(good) == []
+    assert find_problems(good) == []
+    assert find_problems(changed(parsed(good, is_train=True), (('name',), f'debug_{name}'))) == []
+
+
+@pytest.mark.parametrize('seed', [-1, 2**32, 2**32 - 10_000, 1.5, 'x', True, [1]])
+def test_seeds_that_numpy_refuses(seed: Any, training: Options) -> None:
+    (line,) = find_structure_problems(changed(training, (('manual_seed',), seed)))
+    assert line.startswith('manual_seed: expects a whole number from 0 to 4294957295, got ')
+
+
+@pytest.mark.parametrize('seed', [None, 0, 2**32 - 10_001])
+def test_seeds(seed: Any, training: Options) -> None:
+    assert find_structure_problems(changed(training, (('manual_seed',), seed))) == []
+
+
+@pytest.mark.parametrize('backend', [
+    {'type': 'memcached', 'sys_path': '/tmp'}, 'memcached', {'type': 'petrel'}, {'type': ['disk']}, {}, 5,
+    {'sys_path': '/tmp'},
+])
+@pytest.mark.parametrize('kind', ['BlindCorruptionDataset', 'PairedImageDataset', 'FFHQDataset', 'Unknown'])
+@pytest.mark.parametrize('section', ['train', 'val'])
+def test_readers_that_import(section: str, kind: str, backend: Any, training: Options) -> None:
+    place = 'datasets', section, 'io_backend'
+    spoilt = changed(training, (('datasets', section, 'type'), kind), (place, backend))
+    start = f'{": ".join(place)}: expects {{type: disk}} or {{type: lmdb}}, got '
+    assert [line[:len(start)] for line in find_structure_problems(spoilt)] == [start]
+    assert any(line.startswith(start) for line in find_problems(spoilt))
+
+
+def test_readers_that_import_within_others(training: Options) -> None:
+    inner = {'parts': [{'io_backend': 'memcached'}]}
+    line = "datasets: val: parts: 0: io_backend: expects {type: disk} or {type: lmdb}, got 'memcached'."
+    spoilt = changed(training, (('datasets', 'val'), {**inner, 'type': 'Unknown', 'name': 'a'}))
+    assert find_structure_problems(spoilt) == [line]
+    assert line in find_problems(spoilt)
+
+
+@pytest.mark.parametrize('keys', [(), ('x-notes',), ('train', 'pixel_opt'), ('val', 'metrics'), ('x-list', 0, 'a')])
+@pytest.mark.parametrize('key', [1, True, None, 1.5])
+def test_keys_that_are_no_texts(keys: Keys, key: Any, training: Options) -> None:
+    opt = {**training, 'x-notes': {}, 'x-list': [{'a': {}}]}
+    (line,) = find_structure_problems(changed(opt, ((*keys, key), 1)))
+    assert line.endswith(': expects a text for a name. Put quotes around it.')
+    assert line.startswith(': '.join(map(str, keys)))
+
+
+def test_nesting_without_end(training: Options) -> None:
+    deep: Any = 1
+    for _ in range(150):
+        deep = {'a': deep}
+    (line,) = find_structure_problems({**training, 'x-deep': deep})
+    assert line == 'x-deep: a: a: has more than 100 sections or lists within each other.'
 
 
 @pytest.mark.parametrize('raw', [None, 3, [], 'words', [{'name': 'x'}]])

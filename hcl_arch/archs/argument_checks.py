@@ -1,0 +1,29 @@
+"""Checks of arguments of networks and losses; the errors begin with the argument's name, as in an option file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional, Union
+
+
+def check_at_least(least: int, **arguments: Optional[Union[int, Sequence[int]]]) -> None:
+    """Raise ValueError naming the first argument that is below ``least``.
+
+    Args:
+        least: What each has to be at least.
+        arguments: Whole numbers, or lists that hold at least one and only such; None is fine.
+    """
+    for name, value in arguments.items():
+        if isinstance(value, Sequence):
+            if not value or min(value) < least:
+                found = list(value) if value else 'none'
+                raise ValueError(f'{name}: expects one or more whole numbers of at least {least}, got {found}.')
+        elif value is not None and value < least:
+            raise ValueError(f'{name}: expects a whole number of at least {least}, got {value}.')
+
+
+def check_above_zero(**arguments: float) -> None:
+    """Raise ValueError naming the first argument that is not above 0."""
+    for name, value in arguments.items():
+        if not value > 0:
+            raise ValueError(f'{name}: expects a number above 0, got {value}.')

@@ -1,0 +1,61 @@
+"""Names that become those of folders and files: of the run, of its data sets, and what is added to images' names."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+from hcl_arch.option_checks.lines import Place, got, problem
+from hcl_arch.option_checks.run_options import RunOptions
+
+_MOST_CHARACTERS = 100
+# File systems take 255, and dates, endings and other names are added.
+_MOST_BYTES = 200
+_SEPARATORS = ('/', '\\')
+# Control characters, halves of characters, and line ends.
+_UNWRITABLE = ('Cc', 'Cs', 'Zl', 'Zp')
+_FOLDERS_OF_ALL = ('.', '..')
+# What BasicSR's parser puts before the run's name with `--debug`.
+_DEBUG = 'debug_'
+
+
+def check_raw_names(run: RunOptions) -> Iterator[str]:
+    """Yield a problem for each name that can be none, as the option file has it; missing ones are not its business."""
+    yield from _name_problems(run.opt.get('name'), ('name',))
+    for data_set in run.data_sets:
+        yield from _name_problems(data_set.options.get('name'), (*data_set.place, 'name'))
+    yield from _name_problems(run.section('val').get('suffix'), ('val', 'suffix'))
+
+
+def check_names(run: RunOptions) -> Iterator[str]:
+    """As `check_raw_names`, for options that may be parsed; that two of them are texts is another check's business."""
+    name: Any = run.opt.get('name')
+    yield from _text_problems(name.removeprefix(_DEBUG) if isinstance(name, str) else name, ('name',))
+    for data_set in run.data_sets:
+        yield from _name_problems(data_set.options.get('name'), (*data_set.place, 'name'))
+    yield from _text_problems(run.section('val').get('suffix'), ('val', 'suffix'))
+
+
+def _name_problems(name: Any, place: Place) -> Iterator[str]:
+    if name is None:
+        return
+    if not isinstance(name, str) or not name:
+        yield problem(place, f'expects a text, {got(name)}')
+    yield from _text_problems(name, place)
+
+
+def _text_problems(name: Any, place: Place) -> Iterator[str]:
+    """Yield what is wrong with a text as the name of a file."""
+    if not isinstance(name, str):
+        return
+    # An own line each: what is shown of a long name is cut.
+    if name in _FOLDERS_OF_ALL or any(separator in name for separator in _SEPARATORS):
+        yield problem(place, f'expects a name of one folder or file, without / and \\, {got(name)}')
+    if any(unicodedata.category(character) in _UNWRITABLE for character in name):
+        yield problem(place, f'expects a name without control characters and line ends, {got(name)}')
+    size = len(name.encode('utf-8', 'surrogatepass'))
+    if len(name) > _MOST_CHARACTERS or size > _MOST_BYTES:
+        yield problem(
+            place, f'expects at most {_MOST_CHARACTERS} characters and {_MOST_BYTES} bytes, got {len(name)} and {size}.'
+        )

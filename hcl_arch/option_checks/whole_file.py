@@ -1,0 +1,41 @@
+"""What holds for every section of an option file, be it one that nobody reads: names are texts, and nesting ends."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hcl_arch.option_checks.lines import Place, problem
+from hcl_arch.option_checks.run_options import RunOptions
+
+# BasicSR writes sections within sections into its log by recursion.
+_DEEPEST = 100
+_MOST = 20
+
+
+def check_whole_file(run: RunOptions) -> Iterator[str]:
+    """Yield a problem for each key that is no text, at which BasicSR breaks off when it writes the options down."""
+    for place in itertools.islice(_odd_places(run.opt), _MOST):
+        if len(place) > _DEEPEST:
+            yield problem(place[:3], f'has more than {_DEEPEST} sections or lists within each other.')
+        else:
+            yield problem(place, 'expects a text for a name. Put quotes around it.')
+
+
+def _odd_places(options: Mapping[Any, Any]) -> Iterator[Place]:
+    """Yield the places of keys that are no texts, and of what lies too deep; aliases are visited once."""
+    seen = {id(options)}
+    rest: list[tuple[Place, Any]] = [((), options)]
+    while rest:
+        place, value = rest.pop()
+        if len(place) > _DEEPEST:
+            yield place
+            continue
+        inner = list(value.items() if isinstance(value, Mapping) else enumerate(value))
+        if isinstance(value, Mapping):
+            yield from ((*place, key) for key, _ in inner if not isinstance(key, str))
+        for key, below in reversed(inner):
+            if isinstance(below, (Mapping, list, tuple)) and id(below) not in seen:
+                seen.add(id(below))
+                rest.append(((*place, key), below))
