@@ -71,7 +71,8 @@ class InterruptibleModel(BlindValidationModel):
             self.save_now(done)
         self._stop_vote.wait_for_all()
         interruption.remove()
-        get_root_logger().info(f'Stopped by signal {number} after iteration {done}; --auto_resume goes on from there.')
+        where = f'after iteration {done}; --auto_resume goes on from there' if done else 'before the first iteration'
+        get_root_logger().info(f'Stopped by signal {number} {where}.')
         raise SystemExit(128 + number)
 
     def validation(self, dataloader: Any, current_iter: Any, tb_logger: Any, save_img: bool = False) -> None:
@@ -172,6 +173,7 @@ class InterruptibleModel(BlindValidationModel):
             # Which at the end of an epoch is the beginning of the next one.
             state.update(epoch=position.epoch, position=position.as_dict())
         save_atomically(state, Path(self.opt['path']['training_states']) / f'{current_iter}.state')
+        self._digests = state['networks']  # those of older checkpoints are of no use any more
 
     def _digests_of(self, current_iter: int) -> dict[str, str]:
         """Digests of the networks' files that belong to a state, by which it will know them."""

@@ -91,14 +91,15 @@ def load_resume_state(opt: Options) -> Optional[dict[str, Any]]:
 
     Args:
         opt: BasicSR's options as `parse_options` returns them. As in BasicSR, `path: resume_state` is set to the file
-            found, and `path: pretrain_network_*` to the networks saved beside it.
+            found, and `path: pretrain_network_*` to the run's networks of that iteration.
 
     Returns:
         The state, or None for a run that starts anew.
 
     Raises:
         OptionsError: the options are not fit for a training.
-        CheckpointError: the named state, or every one of the run, is damaged.
+        CheckpointError: the named state is damaged or one of another run, or every one of the run is damaged.
+        RunInUseError: another training is writing into the run's folder.
     """
     from basicsr.utils import check_resume
 

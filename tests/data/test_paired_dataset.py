@@ -192,22 +192,6 @@ def test_length(opt: Options) -> None:
     assert len(build({**opt, 'max_samples': 9})) == 3
 
 
-def test_length_is_that_of_the_group_it_was_built_in(opt: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A spawned worker belongs to no group of processes, but gets the sampler's indices, up to the last one."""
-    with monkeypatch.context() as group:
-        group.setattr(epoch_length, 'get_dist_info', lambda: (1, 2))
-        dataset = build(training(opt, batch_size_per_gpu=4))
-    assert len(dataset) == 8
-    assert Path(dataset[7]['gt_path']).stem == '001'
-    copied = pickle.loads(pickle.dumps(dataset))
-    assert len(copied) == 8
-    torch.manual_seed(3)
-    expected = dataset[7]
-    torch.manual_seed(3)
-    assert_equal_samples(copied[7], expected)
-    assert len(build(training(opt, batch_size_per_gpu=4))) == 4
-
-
 def test_a_spawned_worker_serves_the_last_index_of_a_group(opt: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as group:
         group.setattr(epoch_length, 'get_dist_info', lambda: (1, 2))
