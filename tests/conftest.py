@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from pathlib import Path
 from typing import Any, Callable
 
@@ -15,6 +16,10 @@ import torch
 import hcl_arch  # noqa: F401  (mends what BasicSR needs, before any test imports BasicSR)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# A shell lets programs that it starts in the background ignore Ctrl-C, and so do these let theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests compute on small tensors, and threads that wait for each other by spinning slow a busy machine down tenfold.
 torch.set_num_threads(1)
