@@ -33,6 +33,11 @@ from hcl_arch.training.run_lock import RunInUseError
 from hcl_arch.training.step_watch import NonFiniteError
 from hcl_arch.training.unreadable_log import TooManyUnreadableError
 
+_HELP = """Beside the arguments of BasicSR, which follow:
+  --check              list all that is wrong with the options, and do nothing else
+  --trust_option_file  let the option file import other plugins than this package
+"""
+
 # What says by itself what to do, so that a traceback would only hide it.
 _MESSAGES = (
     OptionFileError,
@@ -71,6 +76,8 @@ def run_pipeline(pipeline: Callable[[str], None], *, command: str, arguments: li
         SystemExit: With code 2, after such a message.
     """
     is_train = command == 'hcl-train'
+    if {'-h', '--help'} & set(arguments):
+        print(_HELP)  # and BasicSR's own, which ends the program
     named, passed_on = read_arguments(arguments)
     try:
         check_option_file(arguments, is_train=is_train)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
+import lmdb
 import pytest
 
 from hcl_arch.option_checks import networks
@@ -30,9 +31,9 @@ def make_folder(folder: Path, count: int = IMAGES) -> str:
 
 
 def make_lmdb(folder: Path, count: int = IMAGES) -> str:
-    """Make a folder in the layout of an LMDB whose environment is never to be opened."""
+    """Make an LMDB in BasicSR's layout whose environment is empty: its images are never to be read."""
     folder.mkdir(parents=True)
-    (folder / 'data.mdb').touch()
+    lmdb.open(str(folder), map_size=2**20).close()
     (folder / 'meta_info.txt').write_text(''.join(f'{index:03d}.png (64,64,3) 1\n' for index in range(count)))
     return str(folder)
 

@@ -252,3 +252,13 @@ class TestMessages:
             run_pipeline(failing, command='hcl-train', arguments=[])
         assert raised.value.code == 143
         assert not process_group.ended_by_error()
+
+
+def test_help_knows_our_arguments_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, 'argv', ['hcl-train', '--help'])
+    with pytest.raises(SystemExit) as raised:
+        train.main()
+    assert raised.value.code == 0
+    shown = capsys.readouterr().out
+    for argument in ('--check', '--trust_option_file', '--auto_resume'):
+        assert argument in shown

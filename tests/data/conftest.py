@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import cv2
 import lmdb
 import numpy as np
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
 import hcl_arch  # noqa: F401  (before BasicSR)
 
@@ -45,3 +46,9 @@ def to_lmdb() -> Callable[[Path], Path]:
         return target
 
     return convert
+
+
+def stem_from_spawned_worker(dataset: Dataset[Any], index: int) -> str:
+    """Name of the true image of a sample made by a worker that was spawned, and so knows no group of processes."""
+    (sample,) = DataLoader(dataset, sampler=[index], num_workers=1, multiprocessing_context='spawn')
+    return Path(sample['gt_path'][0]).stem

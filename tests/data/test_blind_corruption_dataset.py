@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from hcl_arch.data import epoch_length
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
 from hcl_arch.data.corruption_options import KINDS
+from tests.data.conftest import stem_from_spawned_worker
 
 SIZE = 32
 Options = dict[str, Any]
@@ -245,9 +246,7 @@ def test_a_spawned_worker_serves_the_last_index_of_a_group(opt: Options, monkeyp
     with monkeypatch.context() as group:
         group.setattr(epoch_length, 'get_dist_info', lambda: (1, 2))
         dataset = build(training(opt, batch_size_per_gpu=4))
-    loader = DataLoader(dataset, sampler=[7], num_workers=1, multiprocessing_context='spawn')
-    (sample,) = loader
-    assert Path(sample['gt_path'][0]).stem == '002'
+    assert stem_from_spawned_worker(dataset, 7) == '002'
 
 
 @pytest.mark.parametrize('images', [8, 2])

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from hcl_arch.data import epoch_length
 from hcl_arch.data.difference_mask import DifferenceMask
 from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
+from tests.data.conftest import stem_from_spawned_worker
 
 SIZE = 32
 HEIGHT, WIDTH = 40, 48
@@ -196,9 +197,7 @@ def test_a_spawned_worker_serves_the_last_index_of_a_group(opt: Options, monkeyp
     with monkeypatch.context() as group:
         group.setattr(epoch_length, 'get_dist_info', lambda: (1, 2))
         dataset = build(training(opt, batch_size_per_gpu=4))
-    loader = DataLoader(dataset, sampler=[7], num_workers=1, multiprocessing_context='spawn')
-    (sample,) = loader
-    assert Path(sample['gt_path'][0]).stem == '001'
+    assert stem_from_spawned_worker(dataset, 7) == '001'
 
 
 def test_inverted_masks(opt: Options) -> None:

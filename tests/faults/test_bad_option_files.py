@@ -12,7 +12,6 @@ from basicsr.utils.options import ordered_yaml
 
 from hcl_arch.option_checks import find_problems, find_structure_problems
 from tests.example_options import Options, networks_tried_once, options_for_testing, options_for_training
-from tests.option_checks.lmdb_files import fill_lmdbs
 
 # Stands for an option that is taken out.
 GONE = 'GONE'
@@ -26,18 +25,12 @@ def _networks_tried_once() -> Iterator[None]:
 
 @pytest.fixture(scope='module')
 def training(tmp_path_factory: pytest.TempPathFactory) -> Options:
-    folder = tmp_path_factory.mktemp('training')
-    options = options_for_training(folder)
-    fill_lmdbs(folder)
-    return options
+    return options_for_training(tmp_path_factory.mktemp('training'))
 
 
 @pytest.fixture(scope='module')
 def testing(tmp_path_factory: pytest.TempPathFactory) -> Options:
-    folder = tmp_path_factory.mktemp('testing')
-    options = options_for_testing(folder)
-    fill_lmdbs(folder)
-    return options
+    return options_for_testing(tmp_path_factory.mktemp('testing'))
 
 
 def merged(options: Mapping[Any, Any], spoilt: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.example_options import Options, networks_tried_once, options_for_testing, options_for_training
-from tests.option_checks.lmdb_files import fill_lmdbs
 
 
 @pytest.fixture(scope='package', autouse=True)
@@ -26,15 +25,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope='session')
 def training(root: Path) -> Options:
     """Options of a training; not to be changed."""
-    options = options_for_training(root)
-    fill_lmdbs(root)
-    return options
+    return options_for_training(root)
 
 
 @pytest.fixture(scope='session')
 def testing(tmp_path_factory: pytest.TempPathFactory) -> Options:
     """Options of a test; not to be changed."""
-    folder = tmp_path_factory.mktemp('testing')
-    options = options_for_testing(folder)
-    fill_lmdbs(folder)
-    return options
+    return options_for_testing(tmp_path_factory.mktemp('testing'))

@@ -11,7 +11,6 @@ import pytest
 
 from hcl_arch.option_checks import find_problems
 from tests.example_options import REMOVED, Keys, Options, changed, make_folder, make_lmdb, parsed
-from tests.option_checks.lmdb_files import make_sound_lmdb
 
 MASKS = ('datasets', 'train', 'masks')
 CORRUPTIONS = ('datasets', 'train', 'corruptions')
@@ -363,7 +362,7 @@ def test_folders_without_enough_in_them(training: Options, tmp_path: Path) -> No
 
 
 def test_lmdbs_that_would_kill_the_process(training: Options, tmp_path: Path) -> None:
-    cut, foreign = Path(make_sound_lmdb(tmp_path / 'cut.lmdb')), Path(make_sound_lmdb(tmp_path / 'foreign.lmdb'))
+    cut, foreign = Path(make_lmdb(tmp_path / 'cut.lmdb')), Path(make_lmdb(tmp_path / 'foreign.lmdb'))
     noise = 'datasets', 'train', 'dataroot_noise'
     assert find_problems(changed(training, (noise, str(cut)))) == []
     with open(cut / 'data.mdb', 'r+b') as file:
@@ -400,10 +399,10 @@ def test_data_sets_of_basicsr(key: str, value: Any, line: str, training: Options
 
 def test_lmdbs_of_basicsr(training: Options, tmp_path: Path) -> None:
     pairs = {**pairs_of_basicsr(tmp_path), 'io_backend': {'type': 'lmdb'}}
-    pairs['dataroot_lq'] = make_sound_lmdb(tmp_path / 'lq.lmdb')
+    pairs['dataroot_lq'] = make_lmdb(tmp_path / 'lq.lmdb')
     opt = changed(training, (('datasets', 'val'), pairs))
     assert only_line(opt).startswith(f'datasets: val: dataroot_gt: {tmp_path}/gt: expected an LMDB folder (*.lmdb), as')
-    opt['datasets']['val']['dataroot_gt'] = make_sound_lmdb(tmp_path / 'gt.lmdb')
+    opt['datasets']['val']['dataroot_gt'] = make_lmdb(tmp_path / 'gt.lmdb')
     assert find_problems(opt) == []
     (tmp_path / 'gt.lmdb' / 'data.mdb').write_bytes(b'')
     assert only_line(opt).startswith(f'datasets: val: dataroot_gt: {tmp_path}/gt.lmdb/data.mdb: expected the data file')

@@ -21,8 +21,7 @@ from hcl_arch.option_checks.networks import inspect_network
 from hcl_arch.option_checks.quiet_build import try_out
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.train import read_option_file
-from tests.example_options import IMAGES, REMOVED, Keys, Options, changed, make_folder, parsed
-from tests.option_checks.lmdb_files import make_sound_lmdb
+from tests.example_options import IMAGES, REMOVED, Keys, Options, changed, make_folder, make_lmdb, parsed
 from tests.test_entry_points import (  # noqa: F401  (fixtures, which pytest finds by their names)
     dataset,
     longer_options,
@@ -72,7 +71,7 @@ def make_paths(opt: Options) -> None:
         if Path(path).exists():
             continue
         if key.startswith('dataroot'):
-            (make_sound_lmdb if path.endswith('.lmdb') else make_folder)(Path(path))
+            (make_lmdb if path.endswith('.lmdb') else make_folder)(Path(path))
         else:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).touch()
