@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hcl_arch.archs.argument_checks import check_above_zero, check_at_least
 from hcl_arch.archs.center_classifier import CenterClassifier
+from hcl_arch.archs.conv_encoder import ConvEncoder
 from hcl_arch.archs.encoder import ConvStageOrder, Encoder
 from hcl_arch.archs.image_range import to_network_range
 from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks, masks_of_logits
@@ -23,6 +24,7 @@ from hcl_arch.training.random_state import draw_for_batch
 
 MIN_IMAGE_SIZE = 16
 MaskFrom = Literal['clusters', 'pixels']
+EncoderKind = Literal['transformer', 'conv']
 
 
 class Detection(NamedTuple):
@@ -50,7 +52,7 @@ class HCLDetector(nn.Module):
         dim: Width of the finest stage.
         dim_mults: Width of each stage over ``dim``, fine to coarse.
         n_conv_stages: Number of stride-2 convolutions before the finest stage.
-        encoder_depths: Number of Swin blocks of each stage, fine to coarse.
+        encoder_depths: Number of Swin blocks, or residual blocks of ``encoder='conv'``, of each stage, fine to coarse.
         num_heads: Number of attention heads of each stage, fine to coarse.
         window_size: Side of the attention windows in pixels.
         proj_dim: Width of the embeddings.
@@ -68,6 +70,9 @@ class HCLDetector(nn.Module):
             of them are, coarse to fine (the ablation of Fig. 8).
         use_checkpoint: Whether training computes the transformer blocks again in the backward pass instead of keeping
             their intermediate results: slower, in much less memory, with the same result.
+        encoder: The paper's ``transformer``, or ``conv``, a :class:`ConvEncoder`, whose small networks learn from far
+            fewer images; it has no use for ``num_heads``, ``window_size`` and ``use_checkpoint``.
+        context_widths: Of ``encoder='conv'``: widths of levels coarser than the coarsest stage.
 
     Raises:
         ValueError: If the stage lists differ in length, a choice is none, a number is too small, or there is no such
@@ -93,12 +98,15 @@ class HCLDetector(nn.Module):
         mask_from: MaskFrom = 'clusters',
         single_stage: Optional[int] = None,
         use_checkpoint: bool = False,
+        encoder: EncoderKind = 'transformer',
+        context_widths: Sequence[int] = (),
     ) -> None:
         super().__init__()
         check_stage_lists(
             len(dim_mults), encoder_depths=encoder_depths, num_heads=num_heads, conf_thresholds=conf_thresholds
         )
-        check_at_least(1, dim=dim, dim_mults=dim_mults, encoder_depths=encoder_depths, num_heads=num_heads)
+        check_at_least(1, dim=dim, dim_mults=dim_mults, num_heads=num_heads)
+        check_encoder(encoder, encoder_depths, context_widths)
         check_at_least(1, window_size=window_size, proj_dim=proj_dim, kmeans_repeats=kmeans_repeats)
         check_at_least(0, n_conv_stages=n_conv_stages, kmeans_iters=kmeans_iters)
         check_above_zero(temperature=temperature)
@@ -107,22 +115,29 @@ class HCLDetector(nn.Module):
         if single_stage is not None and not 0 <= single_stage < len(dim_mults):
             raise ValueError(f'single_stage must be 0 ... {len(dim_mults) - 1} (fine to coarse), got {single_stage}.')
         widths = [dim * mult for mult in dim_mults]
-        self.size_multiple = window_size * 2 ** (n_conv_stages + len(widths) - 1)
+        self.stride = 2 ** (n_conv_stages + len(widths) - 1)  # of the coarsest stage
+        self.size_multiple = self.stride * (window_size if encoder == 'transformer' else 2 ** len(context_widths))
         stages = range(len(widths)) if single_stage is None else [single_stage]
         self.conf_thresholds = tuple(conf_thresholds[stage] for stage in stages)
         self.temperature = temperature
         self.kmeans_iters = kmeans_iters
         self.kmeans_repeats = kmeans_repeats
         self.detach_classifier = detach_classifier
-        self.encoder = Encoder(
-            widths=widths,
-            depths=encoder_depths,
-            num_heads=num_heads,
-            window_size=window_size,
-            n_conv_stages=n_conv_stages,
-            conv_stage_order=conv_stage_order,
-            use_checkpoint=use_checkpoint,
-        )
+        self.encoder: nn.Module
+        if encoder == 'conv':
+            self.encoder = ConvEncoder(
+                widths=widths, depths=encoder_depths, n_conv_stages=n_conv_stages, context_widths=context_widths
+            )
+        else:
+            self.encoder = Encoder(
+                widths=widths,
+                depths=encoder_depths,
+                num_heads=num_heads,
+                window_size=window_size,
+                n_conv_stages=n_conv_stages,
+                conv_stage_order=conv_stage_order,
+                use_checkpoint=use_checkpoint,
+            )
         self.projection_heads = ProjectionHeads(
             widths=widths, proj_dim=proj_dim, fuse=fuse, stages=stages, use_checkpoint=use_checkpoint
         )
@@ -208,6 +223,19 @@ def check_stage_lists(n_stages: int, **lists: Sequence[float]) -> None:
     for name, values in lists.items():
         if len(values) != n_stages:
             raise ValueError(f'{name} must have one value for each of the {n_stages} stages of dim_mults: {values}.')
+
+
+def check_encoder(encoder: str, depths: Sequence[int], context_widths: Sequence[int]) -> None:
+    """Raise ValueError if the encoder is no choice, or its depths or further levels do not fit its kind."""
+    check_choice('encoder', encoder, get_args(EncoderKind))
+    if encoder == 'conv':
+        check_at_least(0, encoder_depths=depths[0])
+        check_at_least(1, **{'encoder_depths beyond the finest': min(depths[1:], default=1)})
+        check_at_least(1, context_widths=min(context_widths, default=1))
+        return
+    check_at_least(1, encoder_depths=depths)
+    if context_widths:
+        raise ValueError("context_widths are levels of encoder: conv; the transformer's encoder has none.")
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
