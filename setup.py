@@ -21,8 +21,10 @@ INSTALL_REQUIRES = [
     'opencv-python>=4.5',
     'pillow>=9',
     'pyyaml>=5.1',  # the first in which an option file can name a plugin (!!python/name) with the loader BasicSR uses
+    'safetensors>=0.4',
     'scikit-image>=0.19',
     'scipy>=1.8',
+    'tifffile',  # 16-bit photographs; scikit-image brings it
     # From 2.6 on torch.load takes nothing but tensors and plain values unless asked otherwise, and BasicSR's loading of
     # networks and of VGG weights does not ask: with an older one, a downloaded checkpoint could run code.
     'torch>=2.6',
@@ -30,9 +32,13 @@ INSTALL_REQUIRES = [
     'tqdm',
 ]
 
+APP_REQUIRES = ['gradio>=6']  # for the page of hcl-app; needs Python 3.10
+EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for hcl-export to ONNX
 REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
 TEST_REQUIRES = ['hypothesis', 'pytest>=7']
-DEV_REQUIRES = [*TEST_REQUIRES, *REPORT_REQUIRES, 'mypy', 'ruff', 'types-PyYAML']
+DEV_REQUIRES = [
+    *TEST_REQUIRES, *APP_REQUIRES, *EXPORT_REQUIRES, *REPORT_REQUIRES, 'mypy', 'playwright', 'ruff', 'types-PyYAML'
+]
 
 
 def read_version() -> str:
@@ -58,14 +64,23 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     packages=find_packages(include=['hcl_arch', 'hcl_arch.*']),
-    package_data={'hcl_arch': ['py.typed', 'report/paper_tables.yml']},
+    package_data={'hcl_arch': ['py.typed', 'report/paper_tables.yml', 'weights/*.safetensors']},
     python_requires='>=3.9',
     install_requires=INSTALL_REQUIRES,
-    extras_require={'report': REPORT_REQUIRES, 'test': TEST_REQUIRES, 'dev': DEV_REQUIRES},
+    extras_require={
+        'app': APP_REQUIRES,
+        'export': EXPORT_REQUIRES,
+        'report': REPORT_REQUIRES,
+        'test': TEST_REQUIRES,
+        'dev': DEV_REQUIRES,
+    },
     entry_points={
         'console_scripts': [
+            'hcl-app = hcl_arch.app:main',
             'hcl-convert = hcl_arch.convert:main',
+            'hcl-export = hcl_arch.export:main',
             'hcl-report = hcl_arch.report.__main__:main',
+            'hcl-restore = hcl_arch.restore_command:main',
             'hcl-test = hcl_arch.test:main',
             'hcl-train = hcl_arch.train:main',
         ],
