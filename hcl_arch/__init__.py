@@ -2,7 +2,8 @@
 
 Feng, Xu, Lu, Pei: "Hierarchical Contrastive Learning for Pattern-Generalizable Image Corruption
 Detection", ICCV 2023. Importing the package registers its architectures, losses, metrics, data sets and model with
-BasicSR, after mending what BasicSR needs on today's libraries (`hcl_arch.compat`).
+BasicSR, after mending what BasicSR needs on today's libraries (`hcl_arch.compat`). `hcl_arch.restore(image)` finds and
+repairs what is corrupted in a photograph; a `Restorer` keeps the model for many.
 
 Glossary: what the names mean everywhere in this package.
 
@@ -23,6 +24,9 @@ truth, noise, input
 hole, corrupted
     Where noise is put, and which of these pixels count: all of them if it is opaque, else those that it changes
     (`hcl_arch.data.corruption.changed_pixels`).
+photograph
+    In and out of `hcl_arch.restoration` images are arrays (H, W, channels) as files hold them, 8 or 16 bit, and masks
+    are as in mask files: (H, W), 255 = corrupted.
 stage
     A resolution of the network. Stage lists run from the finest (index 0) to the coarsest (index -1); the paper
     counts the other way, its S1 is the coarsest.
@@ -64,4 +68,9 @@ from hcl_arch.training import pipeline
 
 pipeline.install()
 
-__all__ = ['archs', 'compat', 'data', 'losses', 'metrics', 'models']
+# After the types are registered that its models are made of.
+from hcl_arch.restoration import Restoration, Restorer, restore
+
+__all__ = [
+    'Restoration', 'Restorer', 'archs', 'compat', 'data', 'losses', 'metrics', 'models', 'restore'
+]  # fmt: skip

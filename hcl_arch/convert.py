@@ -1,10 +1,14 @@
-"""Command `hcl-convert official.pt out.pth`: weights of the authors' program, for BasicSR.
+"""Command `hcl-convert official.pt out.pth`: weights of the authors' program, for BasicSR or for `hcl-restore`.
 
 Reads the sizes of the networks from the tensors, checks that every tensor has its place, writes {'params': ...} for the
 network (and, with --discriminator, for the discriminator), and prints the lines of an option file that fit. What it
 prints is YAML throughout: its remarks are comments. Optimizers and the step are not kept.
 
     hcl-convert official.pt hcl_places.pth --discriminator hcl_places_d.pth > lines.yml
+
+A name that ends in .safetensors gives a file with the options inside, for `hcl-restore --model`.
+
+    hcl-convert official.pt hcl_places.safetensors
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from torch import Tensor
 from hcl_arch.archs.authors_conversion import LEGACY_VERSIONS, Conversion, convert_checkpoint
 from hcl_arch.archs.authors_sizes import AuthorsCheckpointError
 from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.model_files import ModelFileError, save_model
 
 
 class ConvertError(Exception):
@@ -90,7 +95,7 @@ def convert_file(
 
     Args:
         checkpoint: The authors' file; never altered.
-        out: File to write for ``HCLNet``.
+        out: File to write for ``HCLNet``; one that ends in .safetensors holds the options too.
         discriminator: File to write for ``HCLPatchDiscriminator``; none by default.
         legacy_v: The authors' version, by default the one that the file states, else 4.
         overwrite: Whether to replace files that exist.
@@ -110,6 +115,9 @@ def convert_file(
         raise ConvertError(f'{checkpoint}: {error}') from error
     if discriminator is not None and conversion.network_d is None:
         raise ConvertError(f"{checkpoint}: part 'pdisc' is missing: leave --discriminator out, or take another file")
+    if out.suffix == '.safetensors':
+        _write_model(conversion, out, checkpoint)
+        return f'# {out}: options and weights in one file, for hcl-restore --model\n'
     _write({path: {'params': state} for path, state in zip(outputs, (conversion.params_g, conversion.params_d))})
     return option_lines(conversion, out, discriminator)
 
@@ -166,6 +174,8 @@ def _check_outputs(checkpoint: Path, outputs: Sequence[Path], overwrite: bool) -
         raise ConvertError(f"{checkpoint}: no such file: expected a checkpoint of the authors' program")
     if len({path.resolve() for path in outputs}) < len(outputs):
         raise ConvertError(f'{outputs[0]}: named for the network and for --discriminator: expected two files')
+    if len(outputs) > 1 and '.safetensors' in {path.suffix for path in outputs}:
+        raise ConvertError(f'{outputs[-1]}: --discriminator goes with .pth only: for training, convert to two of them')
     for path in outputs:
         if path.exists() and path.samefile(checkpoint):
             raise ConvertError(f'{path}: is the checkpoint itself: expected another file to write')
@@ -173,6 +183,14 @@ def _check_outputs(checkpoint: Path, outputs: Sequence[Path], overwrite: bool) -
             raise ConvertError(f'{path}: cannot be written: expected the name of a file in a folder that exists')
         if os.path.lexists(path) and not overwrite:
             raise ConvertError(f'{path}: exists already: name another file, or give --overwrite')
+
+
+def _write_model(conversion: Conversion, out: Path, checkpoint: Path) -> None:
+    info = {'description': f"converted from {checkpoint.name}, a checkpoint of the authors' program"}
+    try:
+        save_model(out, conversion.network_g, conversion.params_g, info)
+    except ModelFileError as error:
+        raise ConvertError(str(error)) from error
 
 
 def _write(contents: Mapping[Path, Mapping[str, Mapping[str, Tensor]]]) -> None:

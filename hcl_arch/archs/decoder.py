@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hcl_arch.archs.exporting import twice_as_large
 from hcl_arch.archs.transformer_layer import TransformerLayer
 from hcl_arch.archs.upsample_conv import nearest_upsample_conv
 
@@ -77,6 +78,6 @@ class Decoder(nn.Module):
             if stage > 0:
                 x = F.gelu(nearest_upsample_conv(x, self.upsamples[stage - 1]))
         for conv in self.conv_stages:
-            x = F.gelu(conv(F.interpolate(x, scale_factor=2, mode=self.upsample_mode)))
+            x = F.gelu(conv(twice_as_large(x, self.upsample_mode)))
         # In float32 under autocast too: in 16 bit neighbouring gray levels would fall together.
         return torch.tanh(self.last_conv(x).float())

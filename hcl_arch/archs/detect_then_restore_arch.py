@@ -170,6 +170,25 @@ class DetectThenRestore(nn.Module):
             return restored
         return BlindOutput(restored=restored, coarse=restored, mask=mask, soft_mask=soft_mask, mask_logits=mask_logits)
 
+    def repair(self, lq: Tensor, mask: Tensor, *, reverse: bool = False) -> Tensor:
+        """Restore images by a given mask; the detector does not run.
+
+        Args:
+            lq: (B, 3, H, W) RGB in [0, 1], of any size from 16 pixels up.
+            mask: (B, 1, H, W), 1 = uncorrupted.
+            reverse: Keep what the mask calls corrupted and repaint the rest.
+
+        Returns:
+            The restored image, (B, 3, H, W) in [0, 1].
+
+        Raises:
+            ValueError: If images or mask have the wrong shape, or the restorer does not fit.
+        """
+        check_image(lq)
+        check_guidance(lq, mask, 'true')
+        mask = mask.to(lq.dtype)
+        return self._restore(lq, 1 - mask if reverse else mask)
+
     def _detect(self, lq: Tensor) -> list[Tensor]:
         """Logits that pixels are uncorrupted, (B, 1, h, w) on the padded grid, fine to coarse."""
         own_logits = getattr(self.detector, 'mask_logits', None)

@@ -16,6 +16,7 @@ from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.decoder import Decoder, UpsampleMode
 from hcl_arch.archs.encoder import ConvStageOrder
 from hcl_arch.archs.hcl_detector_arch import (
+    EncoderKind,
     HCLDetector,
     MaskFrom,
     check_choice,
@@ -96,6 +97,8 @@ class HCLNet(nn.Module):
         mask_from: See :class:`HCLDetector`.
         single_stage: See :class:`HCLDetector`; decoder and refiner are guided by that stage's mask, resized.
         use_checkpoint: See :class:`HCLDetector`; of detector and decoder; the refiner has an option of its own.
+        encoder: See :class:`HCLDetector`; bottleneck and decoder are made of transformer layers all the same.
+        context_widths: See :class:`HCLDetector`.
 
     Raises:
         ValueError: If the stage lists differ in length, a choice is none, or a number is too small.
@@ -126,6 +129,8 @@ class HCLNet(nn.Module):
         mask_from: MaskFrom = 'clusters',
         single_stage: Optional[int] = None,
         use_checkpoint: bool = False,
+        encoder: EncoderKind = 'transformer',
+        context_widths: Sequence[int] = (),
     ) -> None:
         super().__init__()
         check_stage_lists(len(dim_mults), decoder_depths=decoder_depths)
@@ -150,9 +155,11 @@ class HCLNet(nn.Module):
             mask_from=mask_from,
             single_stage=single_stage,
             use_checkpoint=use_checkpoint,
+            encoder=encoder,
+            context_widths=context_widths,
         )
-        stride = self.detector.size_multiple // window_size
-        self.size_multiple = stride * math.lcm(window_size, bottleneck_window_size)
+        windows = self.detector.stride * math.lcm(window_size, bottleneck_window_size)
+        self.size_multiple = math.lcm(windows, self.detector.size_multiple)
         widths = [dim * mult for mult in dim_mults]
         self.bottleneck = TransformerLayer(
             widths[-1],
@@ -239,6 +246,34 @@ class HCLNet(nn.Module):
             mask_logits=detection.mask_logits,
         )
 
+    def repair(self, lq: Tensor, mask: Tensor, *, reverse: bool = False) -> Tensor:
+        """Restore images by given masks, without looking for others: no embeddings, no clusters.
+
+        A stage's pixel counts as corrupted if any of the image's pixels below it is, so that the decoder takes nothing
+        for known that is corrupted in part. (``forward`` with ``guidance='true'`` takes one of these pixels for all, as
+        training does.)
+
+        Args:
+            lq: (B, 3, H, W) RGB in [0, 1], of any size from 16 pixels up.
+            mask: (B, 1, H, W), 1 = uncorrupted, 0 = corrupted.
+            reverse: Keep what the mask calls corrupted and repaint the rest.
+
+        Returns:
+            The restored image, (B, 3, H, W) in [0, 1]; not composited.
+
+        Raises:
+            ValueError: If the images or the mask have the wrong shape.
+        """
+        height, width = check_image(lq)
+        check_guidance(lq, mask, 'true')
+        kept = pad_to_multiple(1 - mask if reverse else mask, self.size_multiple)
+        image = to_network_range(pad_to_multiple(lq, self.size_multiple))
+        features = self.detector.encoder(image.contiguous(memory_format=torch.channels_last))
+        masks = [_kept_cells(kept, stage_features) for stage_features in features]
+        coarse = self.decoder(self.bottleneck(features[-1]), features, masks)
+        coarse = to_image_range(coarse)[..., :height, :width]
+        return self._refine(coarse, kept[..., :height, :width])
+
     def _is_faster_one_by_one(self, lq: Tensor) -> bool:
         """Whether a batch is too much for a CPU's caches: restoring gives every image the result that it has alone."""
         compiling = torch.compiler.is_compiling()
@@ -279,6 +314,12 @@ class HCLNet(nn.Module):
 
 def _resize(mask: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(mask, size=like.shape[-2:], mode='nearest')
+
+
+def _kept_cells(mask: Tensor, like: Tensor) -> Tensor:
+    """The mask at a stage's size: 1 where all of a cell's pixels are 1."""
+    cell = mask.shape[-1] // like.shape[-1]
+    return mask if cell == 1 else 1 - F.max_pool2d(1 - mask, cell)
 
 
 def check_guidance(lq: Tensor, true_mask: Optional[Tensor], guidance: Guidance) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import get_args
 
 import torch
-import torch.nn.functional as F
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
@@ -14,6 +13,7 @@ from hcl_arch.archs.activations import gated_gelu
 from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.checkpointing import checkpointed
 from hcl_arch.archs.decoder import UpsampleMode
+from hcl_arch.archs.exporting import cut_back, twice_as_large
 from hcl_arch.archs.hcl_detector_arch import check_choice
 from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.padding import pad_to_multiple
@@ -115,7 +115,7 @@ class HCLRefineNet(nn.Module):
             x = self._block(self.up_blocks[level], torch.cat([x, skips.pop()], dim=1))
             if level > 0:
                 x = self._upsample(self.upsamples[level - 1], x)
-        return to_image_range(torch.tanh(self.last_conv(x).float()))[..., :height, :width]
+        return cut_back(to_image_range(torch.tanh(self.last_conv(x).float())), height, width)
 
     def _block(self, block: nn.Module, x: Tensor) -> Tensor:
         return checkpointed(block, x, enabled=self.use_checkpoint)
@@ -123,4 +123,4 @@ class HCLRefineNet(nn.Module):
     def _upsample(self, conv: nn.Module, x: Tensor) -> Tensor:
         if self.upsample_mode == 'nearest':
             return nearest_upsample_conv(x, conv)
-        return conv(F.interpolate(x, scale_factor=2, mode=self.upsample_mode))
+        return conv(twice_as_large(x, self.upsample_mode))

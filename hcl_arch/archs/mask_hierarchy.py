@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hcl_arch.archs.autocast import without_autocast
+from hcl_arch.archs.exporting import twice_as_large
 from hcl_arch.archs.spherical_kmeans import cluster_weights, spherical_two_means, weighted_centers
 
 # Logits that a centre is the uncorrupted one: (B, 2, P) -> (B, 2).
@@ -41,7 +43,7 @@ class StageMasks(NamedTuple):
 
     def upsampled(self, name: str) -> Tensor:
         """The named map at the next finer stage's size (nearest, as in a quadtree)."""
-        return F.interpolate(getattr(self, name), scale_factor=2, mode='nearest')
+        return twice_as_large(getattr(self, name), 'nearest')
 
 
 @torch.no_grad()
@@ -81,7 +83,7 @@ def detect_masks(
         raise ValueError(f'conf_thresholds must name a share for each of {len(embeddings)} stages: {conf_thresholds}.')
     stages: list[StageMasks] = []
     # In float32 under autocast too: rankings of confidences need it.
-    with torch.autocast(embeddings[0].device.type, enabled=False):
+    with without_autocast(embeddings[0]):
         for stage in reversed(range(len(embeddings))):
             coarser = stages[0] if stages else None
             points = embeddings[stage].detach().float().flatten(2).transpose(1, 2)

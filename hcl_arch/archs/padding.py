@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from hcl_arch.archs.exporting import is_exporting
+
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
     """Extend an image at the bottom and right by mirroring until both sides are multiples of ``multiple``.
@@ -21,8 +23,8 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
     """
     for axis in (-2, -1):
         size = image.shape[axis]
-        target = -(-size // multiple) * multiple
-        if target != size:
+        target = (size + multiple - 1) // multiple * multiple
+        if is_exporting() or target != size:
             image = image.index_select(axis, _mirrored_indices(size, target, image.device))
     return image
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hcl_arch.archs.activations import OverwritingGELU
 from hcl_arch.archs.checkpointing import checkpointed
+from hcl_arch.archs.exporting import twice_as_large
 
 
 class ProjectionHeads(nn.Module):
@@ -56,7 +57,7 @@ class ProjectionHeads(nn.Module):
         """
         inputs = [features[stage] for stage in self.stages]
         for index, coarser_map in enumerate(self.maps):
-            coarser = F.interpolate(coarser_map(features[self.stages[index] + 1]), scale_factor=2, mode='nearest')
+            coarser = twice_as_large(coarser_map(features[self.stages[index] + 1]), 'nearest')
             inputs[index] = torch.cat([inputs[index], coarser], dim=1)
         return [checkpointed(_embed, head, x, enabled=self.use_checkpoint) for head, x in zip(self.heads, inputs)]
 

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hcl_arch.archs.exporting import is_exporting
+
 
 def cluster_weights(points: Tensor, centers: Tensor, *, temperature: float) -> Tensor:
     """Soft assignment of points to centres (Eq. 5): softmax over the centres of -(1 - cosine) / temperature.
@@ -100,7 +102,16 @@ def _start_scores(points: Tensor, repeats: int, seed: Union[int, Tensor]) -> Ten
     # Filled on the device: copying a number to it would wait for it.
     seeds = seed if isinstance(seed, Tensor) else torch.full((1,), seed, device=points.device, dtype=torch.int64)
     value = (position * 2654435761 + seeds.view(-1, 1) % 2**31 * 2246822519) % 2**32
-    value = (value ^ (value >> 15)) * 2246822519 % 2**32
-    value = (value ^ (value >> 13)) * 3266489917 % 2**32
-    value = value ^ (value >> 16)
+    value = _folded_down(value, 15) * 2246822519 % 2**32
+    value = _folded_down(value, 13) * 3266489917 % 2**32
+    value = _folded_down(value, 16)
     return (value % 2**24).to(torch.float32).view(-1, repeats, count) / 2**24
+
+
+def _folded_down(value: Tensor, bits: int) -> Tensor:
+    """value ^ (value >> bits), of int64 from 0 to 2**32."""
+    if not is_exporting():
+        return value ^ (value >> bits)
+    # The same in what ONNX has.
+    shifted = torch.div(value, 2**bits, rounding_mode='floor')
+    return value + shifted - 2 * (value & shifted)

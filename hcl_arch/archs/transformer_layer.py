@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from hcl_arch.archs.activations import OverwritingGELU, gelu_
 from hcl_arch.archs.autocast import without_autocast
 from hcl_arch.archs.checkpointing import checkpointed
+from hcl_arch.archs.exported_windows import attend_in_windows
+from hcl_arch.archs.exporting import is_exporting
 from hcl_arch.archs.partial_conv import PartialConv2d
 from hcl_arch.archs.portions import overwrite_in_portions, recomputed_in_portions
 from hcl_arch.archs.window_attention import WindowAttention
@@ -112,7 +114,10 @@ class TransformerLayer(nn.Module):
         Returns:
             (B, C, H, W).
         """
-        tokens, token_mask = self._attend(x, mask)
+        if is_exporting():
+            tokens, token_mask = attend_in_windows(self.blocks, x, mask, self.window_size)
+        else:
+            tokens, token_mask = self._attend(x, mask)
         return self._close(x, tokens, token_mask)
 
     def _attend(self, x: Tensor, mask: Optional[Tensor]) -> tuple[Tensor, Optional[Tensor]]:

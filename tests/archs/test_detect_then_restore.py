@@ -212,6 +212,25 @@ class TestOutput:
             assert (net.detector.gain.grad is not None) is reached
 
 
+class TestRepair:
+    @torch.no_grad()
+    def test_is_the_restoration_by_the_given_mask_without_a_detector(self) -> None:
+        net, _ = recorded(value=0.25)
+        net.eval()
+        lq, mask = torch.rand(1, 3, 16, 20), (torch.rand(1, 1, 16, 20) > 0.3).float()
+        expected = net(lq, true_mask=mask, guidance='true')
+        net.detector = None
+
+        assert torch.equal(net.repair(lq, mask), expected)
+        assert torch.equal(net.repair(lq, 1 - mask, reverse=True), expected)
+
+    def test_refuses_a_mask_of_another_size(self) -> None:
+        net, _ = recorded()
+
+        with pytest.raises(ValueError, match='Expected true_mask of shape'):
+            net.repair(torch.rand(1, 3, 16, 16), torch.ones(1, 1, 8, 8))
+
+
 class TestFreezing:
     @pytest.mark.parametrize('part', ['detector', 'restorer'])
     def test_training_leaves_a_frozen_part_as_it_is(self, part: str) -> None:

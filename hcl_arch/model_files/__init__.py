@@ -1,0 +1,19 @@
+"""Trained networks by name or by file: safetensors with the configuration inside, BasicSR's files, the authors'."""
+
+from __future__ import annotations
+
+from hcl_arch.model_files.errors import ModelFileError
+from hcl_arch.model_files.listing import ModelEntry, list_models, model_line, user_folder
+from hcl_arch.model_files.loading import LoadedModel, load_model
+from hcl_arch.model_files.saving import save_model
+
+__all__ = [
+    'LoadedModel',
+    'ModelEntry',
+    'ModelFileError',
+    'list_models',
+    'load_model',
+    'model_line',
+    'save_model',
+    'user_folder',
+]

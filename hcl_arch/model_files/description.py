@@ -1,0 +1,66 @@
+"""What a model file says about its network, in the metadata of safetensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hcl_arch.model_files.errors import ModelFileError
+
+FORMAT = 'hcl_arch_format'
+VERSION = '1'
+
+
+class Description(NamedTuple):
+    """A network's options and remarks."""
+
+    network: dict[str, Any]
+    """Its options with the registered ``type``, those of networks within it nested."""
+    info: dict[str, Any]
+    """``description``, ``licence``, ``detect_side``, ``threshold``, ``training`` and the like; may be empty."""
+
+
+def to_metadata(description: Description) -> dict[str, str]:
+    """Texts for the metadata of a file.
+
+    Raises:
+        ValueError: If a value is more than numbers, texts, lists and mappings of texts to such.
+    """
+    texts = {FORMAT: VERSION}
+    for name, value in description._asdict().items():
+        try:
+            texts[name] = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f'{name}: expects numbers, texts, lists and mappings, got {error}.') from error
+    return texts
+
+
+def from_metadata(path: Path, metadata: Mapping[str, str]) -> Description:
+    """Read the metadata of a file; whether the options make a network is checked elsewhere.
+
+    Raises:
+        ModelFileError: If there is no description, or one of another version or kind.
+    """
+    version = metadata.get(FORMAT)
+    if version is None:
+        raise ModelFileError(
+            f'{path}: holds no configuration of a network; expected a file of hcl-convert, hcl-export or save_model.'
+        )
+    if version != VERSION:
+        raise ModelFileError(
+            f'{path}: has the format {version[:20]!r}, expected {VERSION!r}: update hcl-arch, or get another file.'
+        )
+    return Description(_mapping(path, 'network', metadata), _mapping(path, 'info', metadata))
+
+
+def _mapping(path: Path, key: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        value = json.loads(metadata.get(key, 'null'))
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f'{path}: its {key} is no JSON ({" ".join(str(error).split())}).') from error
+    if not isinstance(value, dict):
+        found = 'nothing' if value is None else type(value).__name__
+        raise ModelFileError(f'{path}: its {key} must be a mapping in JSON, got {found}.')
+    return value

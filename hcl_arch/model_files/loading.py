@@ -1,0 +1,90 @@
+"""Load a network by the name or the file of a model, whatever program wrote it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple, Optional, Union
+
+from torch import nn
+
+from hcl_arch.model_files.description import from_metadata
+from hcl_arch.model_files.errors import ModelFileError
+from hcl_arch.model_files.listing import find_model
+from hcl_arch.model_files.network import build_trained
+from hcl_arch.model_files.safetensors_file import SUFFIX, read_tensors
+from hcl_arch.model_files.state import check_stored_whole
+from hcl_arch.model_files.torch_file import TORCH_SUFFIXES, read_torch_file
+
+
+class LoadedModel(NamedTuple):
+    """A trained network, ready to be used."""
+
+    network: nn.Module
+    """In evaluation mode, on the CPU, float32; takes the calls of ``HCLNet.forward``."""
+    name: str
+    """Of the model: the file's name without its suffix, or the experiment's."""
+    info: Mapping[str, Any]
+    """Remarks of the file: ``description``, ``detect_side`` (px), ``threshold``, ``licence``, ...; may be empty."""
+    options: Mapping[str, Any]
+    """Of the network, with ``type``, as in an option file."""
+
+
+def load_model(model: Union[str, os.PathLike[str]], *, options: Optional[Path] = None) -> LoadedModel:
+    """Load a trained network; nothing in a file is run, and no memory is taken that its tensors do not account for.
+
+    Args:
+        model: A name of :func:`list_models`, or the path of a file: safetensors with the configuration inside; .pth or
+            .pt of BasicSR; a checkpoint of the authors' program. A text without a folder and a suffix is a name.
+        options: The option file of a file of BasicSR, whose ``network_g`` is built; by default the one that BasicSR has
+            copied into the experiment's folder.
+
+    Raises:
+        ModelFileError: If there is no such model, or its file cannot be used; one line that says why.
+    """
+    path = _path_of(model)
+    if options is not None and path.suffix == SUFFIX:
+        raise ModelFileError(f'{path}: has its options inside; leave the option file out.')
+    try:
+        if path.suffix == SUFFIX:
+            return _load_safetensors(path)
+        return _load_torch_file(path, options)
+    except ModelFileError:
+        raise
+    except ValueError as error:
+        raise ModelFileError(f'{path}: {error}') from error
+
+
+def is_name(model: Union[str, os.PathLike[str]]) -> bool:
+    """Whether this is a model's name and not the path of a file."""
+    return isinstance(model, str) and os.path.basename(model) == model and Path(model).suffix not in _SUFFIXES
+
+
+_SUFFIXES = (SUFFIX, *TORCH_SUFFIXES)
+
+
+def _path_of(model: Union[str, os.PathLike[str]]) -> Path:
+    if is_name(model):
+        return find_model(str(model))
+    path = Path(model)
+    if path.suffix not in _SUFFIXES:
+        raise ModelFileError(f'{path}: expected a model: a file that ends in {", ".join(_SUFFIXES)}, or a name.')
+    if not path.exists():
+        raise ModelFileError(f'{path}: there is no such file (working directory: {Path.cwd()}).')
+    return path
+
+
+def _load_safetensors(path: Path) -> LoadedModel:
+    header, tensors = read_tensors(path)
+    description = from_metadata(path, header.metadata)
+    check_stored_whole(tensors, header.size)
+    network = build_trained(description.network, tensors)
+    return LoadedModel(network, path.stem, MappingProxyType(description.info), MappingProxyType(description.network))
+
+
+def _load_torch_file(path: Path, options: Optional[Path]) -> LoadedModel:
+    found = read_torch_file(path, options)
+    network = build_trained(found.network, found.state)
+    return LoadedModel(network, found.name, MappingProxyType(found.info), MappingProxyType(found.network))

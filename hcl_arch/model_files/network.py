@@ -1,0 +1,116 @@
+"""From options that may come from anywhere to a network: all is checked before any memory is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import Tensor, nn
+
+from hcl_arch.model_files.state import check_state
+from hcl_arch.option_checks.files import is_file_argument
+from hcl_arch.option_checks.networks import inspect_network
+from hcl_arch.option_checks.registered import find_registered
+from hcl_arch.option_checks.signatures import Arguments
+
+# What a restorer gives a network beside the images.
+_CALL = ('return_all', 'true_mask', 'guidance', 'reverse', 'restore')
+# Of what the tensors of a file do not account for: indices of attention windows, rounds, sides of tiles.
+_MOST_DERIVED_BYTES = 2**28
+_MOST_ROUNDS = 100
+_MOST_MULTIPLE = 1024
+
+
+def without_files(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options without files of weights, which a trained network's state has taken the place of."""
+    kept: dict[str, Any] = {}
+    for key, value in options.items():
+        if is_file_argument(key) or key.endswith('_param_key'):
+            continue
+        kept[key] = without_files(value) if isinstance(value, Mapping) else value
+    return kept
+
+
+def build_trained(options: Mapping[str, Any], state: Mapping[str, Tensor]) -> nn.Module:
+    """The network of these options with this state.
+
+    Args:
+        options: ``type`` and its arguments, none of them a file.
+        state: Its tensors, of any floating type; those that are not float32 are converted.
+
+    Returns:
+        In evaluation mode, on the CPU, float32.
+
+    Raises:
+        ValueError: If the options or the tensors make none; one line, without the file's name.
+    """
+    state = check_state(check_network(options), state)
+    # What is drawn for weights that are replaced at once shall not change what the user draws.
+    with torch.random.fork_rng(devices=[]):
+        network = _built(options)
+    network.load_state_dict(state, strict=True)
+    return network.eval().requires_grad_(False)
+
+
+def check_network(options: Mapping[str, Any]) -> nn.Module:
+    """The network on torch's ``meta`` device, without memory.
+
+    Raises:
+        ValueError: If the options make no network for blind restoration, or one whose size nothing in a file would
+            account for.
+    """
+    for place in _files(options, 'network'):
+        raise ValueError(f'{place}: names a file, which a model file must not; expected all weights inside.')
+    problems, network = inspect_network(options, ('network',))
+    if problems:
+        raise ValueError(problems[0])
+    if network is None:
+        found = options['type']
+        raise ValueError(f'network: {found} or a network in it cannot be checked before it is built; expected HCLNet.')
+    parameters = Arguments.of(network.forward)
+    if not parameters.takes_any and not set(_CALL) <= set(parameters.parameters):
+        raise ValueError(
+            f'network: {options["type"]} is no network for blind restoration; expected one such as HCLNet, '
+            'DetectThenRestore or VCNet.'
+        )
+    _check_bounds(options, network)
+    return network
+
+
+def _files(options: Mapping[str, Any], place: str) -> Iterator[str]:
+    for key, value in options.items():
+        if isinstance(value, Mapping):
+            yield from _files(value, f'{place}: {key}')
+        elif is_file_argument(key) and value is not None:
+            yield f'{place}: {key}'
+
+
+def _check_bounds(options: Mapping[str, Any], network: nn.Module) -> None:
+    kept = set(network.state_dict())
+    derived = sum(buffer.nbytes for name, buffer in network.named_buffers() if name not in kept)
+    if derived > _MOST_DERIVED_BYTES:
+        raise ValueError(
+            f'network: its attention windows take {derived:,} bytes, expected at most {_MOST_DERIVED_BYTES:,}; '
+            'see window_size.'
+        )
+    for module in network.modules():
+        for name, most in (
+            ('size_multiple', _MOST_MULTIPLE), ('restorer_multiple', _MOST_MULTIPLE),
+            ('kmeans_iters', _MOST_ROUNDS), ('kmeans_repeats', _MOST_ROUNDS),
+        ):  # fmt: skip
+            value = getattr(module, name, 0)
+            if isinstance(value, int) and value > most:
+                raise ValueError(f'network: {name} is {value:,}, expected at most {most:,}.')
+
+
+def _built(options: Mapping[str, Any]) -> nn.Module:
+    """The network. Not by BasicSR's ``build_network``, which writes to the log."""
+    architecture = find_registered(ARCH_REGISTRY, options['type'])
+    arguments = {
+        key: _built(value) if isinstance(value, Mapping) and 'type' in value else value
+        for key, value in options.items()
+        if key != 'type'
+    }
+    return architecture(**arguments)

@@ -1,0 +1,123 @@
+"""Files of the safetensors format, whole or not at all; nothing in them is ever run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from hcl_arch.atomic_file import atomic_file
+from hcl_arch.model_files.errors import ModelFileError
+from hcl_arch.regular_file import check_regular_file, read_regular_file, reason_of
+
+SUFFIX = '.safetensors'
+# A file begins with the length of its header, in eight bytes, the lowest first.
+_LENGTH_BYTES = 8
+# Of a network of a thousand layers it is a few hundred KiB; more would only keep a reader busy.
+_MAX_HEADER_BYTES = 8 * 2**20
+_MAX_FILE_BYTES = 8 * 2**30
+
+
+class Header(NamedTuple):
+    """What a file says about itself."""
+
+    metadata: dict[str, str]
+    """Texts by their keys."""
+    size: int
+    """Of the file, in bytes."""
+
+
+def read_header(path: Path) -> Header:
+    """Read the metadata, and check that the file is whole; its tensors are not read.
+
+    Raises:
+        ModelFileError: It cannot be read, is no safetensors file, or is damaged.
+    """
+    try:
+        check_regular_file(path, max_bytes=_MAX_FILE_BYTES)
+        with path.open('rb') as file:
+            size = os.fstat(file.fileno()).st_size
+            length = _header_length(path, file.read(_LENGTH_BYTES), size)
+            text = file.read(length)
+    except OSError as error:
+        raise ModelFileError(f'{path}: cannot be read: {reason_of(error)}.') from error
+    return Header(_checked_metadata(path, text, size - _LENGTH_BYTES - length), size)
+
+
+def read_tensors(path: Path) -> tuple[Header, dict[str, Tensor]]:
+    """Read a file.
+
+    Returns:
+        Its header, and its tensors as they are stored, on the CPU.
+
+    Raises:
+        ModelFileError: It cannot be read, is no safetensors file, or is damaged.
+    """
+    header = read_header(path)
+    try:
+        return header, safetensors.torch.load(read_regular_file(path, max_bytes=_MAX_FILE_BYTES))
+    except OSError as error:
+        raise ModelFileError(f'{path}: cannot be read: {reason_of(error)}.') from error
+    # The library knows types of numbers that PyTorch has not (KeyError), and checks less than it says (the others).
+    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise ModelFileError(f'{path}: is damaged, get it again ({" ".join(str(error).split())}).') from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a file, whole or not at all; the folder exists.
+
+    Raises:
+        ModelFileError: It cannot be written.
+    """
+    # Copied, as the format takes neither strides nor storages that tensors share.
+    content = safetensors.torch.save(
+        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, dict(metadata)
+    )
+    try:
+        with atomic_file(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise ModelFileError(f'{path}: cannot be written: {reason_of(error)}.') from error
+
+
+def _header_length(path: Path, prefix: bytes, size: int) -> int:
+    length = int.from_bytes(prefix, 'little')
+    if len(prefix) < _LENGTH_BYTES or not 2 <= length <= min(size - _LENGTH_BYTES, 2**40):
+        raise ModelFileError(f'{path}: is no safetensors file, or cut short; expected one with a network in it.')
+    if length > _MAX_HEADER_BYTES:
+        raise ModelFileError(
+            f'{path}: its header is {length:,} bytes long, expected at most {_MAX_HEADER_BYTES:,}: no model of ours.'
+        )
+    return length
+
+
+def _checked_metadata(path: Path, text: bytes, n_data: int) -> dict[str, str]:
+    """The metadata of a header whose tensors fill ``n_data`` bytes."""
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f'{path}: is no safetensors file: its header is no JSON.') from error
+    metadata = header.pop('__metadata__', {}) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ModelFileError(f'{path}: is no safetensors file: its header does not hold tensors and texts.')
+    ends = [_end(entry) for entry in header.values()]
+    if None in ends:
+        raise ModelFileError(f'{path}: is no safetensors file: its header does not say where the tensors are.')
+    needed = max(ends, default=0)
+    if needed != n_data:
+        raise ModelFileError(f'{path}: is damaged, get it again: expected {needed:,} bytes of tensors, got {n_data:,}.')
+    return metadata
+
+
+def _end(entry: Any) -> Any:
+    """Where a tensor ends, None if its entry is none."""
+    offsets = entry.get('data_offsets') if isinstance(entry, dict) else None
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(offset) is int for offset in offsets):
+        return None
+    return offsets[1]

@@ -1,0 +1,83 @@
+"""Tensors of a file against those that a network has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_PREFIX = 'module.'
+
+
+def check_state(network: nn.Module, state: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """The state that a network can load.
+
+    Args:
+        network: It may be on the ``meta`` device.
+        state: Tensors by their names, perhaps behind ``module.``, as those of a network that several GPUs shared.
+
+    Returns:
+        The tensors, in the network's types.
+
+    Raises:
+        ValueError: If a tensor is missing, foreign, of another shape or kind, or not finite; the tensor is named.
+    """
+    found = {_own_name(name): value for name, value in state.items()}
+    expected = network.state_dict()
+    kind = type(network).__name__
+    _refuse([name for name in expected if name not in found], f'is missing; expected by this {kind}')
+    _refuse([name for name in found if name not in expected], f'is foreign; nothing of that name in this {kind}')
+    return {name: _checked(name, found[name], tensor) for name, tensor in expected.items()}
+
+
+def check_stored_whole(content: object, size: int) -> None:
+    """Refuse tensors that claim more numbers than their file has room for, as an expanded one can.
+
+    Args:
+        content: What the file holds.
+        size: Of the file in bytes.
+
+    Raises:
+        ValueError: If the tensors together are larger than the file.
+    """
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(content))
+    if claimed > size:
+        raise ValueError(f'its tensors claim {claimed:,} bytes, more than the {size:,} of the file.')
+
+
+def _tensors(content: object) -> list[Tensor]:
+    found, rest, seen = [], [content], set()
+    while rest:
+        item = rest.pop()
+        if isinstance(item, Tensor):
+            found.append(item)
+        elif isinstance(item, (Mapping, list, tuple)) and id(item) not in seen:
+            seen.add(id(item))
+            rest.extend(item.values() if isinstance(item, Mapping) else item)
+    return found
+
+
+def _checked(name: str, value: Any, expected: Tensor) -> Tensor:
+    if not isinstance(value, Tensor) or value.layout != torch.strided:
+        raise ValueError(f'tensor {name!r} is a value of type {type(value).__name__}; expected a dense tensor.')
+    if value.shape != expected.shape:
+        raise ValueError(f'tensor {name!r} has the shape {tuple(value.shape)}; expected {tuple(expected.shape)}.')
+    if (value.dtype in _FLOATS) != expected.is_floating_point() or value.is_complex():
+        raise ValueError(f'tensor {name!r} is of {value.dtype}; expected {expected.dtype}.')
+    converted = value.detach().to(expected.dtype)
+    if not bool(torch.isfinite(converted).all()):
+        raise ValueError(f'tensor {name!r} holds values that are not finite; take another file.')
+    return converted
+
+
+def _own_name(name: Any) -> str:
+    return str(name).removeprefix(_PREFIX)
+
+
+def _refuse(names: list[str], fault: str) -> None:
+    if names:
+        more = f' (and {len(names) - 1} more)' if len(names) > 1 else ''
+        raise ValueError(f'tensor {names[0]!r}{more} {fault}.')

@@ -1,0 +1,8 @@
+"""Photographs of any size: find what is corrupted, repair it."""
+
+from __future__ import annotations
+
+from hcl_arch.restoration.restoration import Restoration
+from hcl_arch.restoration.restorer import Restorer, restore
+
+__all__ = ['Restoration', 'Restorer', 'restore']

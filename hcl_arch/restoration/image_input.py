@@ -1,0 +1,88 @@
+"""Images as users give them: arrays, PIL images and files, made arrays that the restoration understands."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+from PIL import Image
+
+ImageInput = Union[np.ndarray, Image.Image, str, Path]
+
+_EXPECTED = 'expected (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA'
+_MODES_AS_THEY_ARE = ('L', 'RGB', 'RGBA', 'F')
+_MODES_WITH_ALPHA = ('LA', 'La', 'PA', 'RGBa')
+# Floating-point images may leave [0, 1] by so much, as resampling and colour conversions do; networks see them clipped.
+_FLOAT_SLACK = 1e-3
+
+
+def image_array(image: ImageInput) -> np.ndarray:
+    """The pixels of an image, checked.
+
+    Args:
+        image: An array of uint8, uint16 or float in [0, 1], of shape (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4)
+            RGBA; a PIL image (its pixels as they are: an EXIF orientation is not applied); or a file's path.
+
+    Returns:
+        An array of one of these shapes and dtypes; the given one itself where it is an array.
+
+    Raises:
+        ValueError: If it is none of these, is empty, or holds a value that is not finite or beyond [0, 1].
+    """
+    if isinstance(image, (str, os.PathLike)):
+        from hcl_arch.restoration.photograph import read_photograph
+
+        image = read_photograph(image).pixels
+    if isinstance(image, Image.Image):
+        image = _pil_pixels(image)
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f'image: expected a numpy array, a PIL image or a path, got {_type_name(image)}.')
+    _check_shape(image)
+    _check_values('image', image)
+    return image
+
+
+def _type_name(value: Any) -> str:
+    return f'{type(value).__module__}.{type(value).__name__}'.replace('builtins.', '')
+
+
+def _check_shape(image: np.ndarray) -> None:
+    is_known = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4))
+    if not is_known:
+        hint = ' Put the channels last.' if image.ndim == 3 and image.shape[0] in (1, 3, 4) else ''
+        raise ValueError(f'image: {_EXPECTED}, got shape {image.shape}.{hint}')
+    if image.size == 0:
+        raise ValueError(f'image: expected at least one pixel, got shape {image.shape}.')
+
+
+def _check_values(name: str, array: np.ndarray) -> None:
+    """Raise ValueError for other dtypes than uint8, uint16 and float, and for values that are not in [0, 1]."""
+    kind = array.dtype.newbyteorder('=')
+    if kind in (np.uint8, np.uint16):
+        return
+    if not np.issubdtype(kind, np.floating):
+        raise ValueError(f'{name}: expected uint8, uint16 or float in [0, 1], got {kind}; convert it first.')
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite(low + high):
+        raise ValueError(f'{name}: holds values that are not finite (NaN or infinite); replace them first.')
+    if low < -_FLOAT_SLACK or high > 1 + _FLOAT_SLACK:
+        raise ValueError(f'{name}: float values must be in [0, 1], found {low:g} to {high:g}; scale them first.')
+
+
+def _pil_pixels(image: Image.Image) -> np.ndarray:
+    if image.mode.startswith('I;16'):
+        return np.asarray(image).astype(np.uint16)
+    if image.mode == 'I':
+        pixels = np.asarray(image)
+        if pixels.size and (pixels.min() < 0 or pixels.max() > 65535):
+            raise ValueError('image: values of a PIL image of mode I must be in 0 ... 65535.')
+        return pixels.astype(np.uint16)
+    if image.mode == '1':
+        image = image.convert('L')
+    elif image.mode in _MODES_WITH_ALPHA or (image.mode == 'P' and 'transparency' in image.info):
+        image = image.convert('RGBA')
+    elif image.mode not in _MODES_AS_THEY_ARE:
+        image = image.convert('RGB')
+    return np.asarray(image)

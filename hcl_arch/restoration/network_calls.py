@@ -1,0 +1,138 @@
+"""A network as the restoration of photographs calls it: with arrays, for a confidence map or for a repaired part."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
+from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.precision import Precision, autocast, lower_weights
+from hcl_arch.restoration.memory_use import peak_bytes
+
+# Side of the picture that memory is measured on.
+_TRIAL_SIDE = 256
+
+
+class NetworkCalls:
+    """Runs a network on one image at a time, one thread after the other.
+
+    Args:
+        network: Answers the calls of :class:`HCLNet`, or gives confidences (B, 1, H, W) for images (detectors).
+            It is moved and changed in place.
+        device: Where it computes.
+        precision: In which it computes.
+    """
+
+    def __init__(self, network: nn.Module, device: torch.device, precision: Precision) -> None:
+        self.device, self.precision = device, precision
+        self.network = network.eval().requires_grad_(False).to(device)
+        lower_weights(self.network, precision)
+        self.size_multiple = _size_multiple(network)
+        self.restores = 'return_all' in inspect.signature(network.forward).parameters
+        self._lock = threading.Lock()
+        self._bytes_per_pixel: dict[str, float] = {}
+
+    def detect(self, image: np.ndarray) -> np.ndarray:
+        """Find the confidence of an image, (H, W, 3) float32 RGB in [0, 1]: (H, W) float32 in [0, 1].
+
+        Raises:
+            ValueError: If the network finds no confidence.
+        """
+        return self._run(self._confidence, image)[0]
+
+    def repair(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        """Repaint an image by a given mask.
+
+        Args:
+            image: (H, W, 3) float32 RGB in [0, 1].
+            hole: (H, W) bool, True = to be repainted.
+
+        Returns:
+            (H, W, 3) float32, the network's whole picture.
+
+        Raises:
+            ValueError: If the network is a detector only.
+        """
+        self.check_restores()
+        mask = torch.from_numpy((~hole).astype(np.float32))[None]
+        return self._run(self._repaired, image, mask).transpose(1, 2, 0)
+
+    def check_restores(self) -> None:
+        """Raise ValueError if the network only detects."""
+        if not self.restores:
+            raise ValueError(
+                f'{type(self.network).__name__} only detects: it has no decoder to repair with. Use Restorer.detect, '
+                'or a model that restores, such as HCLNet or DetectThenRestore.'
+            )
+
+    def detection_bytes(self) -> float:
+        """Memory that detection needs for each pixel, in bytes, measured once."""
+        return self._bytes('detect', lambda: self.detect(_trial_image()))
+
+    def repair_bytes(self) -> float:
+        """Memory that repairing needs for each pixel, in bytes, measured once."""
+        return self._bytes('repair', lambda: self.repair(_trial_image(), np.ones((_TRIAL_SIDE, _TRIAL_SIDE), bool)))
+
+    def padded(self, size: int) -> int:
+        """What the network makes of a side of so many pixels."""
+        return -(-max(size, MIN_IMAGE_SIZE) // self.size_multiple) * self.size_multiple
+
+    def _bytes(self, name: str, run: Callable[[], object]) -> float:
+        if name not in self._bytes_per_pixel:
+            self._bytes_per_pixel[name] = peak_bytes(run, self.device) / self.padded(_TRIAL_SIDE) ** 2
+        return self._bytes_per_pixel[name]
+
+    def _run(self, call: Callable[..., Tensor], image: np.ndarray, *maps: Tensor) -> np.ndarray:
+        """Call with a batch of one image and maps (1, H, W), padded to the least size: (C, H, W) float32 in [0, 1]."""
+        height, width = image.shape[:2]
+        image = np.ascontiguousarray(image.transpose(2, 0, 1))
+        tensors = [_padded_to_least(each[None].to(self.device)) for each in (torch.from_numpy(image), *maps)]
+        with self._lock, torch.no_grad(), autocast(self.precision, self.device):
+            result = call(*tensors)
+        array = result[0, :, :height, :width].float().cpu().numpy()
+        if not np.isfinite(array).all():
+            raise RuntimeError(
+                f'{type(self.network).__name__} computed values that are not finite (precision {self.precision}): '
+                'try precision fp32, and check the weights.'
+            )
+        return array.clip(0, 1)
+
+    def _confidence(self, image: Tensor) -> Tensor:
+        if self.restores:
+            return self.network(image, return_all=True, restore=False).soft_mask
+        confidence = self.network(image)
+        if not isinstance(confidence, Tensor) or confidence.shape != (1, 1, *image.shape[-2:]):
+            raise ValueError(
+                f'{type(self.network).__name__} finds no corruption: expected a network that answers as HCLNet does, '
+                'or a detector that gives a confidence (B, 1, H, W).'
+            )
+        return confidence
+
+    def _repaired(self, image: Tensor, mask: Tensor) -> Tensor:
+        repair: Any = getattr(self.network, 'repair', None)
+        if repair is not None:
+            return repair(image, mask)
+        return self.network(image, true_mask=mask, guidance='true')
+
+
+def _size_multiple(network: nn.Module) -> int:
+    """What the sides of its pictures are padded to; of a network in parts, what suits all of them."""
+    multiples = [getattr(module, 'size_multiple', 1) for module in (network, *network.children())]
+    return math.lcm(*(multiple for multiple in multiples if isinstance(multiple, int)))
+
+
+def _padded_to_least(tensor: Tensor) -> Tensor:
+    return pad_to_multiple(tensor, MIN_IMAGE_SIZE) if min(tensor.shape[-2:]) < MIN_IMAGE_SIZE else tensor
+
+
+def _trial_image() -> np.ndarray:
+    generator = np.random.default_rng(0)
+    return generator.random((_TRIAL_SIDE, _TRIAL_SIDE, 3), np.float32)

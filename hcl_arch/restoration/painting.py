@@ -1,0 +1,208 @@
+"""Repainting the holes of a picture of any size: in tiles, and from coarse to fine where holes are deep.
+
+A network sees a limited way, so the middle of a large hole is beyond what it can draw from, on the whole picture no
+less than in a tile. There the picture is repaired at a quarter of the size first (and that one, if need be, at a
+quarter of its own), and its enlargement takes over smoothly with the distance to the nearest known pixel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
+from hcl_arch.restoration.image_source import ImageSource
+from hcl_arch.restoration.mask_array import distance_to
+from hcl_arch.restoration.network_calls import NetworkCalls
+from hcl_arch.restoration.resampling import enlarge_part
+from hcl_arch.restoration.tiles import Span, TileGrid, smooth_step, spans
+
+Progress = Callable[[int, int], None]
+
+# Sides of tiles. Larger ones would waste less on their overlaps, but fit the holes less closely, and their feature maps
+# leave the processor's caches. In the second line, in size multiples of the network.
+_LARGEST_TILE = 512
+_LEAST_TILE, _LARGEST_TILE_IN_MULTIPLES = 4, 16
+_REDUCTION = 4
+# A coarse pixel is known if at least this share of the fine ones below is; its colour is theirs alone.
+_KNOWN_SHARE = 0.25
+# Where tiles cost less than this share of the whole picture, as holes are few, they are taken though it would fit.
+_SPARED = 0.5
+# Pictures of up to so many pixels are repaired whole, whatever the memory.
+_ALWAYS_FITS = 256 * 256
+
+
+class Level(NamedTuple):
+    """A picture to be repainted at one size."""
+
+    image: ImageSource
+    hole: np.ndarray
+    """(H, W) bool: what the network may not draw from."""
+    wanted: np.ndarray
+    """(H, W) bool: what of the result is used."""
+    grid: TileGrid
+
+    def tiles(self, row: Span) -> list[Span]:
+        """The columns of a row of tiles from which anything is used."""
+        return self.grid.used(row, self.wanted)
+
+
+def paint(
+    image: ImageSource,
+    hole: np.ndarray,
+    network: NetworkCalls,
+    *,
+    composite: bool,
+    memory_bytes: float,
+    progress: Optional[Progress] = None,
+) -> np.ndarray:
+    """Repaint an image.
+
+    Args:
+        image: To be repainted.
+        hole: (H, W) bool: where.
+        network: That paints.
+        composite: Whether pixels outside the hole stay the image's, to the last bit. Transparent ones do in any case,
+            unless this is off; alpha is never changed.
+        memory_bytes: What the network may take.
+        progress: Called with the number of tiles done and of all tiles, of all levels.
+
+    Returns:
+        An array of the image's shape and dtype.
+
+    Raises:
+        ValueError: If the network is a detector only.
+    """
+    network.check_restores()
+    levels = _levels(image, hole, network, composite, memory_bytes)
+    total = sum(len(level.tiles(row)) for level in levels for row in level.grid.rows)
+    report = _Report(progress, total)
+    coarser: Optional[np.ndarray] = None
+    for level in reversed(levels[1:]):
+        picture = level.image.pixels.copy()
+        for rows, painted in _painted_rows(level, coarser, network, report):
+            level.image.write(picture, rows, painted, level.wanted[rows])
+        coarser = picture
+    result = image.pixels.copy()
+    for rows, painted in _painted_rows(levels[0], coarser, network, report):
+        image.write(result, rows, painted, levels[0].wanted[rows] if composite else None)
+    return result
+
+
+class _Report:
+    """Counts tiles and tells of them."""
+
+    def __init__(self, progress: Optional[Progress], total: int) -> None:
+        self._progress, self._done, self._total = progress, 0, total
+        self._tell()
+
+    def advance(self) -> None:
+        self._done += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _levels(
+    image: ImageSource, hole: np.ndarray, network: NetworkCalls, composite: bool, memory_bytes: float
+) -> list[Level]:
+    """From the full size to the coarsest that is needed."""
+    wanted = hole if composite else np.ones_like(hole)
+    if image.transparent is not None:
+        wanted = wanted & ~image.transparent if composite else wanted
+        hole = hole | image.transparent
+    levels = []
+    while True:
+        levels.append(Level(image, hole, wanted, _grid(image, wanted, network, memory_bytes)))
+        if not _is_deep(hole, wanted, network.size_multiple):
+            return levels
+        height, width = (-(-size // _REDUCTION) for size in hole.shape)
+        reduced, share = image.reduced(height, width, ~hole)
+        image, hole = ImageSource(reduced), share < _KNOWN_SHARE
+        wanted = hole
+
+
+def _is_deep(hole: np.ndarray, wanted: np.ndarray, reach: int) -> bool:
+    """Whether a wanted pixel is further than ``reach`` from the nearest known one, and a smaller picture would help."""
+    if min(hole.shape) < MIN_IMAGE_SIZE * _REDUCTION or hole.all() or not (hole & wanted).any():
+        return False
+    return bool(distance_to(~hole)[wanted].max() > reach)
+
+
+def _grid(image: ImageSource, wanted: np.ndarray, network: NetworkCalls, memory_bytes: float) -> TileGrid:
+    """One tile if the memory suffices, else tiles of one largest side; these too where most of the work is spared."""
+    height, width, multiple = image.height, image.width, network.size_multiple
+    pixels = network.padded(height) * network.padded(width)
+    whole = TileGrid(spans(height, height, multiple), spans(width, width, multiple))
+    if pixels <= _ALWAYS_FITS:
+        return whole
+    side = tile_side(memory_bytes / network.repair_bytes(), multiple)
+    tiled = TileGrid(spans(height, side, multiple), spans(width, side, multiple))
+    if pixels * network.repair_bytes() > memory_bytes or _work(tiled, wanted) < _SPARED * pixels:
+        return tiled
+    return whole
+
+
+def _work(grid: TileGrid, wanted: np.ndarray) -> int:
+    """Pixels of the tiles from which anything is used."""
+    return sum(len(row.weights) * len(column.weights) for row in grid.rows for column in grid.used(row, wanted))
+
+
+def tile_side(most_pixels: float, multiple: int) -> int:
+    """The largest side of a square tile of at most so many pixels, in steps of a multiple, within sensible bounds."""
+    largest = max(_LARGEST_TILE, _LARGEST_TILE_IN_MULTIPLES * multiple)
+    side = min(int(most_pixels**0.5), largest) // multiple * multiple
+    return max(side, _LEAST_TILE * multiple)
+
+
+def _painted_rows(
+    level: Level, coarser: Optional[np.ndarray], network: NetworkCalls, report: _Report
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Strips of rows from top to bottom, (rows, W, 3) float32, as soon as no tile adds to them; 0 where unused."""
+    width = level.image.width
+    done = 0
+    strip = np.zeros((0, width, 3), np.float32)
+    for row, following in zip(level.grid.rows, [*level.grid.rows[1:], None]):
+        strip = np.concatenate([strip, np.zeros((row.stop - done - len(strip), width, 3), np.float32)])
+        # What is done of a tile has no weight.
+        cut = done - row.start
+        for column in level.tiles(row):
+            tile = _painted_tile(level, row, column, coarser, network)
+            tile *= row.weights[:, None, None] * column.weights[None, :, None]
+            strip[:, column.extent] += tile[cut:]
+            report.advance()
+        end = row.stop if following is None else following.weighted.start
+        yield slice(done, end), strip[: end - done]
+        strip, done = strip[end - done :], end
+
+
+def _painted_tile(
+    level: Level, row: Span, column: Span, coarser: Optional[np.ndarray], network: NetworkCalls
+) -> np.ndarray:
+    """A tile, (rows, columns, 3) float32: the network's picture, and the coarser one's where that knows nothing."""
+    rows, columns = row.extent, column.extent
+    hole = level.hole[rows, columns]
+    share = None if coarser is None else _share_of_coarser(hole, network.size_multiple)
+    if coarser is None or share is None:
+        return network.repair(level.image.rgb(rows, columns), hole)
+    enlarged = enlarge_part(coarser, rows, columns, level.image.height, level.image.width)
+    inside = np.ix_(row.weights > 0, column.weights > 0)
+    if (share[inside] == 1)[level.wanted[rows, columns][inside]].all():
+        return enlarged
+    painted = network.repair(level.image.rgb(rows, columns), hole)
+    return painted + share[..., None] * (enlarged - painted)
+
+
+def _share_of_coarser(hole: np.ndarray, reach: int) -> Optional[np.ndarray]:
+    """How much of the coarser picture is mixed in, (H, W) float32 in [0, 1]; None where it is nowhere needed.
+
+    From ``reach`` pixels to the nearest known pixel in the tile on it grows, from three times that on it is all.
+    """
+    if hole.all():
+        return np.ones(hole.shape, np.float32)
+    share = smooth_step((distance_to(~hole) - reach) / (2 * reach))
+    return share if share.any() else None

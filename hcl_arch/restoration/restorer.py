@@ -1,0 +1,269 @@
+"""Repair photographs of any size with one model."""
+
+from __future__ import annotations
+
+import copy
+import os
+import threading
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import numpy as np
+import torch
+from torch import nn
+
+from hcl_arch.precision import Precision, check_precision
+from hcl_arch.restoration import detection
+from hcl_arch.restoration.image_input import ImageInput, image_array
+from hcl_arch.restoration.image_source import ImageSource
+from hcl_arch.restoration.mask_array import (
+    MaskInput,
+    check_confidence,
+    check_grow,
+    check_threshold,
+    grown,
+    mask_of_confidence,
+    user_mask,
+)
+from hcl_arch.restoration.network_calls import NetworkCalls
+from hcl_arch.restoration.painting import Progress, paint
+from hcl_arch.restoration.restoration import Restoration
+
+DEFAULT_DETECT_SIDE = 256
+_MIB = 2**20
+# Of the memory, what arrays of an image's size take: copies, confidence, distances, masks.
+_ARRAY_BYTES_PER_PIXEL = 48
+_LEAST_MEMORY = 64
+
+
+class Restorer:
+    """A model, ready to find and to repair what is corrupted in photographs.
+
+    Detection looks once at the whole picture, reduced; repairing goes over the full size, whole or in tiles. The same
+    image gives the same result every time. Several threads may call one object: the network takes them in turn.
+
+    Args:
+        model: A model's name or file, see :func:`hcl_arch.model_files.load_model`, or a network that answers the calls
+            of :class:`HCLNet` (of which a copy is taken); a detector will do for :meth:`detect`.
+        device: ``auto`` (a GPU if there is one), or what PyTorch calls it: ``cpu``, ``cuda``, ``cuda:1``.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        memory: MiB that processing may take beside the model: pictures that are estimated to need more are repaired in
+            tiles, and looked at smaller.
+        detect_side: Length in pixels that a picture's short side is reduced to for detection; by default what the
+            model file recommends, else 256.
+
+    Raises:
+        ValueError: If an option has no such value, or the model cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        model: Union[str, Path, nn.Module] = 'small',
+        *,
+        device: str = 'auto',
+        precision: Precision = 'fp32',
+        memory: int = 4096,
+        detect_side: Optional[int] = None,
+    ) -> None:
+        check_precision(precision)
+        if not memory >= _LEAST_MEMORY:
+            raise ValueError(f'memory: expected at least {_LEAST_MEMORY} MiB, got {memory}.')
+        if detect_side is not None and detect_side < 1:
+            raise ValueError(f'detect_side: expected a length of at least 1 pixel, got {detect_side}.')
+        chosen = _device(device)
+        network, self.name, info = _network(model)
+        self.memory = memory
+        self.detect_side = int(detect_side or info.get('detect_side') or DEFAULT_DETECT_SIDE)
+        self._network = NetworkCalls(network, chosen, precision)
+
+    def detect(self, image: ImageInput) -> np.ndarray:
+        """Find what is corrupted.
+
+        Args:
+            image: Array (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA of uint8, uint16 or float in [0, 1], a PIL
+                image or a path. Fully transparent pixels count as uncorrupted and their colours as unknown.
+
+        Returns:
+            Confidence that a pixel is uncorrupted, (H, W) float32 in [0, 1].
+
+        Raises:
+            ValueError: If it is no such image.
+        """
+        return self._detect(ImageSource(image_array(image)))
+
+    def mask_of(self, confidence: np.ndarray, *, threshold: float = 0.5, grow: float = 0) -> np.ndarray:
+        """The mask of a confidence map: see :func:`hcl_arch.restoration.mask_array.mask_of_confidence`."""
+        return mask_of_confidence(confidence, threshold=threshold, grow=grow)
+
+    def repair(
+        self,
+        image: ImageInput,
+        mask: MaskInput,
+        *,
+        composite: bool = True,
+        reverse: bool = False,
+        confidence: Optional[np.ndarray] = None,
+        progress: Optional[Progress] = None,
+    ) -> Restoration:
+        """Repair an image by a given mask.
+
+        Args:
+            image: As for :meth:`detect`.
+            mask: (H, W) or (H, W, 1) array, PIL image or path; nonzero (at least half of the range) = corrupted.
+            composite: Whether pixels outside the mask stay exactly the input's; otherwise the whole picture is the
+                network's.
+            reverse: Repaint what the mask calls uncorrupted and keep the rest.
+            confidence: (H, W) float in [0, 1], handed on into the result; by default 0 in the mask and 1 outside.
+            progress: Called with the number of tiles done and of all tiles.
+
+        Returns:
+            The restored image, the mask and the confidence. Without a pixel to repaint, and composited, the image is a
+            copy of the input.
+
+        Raises:
+            ValueError: If image or mask are not as expected, or the model only detects.
+        """
+        source = ImageSource(image_array(image))
+        corrupted = user_mask(mask, source.height, source.width)
+        if confidence is None:
+            confidence = (corrupted == 0).astype(np.float32)
+        check_confidence(confidence, source.height, source.width)
+        return self._repair(source, corrupted, confidence.astype(np.float32), composite, reverse, progress)
+
+    def restore(
+        self,
+        image: ImageInput,
+        *,
+        mask: Optional[MaskInput] = None,
+        threshold: float = 0.5,
+        grow: float = 0,
+        composite: bool = True,
+        reverse: bool = False,
+        progress: Optional[Progress] = None,
+    ) -> Restoration:
+        """Find what is corrupted and repair it.
+
+        Args:
+            image: As for :meth:`detect`.
+            mask: A mask of the user's, as for :meth:`repair`: then nothing is looked for.
+            threshold: In [0, 1]: pixels with less confidence are corrupted. 0 repairs nothing, 1 everything below full
+                confidence. Not used where a mask is given.
+            grow: Pixels by which the mask is enlarged on all sides.
+            composite: As for :meth:`repair`.
+            reverse: As for :meth:`repair`.
+            progress: As for :meth:`repair`.
+
+        Raises:
+            ValueError: If image or mask are not as expected, a number is out of its range, or the model only detects.
+        """
+        check_threshold(threshold)
+        check_grow(grow)
+        self._network.check_restores()
+        source = ImageSource(image_array(image))
+        if mask is None:
+            confidence = self._detect(source)
+            corrupted = mask_of_confidence(confidence, threshold=threshold, grow=grow)
+        else:
+            given = user_mask(mask, source.height, source.width)
+            confidence = (given == 0).astype(np.float32)
+            corrupted = grown(given, grow)
+        return self._repair(source, corrupted, confidence, composite, reverse, progress)
+
+    def _detect(self, source: ImageSource) -> np.ndarray:
+        return detection.detect(
+            source, self._network, detect_side=self.detect_side, memory_bytes=self._network_bytes(source)
+        )
+
+    def _repair(
+        self,
+        source: ImageSource,
+        mask: np.ndarray,
+        confidence: np.ndarray,
+        composite: bool,
+        reverse: bool,
+        progress: Optional[Progress],
+    ) -> Restoration:
+        hole = (mask == 0) if reverse else (mask > 0)
+        picture = paint(
+            source,
+            hole,
+            self._network,
+            composite=composite,
+            memory_bytes=self._network_bytes(source),
+            progress=progress,
+        )
+        return Restoration(picture, mask, confidence)
+
+    def _network_bytes(self, source: ImageSource) -> float:
+        """What the image's arrays leave of the memory."""
+        return max(0.0, self.memory * _MIB - source.height * source.width * _ARRAY_BYTES_PER_PIXEL)
+
+
+def _device(name: str) -> torch.device:
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f'device: expected auto, cpu, cuda or cuda:N, got {name!r}.') from error
+    if device.type == 'cuda' and not torch.cuda.is_available():
+        raise ValueError(f'device: {name} was asked for, but PyTorch finds no GPU here; use cpu or auto.')
+    return device
+
+
+def _network(model: Union[str, Path, nn.Module]) -> tuple[nn.Module, str, Any]:
+    """A network that may be changed, its name and what its file says of it."""
+    if isinstance(model, nn.Module):
+        return copy.deepcopy(model), type(model).__name__, {}
+    if not isinstance(model, (str, os.PathLike)):
+        raise ValueError(f'model: expected a name, a path or a network, got {type(model).__name__}.')
+    from hcl_arch.model_files import load_model
+
+    loaded = load_model(model)
+    return loaded.network, loaded.name, loaded.info
+
+
+_last: dict[tuple, Restorer] = {}
+_last_lock = threading.Lock()
+
+
+def restore(
+    image: ImageInput,
+    *,
+    model: Union[str, Path, nn.Module] = 'small',
+    device: str = 'auto',
+    precision: Precision = 'fp32',
+    mask: Optional[MaskInput] = None,
+    threshold: float = 0.5,
+    grow: float = 0,
+    composite: bool = True,
+    reverse: bool = False,
+    progress: Optional[Progress] = None,
+) -> Restoration:
+    """Find what is corrupted in an image and repair it; see :class:`Restorer` and :meth:`Restorer.restore`.
+
+    The model of the last call is kept for the next one, unless a network was given or its file has changed.
+    """
+    restorer = _kept_restorer(model, device, precision)
+    return restorer.restore(
+        image,
+        mask=mask,
+        threshold=threshold,
+        grow=grow,
+        composite=composite,
+        reverse=reverse,
+        progress=progress,
+    )
+
+
+def _kept_restorer(model: Union[str, Path, nn.Module], device: str, precision: Precision) -> Restorer:
+    if isinstance(model, nn.Module):
+        return Restorer(model, device=device, precision=precision)
+    path = Path(model)
+    changed = path.stat().st_mtime_ns if path.is_file() else None
+    key = (str(model), changed, device, precision)
+    with _last_lock:
+        if key not in _last:
+            _last.clear()
+            _last[key] = Restorer(model, device=device, precision=precision)
+        return _last[key]

@@ -1,0 +1,82 @@
+"""Overlapping tiles whose smooth weights sum to one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Span(NamedTuple):
+    """A tile along one axis."""
+
+    start: int
+    stop: int
+    weights: np.ndarray
+    """(stop - start,) float32 in [0, 1]: 0 in the margin beside a neighbour, a smooth ramp, 1 inside."""
+
+    @property
+    def extent(self) -> slice:
+        """What the tile covers."""
+        return slice(self.start, self.stop)
+
+    @property
+    def weighted(self) -> slice:
+        """What of it has a weight above 0."""
+        places = np.flatnonzero(self.weights)
+        return slice(self.start + int(places[0]), self.start + int(places[-1]) + 1)
+
+
+class TileGrid(NamedTuple):
+    """Tiles over an image: every pair of a row's and a column's span."""
+
+    rows: list[Span]
+    columns: list[Span]
+
+    def used(self, row: Span, wanted: np.ndarray) -> list[Span]:
+        """The columns of a row of tiles from which anything of what is wanted, (H, W) bool, comes."""
+        return [column for column in self.columns if wanted[row.weighted, column.weighted].any()]
+
+
+def spans(size: int, side: int, multiple: int) -> list[Span]:
+    """Tiles along an axis; all weights at a place sum to one.
+
+    Neighbours overlap by three multiples: a margin of one that is thrown away on either side, because a network knows
+    nothing beyond the tile, and a ramp of one between them. Tiles start at multiples, so that a network's strides and
+    windows fall as they do on the whole image.
+
+    Args:
+        size: Length of the axis in pixels.
+        side: Largest length of a tile, a multiple of ``multiple`` and at least four of them.
+        multiple: See above.
+
+    Returns:
+        From first to last; a single one if all fits.
+    """
+    if size <= side:
+        return [Span(0, size, np.ones(size, np.float32))]
+    step = side - 3 * multiple
+    count = 1 + -(-(size - side) // step)
+    found = []
+    for index in range(count):
+        start = index * step
+        stop = min(start + side, size)
+        place = np.arange(stop - start)
+        weights = np.ones(stop - start, np.float32)
+        if index > 0:
+            weights = _ramp(place - multiple, multiple)
+        if index < count - 1:
+            weights = weights - _ramp(place - step - multiple, multiple)
+        found.append(Span(start, stop, weights.astype(np.float32)))
+    return found
+
+
+def _ramp(place: np.ndarray, length: int) -> np.ndarray:
+    """From 0 before place 0 smoothly to 1 at ``length``."""
+    return smooth_step((place + 0.5) / length)
+
+
+def smooth_step(position: np.ndarray) -> np.ndarray:
+    """3 t^2 - 2 t^3 for t = position within [0, 1], level at both ends."""
+    clipped = position.clip(0, 1)
+    return clipped * clipped * (3 - 2 * clipped)

@@ -1,0 +1,65 @@
+"""The packaged model on a photograph: what users get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+import hcl_arch
+from hcl_arch.restoration import Restorer, painting
+
+WEIGHTS = Path(hcl_arch.__file__).parent / 'weights' / 'small.safetensors'
+pytestmark = pytest.mark.skipif(not WEIGHTS.is_file(), reason='the packaged model small.safetensors is not there yet')
+
+
+@pytest.fixture(scope='module')
+def small() -> Restorer:
+    return Restorer('small', device='cpu')
+
+
+@pytest.fixture(scope='module')
+def spoiled() -> tuple[np.ndarray, np.ndarray]:
+    """A photograph of 512 x 512 with noise in two places, and where."""
+    data = pytest.importorskip('skimage.data')
+    hole = np.zeros((512, 512), bool)
+    hole[60:200, 80:260] = hole[320:420, 300:480] = True
+    noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+    return np.where(hole[..., None], noise, data.astronaut()), hole
+
+
+def test_noise_is_found_and_only_it_is_repainted(small: Restorer, spoiled: tuple[np.ndarray, np.ndarray]) -> None:
+    image, hole = spoiled
+    result = small.restore(image)
+    found = result.mask > 0
+    assert (found & hole).sum() > 0.7 * (found | hole).sum()
+    assert np.array_equal(result.image[~found], image[~found])
+
+
+def test_tiled_and_whole_agree_without_seams(
+    small: Restorer,
+    spoiled: tuple[np.ndarray, np.ndarray],
+    small_tiles: Callable[[int], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image, _ = spoiled
+    monkeypatch.setattr(painting, '_SPARED', 0)
+    whole = small.restore(image, composite=False)
+    multiple = small._network.size_multiple
+    side = 6 * multiple
+    small_tiles(side)
+    tiled = small.restore(image, composite=False)
+    assert (whole.mask == tiled.mask).mean() >= 0.99
+    mixed = np.zeros(512, bool)
+    for span in painting.spans(512, side, multiple):
+        mixed[span.extent] |= (span.weights > 0) & (span.weights < 1)
+
+    def ratio(picture: np.ndarray) -> float:
+        steps = np.abs(np.diff(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(float), axis=1)).mean(axis=0)
+        return float(steps[mixed[1:]].mean() / steps[~mixed[1:]].mean())
+
+    assert mixed.any()
+    assert ratio(tiled.image) < 1.02 * ratio(whole.image)
