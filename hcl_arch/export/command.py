@@ -5,7 +5,8 @@ OUT.pt2          a program of torch.export, for images larger than the network's
 OUT.safetensors  the network with its configuration inside, for hcl-restore --model
 
     hcl-export small detector.onnx --part detect
-    hcl-export experiments/mine/models/net_g_latest.pth mine.safetensors
+    hcl-export experiments/mine/models/net_g_latest.pth mine.safetensors --info detect_side=128
+    hcl-export joined.yml joined.safetensors --half
 
 Exit codes: 0, written and equal to PyTorch; 1, written but not equal; 2, not written.
 """
@@ -17,7 +18,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, Optional, get_args
+from typing import Any, NoReturn, Optional, get_args
+
+import yaml
 
 from hcl_arch.atomic_file import atomic_file
 from hcl_arch.export.comparison import Runner, compare
@@ -61,7 +64,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             require_onnx()
         model = load_model(arguments.model, options=arguments.options)
         if arguments.out.suffix == '.safetensors':
-            save_model(arguments.out, model.options, model.network.state_dict(), model.info)
+            state = {name: tensor.half() if arguments.half and tensor.is_floating_point() else tensor
+                     for name, tensor in model.network.state_dict().items()}  # fmt: skip
+            save_model(arguments.out, model.options, state, {**model.info, **dict(arguments.info)})
             print(f'{arguments.out}: {model.name}, for hcl-restore --model')
             return 0
         return _export(model, arguments.out, arguments.part, arguments.opset)
@@ -73,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog='hcl-export', description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument('model', help='a name of hcl-restore --list-models, or a file: .safetensors, .pth, .pt')
+    parser.add_argument('model', help='a name of hcl-restore --list-models, or a file: .safetensors, .pth, .pt, or an '
+                        'option file whose network_g names the weights of its parts')
     parser.add_argument('out', type=Path, help=f'file to write: its name ends in {", ".join(SUFFIXES)}')
     parser.add_argument('--options', type=Path, metavar='FILE', help='the option file of a .pth of BasicSR')
     parser.add_argument(
@@ -84,8 +90,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--opset', type=int, choices=OPSETS, default=OPSETS[0], help='of ONNX (default: %(default)s)'
     )
+    parser.add_argument(
+        '--info', type=_remark, nargs='+', default=[], metavar='KEY=VALUE',
+        help='of a .safetensors: remarks to keep in it, such as description="..." detect_side=128 licence=...',
+    )  # fmt: skip
+    parser.add_argument('--half', action='store_true', help='of a .safetensors: store float16, half as large')
     parser.add_argument('--overwrite', action='store_true', help='replace a file that exists')
     return parser
+
+
+def _remark(text: str) -> tuple[str, Any]:
+    """Key and value of KEY=VALUE, the value as YAML reads it."""
+    key, equals, value = text.partition('=')
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f'expected KEY=VALUE, got {text!r}')
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError:
+        return key, value
 
 
 def _check_output(out: Path, model: str, overwrite: bool) -> None:

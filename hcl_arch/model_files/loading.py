@@ -14,9 +14,10 @@ from hcl_arch.model_files.description import from_metadata
 from hcl_arch.model_files.errors import ModelFileError
 from hcl_arch.model_files.listing import find_model
 from hcl_arch.model_files.network import build_trained
+from hcl_arch.model_files.option_file_model import OPTION_SUFFIXES, read_option_file_model
 from hcl_arch.model_files.safetensors_file import SUFFIX, read_tensors
 from hcl_arch.model_files.state import check_stored_whole
-from hcl_arch.model_files.torch_file import TORCH_SUFFIXES, read_torch_file
+from hcl_arch.model_files.torch_file import TORCH_SUFFIXES, TorchFile, read_torch_file
 
 
 class LoadedModel(NamedTuple):
@@ -37,7 +38,8 @@ def load_model(model: Union[str, os.PathLike[str]], *, options: Optional[Path] =
 
     Args:
         model: A name of :func:`list_models`, or the path of a file: safetensors with the configuration inside; .pth or
-            .pt of BasicSR; a checkpoint of the authors' program. A text without a folder and a suffix is a name.
+            .pt of BasicSR; a checkpoint of the authors' program; an option file (.yml) whose network names the weights
+            of its parts. A text without a folder and a suffix is a name.
         options: The option file of a file of BasicSR, whose ``network_g`` is built; by default the one that BasicSR has
             copied into the experiment's folder.
 
@@ -45,12 +47,14 @@ def load_model(model: Union[str, os.PathLike[str]], *, options: Optional[Path] =
         ModelFileError: If there is no such model, or its file cannot be used; one line that says why.
     """
     path = _path_of(model)
-    if options is not None and path.suffix == SUFFIX:
+    if options is not None and path.suffix not in TORCH_SUFFIXES:
         raise ModelFileError(f'{path}: has its options inside; leave the option file out.')
     try:
         if path.suffix == SUFFIX:
             return _load_safetensors(path)
-        return _load_torch_file(path, options)
+        if path.suffix in OPTION_SUFFIXES:
+            return _trained(read_option_file_model(path))
+        return _trained(read_torch_file(path, options))
     except ModelFileError:
         raise
     except ValueError as error:
@@ -62,7 +66,7 @@ def is_name(model: Union[str, os.PathLike[str]]) -> bool:
     return isinstance(model, str) and os.path.basename(model) == model and Path(model).suffix not in _SUFFIXES
 
 
-_SUFFIXES = (SUFFIX, *TORCH_SUFFIXES)
+_SUFFIXES = (SUFFIX, *TORCH_SUFFIXES, *OPTION_SUFFIXES)
 
 
 def _path_of(model: Union[str, os.PathLike[str]]) -> Path:
@@ -84,7 +88,6 @@ def _load_safetensors(path: Path) -> LoadedModel:
     return LoadedModel(network, path.stem, MappingProxyType(description.info), MappingProxyType(description.network))
 
 
-def _load_torch_file(path: Path, options: Optional[Path]) -> LoadedModel:
-    found = read_torch_file(path, options)
+def _trained(found: TorchFile) -> LoadedModel:
     network = build_trained(found.network, found.state)
     return LoadedModel(network, found.name, MappingProxyType(found.info), MappingProxyType(found.network))

@@ -113,5 +113,5 @@ class TestOverwritingGELU:
     def test_gelu_by_hand(self) -> None:
         values = [-2.0, -0.5, 0.0, 0.5, 2.0]
         x = torch.tensor(values)
-        assert gelu_(x).tolist() == pytest.approx([gelu(value) for value in values])
-        assert x.tolist() == pytest.approx([gelu(value) for value in values])
+        assert gelu_(x).tolist() == pytest.approx([gelu(value) for value in values], abs=1e-6)  # 1 + erf(x) cancels
+        assert x.tolist() == pytest.approx([gelu(value) for value in values], abs=1e-6)  # 1 + erf(x) cancels

@@ -1,0 +1,44 @@
+"""Option files as models: networks that are joined from weights which the options name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from basicsr.archs import build_network
+
+from hcl_arch.model_files.errors import ModelFileError
+from hcl_arch.model_files.network import without_files
+from hcl_arch.model_files.torch_file import TorchFile
+from hcl_arch.option_file import OptionFileError, read_option_file
+
+OPTION_SUFFIXES = ('.yml', '.yaml')
+
+
+def read_option_file_model(path: Path) -> TorchFile:
+    """Build the network of an option file and take its state.
+
+    Args:
+        path: An option file, as for ``hcl-test``, whose ``network_g`` names files of weights
+            (``DetectThenRestore`` with ``detector_weights`` and ``restorer_weights``).
+
+    Raises:
+        ModelFileError: If it cannot be read, or names no weights.
+        ValueError: If the network or a file of weights does not fit.
+    """
+    try:
+        options = read_option_file(path)
+    except OptionFileError as error:
+        raise ModelFileError(str(error)) from error
+    network = options.get('network_g')
+    if not isinstance(network, dict):
+        raise ModelFileError(f'option file {path}: expected a section network_g with the options of the network.')
+    if without_files(network) == network:
+        raise ModelFileError(
+            f'option file {path}: its network_g names no weights, such as detector_weights; give the .pth file '
+            'itself, with the option file beside it.'
+        )
+    name = options.get('name')
+    with torch.random.fork_rng(devices=[]):
+        state = build_network(network).state_dict()
+    return TorchFile(without_files(network), state, name if isinstance(name, str) else path.stem, {})
