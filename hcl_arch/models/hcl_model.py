@@ -50,8 +50,8 @@ class HCLModel(BlindRestorationModel):
         by_pixels = opt['network_g'].get('mask_from') == 'pixels'
         if bool(train_opt.get('mask_opt')) != by_pixels:
             raise ValueError('Options train.mask_opt and network_g.mask_from: pixels belong together.')
-        if by_pixels and train_opt.get('classifier_opt'):
-            raise ValueError('With network_g.mask_from: pixels there is nothing for classifier_opt: mask_opt is its loss.')
+        if by_pixels and train_opt.get('classifier_opt'):  # mask_opt is its loss
+            raise ValueError('With network_g.mask_from: pixels there is nothing for classifier_opt.')
 
     def init_training_settings(self) -> None:
         """Build what training needs beside the generator: discriminator, losses, optimizers, schedulers."""
