@@ -32,7 +32,7 @@ INSTALL_REQUIRES = [
     'tqdm',
 ]
 
-APP_REQUIRES = ['gradio>=6']  # for the page of hcl-app; needs Python 3.10
+APP_REQUIRES = ['gradio>=6.31,<7']  # for the page of hcl-app; needs Python 3.10
 EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for hcl-export to ONNX
 REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
 TEST_REQUIRES = ['hypothesis', 'pytest>=7']
@@ -64,7 +64,9 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     packages=find_packages(include=['hcl_arch', 'hcl_arch.*']),
-    package_data={'hcl_arch': ['py.typed', 'report/paper_tables.yml', 'weights/*.safetensors']},
+    package_data={
+        'hcl_arch': ['py.typed', 'app/*.css', 'app/*.js', 'report/paper_tables.yml', 'weights/*.safetensors', 'weights/README.md']
+    },
     python_requires='>=3.9',
     install_requires=INSTALL_REQUIRES,
     extras_require={

@@ -1,0 +1,46 @@
+"""What goes wrong in a way that a visitor of the page can be told."""
+
+from __future__ import annotations
+
+import functools
+import html
+import logging
+from collections.abc import Iterator
+from typing import Any, Callable
+
+_log = logging.getLogger(__name__)
+# Nothing that an exception says may be shown: it can hold paths of the machine.
+UNFORESEEN = 'Something went wrong here. The terminal in which hcl-app runs says what.'
+
+Updates = dict[Any, Any]
+Handler = Callable[..., Iterator[Updates]]
+
+
+class PageError(Exception):
+    """What the visitor is told, in plain words and without any path of this machine."""
+
+
+def error_html(message: str) -> str:
+    """A message as the status lines show it."""
+    return f'<span class="hcl-error" role="alert">{html.escape(message)}</span>'
+
+
+def plain_errors(handler: Handler) -> Handler:
+    """Let a handler of a tab say in the tab's status line what goes wrong.
+
+    Args:
+        handler: a generator method of an object with a component `status`; it yields dictionaries of updates.
+    """
+    @functools.wraps(handler)
+    def guarded(tab: Any, *arguments: Any) -> Iterator[Updates]:
+        try:
+            yield from handler(tab, *arguments)
+        except PageError as error:
+            yield {tab.status: error_html(str(error))}
+        except MemoryError:
+            yield {tab.status: error_html('There is not enough memory for this photograph. Try a smaller one.')}
+        except Exception:
+            _log.exception('the page failed in %s', handler.__name__)
+            yield {tab.status: error_html(UNFORESEEN)}
+
+    return guarded

@@ -1,0 +1,143 @@
+"""A served page, and a browser. Both are skipped where they are missing, unless HCL_REQUIRE_BROWSER=1."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # of `restorer_fake`, under any import mode
+
+from restorer_fake import FakeRestorer  # noqa: E402
+
+CHROMIUMS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
+MEGAPIXELS, FILE_BYTES, FILES = 1.0, 2 * 2**20, 5
+START_SECONDS = 60
+
+
+def need(present: object, what: str) -> None:
+    """Skip where something is missing; fail where a browser is required."""
+    if not present:
+        message = f'{what} is not installed'
+        pytest.fail(message) if os.environ.get('HCL_REQUIRE_BROWSER') == '1' else pytest.skip(message)
+
+
+class Served:
+    """A page that is served: its address, what is kept, and the restorer behind it."""
+
+    def __init__(self, url: str, kept, restorer) -> None:
+        self.url, self.kept, self.restorer = url, kept, restorer
+        self.host, self.port = urlsplit(url).hostname, urlsplit(url).port
+
+
+def serve(restorer, limits, **options):
+    """Serve a page from another thread until the generator is closed."""
+    from hcl_arch.app import server
+
+    with server.kept_for_visitors(limits) as kept, server.open_socket('127.0.0.1', 0) as listening:
+        running = server.make_server(server.build_server(restorer, kept, **options))
+        thread = threading.Thread(target=running.run, kwargs={'sockets': [listening]}, daemon=True)
+        thread.start()
+        end = time.monotonic() + START_SECONDS
+        while not running.started:
+            assert thread.is_alive(), 'the page could not be served'
+            assert time.monotonic() < end, 'the page is not served in time'
+            time.sleep(0.02)
+        yield Served(server.url_of(listening), kept, restorer)
+        running.should_exit = True
+        thread.join(START_SECONDS)
+
+
+@pytest.fixture(scope='session')
+def served():
+    """The page with a fake restorer, small limits and one example."""
+    need(importlib.util.find_spec('gradio'), 'gradio')
+    import numpy as np
+
+    from hcl_arch.app.examples import Example
+    from hcl_arch.app.limits import Limits
+
+    pixels = np.full((60, 80, 3), 200, np.uint8)
+    pixels[:30] = (255, 0, 255)
+    limits = Limits(megapixels=MEGAPIXELS, file_bytes=FILE_BYTES, files=FILES)
+    yield from serve(FakeRestorer(), limits, examples=[Example('Half of it', pixels)], threshold=0.25)
+
+
+@pytest.fixture(scope='module')  # Playwright keeps an event loop running, which other tests may not have around them
+def browser():
+    """Headless Chromium."""
+    need(importlib.util.find_spec('playwright'), 'playwright')
+    executable = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    need(executable, 'Chromium')
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=['--no-sandbox'], headless=True)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, request):
+    """Open a page, `visit(width=1280)`. At the end: no error in its console, no request to anywhere else.
+
+    Where no `url` is given it is that of `served`.
+    """
+    contexts, errors, strangers = [], [], []
+
+    def note_request(request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ('data', 'blob') and parts.hostname != '127.0.0.1':
+            strangers.append(request.url)
+
+    def open_page(width: int = 1280, height: int = 900, url: str = ''):
+        context = browser.new_context(viewport={'width': width, 'height': height}, has_touch=width < 600)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on('console', lambda message: errors.append(message.text) if message.type == 'error' else None)
+        page.on('pageerror', lambda error: errors.append(str(error)))
+        page.on('request', note_request)
+        page.goto(url or request.getfixturevalue('served').url)
+        page.wait_for_selector('.hcl-drop')
+        return page
+
+    open_page.errors = errors
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert strangers == []
+
+
+@pytest.fixture
+def fake_restorer():
+    """Finds magenta."""
+    return FakeRestorer()
+
+
+@pytest.fixture(scope='session')
+def tiny_model(tmp_path_factory):
+    """A file with a tiny network of random weights."""
+    import torch
+
+    from hcl_arch.archs import HCLNet
+    from hcl_arch.model_files import save_model
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp('model') / 'tiny.safetensors'
+    options = {
+        'dim': 8, 'dim_mults': [1, 2], 'encoder_depths': [1, 1], 'decoder_depths': [1, 1], 'num_heads': [1, 2],
+        'window_size': 4, 'bottleneck_depth': 1, 'bottleneck_window_size': 4, 'proj_dim': 8,
+        'conf_thresholds': [1.0, 0.95], 'kmeans_iters': 1}
+    network = HCLNet(**options)
+    info = {'description': 'random weights', 'detect_side': 64}
+    save_model(path, {'type': 'HCLNet', **options}, network.state_dict(), info)
+    return path
