@@ -64,9 +64,7 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     packages=find_packages(include=['hcl_arch', 'hcl_arch.*']),
-    package_data={
-        'hcl_arch': ['py.typed', 'app/*.css', 'app/*.js', 'report/paper_tables.yml', 'weights/*.safetensors', 'weights/README.md']
-    },
+    package_data={'hcl_arch': ['py.typed', 'app/*.css', 'app/*.js', 'report/paper_tables.yml', 'weights/*']},
     python_requires='>=3.9',
     install_requires=INSTALL_REQUIRES,
     extras_require={

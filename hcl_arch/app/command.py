@@ -80,7 +80,8 @@ def _serve(arguments: argparse.Namespace) -> None:
             _stop(f'--model {arguments.model}: {error}')
         url = server.url_of(listening)
         with server.kept_for_visitors(Limits(megapixels=arguments.max_megapixels)) as kept:
-            app = server.build_server(restorer, kept, examples=make_examples(), host_names=[arguments.host])
+            app = server.build_server(restorer, kept, examples=make_examples(), host_names=[arguments.host],
+                                      threshold=restorer.threshold)
             running = server.make_server(app)
             print(f'The page is at {url}   (Ctrl+C ends it)', flush=True)
             if arguments.browser:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hcl_arch.archs.exporting import twice_as_large
+
 
 class ConvEncoder(nn.Module):
     """Turns an image into one feature map a stage, fine to coarse, by residual convolutions.
@@ -65,7 +67,7 @@ class ConvEncoder(nn.Module):
             x = down(x)
             levels.append(x)
         for level in reversed(range(len(self.up))):
-            coarser = F.interpolate(levels[level + 1], scale_factor=2, mode='nearest')
+            coarser = twice_as_large(levels[level + 1], 'nearest')
             levels[level] = self.up[level](torch.cat([levels[level], coarser], dim=1))
         return levels[: self.n_stages]
 

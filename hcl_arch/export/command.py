@@ -14,13 +14,12 @@ Exit codes: 0, written and equal to PyTorch; 1, written but not equal; 2, not wr
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Optional, get_args
-
-import yaml
 
 from hcl_arch.atomic_file import atomic_file
 from hcl_arch.export.comparison import Runner, compare
@@ -100,14 +99,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _remark(text: str) -> tuple[str, Any]:
-    """Key and value of KEY=VALUE, the value as YAML reads it."""
+    """Key and value of KEY=VALUE; the value is a number if it looks like one."""
     key, equals, value = text.partition('=')
     if not key or not equals:
         raise argparse.ArgumentTypeError(f'expected KEY=VALUE, got {text!r}')
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError:
-        return key, value
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return key, kind(value)
+    return key, value
 
 
 def _check_output(out: Path, model: str, overwrite: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from typing import Literal, NamedTuple, Optional
 
 import torch
@@ -37,7 +38,7 @@ INTERFACES: dict[PartName, Interface] = {
 }
 
 
-class Part(nn.Module):
+class Part(nn.Module, ABC):
     """A part of a network; ``forward`` takes and returns what ``INTERFACES`` says.
 
     Args:
@@ -70,17 +71,17 @@ class Part(nn.Module):
             return self.detect(image)
         return self.restore_blindly(image)
 
+    @abstractmethod
     def detect(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Mask and confidence."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restore(self, image: Tensor, mask: Tensor) -> Tensor:
         """The image restored by a given mask."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restore_blindly(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The restored image, mask and confidence."""
-        raise NotImplementedError
 
 
 def build_part(network: nn.Module, name: PartName) -> Part:
@@ -126,7 +127,7 @@ class HCLPart(Part):
         if len(detection.stages) == len(detection.features):
             masks = [stage.mask for stage in detection.stages]
         else:
-            masks = [self._resized(detection.stages[0].mask, cell) for cell in self.cells]
+            masks = [_resized(detection.stages[0].mask, self.mask_cell, cell) for cell in self.cells]
         return self._painted(detection.features, masks, mask), mask, confidence
 
     def _detection(self, image: Tensor) -> Detection:
@@ -134,17 +135,8 @@ class HCLPart(Part):
 
     def _maps(self, detection: Detection, image: Tensor) -> tuple[Tensor, Tensor]:
         finest, (height, width) = detection.stages[0], image.shape[-2:]
-        mask, confidence = (self._resized(stage_map, 1) for stage_map in (finest.mask, finest.soft_mask))
+        mask, confidence = (_resized(stage_map, self.mask_cell, 1) for stage_map in (finest.mask, finest.soft_mask))
         return cut_back(mask, height, width), cut_back(confidence, height, width)
-
-    def _resized(self, mask: Tensor, cell: int) -> Tensor:
-        """The finest map at the size of the stage with such cells, nearest."""
-        if cell >= self.mask_cell:
-            step = cell // self.mask_cell
-            return mask if step == 1 else mask[..., ::step, ::step]
-        times, (b, c, height, width) = self.mask_cell // cell, mask.shape
-        repeated = mask[:, :, :, None, :, None].expand(-1, -1, -1, times, -1, times)
-        return repeated.reshape(b, c, times * height, times * width)
 
     def _painted(self, features: list[Tensor], masks: list[Tensor], mask: Tensor) -> Tensor:
         network, (height, width) = self.network, mask.shape[-2:]
@@ -166,16 +158,15 @@ class DetectThenRestorePart(Part):
         if not isinstance(network.detector, (HCLDetector, PixelDetector)):
             found = type(network.detector).__name__
             raise ExportError(f'the detector {found} cannot be exported; expected one of this package.')
+        with torch.no_grad():
+            confidence = self._confidence(torch.zeros(1, 3, self.size_multiple, self.size_multiple))
+        # Pixels of the image along the side of a pixel of the confidence.
+        self.cell = self.size_multiple // confidence.shape[-1]
 
     def detect(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        padded = to_network_range(pad_to_multiple(image, self.size_multiple))
-        detector, (height, width) = self.network.detector, image.shape[-2:]
-        if isinstance(detector, PixelDetector):
-            confidence = torch.sigmoid(detector._logits(padded))
-        else:
-            assert isinstance(detector, HCLDetector)
-            confidence = detector.detect(padded).stages[0].soft_mask
-        confidence = cut_back(confidence, height, width)
+        height, width = image.shape[-2:]
+        confidence = self._confidence(to_network_range(pad_to_multiple(image, self.size_multiple)))
+        confidence = cut_back(_resized(confidence, self.cell, 1), height, width)
         return (confidence >= 0.5).to(confidence.dtype), confidence
 
     def restore(self, image: Tensor, mask: Tensor) -> Tensor:
@@ -184,3 +175,21 @@ class DetectThenRestorePart(Part):
     def restore_blindly(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mask, confidence = self.detect(image)
         return self.restore(image, confidence if self.network.mask_kind == 'soft' else mask), mask, confidence
+
+    def _confidence(self, image: Tensor) -> Tensor:
+        """The detector's confidence on its own grid, for a padded image in [-1, 1]."""
+        detector = self.network.detector
+        if isinstance(detector, PixelDetector):
+            return torch.sigmoid(detector._logits(image))
+        assert isinstance(detector, HCLDetector)
+        return detector.detect(image).stages[0].soft_mask
+
+
+def _resized(mask: Tensor, cell: int, wanted: int) -> Tensor:
+    """A map whose pixels have a side of ``cell`` pixels of the image, at that of ``wanted``; nearest."""
+    if wanted >= cell:
+        step = wanted // cell
+        return mask if step == 1 else mask[..., ::step, ::step]
+    times, (b, c, height, width) = cell // wanted, mask.shape
+    repeated = mask[:, :, :, None, :, None].expand(-1, -1, -1, times, -1, times)
+    return repeated.reshape(b, c, times * height, times * width)

@@ -30,6 +30,7 @@ from hcl_arch.restoration.painting import Progress, paint
 from hcl_arch.restoration.restoration import Restoration
 
 DEFAULT_DETECT_SIDE = 256
+DEFAULT_THRESHOLD = 0.5
 _MIB = 2**20
 # Of the memory, what arrays of an image's size take: copies, confidence, distances, masks.
 _ARRAY_BYTES_PER_PIXEL = 48
@@ -74,6 +75,8 @@ class Restorer:
         network, self.name, info = _network(model)
         self.memory = memory
         self.detect_side = int(detect_side or info.get('detect_side') or DEFAULT_DETECT_SIDE)
+        self.threshold = float(info.get('threshold', DEFAULT_THRESHOLD))
+        check_threshold(self.threshold)
         self._network = NetworkCalls(network, chosen, precision)
 
     def detect(self, image: ImageInput) -> np.ndarray:
@@ -91,9 +94,12 @@ class Restorer:
         """
         return self._detect(ImageSource(image_array(image)))
 
-    def mask_of(self, confidence: np.ndarray, *, threshold: float = 0.5, grow: float = 0) -> np.ndarray:
-        """The mask of a confidence map: see :func:`hcl_arch.restoration.mask_array.mask_of_confidence`."""
-        return mask_of_confidence(confidence, threshold=threshold, grow=grow)
+    def mask_of(self, confidence: np.ndarray, *, threshold: Optional[float] = None, grow: float = 0) -> np.ndarray:
+        """The mask of a confidence map: see :func:`hcl_arch.restoration.mask_array.mask_of_confidence`.
+
+        Without a threshold the model's own is taken.
+        """
+        return mask_of_confidence(confidence, threshold=self._threshold(threshold), grow=grow)
 
     def repair(
         self,
@@ -135,7 +141,7 @@ class Restorer:
         image: ImageInput,
         *,
         mask: Optional[MaskInput] = None,
-        threshold: float = 0.5,
+        threshold: Optional[float] = None,
         grow: float = 0,
         composite: bool = True,
         reverse: bool = False,
@@ -147,7 +153,7 @@ class Restorer:
             image: As for :meth:`detect`.
             mask: A mask of the user's, as for :meth:`repair`: then nothing is looked for.
             threshold: In [0, 1]: pixels with less confidence are corrupted. 0 repairs nothing, 1 everything below full
-                confidence. Not used where a mask is given.
+                confidence. By default what the model file recommends, else 0.5. Not used where a mask is given.
             grow: Pixels by which the mask is enlarged on all sides.
             composite: As for :meth:`repair`.
             reverse: As for :meth:`repair`.
@@ -156,7 +162,7 @@ class Restorer:
         Raises:
             ValueError: If image or mask are not as expected, a number is out of its range, or the model only detects.
         """
-        check_threshold(threshold)
+        threshold = self._threshold(threshold)
         check_grow(grow)
         self._network.check_restores()
         source = ImageSource(image_array(image))
@@ -168,6 +174,12 @@ class Restorer:
             confidence = (given == 0).astype(np.float32)
             corrupted = grown(given, grow)
         return self._repair(source, corrupted, confidence, composite, reverse, progress)
+
+    def _threshold(self, threshold: Optional[float]) -> float:
+        if threshold is None:
+            return self.threshold
+        check_threshold(threshold)
+        return threshold
 
     def _detect(self, source: ImageSource) -> np.ndarray:
         return detection.detect(
@@ -234,7 +246,7 @@ def restore(
     device: str = 'auto',
     precision: Precision = 'fp32',
     mask: Optional[MaskInput] = None,
-    threshold: float = 0.5,
+    threshold: Optional[float] = None,
     grow: float = 0,
     composite: bool = True,
     reverse: bool = False,

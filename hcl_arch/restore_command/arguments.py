@@ -106,7 +106,7 @@ def _add_finding(group: argparse._ArgumentGroup) -> None:
                        'NAME_mask.* of each photograph')
     group.add_argument('--threshold', type=_share, metavar='T',
                        help='pixels with less confidence than this are corrupted, 0 to 1: more finds more '
-                       '(default: 0.5)')
+                       '(default: what the model says)')
     group.add_argument('--grow', type=whole_number(0), default=0, metavar='PX',
                        help='enlarge the mask by this many pixels on all sides (default: %(default)s)')
     group.add_argument('--composite', action=argparse.BooleanOptionalAction, default=True,

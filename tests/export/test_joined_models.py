@@ -1,0 +1,103 @@
+"""Models joined from parts with weights of their own: as option files, in one file, in other runtimes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from basicsr.archs import build_network
+
+from hcl_arch.export import main
+from hcl_arch.export.comparison import compare
+from hcl_arch.export.onnx_file import onnx_runner, to_onnx
+from hcl_arch.export.parts import build_part
+from hcl_arch.model_files import ModelFileError, load_model
+
+DETECTOR = {
+    'type': 'HCLDetector', 'encoder': 'conv', 'dim': 4, 'dim_mults': [1, 2], 'num_heads': [1, 1], 'n_conv_stages': 1,
+    'encoder_depths': [0, 1], 'context_widths': [8], 'conf_thresholds': [1.0, 0.9], 'proj_dim': 4,
+    'mask_from': 'pixels',
+}  # fmt: skip
+RESTORER = {'type': 'HCLRefineNet', 'dim': 2, 'dim_mults': [1, 2]}
+
+
+@pytest.fixture
+def options() -> dict[str, Any]:
+    return {'type': 'DetectThenRestore', 'detector': dict(DETECTOR), 'restorer': dict(RESTORER)}
+
+
+@pytest.fixture
+def joined(tmp_path: Path, options: dict[str, Any]) -> Path:
+    """An option file whose network names the weights of its parts, which lie beside it."""
+    torch.manual_seed(0)
+    for part in ('detector', 'restorer'):
+        options[f'{part}_weights'] = str(tmp_path / f'{part}.pth')
+        torch.save({'params': build_network(options[part]).state_dict()}, options[f'{part}_weights'])
+    path = tmp_path / 'joined.yml'
+    path.write_text(yaml.safe_dump({'name': 'both', 'network_g': options}))
+    return path
+
+
+def test_the_option_file_is_the_joined_model(joined: Path, tmp_path: Path) -> None:
+    state = torch.random.get_rng_state()
+    model = load_model(joined)
+
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert model.name == 'both'
+    assert 'detector_weights' not in model.options
+    stored = torch.load(tmp_path / 'restorer.pth')['params']
+    assert all(torch.equal(model.network.restorer.state_dict()[name], tensor) for name, tensor in stored.items())
+    assert not model.network.training
+
+
+def test_half_and_remarks_go_into_the_file(joined: Path, tmp_path: Path) -> None:
+    out = tmp_path / 'both.safetensors'
+
+    assert main([str(joined), str(out), '--half', '--info', 'detect_side=96', 'description=a: small one']) == 0
+
+    model, whole = load_model(out), load_model(joined)
+    assert dict(model.info) == {'detect_side': 96, 'description': 'a: small one'}
+    for name, tensor in whole.network.state_dict().items():
+        expected = tensor.half().float() if tensor.is_floating_point() else tensor
+        assert torch.equal(model.network.state_dict()[name], expected)
+
+
+@pytest.mark.parametrize('remark', ['detect_side', '=3'])
+def test_a_remark_without_key_or_value_is_refused(
+    joined: Path, tmp_path: Path, remark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match='2'):
+        main([str(joined), str(tmp_path / 'both.safetensors'), '--info', remark])
+
+    assert f'expected KEY=VALUE, got {remark!r}' in capsys.readouterr().err
+
+
+def test_an_option_file_without_weights_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+    path = tmp_path / 'bare.yml'
+    path.write_text(yaml.safe_dump({'network_g': options}))
+
+    with pytest.raises(ModelFileError, match='bare.yml: its network_g names no weights'):
+        load_model(path)
+
+
+def test_an_option_file_without_a_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / 'none.yml'
+    path.write_text('name: none\n')
+
+    with pytest.raises(ModelFileError, match='expected a section network_g'):
+        load_model(path)
+
+
+def test_a_confidence_coarser_than_the_image_is_exported_at_its_size(options: dict[str, Any]) -> None:
+    pytest.importorskip('onnxruntime')
+    torch.manual_seed(0)
+    network = build_network(options).eval()
+    part = build_part(network, 'all')
+
+    run = onnx_runner(to_onnx(part, opset=18, remarks={}))
+
+    for difference in compare(run, network, part, [(16, 16), (40, 51)]):
+        assert difference.is_small, difference.line()
