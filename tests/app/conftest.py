@@ -101,7 +101,7 @@ def visit(browser, request):
         context = browser.new_context(viewport={'width': width, 'height': height}, has_touch=width < 600)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(90_000)
         page.on('console', lambda message: errors.append(message.text) if message.type == 'error' else None)
         page.on('pageerror', lambda error: errors.append(str(error)))
         page.on('request', note_request)

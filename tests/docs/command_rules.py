@@ -1,0 +1,359 @@
+"""How each documented command is run by the tests: the first rule that fits counts, and a command without one fails."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Callable, NamedTuple
+
+import pytest
+
+from hcl_arch.option_file import read_option_file
+from tests.docs import example_files as files
+from tests.docs.documented_commands import REPOSITORY, all_commands
+from tests.docs.workplace import Call, Workplace, main_of
+from tests.option_checks.test_no_false_alarms import make_paths
+
+Run = Callable[[Workplace, str], None]
+MAKEFILE = (REPOSITORY / 'Makefile').read_text('utf-8')
+CI = (REPOSITORY / '.ci' / 'run').read_text('utf-8')
+CONSTRAINTS = (REPOSITORY / 'constraints.txt').read_text('utf-8')
+PREPARE_QUICKLY = ('--workers', '0')
+
+
+class Rule(NamedTuple):
+    """How commands of a form are run."""
+
+    form: str
+    """Regular expression of the whole command."""
+    run: Run
+    slow: bool = False
+
+
+def rule_of(command: str) -> Rule | None:
+    """The rule for a command; None if there is none yet."""
+    return next((rule for rule in RULES if re.fullmatch(rule.form, command)), None)
+
+
+# ------------------------------------------------------------------ run as they are
+
+
+def runs(*outputs: str, given: Sequence[Callable[[], None]] = (), more: Sequence[str] = (), says: str = '') -> Run:
+    """Run the command on files made for it.
+
+    Args:
+        outputs: what has to be there afterwards and to have content.
+        given: functions that make its files.
+        more: further arguments, which make it quick.
+        says: what it has to print.
+    """
+
+    def run(workplace: Workplace, command: str) -> None:
+        for make in given:
+            make()
+        done = workplace.run(command, *more)
+        for name in outputs:
+            assert Path(name).stat().st_size, f'{name} is empty'
+        assert says in ''.join(one.out for one in done)
+
+    return run
+
+
+def convert() -> None:
+    """Convert the authors' checkpoint, for what is done with the result."""
+    files.write_authors_checkpoint()
+    main, _, _ = main_of(Call('hcl-convert', '', '', []))
+    main(['official.pt', 'official.safetensors'])  # type: ignore[call-arg]
+
+
+def option_files() -> None:
+    """Lay the option files where a clone has them."""
+    shutil.copytree(REPOSITORY / 'options', 'options')
+
+
+def results_of_places() -> None:
+    for name in ('test_hcl_places', 'test_vcnet_places'):
+        files.write_results(Path('results') / name, 'Places')
+
+
+def results_of(runs_file: str) -> Callable[[], None]:
+    return lambda: files.results_of(runs_file)
+
+
+# ------------------------------------------------------------------ trainings and tests, which take days
+
+
+def checks_options(workplace: Workplace, command: str) -> None:
+    """Let each `hcl-train` and `hcl-test` check its whole option file, with all the folders that it names.
+
+    Some of each kind are trained and tested shrunk in tests/options/test_option_files.py (`test_trains_in_every_phase`,
+    `test_measures_every_data_set`), which holds the others to them; in test_documented_trainings.py, Places by the
+    commands themselves.
+    """
+    option_files()
+    for call in workplace.calls(command):
+        _check_options(workplace, call)
+
+
+def _check_options(workplace: Workplace, call: Call) -> None:
+    option_file = call.arguments[call.arguments.index('-opt') + 1]
+    options = read_option_file(Path(option_file))
+    files.name_pairs(options)
+    make_paths(options)
+    for text in call.arguments:
+        _, _, weights = text.partition(':pretrain_network_g=')
+        if weights:
+            Path(weights).parent.mkdir(parents=True, exist_ok=True)
+            Path(weights).touch()
+    more = [] if '--check' in call.arguments else ['--check']
+    done = workplace.make(call._replace(arguments=[*call.arguments, *more]))
+    assert done.status == 0, done.err
+    assert f'no problem found in {option_file}' in done.out
+
+
+def checks_a_file_of_any_name(workplace: Workplace, command: str) -> None:
+    """FILE stands for any option file."""
+    shutil.copy(REPOSITORY / 'options' / 'train_hcl_places.yml', 'FILE')
+    for call in workplace.calls(command):
+        _check_options(workplace, call)
+
+
+def launches(workplace: Workplace, command: str) -> None:
+    """Let torchrun's own parser read the command, and the training that it starts check its options.
+
+    Real launches: tests/faults/test_several_processes.py.
+    """
+    from torch.distributed.run import get_args_parser
+
+    asserted_test('tests/faults/test_several_processes.py', 'test_two_processes_equal_one_with_the_whole_batch')
+    option_files()
+    (call,) = workplace.calls(command)
+    launcher = get_args_parser().parse_args(call.arguments)
+    assert launcher.module
+    assert launcher.nproc_per_node == '4'
+    arguments = ['-m', launcher.training_script, *launcher.training_script_args]
+    _check_module_options(workplace, call._replace(program='python', arguments=arguments))
+
+
+def _check_module_options(workplace: Workplace, call: Call) -> None:
+    assert call.arguments[:2] == ['-m', 'hcl_arch.train']
+    _check_options(workplace, call._replace(program='hcl-train', arguments=call.arguments[2:]))
+
+
+def stands_for_another(workplace: Workplace, command: str) -> None:
+    """`-opt ...` leaves the option file to the reader: the command is another one without it."""
+    start, _, end = command.partition('...')
+    assert any(other.text.startswith(start) and other.text.endswith(end)
+               for other in all_commands() if other.text != command)
+
+
+# ------------------------------------------------------------------ what other tests and CI itself run
+
+
+def covered_by(file: str, test: str) -> Run:
+    """A test elsewhere runs it, under other conditions; here its option files are looked for."""
+
+    def run(workplace: Workplace, command: str) -> None:
+        asserted_test(file, test)
+        for name in re.findall(r'options/\S+\.yml', command):
+            assert (REPOSITORY / name).is_file()
+
+    return run
+
+
+def asserted_test(file: str, test: str) -> None:
+    """Assert that a test is there."""
+    text = (REPOSITORY / file).read_text('utf-8')
+    assert re.search(rf'^ *def {test}\(', text, re.MULTILINE), f'{file} has no {test}'
+
+
+def parsed_and_covered_by(file: str, test: str) -> Run:
+    """As `covered_by`, and the script's own parser takes the arguments."""
+
+    def run(workplace: Workplace, command: str) -> None:
+        asserted_test(file, test)
+        for call in workplace.calls(command):
+            assert parsed(call)
+
+    return run
+
+
+class _Parsed(Exception):  # noqa: N818  (no error: it ends a program that has read its arguments)
+    pass
+
+
+def parsed(call: Call) -> dict[str, Any]:
+    """The arguments of a call as the program's own parser returns them; the program goes no further."""
+    whole = argparse.ArgumentParser.parse_args
+    main, _, arguments = main_of(call)
+
+    def parse_and_stop(parser: argparse.ArgumentParser, *given: Any) -> Any:
+        raise _Parsed(vars(whole(parser, *given)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(argparse.ArgumentParser, 'parse_args', parse_and_stop)
+        with pytest.raises(_Parsed) as stop:
+            main(arguments)  # type: ignore[call-arg]
+    options: dict[str, Any] = stop.value.args[0]
+    return options
+
+
+def is_target(workplace: Workplace, command: str) -> None:
+    """The Makefile has the target, and CI runs it (not the faults, an hour of tests that pytest collects anyway)."""
+    target = command.split()[1]
+    recipe = re.search(rf'^{target}:.*\n((?:\t.*\n)*)', MAKEFILE, re.MULTILINE)
+    assert recipe is not None, f'the Makefile has no target {target}'
+    if target == 'faults':
+        assert 'tests/faults' in recipe[1]
+    else:
+        assert re.search(rf'^step .*make {target}$', CI, re.MULTILINE), f'.ci/run does not run make {target}'
+
+
+def installs(workplace: Workplace, command: str) -> None:
+    """`make setup`, which CI runs, installs the same: packages by constraints.txt, BasicSR and this one alike."""
+    *options, package = command.removeprefix('pip install ').replace('"', '').split()
+    for name in required_by(package) or [*(text for text in options if text[0] != '-'), package]:
+        assert name == '.' or re.search(rf'^{name}==', CONSTRAINTS, re.MULTILINE | re.IGNORECASE), name
+    if package in ('.', 'basicsr'):
+        assert re.search(rf'--no-build-isolation .*{re.escape(package)}$', MAKEFILE, re.MULTILINE)
+
+
+def required_by(package: str) -> list[str]:
+    """Names of the packages in the extra of `hcl-arch[extra]`; none for another package."""
+    extra = re.fullmatch(r'hcl-arch\[(\w+)\]', package)
+    if extra is None:
+        return []
+    setup = (REPOSITORY / 'setup.py').read_text('utf-8')
+    assert f"'{extra[1]}': {extra[1].upper()}_REQUIRES" in setup
+    listed = re.search(rf'^{extra[1].upper()}_REQUIRES = \[(.*?)\]', setup, re.MULTILINE | re.DOTALL)
+    assert listed is not None
+    return re.findall(r"'([\w-]+)", listed[1])
+
+
+def serves(workplace: Workplace, command: str) -> None:
+    """The page is served by tests/app/test_app_command.py; here the arguments are read."""
+    asserted_test('tests/app/test_app_command.py', 'test_it_serves_until_interrupted_and_leaves_nothing')
+    (call,) = workplace.calls(command)
+    options = parsed(call)
+    assert (options['host'], options['model']) == ('127.0.0.1', 'small')
+
+
+def links(workplace: Workplace, command: str) -> None:
+    workplace.calls(command)
+    assert Path('datasets/small').is_symlink()
+
+
+def finds_nothing(workplace: Workplace, command: str) -> None:
+    Path('FOLDER').mkdir()
+    workplace.calls(command)
+
+
+def is_short_for_a_script(workplace: Workplace, command: str) -> None:
+    """In a table scripts stand without their folder and paths; the script has to know the options."""
+    name, *options = command.split()
+    assert parsed(Call('python', '', '', [f'datasets_prep/{name}', 'out', *options]))
+
+
+# ------------------------------------------------------------------ the rules
+
+_PHOTOS = [files.photographs]
+_MISSING = (*PREPARE_QUICKLY, '--allow-missing')
+
+
+def _prepares(source: Callable[[], None], *outputs: str, more: Sequence[str] = _MISSING) -> Run:
+    return runs(*(f'datasets/{name}/data.mdb' for name in outputs), given=[source], more=more)
+
+
+def _places(side: int) -> Callable[[], None]:
+    return lambda: files.places(side=side)
+
+
+RULES = [
+    # Repairing.
+    Rule(r'(\.venv/bin/)?hcl-restore photo\.jpg', runs('restored/photo.jpg', 'restored/photo_mask.png', given=_PHOTOS)),
+    Rule(r'hcl-restore holiday/ -o repaired/', runs(
+        'repaired/a.jpg', 'repaired/a_mask.png', 'repaired/beach/b.png', 'repaired/beach/b_mask.png', given=_PHOTOS)),
+    Rule(r'hcl-restore "scans/\*\.tif" --format png', runs(
+        'restored/one.png', 'restored/two.png', 'restored/two_mask.png', given=_PHOTOS)),
+    Rule(r'hcl-restore photo\.jpg --save restored overlay side-by-side', runs(
+        'restored/photo.jpg', 'restored/photo_overlay.png', 'restored/photo_side_by_side.png', given=_PHOTOS)),
+    Rule(r'hcl-restore - -o - < spoiled\.png > good\.png', runs('good.png', given=_PHOTOS)),
+    Rule(r'hcl-restore photo\.jpg --model experiments/\S+', runs(
+        'restored/photo.jpg', given=[*_PHOTOS, files.write_trained_model])),
+    Rule(r'hcl-restore photo\.jpg --model official\.safetensors', runs(
+        'restored/photo.jpg', given=[*_PHOTOS, convert])),
+    Rule(r'hcl-restore --help', runs(says='exit status')),
+    Rule(r'hcl-restore --list-models', runs(says='small  ')),
+    Rule(r'hcl-convert official\.pt official\.safetensors', runs(
+        'official.safetensors', given=[files.write_authors_checkpoint])),
+    Rule(r'hcl-convert official\.pt hcl_places\.pth', runs('hcl_places.pth', given=[files.write_authors_checkpoint])),
+    # The notebook's cell exports too.
+    Rule(r'hcl-export small small\.onnx', runs('small.onnx', says='Against PyTorch'), slow=True),
+    Rule(r'hcl-export small detector\.onnx --part detect', runs('detector.onnx', says='Against PyTorch'), slow=True),
+    Rule(r'hcl-export small small\.pt2', runs('small.pt2', says='Against PyTorch'), slow=True),
+    Rule(r'hcl-export options/test_hcl_small\.yml small\.safetensors --half --info .*', runs(
+        'small.safetensors', given=[option_files, files.write_parts_of_the_packaged_model],
+        says='for hcl-restore --model')),
+    Rule(r'hcl-app', serves),
+    # Trainings and tests.
+    Rule(r'hcl-(train|test) -opt options/\S+\.yml( --auto_resume| --force_yml .*)?', checks_options),
+    Rule(r'for method in [\w ]+; do\n *hcl-train -opt \S+\n *hcl-test -opt \S+\ndone', checks_options),
+    Rule(r'hcl-train --check -opt FILE', checks_a_file_of_any_name),
+    Rule(r'torchrun --nproc_per_node=4 -m hcl_arch\.train -opt options/\S+ --launcher pytorch', launches),
+    Rule(r'torchrun --nproc_per_node=4 -m hcl_arch\.train -opt \.\.\. --launcher pytorch', stands_for_another),
+    Rule(r'python basicsr/train\.py -opt options/\S+', covered_by(
+        'tests/test_entry_points.py', 'test_scripts_of_basicsr')),
+    Rule(r'hcl-report results/\S+ results/\S+', runs(
+        'report/report.md', 'report/report.html', given=[results_of_places], more=('--curves', ''))),
+    Rule(r'hcl-report --runs options/report_paper\.yml( --output report)?', runs(
+        'report/report.md', given=[option_files, results_of('options/report_paper.yml')], more=('--curves', ''))),
+    Rule(r'hcl-report --runs options/report_small\.yml --output report_small', runs(
+        'report_small/report.md', given=[option_files, results_of('options/report_small.yml')], more=('--curves', ''))),
+    Rule(r'python -m hcl_arch\.data\.preview -opt options/preview_corruptions\.yml -o sheet\.png', runs(
+        'sheet.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
+    Rule(r'python -m hcl_arch\.data\.preview .* -o corruptions\.png --dataset val_corruptions', runs(
+        'corruptions.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
+    Rule(r'python -m hcl_arch\.data\.preview .* -o masks\.png --dataset val_masks', runs(
+        'masks.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
+    Rule(r'python benchmarks/bench_(inference|training)\.py.*', parsed_and_covered_by(
+        'tests/test_benchmarks.py', 'test_benchmark')),
+    # Data.
+    Rule(r'mkdir -p datasets && ln -s /path/to/data datasets/small', links),
+    Rule(r'mkdir -p imagenet/train imagenet/val', runs('imagenet/train', 'imagenet/val')),
+    Rule(r'tar -xf ILSVRC2012_img_train\.tar .*', runs('imagenet/train/n01440765.tar', given=[files.imagenet_tars])),
+    Rule(r'tar -xf ILSVRC2012_img_val\.tar .*', runs(
+        'imagenet/val/ILSVRC2012_val_00000001.JPEG', given=[files.imagenet_tars])),
+    Rule(r'for f in imagenet/train/\*\.tar; .*', runs(
+        'imagenet/train/n01440764/n01440764_1.JPEG', given=[files.imagenet_tars])),
+    Rule(r'python \S+/prepare_images\.py ~/photos datasets/photos\.lmdb', _prepares(
+        files.own_photographs, 'photos.lmdb', more=PREPARE_QUICKLY)),
+    Rule(r'python \S+/prepare_images\.py ~/photos datasets/train\.lmdb .*', _prepares(
+        files.own_photographs, 'train.lmdb', 'val.lmdb', more=PREPARE_QUICKLY)),
+    Rule(r'python \S+/prepare_places\.py datasets/places .*', _prepares(
+        _places(256), 'places/train.lmdb', 'places/val.lmdb')),
+    Rule(r'python \S+/prepare_places\.py datasets/places512 .* --size 512', _prepares(
+        _places(512), 'places512/train.lmdb', 'places512/val.lmdb')),
+    Rule(r'python \S+/prepare_imagenet\.py datasets/imagenet .*', _prepares(
+        files.imagenet, 'imagenet/train.lmdb', 'imagenet/val.lmdb')),
+    Rule(r'python \S+/prepare_imagenet\.py datasets/imagenet512 .*', _prepares(
+        files.imagenet, 'imagenet512/train.lmdb', 'imagenet512/val.lmdb')),
+    Rule(r'python \S+/prepare_irregular_masks\.py \S+ datasets/irregular_masks', _prepares(
+        files.irregular_masks, 'irregular_masks/train.lmdb', 'irregular_masks/test.lmdb')),
+    Rule(r'python \S+/prepare_irregular_masks\.py \S+ datasets/irregular_masks512 --size 512', _prepares(
+        files.irregular_masks, 'irregular_masks512/train.lmdb', 'irregular_masks512/test.lmdb')),
+    Rule(r'python \S+/prepare_ffhq\.py .*', _prepares(files.faces, 'ffhq/train.lmdb', 'ffhq/val.lmdb')),
+    Rule(r'python \S+/prepare_celebahq\.py .*', _prepares(
+        files.faces, 'celebahq/train.lmdb', 'celebahq/val.lmdb', 'celebahq/test.lmdb')),
+    Rule(r'python \S+/prepare_logo30k\.py .*', _prepares(
+        files.pairs, 'logo30k/train_lq.lmdb', 'logo30k/val_gt.lmdb', 'logo30k/val_mask.lmdb', more=PREPARE_QUICKLY)),
+    Rule(r'python \S+/prepare_istd\.py .*', _prepares(files.pairs, 'istd/train_lq.lmdb', 'istd/test_mask.lmdb')),
+    Rule(r'python \S+/prepare_raindrop\.py .*', _prepares(files.pairs, 'raindrop/train_lq.lmdb')),
+    Rule(r'prepare_\w+\.py .*', is_short_for_a_script),
+    Rule(r'find (-L )?FOLDER -type l', finds_nothing),
+    # Installing.
+    Rule(r'make \w+', is_target),
+    Rule(r'pip install .*', installs),
+]  # fmt: skip

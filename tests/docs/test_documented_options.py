@@ -1,0 +1,69 @@
+"""docs/restore.md and `hcl-restore --help` know the same options, and those of the page's table do what they say."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from hcl_arch.restore_command import main
+from tests.docs import example_files
+from tests.docs.documented_commands import REPOSITORY, blocks_of
+from tests.docs.workplace import Call, Workplace
+
+PAGE = REPOSITORY / 'docs' / 'restore.md'
+OPTION = re.compile(r'(?<![\w-])--[a-z][\w-]*')
+# Of the table "to | option": each cell's first piece of code, and what follows in it.
+ROWS = re.findall(r'^\| [^|`]+ \| (`[^|]+) \|$', PAGE.read_text('utf-8'), re.MULTILINE)
+CODES = [code for row in ROWS for code in re.findall(r'`(-[^`]+)`', row)]
+OUTPUTS = {'--mask': 'photo_mask.png', '--save': 'photo_overlay.png', '--json': '../summary.json'}
+
+
+def help_of(program: str, workplace: Workplace) -> str:
+    return workplace.make(Call(program, '', '', ['--help'])).out
+
+
+def test_every_option_of_the_page_exists(workplace: Workplace) -> None:
+    """Those of other programs are in blocks that call these."""
+    known = {program: set(OPTION.findall(help_of(program, workplace))) for program in ('hcl-restore', 'hcl-export')}
+    text = PAGE.read_text('utf-8')
+    for block in blocks_of(PAGE):
+        for line in block.text.splitlines():
+            program = line.split()[0] if line.strip() else ''
+            assert set(OPTION.findall(line)) <= known.get(program, set()), f'{block.place}: {line}'
+        text = text.replace(block.text, '')
+    assert set(OPTION.findall(text)) <= set.union(*known.values())
+
+
+def test_the_table_is_there() -> None:
+    assert len(CODES) >= 9
+
+
+@pytest.mark.parametrize('code', CODES)
+def test_option_of_the_table(code: str, workplace: Workplace) -> None:
+    """Each with its example value; NAME stands for the name of a model."""
+    example_files.photographs()
+    assert main(['photo.jpg', '--device', 'cpu', *shlex.split(code.replace('NAME', 'small'))]) == 0
+    option = code.split()[0]
+    if option in ('--list-models', '--dry-run'):
+        assert not Path('restored').exists()
+    else:
+        assert Path('restored/photo.jpg').is_file() or '--save' in code
+        assert (Path('restored') / OUTPUTS.get(option, 'photo_mask.png')).is_file() or '--save' in code
+    if option == '--save':
+        assert sorted(path.name for path in Path('restored').iterdir()) == [
+            f'photo_{kind}.png' for kind in sorted(code.replace('-by-', '_by_').split()[1:])
+        ]
+
+
+def test_limits_of_the_readers(workplace: Workplace) -> None:
+    """The formats that the page names are those that are read and written."""
+    from hcl_arch.restoration.photograph import SUFFIXES
+
+    listed = re.search(r'^## Photographs\n\n([^;]*);', PAGE.read_text('utf-8'), re.MULTILINE)
+    assert listed is not None
+    named = set(re.findall(r'\w+', listed[1])) - {'and'}
+    assert named == {'BMP', 'GIF', 'JPEG', 'PNG', 'TIFF', 'WebP'}
+    assert {name.lower() for name in named} <= {suffix.lstrip('.') for suffix in SUFFIXES}

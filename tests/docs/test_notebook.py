@@ -1,0 +1,78 @@
+"""The notebook is a valid one, and its cells run from the first to the last."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hcl_arch.model_files import list_models
+from tests.docs.documented_commands import REPOSITORY
+from tests.docs.workplace import Workplace
+
+FILE = REPOSITORY / 'docs' / 'restore.ipynb'
+LARGEST = 300 * 2**10
+CELL_KEYS = {'markdown': {'cell_type', 'id', 'metadata', 'source'}}
+CELL_KEYS['code'] = {*CELL_KEYS['markdown'], 'execution_count', 'outputs'}
+
+
+@pytest.fixture(scope='module')
+def notebook() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(FILE.read_text('utf-8'))
+    return content
+
+
+@pytest.fixture
+def _no_windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    matplotlib = pytest.importorskip('matplotlib')
+    monkeypatch.setattr('matplotlib.pyplot.show', lambda: None)
+    matplotlib.use('Agg', force=True)
+    yield
+    matplotlib.pyplot.close('all')
+
+
+def code_of(notebook: dict[str, Any]) -> list[str]:
+    return [''.join(cell['source']) for cell in notebook['cells'] if cell['cell_type'] == 'code']
+
+
+def test_is_a_notebook(notebook: dict[str, Any]) -> None:
+    assert set(notebook) == {'cells', 'metadata', 'nbformat', 'nbformat_minor'}
+    assert (notebook['nbformat'], notebook['nbformat_minor']) == (4, 5)
+    for cell in notebook['cells']:
+        assert set(cell) == CELL_KEYS[cell['cell_type']]
+        assert all(isinstance(line, str) for line in cell['source'])
+        assert all(output['output_type'] != 'error' for output in cell.get('outputs', ()))
+    assert len({cell['id'] for cell in notebook['cells']}) == len(notebook['cells'])
+    assert FILE.stat().st_size < LARGEST
+
+
+@pytest.mark.usefixtures('_no_windows')
+@pytest.mark.parametrize('exporting', [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_cells_run_in_order(
+    exporting: bool, notebook: dict[str, Any], workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a tiny random model named `small`: the user's folder comes before the package's."""
+    assert [model.source for model in list_models() if model.name == 'small'] == ['user']
+    if exporting:
+        pytest.importorskip('onnxruntime')
+        pytest.importorskip('onnxscript')
+    else:
+        monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    names: dict[str, Any] = {}
+    for code in code_of(notebook):
+        exec(compile(code, str(FILE), 'exec'), names)
+    spoiled, holes = names['spoiled'], names['holes']
+    assert spoiled.shape == names['cat'].shape
+    assert not np.array_equal(spoiled[holes], names['cat'][holes])
+    assert 0.08 < holes.mean() < 0.17
+    assert names['restoration'].mask.shape == holes.shape
+    masks = list(names['masks'].values())
+    assert np.all(masks[0] <= masks[1])
+    assert np.all(masks[1] <= masks[2])
+    assert np.all(masks[1] <= masks[3])
+    assert Path('detector.onnx').is_file() == exporting
