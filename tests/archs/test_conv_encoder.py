@@ -104,3 +104,12 @@ def test_network_pads_for_encoder_and_windows():
 def test_errors_name_the_option(options, message):
     with pytest.raises(ValueError, match=message):
         build_network({'type': 'HCLDetector', **SMALL, **options})
+
+
+def test_a_block_halves_its_shortcut_as_a_strided_convolution_would():
+    block = ConvResBlock(3, 8, stride=2).eval()
+    x = torch.rand(2, 3, 9, 6)
+    strided = torch.nn.functional.conv2d(x, block.shortcut.weight, block.shortcut.bias, stride=2)
+    torch.nn.init.zeros_(block.second.weight)
+
+    assert torch.allclose(block(x), strided.relu(), atol=1e-6)

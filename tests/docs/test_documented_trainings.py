@@ -1,4 +1,4 @@
-"""The training and test of the paper that the pages tell how to run, by the same commands with option files shrunk.
+"""The trainings and tests that the pages tell how to run, run by the same commands with their option files shrunk.
 
 Networks, pictures and iterations are few and small; what the pages say of the files that come of it holds all the same.
 That nothing is wrong with the option files as they are is looked at in test_documented_commands.py.
@@ -95,10 +95,26 @@ def assert_tested(name: str) -> None:
 
 @pytest.mark.slow
 def test_paper(run_shrunk: Callable[[str], None]) -> None:
-    """Train, start again where nothing is left to do, test."""
+    """Train, resume, test, test an ablation's file with forced options."""
     run_shrunk('hcl-train -opt options/train_hcl_places.yml --auto_resume')
     assert Path('experiments/train_hcl_places/models/net_g_latest.pth').is_file()
     assert Path(f'experiments/train_hcl_places/training_states/{ITERATIONS}.state').is_file()
     run_shrunk('hcl-train -opt options/train_hcl_places.yml --auto_resume')
     run_shrunk('hcl-test -opt options/test_hcl_places.yml')
     assert_tested('test_hcl_places')
+
+
+@pytest.mark.slow
+def test_packaged_model(run_shrunk: Callable[[str], None]) -> None:
+    for part in ('hcl_small_first', 'hcl_small.', 'restorer_small'):
+        run_shrunk(f'hcl-train -opt options/train_{part}')
+    assert Path('experiments/train_hcl_small/models/net_g_latest.pth').is_file()
+    assert Path('experiments/train_restorer_small/models/net_g_latest.pth').is_file()
+
+
+@pytest.mark.slow
+def test_small_comparison(run_shrunk: Callable[[str], None]) -> None:
+    run_shrunk('for method in')
+    assert_tested('test_small_vcnet')
+    run_shrunk('hcl-report --runs options/report_small.yml')
+    assert Path('report_small/report.html').is_file()

@@ -422,7 +422,10 @@ def shrunk(options: dict[str, Any], folder: Path, tmp_path: Path, *, is_train: b
 def shrink_network(network: dict[str, Any]) -> None:
     small = {'dim': 4, 'window_size': 4, 'bottleneck_window_size': 4, 'proj_dim': 4, 'encoder_depths': [1, 1, 1],
              'depth': 1, 'num_heads': 1, 'image_size': SIZE, 'num_feat': 4, 'num_block': 1}  # fmt: skip
+    stages = {'num_heads': network.get('num_heads'), 'encoder_depths': network.get('encoder_depths')}
     network.update({key: value for key, value in small.items() if key in network})
+    if 'dim_mults' in network:  # lists, one value for each stage
+        network.update({key: value for key, value in stages.items() if value and len(value) != 3})
     for part in ('refiner', *PARTS):
         network.pop(f'{part}_weights', None)
         if part in network:
