@@ -67,6 +67,14 @@ def paths_of(value: Any, key: str = '') -> Iterator[tuple[str, str]]:
 
 def make_paths(opt: Options) -> None:
     """Make what the options name, in the working directory."""
+    for options in opt.get('datasets', {}).values():
+        for role in ('lq', 'gt', 'mask'):
+            template = options.get(f'{role}_template', '')
+            if '{}' in template and '*' not in template:  # pairs that are told by their names
+                folder = Path(options[f'dataroot_{role}'])
+                folder.mkdir(parents=True, exist_ok=True)
+                for index in range(3):  # one for each bin of hole shares
+                    (folder / f'{template.format(index)}.png').touch()
     for key, path in set(paths_of(opt)):
         if Path(path).exists():
             continue
