@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -10,7 +12,7 @@ from hcl_arch.archs.image_range import to_network_range
 from hcl_arch.archs.padding import pad_to_multiple
 
 
-class PixelDetector(nn.Module):
+class PixelDetector(nn.Module, ABC):
     """A detector whose network gives a logit for every pixel; subclasses set ``size_multiple`` and have ``_logits``."""
 
     size_multiple: int
@@ -35,6 +37,6 @@ class PixelDetector(nn.Module):
         check_image(image)
         return self._logits(to_network_range(pad_to_multiple(image, self.size_multiple)))
 
+    @abstractmethod
     def _logits(self, image: Tensor) -> Tensor:
         """(B, 3, h, w) in [-1, 1], h and w multiples of ``size_multiple`` -> (B, 1, h, w)."""
-        raise NotImplementedError

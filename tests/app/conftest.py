@@ -141,3 +141,9 @@ def tiny_model(tmp_path_factory):
     info = {'description': 'random weights', 'detect_side': 64}
     save_model(path, {'type': 'HCLNet', **options}, network.state_dict(), info)
     return path
+
+
+@pytest.fixture
+def serving():
+    """Return `serve`; an import of `conftest` may find that of another folder."""
+    return serve

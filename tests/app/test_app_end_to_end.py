@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
-import conftest
 import numpy as np
 import pytest
 from test_page_in_browser import download_all, photograph, png, share_of, upload, wait_until_done
@@ -13,12 +10,10 @@ from hcl_arch.app.examples import make_examples
 from hcl_arch.app.limits import Limits
 from hcl_arch.restoration.restorer import Restorer
 
-PACKAGED = resources.files('hcl_arch') / 'weights' / 'small.safetensors'
-
 
 @pytest.fixture
-def with_network(tiny_model):
-    yield from conftest.serve(Restorer(tiny_model, device='cpu'), Limits())
+def with_network(tiny_model, serving):
+    yield from serving(Restorer(tiny_model, device='cpu'), Limits())
 
 
 def test_a_photograph_through_a_network(visit, with_network):
@@ -34,10 +29,8 @@ def test_a_photograph_through_a_network(visit, with_network):
 
 
 @pytest.fixture
-def packaged():
-    if not PACKAGED.is_file():
-        pytest.skip('the package holds no model yet')
-    yield from conftest.serve(Restorer('small', device='cpu'), Limits(), examples=make_examples())
+def packaged(serving):
+    yield from serving(Restorer('small', device='cpu'), Limits(), examples=make_examples())
 
 
 def test_the_packaged_model_repairs_an_example(visit, packaged):

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Callable
 
 import cv2
 import numpy as np
 import pytest
 
-import hcl_arch
 from hcl_arch.restoration import Restorer, painting
-
-WEIGHTS = Path(hcl_arch.__file__).parent / 'weights' / 'small.safetensors'
-pytestmark = pytest.mark.skipif(not WEIGHTS.is_file(), reason='the packaged model small.safetensors is not there yet')
 
 
 @pytest.fixture(scope='module')

@@ -15,11 +15,8 @@ import torch
 from basicsr.archs import build_network
 from PIL import Image
 
-import hcl_arch
 from hcl_arch.model_files import save_model
 from hcl_arch.restore_command import main
-
-PACKAGED = Path(hcl_arch.__file__).parent / 'weights' / 'small.safetensors'
 
 
 @pytest.fixture
@@ -98,7 +95,6 @@ def test_as_a_module(model: Path, make_photo) -> None:
     assert 'Traceback' not in done.stderr
 
 
-@pytest.mark.skipif(not PACKAGED.is_file(), reason='the packaged model is not there yet')
 def test_packaged_model_by_default(make_photo) -> None:
     make_photo('a.png', (64, 80, 3))
     assert main(['a.png', '--device', 'cpu', '--json', 's.json']) == 0
