@@ -14,7 +14,12 @@ from hcl_arch.atomic_file import atomic_file
 from hcl_arch.data.unreadable_image import UnreadableImageError
 from hcl_arch.regular_file import MAX_IMAGE_BYTES, read_regular_file, reason_of
 from hcl_arch.restoration.photograph_decoding import decode_photograph
-from hcl_arch.restoration.photograph_encoding import WRITTEN_FORMATS, encode_photograph, restricted
+from hcl_arch.restoration.photograph_encoding import (
+    WRITTEN_FORMATS,
+    encode_photograph,
+    restricted,
+    unwritten_metadata,
+)
 from hcl_arch.restoration.photograph_kinds import SUFFIXES, UndecodableError
 from hcl_arch.restoration.photograph_metadata import PhotographMetadata
 
@@ -96,12 +101,13 @@ class Photograph:
         if file_format not in WRITTEN_FORMATS:
             raise ValueError(f'Expected a format out of {WRITTEN_FORMATS}, got {file_format!r}.')
         pixels, remarks = restricted(self.pixels, file_format)
+        metadata = self.metadata if keep_metadata else self.metadata.stripped()
         content = encode_photograph(
-            pixels, file_format, self.metadata if keep_metadata else self.metadata.stripped(),
+            pixels, file_format, metadata,
             quality=DEFAULT_QUALITY if quality is None else quality, lossless=self.is_lossless and quality is None,
             as_gray=self.is_gray,
         )
-        return content, remarks
+        return content, [*remarks, *unwritten_metadata(metadata, file_format)]
 
     def write(
         self, path: str | os.PathLike[str], *, format: str | None = None, quality: int | None = None,

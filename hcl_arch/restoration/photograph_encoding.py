@@ -21,6 +21,7 @@ _LONGEST_SIDE = {'JPEG': 65535, 'WEBP': 16383}
 _XMP_KEYWORD, _XMP_TAG, _RESOLUTION_UNIT, _INCH = 'XML:com.adobe.xmp', 700, 296, 2
 # A JPEG's metadata come in segments of 64 KB.
 _LONGEST_SEGMENT = 65533
+_JPEG_XMP_START = b'http://ns.adobe.com/xap/1.0/\0'
 _METRES_PER_INCH = 0.0254
 
 
@@ -39,6 +40,15 @@ def restricted(pixels: NDArray[Any], file_format: str) -> tuple[NDArray[Any], li
         pixels = on_white(pixels)
         remarks.append(f'laid on white, since {file_format} has no transparency')
     return pixels, remarks
+
+
+def unwritten_metadata(metadata: PhotographMetadata, file_format: str) -> list[str]:
+    """Return in words which metadata a format has no room for."""
+    if file_format != 'JPEG':
+        return []
+    segments = {'EXIF': metadata.exif, 'XMP': _as_jpeg_xmp(metadata)}
+    too_long = [name for name, segment in segments.items() if _overflows(segment)]
+    return [f'written without {" and ".join(too_long)}, which JPEG has 64 KB for'] if too_long else []
 
 
 def as_8_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -112,10 +122,18 @@ def _png_options(mode: str, metadata: PhotographMetadata, quality: int, lossless
 
 def _jpeg_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
     dpi = metadata.dpi and tuple(min(round(value), 65535) for value in metadata.dpi)
-    exif = metadata.exif if metadata.exif and len(metadata.exif) <= _LONGEST_SEGMENT else None
-    xmp = metadata.xmp if metadata.xmp and len(metadata.xmp) + 29 <= _LONGEST_SEGMENT else None
+    exif = None if _overflows(metadata.exif) else metadata.exif
+    xmp = None if _overflows(_as_jpeg_xmp(metadata)) else metadata.xmp
     return {'quality': quality, 'subsampling': 0, 'icc_profile': metadata.profile_for(mode), 'exif': exif, 'dpi': dpi,
             'xmp': xmp}
+
+
+def _as_jpeg_xmp(metadata: PhotographMetadata) -> bytes | None:
+    return metadata.xmp and _JPEG_XMP_START + metadata.xmp
+
+
+def _overflows(segment: bytes | None) -> bool:
+    return segment is not None and len(segment) > _LONGEST_SEGMENT
 
 
 def _webp_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from hcl_arch.data.unreadable_image import UnreadableImageError
 from hcl_arch.restoration.photograph import Photograph, read_photograph
 from hcl_arch.restoration.photograph_encoding import as_8_bit, on_white
+from hcl_arch.restoration.photograph_metadata import PhotographMetadata
 
 ORIENTATION = 0x0112
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
@@ -267,6 +268,18 @@ def test_what_a_format_cannot_hold_is_remarked() -> None:
     assert read_photograph(io.BytesIO(content)).pixels.shape == (5, 4, 3)
     with pytest.raises(ValueError, match='JPEG has at most 65,535 pixels a side: give --format png'):
         Photograph(np.zeros((1, 65536), np.uint8)).encode('JPEG')
+
+
+@pytest.mark.parametrize('more', [0, 1])
+@pytest.mark.parametrize(('name', 'start'), [('exif', 0), ('xmp', len('http://ns.adobe.com/xap/1.0/') + 1)])
+def test_metadata_too_long_for_a_jpeg_are_remarked(name: str, start: int, more: int) -> None:
+    content = (b'Exif\0\0' if name == 'exif' else b'<').ljust(65533 - start + more, b' ')
+    photograph = Photograph(drawn((5, 4, 3)), metadata=PhotographMetadata(**{name: content}))
+    file, remarks = photograph.encode('JPEG')
+    assert remarks == ([f'written without {name.upper()}, which JPEG has 64 KB for'] if more else [])
+    assert (content in file) == (not more)
+    assert not photograph.encode('JPEG', keep_metadata=False)[1]
+    assert not photograph.encode('WEBP')[1]
 
 
 def test_16_bit_is_scaled_and_laid_on_white_by_hand() -> None:
