@@ -13,7 +13,13 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.blind_output import BlindOutput
-from hcl_arch.archs.hcl_detector_arch import HCLDetector, check_choice, check_image, to_image_size
+from hcl_arch.archs.hcl_detector_arch import (
+    HCLDetector,
+    MapUpsampling,
+    check_choice,
+    check_image,
+    to_image_size,
+)
 from hcl_arch.archs.hcl_net_arch import Guidance, check_guidance
 from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.padding import pad_to_multiple
@@ -51,6 +57,10 @@ class DetectThenRestore(nn.Module):
         restorer_multiple: What height and width of the restorer's input must be multiples of; it is padded by mirroring
             and the result cut back.
         composite: Whether the result is mask * image + (1 - mask) * restorer's image, or the restorer's image.
+        detect_mirrored: In evaluation, show the detector the mirror image too and average the logits of both: a more
+            exact mask for twice the time of detection.
+        mask_upsampling: How logits of a coarser grid than the image's become its mask: ``nearest``, as the paper's, or
+            ``bilinear``, with borders that run through the grid's cells.
         freeze_detector: Keep the detector as it is: no gradient, always in evaluation mode.
         freeze_restorer: The same of the restorer; gradients still pass through it to the detector.
         detector_weights: Checkpoint of BasicSR to start the detector from; of a whole ``HCLNet``, ``VCNet`` or
@@ -76,6 +86,8 @@ class DetectThenRestore(nn.Module):
         restorer_range: Sequence[float] = (0, 1),
         restorer_multiple: int = 1,
         composite: bool = True,
+        detect_mirrored: bool = False,
+        mask_upsampling: MapUpsampling = 'nearest',
         freeze_detector: bool = False,
         freeze_restorer: bool = False,
         detector_weights: Optional[str] = None,
@@ -86,6 +98,7 @@ class DetectThenRestore(nn.Module):
         super().__init__()
         _check_restorer_input(restorer_input)
         check_choice('mask_kind', mask_kind, get_args(MaskKind))
+        check_choice('mask_upsampling', mask_upsampling, get_args(MapUpsampling))
         if not 0 <= masked_value <= 1:
             raise ValueError(f'masked_value must be in [0, 1], got {masked_value}.')
         if tuple(restorer_range) not in ((0, 1), (-1, 1)):
@@ -98,6 +111,8 @@ class DetectThenRestore(nn.Module):
         self.restorer_is_signed = restorer_range[0] == -1
         self.restorer_multiple = restorer_multiple
         self.composite = composite
+        self.detect_mirrored = detect_mirrored
+        self.mask_upsampling = mask_upsampling
         self.detector = _built('detector', detector)
         self.restorer = _built('restorer', restorer)
         self.size_multiple: int = getattr(self.detector, 'size_multiple', 1)
@@ -156,7 +171,8 @@ class DetectThenRestore(nn.Module):
         height, width = check_image(lq)
         check_guidance(lq, true_mask, guidance)
         mask_logits = self._detect(lq)
-        soft_mask = to_image_size(torch.sigmoid(mask_logits[0]), height, width, self.size_multiple)
+        finest = to_image_size(mask_logits[0], height, width, self.size_multiple, mode=self.mask_upsampling)
+        soft_mask = torch.sigmoid(finest)
         mask = (soft_mask >= 0.5).to(soft_mask.dtype)
         restored = lq
         if restore:
@@ -191,10 +207,19 @@ class DetectThenRestore(nn.Module):
 
     def _detect(self, lq: Tensor) -> list[Tensor]:
         """Logits that pixels are uncorrupted, (B, 1, h, w) on the padded grid, fine to coarse."""
+        padded = pad_to_multiple(lq, self.size_multiple)
+        logits = self._detector_logits(padded)
+        if not self.detect_mirrored or self.training:
+            return logits
+        # Padded before it is mirrored, so that the cells of both grids lie upon each other.
+        mirrored = self._detector_logits(padded.flip(-1))
+        return [(own + other.flip(-1)) / 2 for own, other in zip(logits, mirrored)]
+
+    def _detector_logits(self, padded: Tensor) -> list[Tensor]:
+        """The same of an image that needs no padding, seen once."""
         own_logits = getattr(self.detector, 'mask_logits', None)
         if own_logits is not None:
-            return [own_logits(lq)]
-        padded = pad_to_multiple(lq, self.size_multiple)
+            return [own_logits(padded)]
         if isinstance(self.detector, HCLDetector):
             detection = self.detector.detect(to_network_range(padded))
             if detection.mask_logits:
@@ -202,7 +227,7 @@ class DetectThenRestore(nn.Module):
             confidences = [stage.soft_mask for stage in detection.stages]
         else:
             confidences = [self._run_detector(padded)]
-        return [torch.logit(confidence, eps=_CONFIDENCE_MARGIN) for confidence in confidences]
+        return [to_logits(confidence) for confidence in confidences]
 
     def _run_detector(self, image: Tensor) -> Tensor:
         confidence = self.detector(image)
@@ -251,6 +276,11 @@ class DetectThenRestore(nn.Module):
                 f'got {got}: set its output channels to 3 and its scale to 1, or change restorer_multiple.'
             )
         return painted
+
+
+def to_logits(confidence: Tensor) -> Tensor:
+    """Logits of confidences in [0, 1]; those of 0 and 1 are finite."""
+    return torch.logit(confidence, eps=_CONFIDENCE_MARGIN)
 
 
 def _is_about_shapes(error: Exception) -> bool:

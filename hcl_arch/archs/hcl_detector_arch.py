@@ -25,6 +25,7 @@ from hcl_arch.training.random_state import draw_for_batch
 MIN_IMAGE_SIZE = 16
 MaskFrom = Literal['clusters', 'pixels']
 EncoderKind = Literal['transformer', 'conv']
+MapUpsampling = Literal['nearest', 'bilinear']
 
 
 class Detection(NamedTuple):
@@ -258,19 +259,22 @@ def check_image(image: Tensor) -> tuple[int, int]:
     return image.shape[-2], image.shape[-1]
 
 
-def to_image_size(stage_map: Tensor, height: int, width: int, size_multiple: int) -> Tensor:
-    """Bring the finest stage's map to an image's size: nearest neighbour, then without the padding.
+def to_image_size(
+    stage_map: Tensor, height: int, width: int, size_multiple: int, mode: MapUpsampling = 'nearest'
+) -> Tensor:
+    """Bring the finest stage's map to an image's size, then cut the padding off.
 
     Args:
         stage_map: (B, C, h, w) on the padded grid.
         height: H of the image.
         width: W of the image.
         size_multiple: What the image was padded to a multiple of.
+        mode: Nearest neighbour, or bilinear for smooth borders.
 
     Returns:
         (B, C, H, W).
     """
     scale = math.ceil(height / size_multiple) * size_multiple // stage_map.shape[-2]
     if scale > 1:
-        stage_map = F.interpolate(stage_map, scale_factor=scale, mode='nearest')
+        stage_map = F.interpolate(stage_map, scale_factor=scale, mode=mode)
     return stage_map[..., :height, :width]

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hcl_arch.archs import DetectThenRestore, HCLDetector, HCLNet
+from hcl_arch.archs.detect_then_restore_arch import to_logits
 from hcl_arch.archs.exporting import cut_back
 from hcl_arch.archs.hcl_detector_arch import Detection
 from hcl_arch.archs.image_range import to_image_range, to_network_range
@@ -159,14 +160,17 @@ class DetectThenRestorePart(Part):
             found = type(network.detector).__name__
             raise ExportError(f'the detector {found} cannot be exported; expected one of this package.')
         with torch.no_grad():
-            confidence = self._confidence(torch.zeros(1, 3, self.size_multiple, self.size_multiple))
-        # Pixels of the image along the side of a pixel of the confidence.
-        self.cell = self.size_multiple // confidence.shape[-1]
+            logits = self._logits(torch.zeros(1, 3, self.size_multiple, self.size_multiple))
+        # Pixels of the image along the side of a pixel of the logits.
+        self.cell = self.size_multiple // logits.shape[-1]
 
     def detect(self, image: Tensor) -> tuple[Tensor, Tensor]:
         height, width = image.shape[-2:]
-        confidence = self._confidence(to_network_range(pad_to_multiple(image, self.size_multiple)))
-        confidence = cut_back(_resized(confidence, self.cell, 1), height, width)
+        padded = to_network_range(pad_to_multiple(image, self.size_multiple))
+        logits = self._logits(padded)
+        if self.network.detect_mirrored:
+            logits = (logits + self._logits(padded.flip(-1)).flip(-1)) / 2
+        confidence = torch.sigmoid(cut_back(self._enlarged(logits), height, width))
         return (confidence >= 0.5).to(confidence.dtype), confidence
 
     def restore(self, image: Tensor, mask: Tensor) -> Tensor:
@@ -176,13 +180,20 @@ class DetectThenRestorePart(Part):
         mask, confidence = self.detect(image)
         return self.restore(image, confidence if self.network.mask_kind == 'soft' else mask), mask, confidence
 
-    def _confidence(self, image: Tensor) -> Tensor:
-        """The detector's confidence on its own grid, for a padded image in [-1, 1]."""
+    def _logits(self, image: Tensor) -> Tensor:
+        """The detector's logits on its own grid, for a padded image in [-1, 1]."""
         detector = self.network.detector
         if isinstance(detector, PixelDetector):
-            return torch.sigmoid(detector._logits(image))
+            return detector._logits(image)
         assert isinstance(detector, HCLDetector)
-        return detector.detect(image).stages[0].soft_mask
+        detection = detector.detect(image)
+        return detection.mask_logits[0] if detection.mask_logits else to_logits(detection.stages[0].soft_mask)
+
+    def _enlarged(self, logits: Tensor) -> Tensor:
+        if self.cell == 1 or self.network.mask_upsampling == 'nearest':
+            return _resized(logits, self.cell, 1)
+        height, width = logits.shape[-2:]
+        return F.interpolate(logits, size=(self.cell * height, self.cell * width), mode='bilinear')
 
 
 def _resized(mask: Tensor, cell: int, wanted: int) -> Tensor:

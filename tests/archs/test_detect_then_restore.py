@@ -360,3 +360,56 @@ class TestErrors:
             net(torch.rand(1, 3, 16, 16), guidance='true')
         with pytest.raises(ValueError, match=r'Expected true_mask of shape \(1, 1, 16, 16\)'):
             net(torch.rand(1, 3, 16, 16), true_mask=torch.ones(1, 3, 16, 16))
+
+
+class SideDetector(nn.Module):
+    """Logits on a grid of every fourth pixel: the red channel's means, more to the right."""
+
+    size_multiple = 4
+
+    def mask_logits(self, image: Tensor) -> Tensor:
+        red = F.avg_pool2d(image[:, :1], 4)
+        return 4 * red - 2 + torch.arange(red.shape[-1], dtype=red.dtype) / red.shape[-1]
+
+
+class TestLooking:
+    """How the detector is shown an image, and how its logits become a mask."""
+
+    @torch.no_grad()
+    def test_mirrored(self) -> None:
+        """Width 18 is padded to 20: a cell's logit and that of its mirror image are averaged."""
+        once = DetectThenRestore(SideDetector(), Recorder()).eval()
+        twice = DetectThenRestore(SideDetector(), Recorder(), detect_mirrored=True).eval()
+        lq = torch.rand(2, 3, 16, 18)
+        logits, plain = twice(lq, return_all=True).mask_logits[0], once(lq, return_all=True).mask_logits[0]
+        # Of the mirror image only the part that grows to the right differs: 0, .2, .4, .6, .8 and the other way round.
+        side = torch.arange(5) / 5
+        assert torch.allclose(logits, plain - side + (side + side.flip(0)) / 2, atol=1e-6)
+        assert torch.equal(twice.train()(lq, return_all=True).mask_logits[0], plain)
+
+    @torch.no_grad()
+    def test_mirror_images_get_mirrored_masks(self) -> None:
+        torch.manual_seed(0)
+        detector = {**HCL_DETECTOR, 'mask_from': 'pixels'}
+        net = DetectThenRestore(detector, Recorder(), detect_mirrored=True, mask_upsampling='bilinear').eval()
+        lq = torch.rand(1, 3, net.size_multiple, 2 * net.size_multiple)
+        output, mirrored = net(lq, return_all=True), net(lq.flip(-1), return_all=True)
+        assert torch.allclose(output.soft_mask.flip(-1), mirrored.soft_mask, atol=1e-6)
+        assert output.soft_mask.std() > 0
+
+    @torch.no_grad()
+    def test_bilinear(self) -> None:
+        """Half way between the middles of two cells of 4 pixels lies the mean of their logits."""
+        net = DetectThenRestore(SideDetector(), Recorder(), mask_upsampling='bilinear').eval()
+        output = net(torch.rand(1, 3, 16, 18), return_all=True)
+        confidence = torch.logit(output.soft_mask)[0, 0]
+        logits = output.mask_logits[0][0, 0]
+        assert confidence.shape == (16, 18)
+        assert torch.allclose(confidence[0, :2], logits[0, 0].expand(2), atol=1e-5)  # beyond the first middle
+        step = (logits[0, 1] - logits[0, 0]) / 8
+        assert torch.allclose(confidence[0, 2:6], logits[0, 0] + step * torch.tensor([1, 3, 5, 7]), atol=1e-5)
+        assert torch.equal(output.mask, (output.soft_mask >= 0.5).float())
+
+    def test_unknown_upsampling(self) -> None:
+        with pytest.raises(ValueError, match='mask_upsampling'):
+            DetectThenRestore(RedDetector(), Recorder(), mask_upsampling='cubic')

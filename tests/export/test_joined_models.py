@@ -91,10 +91,15 @@ def test_an_option_file_without_a_network_is_refused(tmp_path: Path) -> None:
         load_model(path)
 
 
-def test_a_confidence_coarser_than_the_image_is_exported_at_its_size(options: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    'looking', [{}, {'detect_mirrored': True, 'mask_upsampling': 'bilinear'}], ids=['plain', 'twice and smooth']
+)
+def test_a_confidence_coarser_than_the_image_is_exported_at_its_size(
+    options: dict[str, Any], looking: dict[str, Any]
+) -> None:
     pytest.importorskip('onnxruntime')
     torch.manual_seed(0)
-    network = build_network(options).eval()
+    network = build_network({**options, **looking}).eval()
     part = build_part(network, 'all')
 
     run = onnx_runner(to_onnx(part, opset=18, remarks={}))
