@@ -47,7 +47,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     parser.add_argument('--images', type=Path, help='folder of photographs (some of scikit-image)')
     parser.add_argument('--masks', type=Path, help='folder of mask images, white = corrupted (drawn)')
     parser.add_argument('--kinds', nargs='+', default=KINDS, help='kinds of corruption, in turns (%(default)s)')
-    parser.add_argument('--rows', type=int, default=3, help='of two photographs each (3)')
+    parser.add_argument('--rows', type=int, default=2, help='of two photographs each (2)')
     parser.add_argument('--side', type=int, default=256, help='of the photographs, in pixels (256)')
     parser.add_argument('--grow', type=float, default=3, help='pixels to repair around what is found (3)')
     parser.add_argument('--seed', type=int, default=0)
@@ -78,7 +78,7 @@ def sample_pictures() -> Iterator[Path]:
     from skimage import data
 
     with tempfile.TemporaryDirectory() as folder:
-        for name in ('astronaut', 'coffee', 'cat'):
+        for name in ('astronaut', 'cat', 'coffee', 'rocket'):
             Image.fromarray(getattr(data, name)()).save(Path(folder) / f'{name}.png')
         yield Path(folder)
 

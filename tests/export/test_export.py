@@ -22,6 +22,7 @@ from hcl_arch.export.parts import INTERFACES, PartName, build_part
 from hcl_arch.export.program_file import program_runner, smallest_side, to_program
 from hcl_arch.export.strided_convs import EvenStridedConv
 from hcl_arch.model_files import load_model, save_model
+from tests.contrast import with_contrast
 
 SIZES = ((64, 64), (72, 104), (100, 75), (256, 192))
 SMALLEST = ((16, 16), (17, 40))
@@ -50,15 +51,8 @@ MATRIX: dict[str, dict[str, Any]] = {
 
 
 def contrasting(options: dict[str, Any]) -> nn.Module:
-    """A network whose embeddings differ from place to place: in a fresh one, clusters hang on the last digit."""
-    network = build_network(options).eval()
-    with torch.no_grad():
-        for name, parameter in getattr(network, 'detector', network).named_parameters():
-            if parameter.ndim == 4:
-                parameter.mul_(7.5 if 'projection' in name else 2.5)
-            elif 'projection' in name:
-                parameter.zero_()
-    return network
+    """A network whose clusters do not hang on the last digit."""
+    return with_contrast(build_network(options).eval())
 
 
 def largest_differences(network: nn.Module, name: PartName, sizes: Sequence[tuple[int, int]]) -> dict[str, float]:

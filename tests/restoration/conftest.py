@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hcl_arch.archs import HCLNet, HCLRefineNet
 from hcl_arch.restoration import Restorer, painting
+from tests.contrast import with_contrast
 
 
 class DarkIsCorrupted(nn.Module):
@@ -55,7 +56,7 @@ def hcl_restorer(small_options: dict[str, Any]) -> Callable[..., Restorer]:
     def build(network: Optional[dict[str, Any]] = None, **options: Any) -> Restorer:
         torch.manual_seed(1)
         net = HCLNet(**small_options, refiner=HCLRefineNet(dim=2, dim_mults=(1, 2)), **(network or {}))
-        return Restorer(net, device='cpu', **{'memory': 256, 'detect_side': 64, **options})
+        return Restorer(with_contrast(net), device='cpu', **{'memory': 256, 'detect_side': 64, **options})
 
     return build
 
