@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 
@@ -25,3 +27,16 @@ def test_benchmark(repository: Path, tmp_path: Path, script: str) -> None:
     assert 0 < result['peak_above_start_gib'] < result['peak_gib']
     assert {'encoder', 'mask hierarchy', 'decoder', 'refiner'} <= set(result['part_seconds'])
     assert all(seconds > 0 for seconds in result['part_seconds'].values())
+
+
+@pytest.mark.slow
+def test_restore_sheet(repository: Path, tmp_path: Path) -> None:
+    pytest.importorskip('skimage')
+    script = str(repository / 'benchmarks' / 'restore_sheet.py')
+    options = ['--rows', '1', '--side', '96', '--kinds', 'constant', 'patch', '--save-inputs', 'spoiled']
+    subprocess.run([sys.executable, script, 'sheet.png', *options], check=True, cwd=tmp_path)
+    inputs = [cv2.imread(str(tmp_path / 'spoiled' / f'{name}.png')) for name in ('00_constant', '01_patch')]
+    sheet = cv2.imread(str(tmp_path / 'sheet.png'))
+    assert sheet.shape == (96, 2 * (3 * 96 + 2 * 4) + 12, 3)
+    assert np.array_equal(sheet[:, :96], inputs[0])
+    assert np.array_equal(sheet[:, 308:404], inputs[1])
