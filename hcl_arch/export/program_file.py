@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.export import Dim
 
+from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
 from hcl_arch.export.comparison import Runner, test_inputs
 from hcl_arch.export.errors import ExportError
 from hcl_arch.export.parts import INTERFACES, Part
@@ -23,7 +24,7 @@ _LARGEST_BATCH = 1024
 
 def smallest_side(part: Part) -> int:
     """Of the images that a program takes, px: it works on more than one tile of each network in the part."""
-    return 1 + max(getattr(module, 'size_multiple', 1) for module in part.modules())
+    return max(MIN_IMAGE_SIZE, 1 + max(getattr(module, 'size_multiple', 1) for module in part.modules()))
 
 
 def to_program(part: Part, *, remarks: Mapping[str, str]) -> bytes:
