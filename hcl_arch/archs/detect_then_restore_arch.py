@@ -13,13 +13,7 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.blind_output import BlindOutput
-from hcl_arch.archs.hcl_detector_arch import (
-    HCLDetector,
-    MapUpsampling,
-    check_choice,
-    check_image,
-    to_image_size,
-)
+from hcl_arch.archs.hcl_detector_arch import HCLDetector, MapUpsampling, check_choice, check_image, to_image_size
 from hcl_arch.archs.hcl_net_arch import Guidance, check_guidance
 from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.padding import pad_to_multiple

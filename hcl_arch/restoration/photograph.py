@@ -14,12 +14,7 @@ from hcl_arch.atomic_file import atomic_file
 from hcl_arch.data.unreadable_image import UnreadableImageError
 from hcl_arch.regular_file import MAX_IMAGE_BYTES, read_regular_file, reason_of
 from hcl_arch.restoration.photograph_decoding import decode_photograph
-from hcl_arch.restoration.photograph_encoding import (
-    WRITTEN_FORMATS,
-    encode_photograph,
-    restricted,
-    unwritten_metadata,
-)
+from hcl_arch.restoration.photograph_encoding import WRITTEN_FORMATS, encode_photograph, restricted, unwritten_metadata
 from hcl_arch.restoration.photograph_kinds import SUFFIXES, UndecodableError
 from hcl_arch.restoration.photograph_metadata import PhotographMetadata
 
