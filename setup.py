@@ -24,6 +24,7 @@ INSTALL_REQUIRES = [
     'safetensors>=0.4',
     'scikit-image>=0.19',
     'scipy>=1.8',
+    'timm>=1.0',  # pretrained backbones of the detector
     'tifffile',  # 16-bit photographs; scikit-image brings it
     # From 2.6 on torch.load takes nothing but tensors and plain values unless asked otherwise, and BasicSR's loading of
     # networks and of VGG weights does not ask: with an older one, a downloaded checkpoint could run code.

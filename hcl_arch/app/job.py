@@ -12,6 +12,7 @@ from hcl_arch.app.strokes import Stroke, paint
 from hcl_arch.restoration.photograph import Photograph
 from hcl_arch.restoration.restoration import Restoration
 from hcl_arch.restoration.restorer import Restorer
+from hcl_arch.restoration.verdict import corruption_score
 
 
 @dataclass
@@ -22,7 +23,9 @@ class Job:
         name: of its file.
         photograph: as read, at full size and depth.
         confidence: (H, W) float32, found once.
+        score: in [0, 1], that anything is corrupted at all; of `confidence`.
         threshold, grow: what the mask is made with.
+        min_score: with a lower score nothing is marked but what is painted.
         strokes: what is painted on it.
         restoration: the latest; None before the first.
         repairs: how many there were.
@@ -33,9 +36,14 @@ class Job:
     confidence: NDArray[np.float32]
     threshold: float = 0.5
     grow: int = 0
+    min_score: float = 0.0
     strokes: list[Stroke] = field(default_factory=list)
     restoration: Restoration | None = None
     repairs: int = 0
+    score: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.score = corruption_score(self.confidence)
 
     @property
     def stem(self) -> str:
@@ -49,13 +57,23 @@ class Job:
 
     def mask(self, restorer: Restorer) -> NDArray[np.uint8]:
         """Return the mask, (H, W), 255 = corrupted: of the threshold, grown, with the strokes on it."""
-        found = restorer.mask_of(self.confidence, threshold=self.threshold, grow=self.grow)
+        threshold = 0.0 if self.score < self.min_score else self.threshold
+        found = restorer.mask_of(self.confidence, threshold=threshold, grow=self.grow)
         return paint(found, self.strokes)
 
+    def set_threshold(self, threshold: float) -> None:
+        """Take another threshold; whoever moves it wants to see what it marks, whatever the score."""
+        if threshold != self.threshold:
+            self.threshold, self.min_score = threshold, 0.0
+
     def repair(self, restorer: Restorer, *, composite: bool, reverse: bool) -> Restoration:
-        """Repair with the mask as it is now, without finding anything anew."""
-        self.restoration = restorer.repair(self.photograph.pixels, self.mask(restorer), composite=composite,
-                                           reverse=reverse, confidence=self.confidence)
+        """Repair with the mask as it is now, without finding anything anew; without a mark nothing is changed."""
+        mask, pixels = self.mask(restorer), self.photograph.pixels
+        if mask.any():
+            self.restoration = restorer.repair(pixels, mask, composite=composite, reverse=reverse,
+                                               confidence=self.confidence)
+        else:
+            self.restoration = Restoration(pixels.copy(), mask, self.confidence, self.score, found=False)
         self.repairs += 1
         return self.restoration
 

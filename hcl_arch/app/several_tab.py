@@ -18,7 +18,9 @@ from hcl_arch.app.job import share_of
 from hcl_arch.app.kept import Kept
 from hcl_arch.app.page_error import UNFORESEEN, PageError, plain_errors
 from hcl_arch.app.single_tab import MAX_GROW, MODEL_LINE, read_grow, read_threshold
+from hcl_arch.restoration.restoration import Restoration
 from hcl_arch.restoration.restorer import Restorer
+from hcl_arch.restoration.verdict import nothing_found, unusual_share
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ class Row:
     share: float | None = None
     seconds: float | None = None
     error: str = ''
+    remark: str = ''
+    found: bool = True
     before: str = ''
     after: str = ''
 
@@ -73,12 +77,14 @@ class SeveralTab:
                     yield {self.status: f'Restoring {len(rows) + 1} of {len(files)}: {html.escape(name)} …',
                            self.results: results_html(rows)}
                     rows.append(Row(name, error=error) if error else self._restore(name, token, options, archive))
-            done = sum(not row.error for row in rows)
+            done, unchanged = sum(not row.error for row in rows), sum(not row.found for row in rows)
             link = self._keep(path) if done else ''
         finally:
             if not link:
                 path.unlink(missing_ok=True)
-        yield {self.status: f'Done: {done} of {len(rows)} restored.', self.results: link + results_html(rows)}
+        nothing = f', {unchanged} with nothing found' if unchanged else ''
+        yield {self.status: f'Done: {done - unchanged} of {len(rows)} restored{nothing}.',
+               self.results: link + results_html(rows)}
 
     def _keep(self, path: Path) -> str:
         token = self._kept.archives.add(path, weight=path.stat().st_size)
@@ -102,6 +108,7 @@ class SeveralTab:
             _log.exception('the page failed to restore a file')
             return Row(name, error=UNFORESEEN)
         return Row(name, share_of(restoration.mask), time.monotonic() - start,
+                   remark=_remark(restoration, self._restorer.min_score), found=restoration.found,
                    before=_thumbnail(photograph.pixels), after=_thumbnail(restoration.image))
 
 
@@ -115,10 +122,17 @@ def results_html(rows: list[Row]) -> str:
         for row in rows if row.after)
     lines = ''.join(
         f'<tr{" class=hcl-bad" if row.error else ""}><td>{html.escape(row.name)}</td><td>{_percent(row.share)}</td>'
-        f'<td>{_seconds(row.seconds)}</td><td>{html.escape(row.error)}</td></tr>' for row in rows)
+        f'<td>{_seconds(row.seconds)}</td><td>{html.escape(row.error or row.remark)}</td></tr>' for row in rows)
     return (f'<table class="hcl-table"><thead><tr><th scope="col">File</th><th scope="col">Marked</th>'
-            f'<th scope="col">Seconds</th><th scope="col">Error</th></tr></thead><tbody>{lines}</tbody></table>'
+            f'<th scope="col">Seconds</th><th scope="col">Remark</th></tr></thead><tbody>{lines}</tbody></table>'
             f'<div class="hcl-gallery">{pictures}</div>')
+
+
+def _remark(restoration: Restoration, min_score: float) -> str:
+    if not restoration.found:
+        return f'{nothing_found(restoration.score, min_score)}; left as it is'.capitalize()
+    remark = unusual_share(share_of(restoration.mask))
+    return f'Score {restoration.score:.2f}' + (f'; {remark}' if remark else '')
 
 
 def _read_files(data: Any, most: int) -> list[tuple[str, str, str]]:

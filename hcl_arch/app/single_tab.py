@@ -17,11 +17,15 @@ from hcl_arch.app.page_error import PageError, Updates, plain_errors
 from hcl_arch.app.strokes import read_strokes
 from hcl_arch.restoration.photograph import Photograph
 from hcl_arch.restoration.restorer import Restorer
+from hcl_arch.restoration.verdict import nothing_found, unusual_share
 
 MAX_GROW = 64
 # All that uses the network waits in one line, so that two visitors do not take twice the memory.
 MODEL_LINE = 'model'
 _CHANGED = 'The mask has changed. Press "Repair" to use it.'
+_DONE = 'Done. Look at the mask and correct it with threshold and brush, then repair again; or download below.'
+_UNCHANGED = ('The photograph is left as it is. If something spoils it, move the threshold or paint over it with the '
+              'brush, then repair.')
 _DOWNLOAD_NAMES = {
     'restored': 'Restored photograph', 'mask': 'Mask', 'confidence': 'Confidence map', 'all': 'All (ZIP)'}
 
@@ -105,7 +109,8 @@ class SingleTab:
     def change_mask(self, token: str, threshold: float, grow: float) -> Any:
         """Make the mask anew out of what was found."""
         job = self._kept.jobs.get(token)
-        job.threshold, job.grow = read_threshold(threshold), read_grow(grow)
+        job.set_threshold(read_threshold(threshold))
+        job.grow = read_grow(grow)
         yield self._mask_updates(token, job)
 
     @plain_errors
@@ -124,7 +129,8 @@ class SingleTab:
 
     def _open(self, name: str, photograph: Photograph, composite: bool, reverse: bool) -> Any:
         yield {self.status: 'Finding what is corrupted …', self.result: gr.Column(visible='hidden')}
-        job = Job(name, photograph, self._restorer.detect(photograph.pixels), threshold=self._threshold)
+        job = Job(name, photograph, self._restorer.detect(photograph.pixels), threshold=self._threshold,
+                  min_score=self._restorer.min_score)
         token = self._kept.jobs.add(job, weight=job.weight)
         opened = {self.token: token, self.editor: self._editor_value(token, job), self.work: gr.Column(visible=True),
                   self.threshold: job.threshold, self.grow: job.grow}
@@ -137,9 +143,8 @@ class SingleTab:
         base = f'hcl/photo/{token}'
         links = ''.join(f'<a class="hcl-button" href="{base}/{what}" download>{_DOWNLOAD_NAMES[what]}</a>'
                         for what in (*PICTURES, 'all'))
-        done = 'Done. Look at the mask and correct it with threshold and brush, then repair again; or download below.'
         return {
-            self.status: done, self.result: gr.Column(visible=True),
+            self.status: _outcome(job), self.result: gr.Column(visible=True),
             # The number makes the browser fetch the new picture.
             self.compare: {'before': f'{base}/before', 'after': f'{base}/after?{job.repairs}'},
             self.downloads: f'<nav class="hcl-links" aria-label="Downloads">{links}</nav>',
@@ -155,7 +160,23 @@ class SingleTab:
                    for stroke in job.strokes]
         return {'id': token, 'photo': f'hcl/photo/{token}/before', 'map': f'hcl/photo/{token}/map',
                 'mask': display.data_url(display.mask_png(mask), 'png'), 'strokes': strokes,
-                'share': f'{100 * share_of(mask):.1f} % of the photograph is marked.', 'width': width, 'height': height}
+                'share': _share_text(share_of(mask), job.score), 'width': width, 'height': height}
+
+
+def _outcome(job: Job) -> str:
+    """What is said after a repair."""
+    if job.restoration is not None and job.restoration.found:
+        return _DONE
+    # The first one is of what was found; later the visitor may have erased it.
+    is_verdict = job.repairs == 1 or job.score < job.min_score
+    verdict = nothing_found(job.score, job.min_score).capitalize() if is_verdict else 'Nothing is marked'
+    return f'{verdict}. {_UNCHANGED}'
+
+
+def _share_text(share: float, score: float) -> str:
+    """What stands below the photograph."""
+    unusual = ' Unusually much: check the mask.' if unusual_share(share) else ''
+    return f'{100 * share:.1f} % of the photograph is marked. Score that anything is corrupted: {score:.2f}.{unusual}'
 
 
 def read_threshold(value: Any) -> float:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+Result = TypeVar('Result')
 
-def checkpointed(function: Callable[..., Tensor], *arguments: Any, enabled: bool) -> Tensor:
+
+def checkpointed(function: Callable[..., Result], *arguments: Any, enabled: bool) -> Result:
     """Call a function; if enabled and a graph is being made, keep its arguments only.
 
     Args:

@@ -20,11 +20,12 @@ from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks, masks_of_log
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.archs.projection_heads import ProjectionHeads
 from hcl_arch.archs.spherical_kmeans import weighted_centers
+from hcl_arch.archs.timm_encoder import TimmEncoder
 from hcl_arch.training.random_state import draw_for_batch
 
 MIN_IMAGE_SIZE = 16
 MaskFrom = Literal['clusters', 'pixels']
-EncoderKind = Literal['transformer', 'conv']
+EncoderKind = Literal['transformer', 'conv', 'timm']
 MapUpsampling = Literal['nearest', 'bilinear']
 
 
@@ -38,7 +39,8 @@ class Detection(NamedTuple):
     stages: list[StageMasks]
     """The mask hierarchy."""
     mask_logits: list[Tensor]
-    """With ``mask_from='pixels'`` the logits that pixels are uncorrupted, (B, 1, h, w); otherwise empty."""
+    """With ``mask_from='pixels'`` the logits that pixels are uncorrupted, (B, 1, h, w), those of coarser looks behind
+    those of the finest; otherwise empty."""
     center_logits: Tensor
     """(B, 2): the classifier's logits that the coarsest stage's uncorrupted and corrupted centre are uncorrupted."""
     pixel_logits: Tensor
@@ -71,9 +73,16 @@ class HCLDetector(nn.Module):
             of them are, coarse to fine (the ablation of Fig. 8).
         use_checkpoint: Whether training computes the transformer blocks again in the backward pass instead of keeping
             their intermediate results: slower, in much less memory, with the same result.
-        encoder: The paper's ``transformer``, or ``conv``, a :class:`ConvEncoder`, whose small networks learn from far
-            fewer images; it has no use for ``num_heads``, ``window_size`` and ``use_checkpoint``.
-        context_widths: Of ``encoder='conv'``: widths of levels coarser than the coarsest stage.
+        encoder: The paper's ``transformer``; ``conv``, a :class:`ConvEncoder`, whose small networks learn from far
+            fewer images; or ``timm``, a :class:`TimmEncoder`, whose backbone is trained already. The latter two have no
+            use for ``num_heads`` and ``window_size``, ``conv`` none for ``use_checkpoint``, ``timm`` none for
+            ``encoder_depths``.
+        context_widths: Of ``conv`` and ``timm``: widths of levels coarser than the coarsest stage.
+        backbone: Of ``timm``: the backbone's name there.
+        backbone_weights: Of ``timm``: file of the backbone's weights; random ones by default.
+        frozen_norm: Of ``timm``: whether the backbone's batch normalisation keeps the statistics of its weights.
+        looks: Of ``timm``: how often the image is looked at, each time at twice the size of the time before and knowing
+            what was found then; the last look is at the image itself.
 
     Raises:
         ValueError: If the stage lists differ in length, a choice is none, a number is too small, or there is no such
@@ -101,6 +110,10 @@ class HCLDetector(nn.Module):
         use_checkpoint: bool = False,
         encoder: EncoderKind = 'transformer',
         context_widths: Sequence[int] = (),
+        backbone: str = 'tf_efficientnet_lite0',
+        backbone_weights: Optional[str] = None,
+        frozen_norm: bool = False,
+        looks: int = 1,
     ) -> None:
         super().__init__()
         check_stage_lists(
@@ -108,6 +121,7 @@ class HCLDetector(nn.Module):
         )
         check_at_least(1, dim=dim, dim_mults=dim_mults, num_heads=num_heads)
         check_encoder(encoder, encoder_depths, context_widths)
+        check_timm(encoder, backbone_weights=backbone_weights, frozen_norm=frozen_norm, looks=looks)
         check_at_least(1, window_size=window_size, proj_dim=proj_dim, kmeans_repeats=kmeans_repeats)
         check_at_least(0, n_conv_stages=n_conv_stages, kmeans_iters=kmeans_iters)
         check_above_zero(temperature=temperature)
@@ -117,7 +131,9 @@ class HCLDetector(nn.Module):
             raise ValueError(f'single_stage must be 0 ... {len(dim_mults) - 1} (fine to coarse), got {single_stage}.')
         widths = [dim * mult for mult in dim_mults]
         self.stride = 2 ** (n_conv_stages + len(widths) - 1)  # of the coarsest stage
-        self.size_multiple = self.stride * (window_size if encoder == 'transformer' else 2 ** len(context_widths))
+        self.look_multiple = self.stride * (window_size if encoder == 'transformer' else 2 ** len(context_widths))
+        self.looks = looks
+        self.size_multiple = self.look_multiple * 2 ** (looks - 1)
         stages = range(len(widths)) if single_stage is None else [single_stage]
         self.conf_thresholds = tuple(conf_thresholds[stage] for stage in stages)
         self.temperature = temperature
@@ -128,6 +144,17 @@ class HCLDetector(nn.Module):
         if encoder == 'conv':
             self.encoder = ConvEncoder(
                 widths=widths, depths=encoder_depths, n_conv_stages=n_conv_stages, context_widths=context_widths
+            )
+        elif encoder == 'timm':
+            self.encoder = TimmEncoder(
+                widths=widths,
+                n_conv_stages=n_conv_stages,
+                context_widths=context_widths,
+                backbone=backbone,
+                backbone_weights=backbone_weights,
+                frozen_norm=frozen_norm,
+                takes_prior=looks > 1,
+                use_checkpoint=use_checkpoint,
             )
         else:
             self.encoder = Encoder(
@@ -165,7 +192,7 @@ class HCLDetector(nn.Module):
     def detect(
         self, image: Tensor, *, true_mask: Optional[Tensor] = None, generator: Optional[torch.Generator] = None
     ) -> Detection:
-        """Find everything that the detector knows about an image.
+        """Find everything that the detector knows about an image, in all its looks.
 
         Args:
             image: (B, 3, H, W) RGB in [-1, 1], H and W multiples of ``size_multiple``.
@@ -173,7 +200,36 @@ class HCLDetector(nn.Module):
             generator: Source of the k-means' starts. Without one they are random in training and the same for every
                 image and run in evaluation.
         """
-        features = self.encoder(image.contiguous(memory_format=torch.channels_last))
+        prior: Optional[Tensor] = None
+        coarser_logits: list[Tensor] = []
+        for look in range(self.looks - 1, 0, -1):
+            reduced = F.avg_pool2d(image, 2**look)
+            detection = self.look(reduced, prior, true_mask=true_mask, generator=generator)
+            coarser_logits = [*detection.mask_logits, *coarser_logits]
+            # Each look learns from its own mask alone.
+            prior = self._prior_of(detection).detach()
+        detection = self.look(image, prior, true_mask=true_mask, generator=generator)
+        return detection._replace(mask_logits=[*detection.mask_logits, *coarser_logits])
+
+    def look(
+        self,
+        image: Tensor,
+        prior: Optional[Tensor] = None,
+        *,
+        true_mask: Optional[Tensor] = None,
+        generator: Optional[torch.Generator] = None,
+    ) -> Detection:
+        """Look at an image once.
+
+        Args:
+            image: (B, 3, H, W) RGB in [-1, 1], H and W multiples of ``look_multiple``.
+            prior: What a coarser look has found: logits that pixels are uncorrupted, (B, 1, h, w) at the size of the
+                finest stage or a half of it.
+            true_mask: As for :meth:`detect`.
+            generator: As for :meth:`detect`.
+        """
+        image = image.contiguous(memory_format=torch.channels_last)
+        features = self.encoder(image) if self.looks == 1 else self.encoder(image, prior)
         embeddings = self.projection_heads(features)
         mask_logits = self._mask_logits(embeddings)
         if mask_logits:
@@ -191,6 +247,25 @@ class HCLDetector(nn.Module):
             )
         center_logits, pixel_logits = self._classify(embeddings[-1], stages[-1])
         return Detection(features, embeddings, stages, mask_logits, center_logits, pixel_logits)
+
+    def finest_logits(self, image: Tensor, prior: Optional[Tensor] = None) -> Tensor:
+        """Look at an image once and return only the finest mask's logits, for a next look or for a mask.
+
+        Args:
+            image: (B, 3, H, W) RGB in [-1, 1], H and W multiples of ``look_multiple``.
+            prior: As for :meth:`look`.
+
+        Returns:
+            (B, 1, h, w), h and w being those of the finest stage.
+        """
+        return self._prior_of(self.look(image, prior))
+
+    @staticmethod
+    def _prior_of(detection: Detection) -> Tensor:
+        """Logits of the finest mask, (B, 1, h, w)."""
+        if detection.mask_logits:
+            return detection.mask_logits[0]
+        return torch.logit(detection.stages[0].soft_mask, eps=1e-4)
 
     def _mask_logits(self, embeddings: list[Tensor]) -> list[Tensor]:
         if self.pixel_classifiers is None:
@@ -232,11 +307,20 @@ def check_encoder(encoder: str, depths: Sequence[int], context_widths: Sequence[
     if encoder == 'conv':
         check_at_least(0, encoder_depths=depths[0])
         check_at_least(1, **{'encoder_depths beyond the finest': min(depths[1:], default=1)})
+    if encoder != 'transformer':
         check_at_least(1, context_widths=min(context_widths, default=1))
         return
     check_at_least(1, encoder_depths=depths)
     if context_widths:
-        raise ValueError("context_widths are levels of encoder: conv; the transformer's encoder has none.")
+        raise ValueError("context_widths are levels of encoder: conv or timm; the transformer's encoder has none.")
+
+
+def check_timm(encoder: str, *, looks: int, **options: Optional[Union[str, bool]]) -> None:
+    """Raise ValueError if an option of ``encoder='timm'`` is given for another encoder, or ``looks`` is below 1."""
+    check_at_least(1, looks=looks)
+    given = [name for name, value in {'looks': looks > 1, **options}.items() if value]
+    if given and encoder != 'timm':
+        raise ValueError(f'{given[0]} is an option of encoder: timm; the encoder here is {encoder}.')
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:

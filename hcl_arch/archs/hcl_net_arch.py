@@ -99,6 +99,10 @@ class HCLNet(nn.Module):
         use_checkpoint: See :class:`HCLDetector`; of detector and decoder; the refiner has an option of its own.
         encoder: See :class:`HCLDetector`; bottleneck and decoder are made of transformer layers all the same.
         context_widths: See :class:`HCLDetector`.
+        backbone: See :class:`HCLDetector`.
+        backbone_weights: See :class:`HCLDetector`.
+        frozen_norm: See :class:`HCLDetector`.
+        looks: See :class:`HCLDetector`; bottleneck and decoder go on from the last look's features.
 
     Raises:
         ValueError: If the stage lists differ in length, a choice is none, or a number is too small.
@@ -131,6 +135,10 @@ class HCLNet(nn.Module):
         use_checkpoint: bool = False,
         encoder: EncoderKind = 'transformer',
         context_widths: Sequence[int] = (),
+        backbone: str = 'tf_efficientnet_lite0',
+        backbone_weights: Optional[str] = None,
+        frozen_norm: bool = False,
+        looks: int = 1,
     ) -> None:
         super().__init__()
         check_stage_lists(len(dim_mults), decoder_depths=decoder_depths)
@@ -157,6 +165,10 @@ class HCLNet(nn.Module):
             use_checkpoint=use_checkpoint,
             encoder=encoder,
             context_widths=context_widths,
+            backbone=backbone,
+            backbone_weights=backbone_weights,
+            frozen_norm=frozen_norm,
+            looks=looks,
         )
         windows = self.detector.stride * math.lcm(window_size, bottleneck_window_size)
         self.size_multiple = math.lcm(windows, self.detector.size_multiple)
@@ -268,11 +280,17 @@ class HCLNet(nn.Module):
         check_guidance(lq, mask, 'true')
         kept = pad_to_multiple(1 - mask if reverse else mask, self.size_multiple)
         image = to_network_range(pad_to_multiple(lq, self.size_multiple))
-        features = self.detector.encoder(image.contiguous(memory_format=torch.channels_last))
+        features = self._features(image)
         masks = [_kept_cells(kept, stage_features) for stage_features in features]
         coarse = self.decoder(self.bottleneck(features[-1]), features, masks)
         coarse = to_image_range(coarse)[..., :height, :width]
         return self._refine(coarse, kept[..., :height, :width])
+
+    def _features(self, image: Tensor) -> list[Tensor]:
+        """The encoder's features; a detector that takes several looks needs all of them."""
+        if self.detector.looks > 1:
+            return self.detector.detect(image).features
+        return self.detector.encoder(image.contiguous(memory_format=torch.channels_last))
 
     def _is_faster_one_by_one(self, lq: Tensor) -> bool:
         """Whether a batch is too much for a CPU's caches: restoring gives every image the result that it has alone."""

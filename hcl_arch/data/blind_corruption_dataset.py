@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypedDict
 
 import cv2
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 from torch.utils import data
 
 from hcl_arch.data.corruption import FloatArray, blend, round_to_8_bit
-from hcl_arch.data.corruption_kinds import Resources, build_corruption, open_images
+from hcl_arch.data.corruption_kinds import Resources, build_corruptions, open_images
 from hcl_arch.data.corruption_options import CorruptionOptions
 from hcl_arch.data.dataset_options import DatasetOptions, read_options
+from hcl_arch.data.degradation import degrade
 from hcl_arch.data.epoch_length import epoch_length
+from hcl_arch.data.font_files import find_fonts
 from hcl_arch.data.hole_contents import Truth
 from hcl_arch.data.hole_corruption import Corrupt
 from hcl_arch.data.image_source import ImageSource
@@ -42,6 +45,8 @@ class Sample(TypedDict):
 class BlindCorruptionDataset(data.Dataset[Sample]):
     """Corrupts images on the fly: input = s * truth + (1 - s) * noise, s = the mask with soft edges (`blend`).
 
+    With `degradation` the input is then blurred, resized, compressed and the like, all over; nothing else is.
+
     In training each sample is drawn anew, from torch's default generator: numpy's is reset to the same state in every
     epoch. In validation, sample i is the same in every run, in every process and with every number of workers.
 
@@ -51,8 +56,11 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
     Args:
         opt: options of BasicSR's data sets, and these:
             dataroot_gt (str or list): folder of images or LMDB folder (`*.lmdb`), or several.
-            dataroot_noise (str or list): the same for the photographs of the 'patch' corruption; at least two images.
+            dataroot_noise (str or list): the same for the photographs of 'patch', 'hard_paste' and 'soft_paste', which
+                need it, and of 'stickers'; at least two images.
             dataroot_mask (str or list): the same for mask images; without it, masks are drawn. White is corrupted.
+            dataroot_fonts (str or list): folder, or several, with fonts (.ttf, .otf, .ttc) for the everyday kinds that
+                write. Default: OpenCV's own fonts.
             mask_inverted (bool): in the mask images black is corrupted. Default: false.
             mask_cache (float): MiB of mask images to keep decoded in each worker. Default: 0.
             masks (dict): weights of the kinds of holes: the names in `MASK_GENERATORS`, and with `dataroot_mask`
@@ -64,8 +72,11 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
                 'lines' take the share in the range that is nearest to one half. Default: [0.1, 0.5].
             corruptions (dict): kinds with weights, or with options of their own; see `read_corruptions` and
                 `CorruptionOptions`. Default: {patch: 1.0}.
+            second_kind (float): share of the samples with an everyday kind (`EVERYDAY_KINDS`) other than 'clean' that
+                get another such kind on top, out of the other entries. Default: 0.
             blur_sigma (float or list): sigma of the soft edges in pixels of the sample, or its range; 0 = hard. Kinds
                 that are drawn with soft edges have their own. Default: 3.0.
+            degradation (dict): what happens to the input after it was corrupted, see `Degradation`. Default: nothing.
             gt_size (int): side of the square sample in pixels, at least 16. Required.
             crop_scale (list): training crops a square whose side is a random share, within this range, of the short
                 side. Default: [1.0, 1.0]. Validation takes the largest square in the middle.
@@ -84,9 +95,11 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         self._truths = open_images(options.gt_roots, f"{options.where}, 'dataroot_gt'")
         resources = Resources(
             masks=_build_masks(options), photos=_open_photos(options), gt_size=options.gt_size,
-            crop_scale=options.crop_scale if options.training else (1.0, 1.0), reduced=options.training)
+            crop_scale=options.crop_scale if options.training else (1.0, 1.0), reduced=options.training,
+            fonts=_find_fonts(options))
+        corruptions = build_corruptions(options.corruptions, resources, second_kind=options.second_kind)
         self._corruptions: dict[str, tuple[CorruptionOptions, Corrupt]] = {
-            entry.name: (entry, build_corruption(entry, resources))
+            entry.name: (entry, corruptions[entry.name])
             for entry in options.corruptions
         }
         self._weights = {entry.name: entry.weight for entry in options.corruptions}
@@ -106,11 +119,11 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         """Return one sample.
 
         Returns:
-            `lq` (corrupted, in steps of 1/255), `gt`, `noise` (what is put into the holes, at its opacity): (3, H, W)
-            float32, RGB in [0, 1];
+            `lq` (corrupted and degraded, in steps of 1/255), `gt` (what is to be restored; of 'old_print' the toned
+            truth), `noise` (what is put into the holes, at its opacity): (3, H, W) float32, RGB in [0, 1];
             `mask`: (1, H, W) float32, 1 = uncorrupted, 0 = corrupted, as `changed_pixels` defines it;
             `gt_path`, `lq_path`: the path of the true image, or 'path/key' in an LMDB;
-            `corruption`: the name of the corruption.
+            `corruption`: the name of the corruption; of two (`second_kind`), the one that was drawn first.
 
         Raises:
             IndexError: `index` is out of range.
@@ -126,13 +139,16 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         name = choose_by_weight(self._weights, rng)
         entry, corrupt = self._corruptions[name]
         hole_share = self._hole_share_for(index, entry, rng)
-        noise, holes, corrupted = corrupt(truth, _draw_from(entry.opacity, rng), hole_share, rng)
+        noise, holes, corrupted, toned = corrupt(truth, _draw_from(entry.opacity, rng), hole_share, rng)
+        restored = truth.image if toned is None else toned
         sigma = _draw_from(entry.blur_sigma or self._options.blur_sigma, rng)
-        blended = blend(truth.image, noise, 1 - holes.astype(np.float32), sigma=sigma)
+        damaged = round_to_8_bit(blend(restored, noise, 1 - holes.astype(np.float32), sigma=sigma))
+        if self._options.degradation is not None:
+            damaged = degrade(damaged, self._options.degradation, rng)
         path = self._truths.path_of(image_index)
         return {
-            'lq': to_tensor(round_to_8_bit(blended)),
-            'gt': to_tensor(truth.image),
+            'lq': to_tensor(damaged),
+            'gt': to_tensor(restored),
             'noise': to_tensor(noise),
             'mask': torch.from_numpy(1 - corrupted.astype(np.float32)[None]),
             'lq_path': path,
@@ -175,10 +191,18 @@ def _build_masks(options: DatasetOptions) -> MaskSampler:
 
 
 def _open_photos(options: DatasetOptions) -> ImageSource | None:
-    """Return the photographs that the data set's patches share, None if no entry needs them."""
-    if all(entry.kind != 'patch' or entry.roots for entry in options.corruptions):
+    """Return the photographs that the data set's corruptions share, None if no entry needs them."""
+    if not options.uses_photos:
         return None
     return open_images(options.noise_roots, f"{options.where}, 'dataroot_noise'")
+
+
+def _find_fonts(options: DatasetOptions) -> tuple[Path, ...]:
+    """Return the fonts of the data set; errors name the option."""
+    try:
+        return find_fonts(options.font_roots)
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f"{options.where}, 'dataroot_fonts': {error}") from error
 
 
 def _draw_from(span: tuple[float, float], rng: np.random.Generator) -> float:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Callable
 
 import numpy as np
 
 from hcl_arch.data.corruption import FloatArray, Span
 from hcl_arch.data.corruption_options import CorruptionOptions
+from hcl_arch.data.corruptions.everyday import CLEAN, EVERYDAY_KINDS, EverydayCorruption
+from hcl_arch.data.corruptions.spoiled import Materials
 from hcl_arch.data.drawn_corruption import DrawnOver
 from hcl_arch.data.graffiti import PictureGraffiti, draw_spray
 from hcl_arch.data.hole_contents import ConstantFill, PhotoFill, Truth, fill_noise
@@ -30,10 +34,11 @@ class Resources:
 
     Attributes:
         masks: draws the holes of the kinds that fill holes.
-        photos: the data set's photographs for 'patch'; None if it has none.
+        photos: the data set's photographs for 'patch' and the everyday kinds; None if it has none.
         gt_size: side of a sample in pixels.
         crop_scale: least and largest side of the truth's crops, as a share of the short side.
         reduced: whether JPEGs may be decoded at a fraction of their size.
+        fonts: TrueType and OpenType files for the everyday kinds that write.
     """
 
     masks: MaskSampler
@@ -41,6 +46,34 @@ class Resources:
     gt_size: int
     crop_scale: Span
     reduced: bool
+    fonts: tuple[Path, ...] = ()
+
+
+def build_corruptions(entries: Sequence[CorruptionOptions], resources: Resources, *,
+                      second_kind: float = 0.0) -> dict[str, Corrupt]:
+    """Return the corruptions of the option `corruptions`, by the names of the entries.
+
+    Args:
+        entries: the entries.
+        resources: what they share.
+        second_kind: share of the images with an everyday kind that get a second, other kind on top, out of the entries;
+            'clean' neither gets one nor is one. Above 0, there have to be two kinds at least.
+
+    Raises:
+        FileNotFoundError: a root of an entry does not exist; names the entry.
+        ValueError: a root holds no image, or too few; names the entry.
+    """
+    corruptions = {entry.name: build_corruption(entry, resources) for entry in entries}
+    if second_kind == 0:
+        return corruptions
+    everyday = {name: corrupt for name, corrupt in corruptions.items()
+                if isinstance(corrupt, EverydayCorruption) and corrupt.kind != CLEAN}
+    weights = {entry.name: entry.weight for entry in entries}
+    for name, corrupt in everyday.items():
+        seconds = {other: second for other, second in everyday.items() if second.kind != corrupt.kind}
+        corruptions[name] = replace(corrupt, second_share=second_kind, seconds=seconds,
+                                    weights={other: weights[other] for other in seconds})
+    return corruptions
 
 
 def build_corruption(options: CorruptionOptions, resources: Resources) -> Corrupt:
@@ -65,11 +98,15 @@ def _build_patch(options: CorruptionOptions, resources: Resources) -> Corrupt:
     where = f"{options.where}, '{'dataroot' if options.roots else 'dataroot_noise'}'"
     photos = open_images(options.roots, where) if options.roots else resources.photos
     assert photos is not None  # the options are refused otherwise
+    return FilledHoles(_fill_with(photos, resources, where), resources.masks)
+
+
+def _fill_with(photos: ImageSource, resources: Resources, where: str) -> PhotoFill:
+    """Return what crops photographs as the truth is cropped; errors start with `where`."""
     try:
-        fill = PhotoFill(photos, crop_scale=resources.crop_scale, reduced=resources.reduced)
+        return PhotoFill(photos, crop_scale=resources.crop_scale, reduced=resources.reduced)
     except ValueError as error:
         raise ValueError(f'{where} {error}') from error
-    return FilledHoles(fill, resources.masks)
 
 
 def _build_constant(options: CorruptionOptions, resources: Resources) -> Corrupt:
@@ -100,6 +137,14 @@ def _build_shadow(options: CorruptionOptions, resources: Resources) -> Corrupt:
     return FilledHoles(_ShadowFill(options.brightness), resources.masks, opaque=False)
 
 
+def _build_everyday(options: CorruptionOptions, resources: Resources) -> Corrupt:
+    photos = resources.photos
+    where = f"{options.where}, 'dataroot_noise'"
+    return EverydayCorruption(options.kind, Materials(
+        photo=None if photos is None else _fill_with(photos, resources, where), fonts=resources.fonts,
+        pictures=_open_pictures(options, resources)))
+
+
 _BUILDERS: dict[str, Callable[[CorruptionOptions, Resources], Corrupt]] = {
     'patch': _build_patch,
     'constant': _build_constant,
@@ -108,6 +153,7 @@ _BUILDERS: dict[str, Callable[[CorruptionOptions, Resources], Corrupt]] = {
     'text': _build_text,
     'watermark': _build_watermark,
     'shadow': _build_shadow,
+    **dict.fromkeys(EVERYDAY_KINDS, _build_everyday),
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from hcl_arch.data.corruption import Span
+from hcl_arch.data.corruptions.everyday import EVERYDAY_KINDS, PICTURE_KINDS
 from hcl_arch.data.graffiti import PictureGraffiti
 from hcl_arch.data.option_reader import OptionReader, is_number
 from hcl_arch.data.shadow import BRIGHTNESS
@@ -20,6 +21,11 @@ LEAST_OPACITY = 0.02
 LEAST_SCALE = 0.05
 LEAST_BRIGHTNESS = 0.01
 
+# What the everyday kinds bring themselves, and what is left to be given for them.
+BROUGHT_KEYS = ('opacity', 'blur_sigma', 'hole_share')
+EVERYDAY_KEYS = ('type', 'weight')
+COMMON_KEYS = EVERYDAY_KEYS + BROUGHT_KEYS
+
 
 @dataclass(frozen=True)
 class CorruptionKind:
@@ -29,14 +35,15 @@ class CorruptionKind:
         own_keys: options that no other kind has.
         opacity: the default range of opacity.
         blur_sigma: the default range of blur in pixels; None = that of the data set.
+        keys: options that it shares with other kinds.
     """
 
     own_keys: tuple[str, ...] = ()
     opacity: Span = (1.0, 1.0)
     blur_sigma: Optional[Span] = None
+    keys: tuple[str, ...] = COMMON_KEYS
 
 
-COMMON_KEYS = ('type', 'weight', 'opacity', 'blur_sigma', 'hole_share')
 # What is drawn over an image has smooth edges of its own, and blurring thin lines would only fade them.
 KINDS: dict[str, CorruptionKind] = {
     'patch': CorruptionKind(('dataroot',)),
@@ -46,6 +53,8 @@ KINDS: dict[str, CorruptionKind] = {
     'text': CorruptionKind(opacity=(0.7, 1.0), blur_sigma=(0.0, 0.0)),
     'watermark': CorruptionKind(('dataroot', 'scale', 'rotation', 'tiled'), opacity=(0.3, 0.8), blur_sigma=(0.0, 0.0)),
     'shadow': CorruptionKind(('brightness',), blur_sigma=(2.0, 8.0)),
+    **{name: CorruptionKind(('dataroot',) if name in PICTURE_KINDS else (), blur_sigma=(0.0, 0.0), keys=EVERYDAY_KEYS)
+       for name in EVERYDAY_KINDS},
 }
 
 # Those that bring forms of their own; the others fill holes.
@@ -116,7 +125,8 @@ def _read_entry(name: str, entry: Any, dataset: str) -> CorruptionOptions:
     if options.get('type') is not None:
         check_keys({kind: None}, KINDS, f"{where}, 'type'", inside=(*inside, 'type'))
     check_keys({kind: None}, KINDS, f"{dataset}, 'corruptions'", inside=('corruptions',))
-    check_keys(options, COMMON_KEYS + KINDS[kind].own_keys, where, inside=inside)
+    _check_brought(kind, options, where, inside)
+    check_keys(options, KINDS[kind].keys + KINDS[kind].own_keys, where, inside=inside)
     if 'recolour' in options and not options.get('dataroot'):
         raise OptionError(where, (*inside, 'recolour'), 'is given, but no pictures whose colours it could change. Add '
                           "'dataroot', or leave it out.")
@@ -138,6 +148,14 @@ def _read_entry(name: str, entry: Any, dataset: str) -> CorruptionOptions:
         tiled=reader.number('tiled', Watermarks.tiled_share, most=1),
         brightness=reader.span('brightness', BRIGHTNESS, least=LEAST_BRIGHTNESS),
     )
+
+
+def _check_brought(kind: str, options: Mapping[str, Any], where: str, inside: tuple[Any, ...]) -> None:
+    """Raise if an everyday kind is given what it brings itself."""
+    for key in BROUGHT_KEYS:
+        if key in options and key not in KINDS[kind].keys:
+            raise OptionError(where, (*inside, key), f'is given, but {kind} brings its own opacity, edges and share of '
+                              'corrupted pixels. Leave it out.')
 
 
 def _read_colour(options: Mapping[str, Any], reader: OptionReader) -> Optional[tuple[float, float, float]]:

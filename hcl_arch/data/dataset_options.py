@@ -8,6 +8,9 @@ from typing import Any
 
 from hcl_arch.data.basicsr_options import check_enlarge_ratio, check_io_backend
 from hcl_arch.data.corruption_options import DRAWN_KINDS, MOST_BLUR, CorruptionOptions, read_corruptions
+from hcl_arch.data.corruptions.everyday import CLEAN, EVERYDAY_KINDS, PASTED_KINDS, PHOTO_KINDS
+from hcl_arch.data.degradation import Degradation
+from hcl_arch.data.degradation_options import read_degradation
 from hcl_arch.data.mask_sampler import FOLDER, MASK_GENERATORS
 from hcl_arch.data.option_reader import OptionReader
 from hcl_arch.option_check import OptionError, check_keys
@@ -15,8 +18,9 @@ from hcl_arch.option_check import OptionError, check_keys
 BASICSR_KEYS = ('name', 'type', 'phase', 'scale', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
                 'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
                 'use_shuffle', 'max_unreadable_share')
-OUR_KEYS = ('dataroot_gt', 'dataroot_noise', 'dataroot_mask', 'mask_inverted', 'mask_cache', 'masks', 'hole_share',
-            'corruptions', 'blur_sigma', 'gt_size', 'crop_scale', 'use_hflip', 'max_samples', 'seed')
+OUR_KEYS = ('dataroot_gt', 'dataroot_noise', 'dataroot_mask', 'dataroot_fonts', 'mask_inverted', 'mask_cache', 'masks',
+            'hole_share', 'corruptions', 'second_kind', 'blur_sigma', 'degradation', 'gt_size', 'crop_scale',
+            'use_hflip', 'max_samples', 'seed')
 LEAST_SIZE = 16
 # A line one pixel wide keeps two thirds of its content.
 MOST_BLUR_OF_LINES = 0.5
@@ -33,12 +37,15 @@ class DatasetOptions:
         gt_roots: folders or LMDB folders of the true images.
         noise_roots: the same for photographs that fill the holes; may be empty.
         mask_roots: the same for mask images; may be empty.
+        font_roots: folders of fonts; may be empty.
         mask_inverted: whether black, not white, means corrupted in mask images.
         mask_weights: kind of mask -> weight.
         mask_cache: MiB of mask images to keep decoded in each process.
         hole_shares: ranges of the share of corrupted pixels.
         corruptions: the kinds of corruption.
+        second_kind: share of the samples with an everyday kind that get a second one on top.
         blur_sigma: least and largest softness of the edges in pixels.
+        degradation: what happens to the input after it was corrupted; None = nothing.
         gt_size: side of a sample in pixels.
         crop_scale: least and largest side of the training crop, as a share of the short side.
         use_hflip: whether training images are mirrored at random.
@@ -52,18 +59,27 @@ class DatasetOptions:
     gt_roots: tuple[str, ...]
     noise_roots: tuple[str, ...]
     mask_roots: tuple[str, ...]
+    font_roots: tuple[str, ...]
     mask_inverted: bool
     mask_weights: Mapping[str, float]
     mask_cache: float
     hole_shares: tuple[tuple[float, float], ...]
     corruptions: tuple[CorruptionOptions, ...]
+    second_kind: float
     blur_sigma: tuple[float, float]
+    degradation: Degradation | None
     gt_size: int
     crop_scale: tuple[float, float]
     use_hflip: bool
     max_samples: int | None
     seed: int
     batch_size: int
+
+    @property
+    def uses_photos(self) -> bool:
+        """Whether photographs of `noise_roots` are put into images."""
+        kinds = {entry.kind for entry in self.corruptions if not (entry.kind == 'patch' and entry.roots)}
+        return bool(self.noise_roots) and not kinds.isdisjoint(('patch', *PHOTO_KINDS))
 
 
 def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
@@ -83,12 +99,15 @@ def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
         gt_roots=reader.roots('dataroot_gt'),
         noise_roots=reader.roots('dataroot_noise'),
         mask_roots=mask_roots,
+        font_roots=reader.roots('dataroot_fonts'),
         mask_inverted=reader.flag('mask_inverted', False),
         mask_weights=reader.weights('masks', (FOLDER,) if mask_roots else DEFAULT_MASKS, (*MASK_GENERATORS, FOLDER)),
         mask_cache=reader.number('mask_cache', 0.0),
         hole_shares=reader.spans('hole_share', (0.1, 0.5)),
         corruptions=read_corruptions(opt, where),
+        second_kind=reader.number('second_kind', 0.0, most=1),
         blur_sigma=reader.span('blur_sigma', (3.0, 3.0), most=MOST_BLUR),
+        degradation=read_degradation(opt, where),
         gt_size=reader.whole('gt_size', None, least=LEAST_SIZE),
         crop_scale=reader.span('crop_scale', (1.0, 1.0)),
         use_hflip=reader.flag('use_hflip', True),
@@ -106,10 +125,15 @@ def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
     if not options.gt_roots:
         raise OptionError(where, ('dataroot_gt',), 'is missing. Give a folder of images, an LMDB folder or a list of '
                           'them.')
-    without_photos = [entry for entry in options.corruptions if entry.kind == 'patch' and not entry.roots]
+    without_photos = [entry for entry in options.corruptions
+                      if entry.kind in ('patch', *PASTED_KINDS) and not entry.roots]
     if without_photos and not options.noise_roots:
         raise OptionError(where, ('dataroot_noise',), f"is missing, but the corruption '{without_photos[0].name}' "
                           'takes its content from other photographs. Give a folder or LMDB folder of them.')
+    everyday = {entry.kind for entry in options.corruptions if entry.kind in EVERYDAY_KINDS and entry.kind != CLEAN}
+    if options.second_kind > 0 and len(everyday) < 2:
+        raise OptionError(where, ('second_kind',), "asks for a second everyday kind on top, but 'corruptions' has "
+                          f"{len(everyday)} of them other than '{CLEAN}'. Add others, or leave it out.")
     if options.crop_scale[0] <= 0:
         raise OptionError(where, ('crop_scale',), f'expects shares above 0, got {list(options.crop_scale)}.')
     _check_masks(options, opt)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 import cv2
 import numpy as np
@@ -21,11 +21,13 @@ class Corruption(NamedTuple):
         noise: the content at its opacity, (H, W, 3) float32, RGB in [0, 1].
         holes: where it is put, (H, W) bool.
         corrupted: which of these pixels count as corrupted, (H, W) bool; see `changed_pixels`.
+        truth: the image to be restored, in the form of `noise`; None = the given one.
     """
 
     noise: FloatArray
     holes: BoolArray
     corrupted: BoolArray
+    truth: Optional[FloatArray] = None
 
 
 # Arguments: truth, opacity, range of the share of corrupted pixels, random generator.

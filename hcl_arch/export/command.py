@@ -91,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--info', type=_remark, nargs='+', default=[], metavar='KEY=VALUE',
-        help='of a .safetensors: remarks to keep in it, such as description="..." detect_side=128 licence=...',
+        help='of a .safetensors: remarks to keep in it, such as description="..." detect_side=128 min_score=0.3 '
+        'licence=...',
     )  # fmt: skip
     parser.add_argument('--half', action='store_true', help='of a .safetensors: store float16, half as large')
     parser.add_argument('--overwrite', action='store_true', help='replace a file that exists')

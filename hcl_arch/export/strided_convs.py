@@ -25,7 +25,7 @@ class EvenStridedConv(nn.Module):
     a solver of symbols sees to be n / 2.
 
     Args:
-        conv: With ``padding = kernel_size // 2``.
+        conv: With ``padding = kernel_size // 2``, or padded already as :func:`prepare_convolutions` does.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
@@ -36,9 +36,12 @@ class EvenStridedConv(nn.Module):
             weight = F.pad(weight, (0, 1, 0, 1))
         self.weight = nn.Parameter(weight.clone(), requires_grad=False)
         self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach().clone(), requires_grad=False)
-        self.padding = (pad, max(pad - 1, 0), pad, max(pad - 1, 0))
+        self.groups = conv.groups
+        # What a prepared convolution adds is without the row and column that are never reached.
+        extra = getattr(conv, 'extra', (0, 0, 0, 0))
+        self.padding = extra if any(extra) else (pad, max(pad - 1, 0), pad, max(pad - 1, 0))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, out_channels, H / 2, W / 2)."""
         padded = F.pad(x, self.padding) if any(self.padding) else x
-        return torch.conv2d(padded, self.weight, self.bias, stride=2)
+        return torch.conv2d(padded, self.weight, self.bias, stride=2, groups=self.groups)

@@ -11,6 +11,8 @@ from hcl_arch.model_files.errors import ModelFileError
 
 FORMAT = 'hcl_arch_format'
 VERSION = '1'
+# Remarks that say how a network is used best, each a number in [0, 1].
+_SHARES = ('threshold', 'min_score')
 
 
 class Description(NamedTuple):
@@ -19,15 +21,18 @@ class Description(NamedTuple):
     network: dict[str, Any]
     """Its options with the registered ``type``, those of networks within it nested."""
     info: dict[str, Any]
-    """``description``, ``licence``, ``detect_side``, ``threshold``, ``training`` and the like; may be empty."""
+    """``description``, ``licence``, ``detect_side``, ``threshold``, ``min_score``, ``training``, ...; may be empty."""
 
 
 def to_metadata(description: Description) -> dict[str, str]:
     """Texts for the metadata of a file.
 
     Raises:
-        ValueError: If a value is more than numbers, texts, lists and mappings of texts to such.
+        ValueError: If a value is more than numbers, texts, lists and mappings of texts to such, or a remark that is a
+            number in [0, 1] is none.
     """
+    for name in _SHARES:
+        _check_share(name, description.info.get(name, 0))
     texts = {FORMAT: VERSION}
     for name, value in description._asdict().items():
         try:
@@ -35,6 +40,12 @@ def to_metadata(description: Description) -> dict[str, str]:
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f'{name}: expects numbers, texts, lists and mappings, got {error}.') from error
     return texts
+
+
+def _check_share(name: str, value: Any) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= 1:
+        raise ValueError(f'{name}: expected a number in [0, 1], got {value!r}.')
 
 
 def from_metadata(path: Path, metadata: Mapping[str, str]) -> Description:

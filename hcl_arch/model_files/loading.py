@@ -28,7 +28,7 @@ class LoadedModel(NamedTuple):
     name: str
     """Of the model: the file's name without its suffix, or the experiment's."""
     info: Mapping[str, Any]
-    """Remarks of the file: ``description``, ``detect_side`` (px), ``threshold``, ``licence``, ...; may be empty."""
+    """Remarks of the file: ``description``, ``detect_side`` (px), ``threshold``, ``min_score``, ...; may be empty."""
     options: Mapping[str, Any]
     """Of the network, with ``type``, as in an option file."""
 

@@ -28,11 +28,12 @@ def save_model(
         path: Where; a file of that name is replaced.
         network_options: ``type`` and its arguments, as in an option file; files of weights are left out.
         state_dict: Its tensors, which are kept in their types: float16 halves the file, and is made float32 on loading.
-        info: Remarks that JSON can hold: ``description`` (one line), ``licence``, ``detect_side`` (px), ``threshold``,
-            ``training`` and whatever else a user should know.
+        info: Remarks that JSON can hold: ``description`` (one line), ``licence``, ``detect_side`` (px), ``threshold``
+            and ``min_score`` (in [0, 1]), ``training`` and whatever else a user should know.
 
     Raises:
-        ModelFileError: If options and tensors make no network for blind restoration, or the file cannot be written.
+        ModelFileError: If options and tensors make no network for blind restoration, a remark is not as expected, or
+            the file cannot be written.
     """
     path = Path(path)
     if path.suffix != SUFFIX:

@@ -22,6 +22,7 @@ from hcl_arch.archs.blind_output import BlindRestoration
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.losses.hcl_wgan_gp_loss import HCLWGANGPLoss
+from hcl_arch.losses.mask_losses import soft_iou_loss
 from hcl_arch.models.compilation import check_compile, compile_network
 from hcl_arch.models.gradient_step import GradientStep
 from hcl_arch.models.interruptible_model import InterruptibleModel
@@ -58,9 +59,9 @@ class BlindRestorationModel(InterruptibleModel):
 
     Up to iteration ``train.phase1_iter`` the true mask guides the restoration, afterwards the predicted one; up to
     ``train.detector_iter`` (default 0) only the detector is trained. Losses, each with its weight, come from the
-    options ``mask_opt`` (binary cross-entropy of the mask logits, averaged over the stages), ``pixel_opt`` and
-    ``perceptual_opt`` (restored image, and coarse image where there is one and ``perceptual_coarse_opt`` does not say
-    otherwise) and ``gan_opt``.
+    options ``mask_opt`` (binary cross-entropy of the mask logits, averaged over the stages, and with ``iou_weight``
+    a soft IoU of the corrupted region), ``pixel_opt`` and ``perceptual_opt`` (restored image, and coarse image where
+    there is one and ``perceptual_coarse_opt`` does not say otherwise) and ``gan_opt``.
 
     With ``train.accumulation_steps`` (default 1) every batch goes through the networks in so many parts, one after the
     other, whose gradients are added up before the step: the memory of a part, the step of a batch. The discriminator
@@ -87,7 +88,10 @@ class BlindRestorationModel(InterruptibleModel):
         'gan_opt',
     )  # fmt: skip
     # Learning rates of `optim_g` for parts of the network whose parameters' names start so; the rest has `lr`.
-    PART_LEARNING_RATES: ClassVar[Mapping[str, str]] = {'detector.': 'lr_detector'}
+    PART_LEARNING_RATES: ClassVar[Mapping[str, str]] = {
+        'detector.encoder.backbone.': 'lr_backbone',
+        'detector.': 'lr_detector',
+    }
 
     def __init__(self, opt: dict[str, Any]) -> None:
         check_compile(opt.get('compile', False))
@@ -106,7 +110,7 @@ class BlindRestorationModel(InterruptibleModel):
         """
         train_opt = opt['train']
         check_keys(train_opt, cls.TRAIN_KEYS, 'train')
-        check_keys(train_opt.get('mask_opt') or {}, ('loss_weight',), 'train.mask_opt')
+        check_keys(train_opt.get('mask_opt') or {}, ('loss_weight', 'iou_weight'), 'train.mask_opt')
         restorer_learns = not opt['network_g'].get('freeze_restorer')
         if opt['dist'] and train_opt.get('detector_iter') and restorer_learns and not opt.get('find_unused_parameters'):
             raise ValueError('Option train.detector_iter with several processes needs `find_unused_parameters: true`.')
@@ -132,7 +136,9 @@ class BlindRestorationModel(InterruptibleModel):
         # Of equal options one VGG will do, and one pass over the truth.
         same = train_opt.get('perceptual_coarse_opt') == train_opt.get('perceptual_opt')
         self.cri_perceptual_coarse = None if same else self._build_loss('perceptual_coarse_opt')
-        self.mask_weight = (train_opt.get('mask_opt') or {}).get('loss_weight', 0.0)
+        mask_opt = train_opt.get('mask_opt') or {}
+        self.mask_weight = mask_opt.get('loss_weight', 0.0)
+        self.iou_weight = mask_opt.get('iou_weight', 0.0)
         log_folder = self.opt['path'].get('log')  # a model built outside of a pipeline may have none
         self._step_watch = StepWatch(
             limit=train_opt.get('max_skipped_steps', DEFAULT_SKIPPED_STEPS),
@@ -172,7 +178,8 @@ class BlindRestorationModel(InterruptibleModel):
         """An optimizer with a group for each part of the generator with its own rate, one for the discriminator."""
         options = dict(self.opt['train']['optim_g'])
         optim_type, lr = options.pop('type'), options.pop('lr')
-        rates = {prefix: options.pop(key, lr) for prefix, key in self.PART_LEARNING_RATES.items()}
+        given = {prefix: options.pop(key, None) for prefix, key in self.PART_LEARNING_RATES.items()}
+        rates = {prefix: _rate_of(prefix, given, lr) for prefix in given}
         groups: dict[str, dict[str, Any]] = {
             prefix: {'params': [], 'lr': rates.get(prefix, lr)} for prefix in ('', *rates)
         }
@@ -321,11 +328,16 @@ class BlindRestorationModel(InterruptibleModel):
         if self.mask_weight <= 0 or not output.mask_logits:
             return {}
         mask = pad_to_multiple(part.mask, self.get_bare_model(self.net_g).size_multiple)
-        stages = []
+        entropies, overlaps = [], []
         for logits in output.mask_logits:
             clean_share = F.adaptive_avg_pool2d(mask, (logits.shape[-2], logits.shape[-1]))
-            stages.append(F.binary_cross_entropy_with_logits(logits.float(), clean_share))
-        return {'l_mask': self.mask_weight * torch.stack(stages).mean()}
+            entropies.append(F.binary_cross_entropy_with_logits(logits.float(), clean_share))
+            if self.iou_weight > 0:
+                overlaps.append(soft_iou_loss(logits, clean_share))
+        losses = {'l_mask': self.mask_weight * torch.stack(entropies).mean()}
+        if overlaps:
+            losses['l_mask_iou'] = self.iou_weight * torch.stack(overlaps).mean()
+        return losses
 
     def _restoration_losses(self, output: BlindRestoration, part: TrainingPart) -> dict[str, Tensor]:
         losses = {}
@@ -367,3 +379,10 @@ class BlindRestorationModel(InterruptibleModel):
             self.save_network(self.net_d, 'net_d', current_iter)
         super().save(epoch, current_iter)
         self._judge_steps(current_iter, all_of_them=True)
+
+
+def _rate_of(part: str, given: Mapping[str, Optional[float]], lr: float) -> float:
+    """A part's own learning rate, that of the part around it, or the network's."""
+    around = sorted((prefix for prefix in given if part.startswith(prefix)), key=len, reverse=True)
+    rates = (given[prefix] for prefix in around)
+    return next((rate for rate in rates if rate is not None), lr)

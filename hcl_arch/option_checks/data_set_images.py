@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from hcl_arch.data.dataset_options import DatasetOptions
+from hcl_arch.data.font_files import find_fonts
 from hcl_arch.data.hole_contents import PhotoFill
 from hcl_arch.data.image_match import NamedImages, match_images
 from hcl_arch.data.image_root import is_lmdb, open_root
@@ -48,7 +49,7 @@ class ImageFolders:
         return self._opened.get(key)
 
     def open_photos(self, roots: Sequence[str], place: Place) -> None:
-        """Note what is wrong with the photographs that the corruption 'patch' takes its content from."""
+        """Note what is wrong with the photographs that corruptions such as 'patch' take their content from."""
         photos = self.open(roots, place)
         if photos is None:
             return
@@ -57,12 +58,19 @@ class ImageFolders:
         except ValueError as error:
             self.problems.append(problem(place, str(error)))
 
+    def find_fonts(self, folders: Sequence[str], place: Place) -> None:
+        """Note what is wrong with folders of fonts."""
+        try:
+            find_fonts(folders)
+        except _READING_ERRORS as error:
+            self.problems.append(problem(place, str(error)))
+
     def count_samples(self, options: DatasetOptions, place: Place) -> Optional[int]:
         """Return the number of images that a `BlindCorruptionDataset` takes; note what is wrong with its folders."""
         truths = self.open(options.gt_roots, (*place, 'dataroot_gt'))
         self.open(options.mask_roots, (*place, 'dataroot_mask'))
-        patches = [entry for entry in options.corruptions if entry.kind == 'patch']
-        if any(not entry.roots for entry in patches):
+        self.find_fonts(options.font_roots, (*place, 'dataroot_fonts'))
+        if options.uses_photos:
             self.open_photos(options.noise_roots, (*place, 'dataroot_noise'))
         for entry in options.corruptions:
             inside = (*place, 'corruptions', entry.name, 'dataroot')

@@ -106,7 +106,8 @@ def check_train(run: RunOptions) -> Iterator[str]:
         return
     yield from check_unknown(train, run.our_model.TRAIN_KEYS, ('train',))
     yield from check_values(train, _OUR_TRAIN_RULES, ('train',))
-    for key, known in (('mask_opt', ('loss_weight',)), ('classifier_opt', ('loss_weight', 'pixel_weight'))):
+    of_weights = {'mask_opt': ('loss_weight', 'iou_weight'), 'classifier_opt': ('loss_weight', 'pixel_weight')}
+    for key, known in of_weights.items():
         if key in run.our_model.TRAIN_KEYS:
             yield from check_unknown(run.section('train', key), known, ('train', key))
             yield from check_values(run.section('train', key), _OWN_LOSS_RULES, ('train', key))

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from hcl_arch.restoration.restoration import Restoration
 from hcl_arch.restoration.restorer import Restorer, restore
+from hcl_arch.restoration.verdict import Finding
 
-__all__ = ['Restoration', 'Restorer', 'restore']
+__all__ = ['Finding', 'Restoration', 'Restorer', 'restore']

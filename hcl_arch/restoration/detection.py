@@ -1,4 +1,4 @@
-"""Detection on the whole picture at once, reduced; its confidence is brought back to the full size."""
+"""Detection on the whole picture at once, reduced, or in several looks; its confidence comes back at full size."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
 from hcl_arch.restoration.edge_aware import enlarge_along_edges
 from hcl_arch.restoration.image_source import ImageSource
+from hcl_arch.restoration.looks import detect_in_looks
 from hcl_arch.restoration.network_calls import NetworkCalls
 
 # Pictures of up to so many pixels are looked at as they are, whatever the memory.
@@ -30,9 +31,12 @@ def detect(image: ImageSource, network: NetworkCalls, *, detect_side: int, memor
     Returns:
         (H, W) float32 in [0, 1].
     """
-    height, width = _size(image, network, detect_side, memory_bytes)
-    reduced, _ = image.reduced(height, width)
-    confidence = enlarge_along_edges(network.detect(reduced), image.luma, image.height, image.width)
+    if network.takes_looks:
+        found = detect_in_looks(image, network, detect_side=detect_side)
+    else:
+        reduced, _ = image.reduced(*_size(image, network, detect_side, memory_bytes))
+        found = network.detect(reduced)
+    confidence = enlarge_along_edges(found, image.luma, image.height, image.width)
     if image.transparent is not None:
         confidence[image.transparent] = 1
     return confidence

@@ -6,13 +6,14 @@ import inspect
 import math
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
+from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE, HCLDetector
+from hcl_arch.archs.image_range import to_network_range
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.precision import Precision, autocast, lower_weights
 from hcl_arch.restoration.memory_use import peak_bytes
@@ -36,6 +37,9 @@ class NetworkCalls:
         self.network = network.eval().requires_grad_(False).to(device)
         lower_weights(self.network, precision)
         self.size_multiple = _size_multiple(network)
+        self._looker = _looker(network)
+        self.takes_looks = self._looker is not None
+        self.look_multiple: int = getattr(self._looker, 'look_multiple', 1)
         self.restores = 'return_all' in inspect.signature(network.forward).parameters
         self._lock = threading.Lock()
         self._bytes_per_pixel: dict[str, float] = {}
@@ -47,6 +51,40 @@ class NetworkCalls:
             ValueError: If the network finds no confidence.
         """
         return self._run(self._confidence, image)[0]
+
+    def look(self, image: np.ndarray, prior: Optional[np.ndarray] = None) -> np.ndarray:
+        """Look at an image once, in a detector that takes several looks.
+
+        Args:
+            image: (H, W, 3) float32 RGB in [0, 1].
+            prior: What a coarser look has found: logits on a grid of a half or a quarter of the image's, (h, w)
+                float32; None for the first look.
+
+        Returns:
+            Logits that pixels are uncorrupted, on the detector's finest grid, (H / cell, W / cell) float32.
+        """
+        height, width = image.shape[:2]
+        pixels = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(self.device)
+        pixels = to_network_range(pad_to_multiple(pixels, self.look_multiple))
+        known = None
+        if prior is not None:
+            ratio = -(-height // prior.shape[0])
+            known = torch.from_numpy(np.ascontiguousarray(prior))[None, None].to(self.device)
+            known = pad_to_multiple(known, self.look_multiple // ratio)
+        with self._lock, torch.no_grad(), autocast(self.precision, self.device):
+            logits = self._logits(pixels, known)
+        cell = pixels.shape[-1] // logits.shape[-1]
+        array = logits[0, 0, : -(-height // cell), : -(-width // cell)].float().cpu().numpy()
+        self._check_finite(array)
+        return array
+
+    def _logits(self, pixels: Tensor, prior: Optional[Tensor]) -> Tensor:
+        assert self._looker is not None
+        logits = self._looker.finest_logits(pixels, prior)
+        if not getattr(self.network, 'detect_mirrored', False):
+            return logits
+        mirrored = self._looker.finest_logits(pixels.flip(-1), None if prior is None else prior.flip(-1))
+        return (logits + mirrored.flip(-1)) / 2
 
     def repair(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
         """Repaint an image by a given mask.
@@ -98,12 +136,15 @@ class NetworkCalls:
         with self._lock, torch.no_grad(), autocast(self.precision, self.device):
             result = call(*tensors)
         array = result[0, :, :height, :width].float().cpu().numpy()
+        self._check_finite(array)
+        return array.clip(0, 1)
+
+    def _check_finite(self, array: np.ndarray) -> None:
         if not np.isfinite(array).all():
             raise RuntimeError(
                 f'{type(self.network).__name__} computed values that are not finite (precision {self.precision}): '
                 'try precision fp32, and check the weights.'
             )
-        return array.clip(0, 1)
 
     def _confidence(self, image: Tensor) -> Tensor:
         if self.restores:
@@ -121,6 +162,12 @@ class NetworkCalls:
         if repair is not None:
             return repair(image, mask)
         return self.network(image, true_mask=mask, guidance='true')
+
+
+def _looker(network: nn.Module) -> Optional[HCLDetector]:
+    """The detector of a network, or itself, if it takes several looks at an image."""
+    detector = getattr(network, 'detector', network)
+    return detector if isinstance(detector, HCLDetector) and detector.looks > 1 else None
 
 
 def _size_multiple(network: nn.Module) -> int:

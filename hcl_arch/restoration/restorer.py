@@ -28,9 +28,12 @@ from hcl_arch.restoration.mask_array import (
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.painting import Progress, paint
 from hcl_arch.restoration.restoration import Restoration
+from hcl_arch.restoration.verdict import Finding, check_min_score, corruption_score, find_by
 
 DEFAULT_DETECT_SIDE = 256
 DEFAULT_THRESHOLD = 0.5
+# Never prevents anything.
+DEFAULT_MIN_SCORE = 0.0
 _MIB = 2**20
 # Of the memory, what arrays of an image's size take: copies, confidence, distances, masks.
 _ARRAY_BYTES_PER_PIXEL = 48
@@ -52,6 +55,9 @@ class Restorer:
             tiles, and looked at smaller.
         detect_side: Length in pixels that a picture's short side is reduced to for detection; by default what the
             model file recommends, else 256.
+        min_score: In [0, 1]: a picture with a lower score, see :func:`hcl_arch.restoration.verdict.corruption_score`,
+            is taken for uncorrupted as a whole, so nothing is marked; by default what the model file recommends, else
+            0, which never prevents anything.
 
     Raises:
         ValueError: If an option has no such value, or the model cannot be loaded.
@@ -65,18 +71,24 @@ class Restorer:
         precision: Precision = 'fp32',
         memory: int = 4096,
         detect_side: Optional[int] = None,
+        min_score: Optional[float] = None,
     ) -> None:
         check_precision(precision)
         if not memory >= _LEAST_MEMORY:
             raise ValueError(f'memory: expected at least {_LEAST_MEMORY} MiB, got {memory}.')
         if detect_side is not None and detect_side < 1:
             raise ValueError(f'detect_side: expected a length of at least 1 pixel, got {detect_side}.')
+        if min_score is not None:
+            check_min_score(min_score)
         chosen = _device(device)
         network, self.name, info = _network(model)
         self.memory = memory
         self.detect_side = int(detect_side or info.get('detect_side') or DEFAULT_DETECT_SIDE)
         self.threshold = float(info.get('threshold', DEFAULT_THRESHOLD))
         check_threshold(self.threshold)
+        least = info.get('min_score', DEFAULT_MIN_SCORE) if min_score is None else min_score
+        check_min_score(least)
+        self.min_score = float(least)
         self._network = NetworkCalls(network, chosen, precision)
 
     def detect(self, image: ImageInput) -> np.ndarray:
@@ -94,10 +106,36 @@ class Restorer:
         """
         return self._detect(ImageSource(image_array(image)))
 
+    def find(
+        self,
+        image: ImageInput,
+        *,
+        threshold: Optional[float] = None,
+        grow: float = 0,
+        min_score: Optional[float] = None,
+    ) -> Finding:
+        """Find what is corrupted, and decide whether anything is at all.
+
+        Args:
+            image: As for :meth:`detect`.
+            threshold: As for :meth:`restore`.
+            grow: As for :meth:`restore`.
+            min_score: As for :meth:`restore`.
+
+        Returns:
+            The final mask, the confidence, the score and whether anything is marked.
+
+        Raises:
+            ValueError: If it is no such image, or a number is out of its range.
+        """
+        threshold, min_score = self._threshold(threshold), self._min_score(min_score)
+        check_grow(grow)
+        return self._find(ImageSource(image_array(image)), threshold, grow, min_score)
+
     def mask_of(self, confidence: np.ndarray, *, threshold: Optional[float] = None, grow: float = 0) -> np.ndarray:
         """The mask of a confidence map: see :func:`hcl_arch.restoration.mask_array.mask_of_confidence`.
 
-        Without a threshold the model's own is taken.
+        Without a threshold the model's own is taken. The picture's score does not matter here.
         """
         return mask_of_confidence(confidence, threshold=self._threshold(threshold), grow=grow)
 
@@ -119,7 +157,8 @@ class Restorer:
             composite: Whether pixels outside the mask stay exactly the input's; otherwise the whole picture is the
                 network's.
             reverse: Repaint what the mask calls uncorrupted and keep the rest.
-            confidence: (H, W) float in [0, 1], handed on into the result; by default 0 in the mask and 1 outside.
+            confidence: (H, W) float in [0, 1], handed on into the result with its score; by default 0 in the mask and 1
+                outside, with a score of 1, or 0 where nothing is marked.
             progress: Called with the number of tiles done and of all tiles.
 
         Returns:
@@ -132,9 +171,12 @@ class Restorer:
         source = ImageSource(image_array(image))
         corrupted = user_mask(mask, source.height, source.width)
         if confidence is None:
-            confidence = (corrupted == 0).astype(np.float32)
-        check_confidence(confidence, source.height, source.width)
-        return self._repair(source, corrupted, confidence.astype(np.float32), composite, reverse, progress)
+            finding = _found_by_user(corrupted, corrupted)
+        else:
+            check_confidence(confidence, source.height, source.width)
+            confidence = confidence.astype(np.float32)
+            finding = Finding(corrupted, confidence, corruption_score(confidence), bool(corrupted.any()))
+        return self._repair(source, finding, composite, reverse, progress)
 
     def restore(
         self,
@@ -143,6 +185,7 @@ class Restorer:
         mask: Optional[MaskInput] = None,
         threshold: Optional[float] = None,
         grow: float = 0,
+        min_score: Optional[float] = None,
         composite: bool = True,
         reverse: bool = False,
         progress: Optional[Progress] = None,
@@ -155,31 +198,45 @@ class Restorer:
             threshold: In [0, 1]: pixels with less confidence are corrupted. 0 repairs nothing, 1 everything below full
                 confidence. By default what the model file recommends, else 0.5. Not used where a mask is given.
             grow: Pixels by which the mask is enlarged on all sides.
+            min_score: In [0, 1]: of a picture with a lower score nothing is marked; 0 never prevents anything. By
+                default the object's own. Not used where a mask is given.
             composite: As for :meth:`repair`.
             reverse: As for :meth:`repair`.
             progress: As for :meth:`repair`.
 
+        Returns:
+            As of :meth:`repair`. Where nothing was found, the image is a copy of the input, whatever the options.
+
         Raises:
             ValueError: If image or mask are not as expected, a number is out of its range, or the model only detects.
         """
-        threshold = self._threshold(threshold)
+        threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
         self._network.check_restores()
         source = ImageSource(image_array(image))
-        if mask is None:
-            confidence = self._detect(source)
-            corrupted = mask_of_confidence(confidence, threshold=threshold, grow=grow)
-        else:
+        if mask is not None:
             given = user_mask(mask, source.height, source.width)
-            confidence = (given == 0).astype(np.float32)
-            corrupted = grown(given, grow)
-        return self._repair(source, corrupted, confidence, composite, reverse, progress)
+            finding = _found_by_user(given, grown(given, grow))
+            return self._repair(source, finding, composite, reverse, progress)
+        finding = self._find(source, threshold, grow, min_score)
+        if not finding.found:
+            return Restoration(source.pixels.copy(), *finding)
+        return self._repair(source, finding, composite, reverse, progress)
 
     def _threshold(self, threshold: Optional[float]) -> float:
         if threshold is None:
             return self.threshold
         check_threshold(threshold)
         return threshold
+
+    def _min_score(self, min_score: Optional[float]) -> float:
+        if min_score is None:
+            return self.min_score
+        check_min_score(min_score)
+        return min_score
+
+    def _find(self, source: ImageSource, threshold: float, grow: float, min_score: float) -> Finding:
+        return find_by(self._detect(source), threshold=threshold, grow=grow, min_score=min_score)
 
     def _detect(self, source: ImageSource) -> np.ndarray:
         return detection.detect(
@@ -189,13 +246,12 @@ class Restorer:
     def _repair(
         self,
         source: ImageSource,
-        mask: np.ndarray,
-        confidence: np.ndarray,
+        finding: Finding,
         composite: bool,
         reverse: bool,
         progress: Optional[Progress],
     ) -> Restoration:
-        hole = (mask == 0) if reverse else (mask > 0)
+        hole = (finding.mask == 0) if reverse else (finding.mask > 0)
         picture = paint(
             source,
             hole,
@@ -204,11 +260,17 @@ class Restorer:
             memory_bytes=self._network_bytes(source),
             progress=progress,
         )
-        return Restoration(picture, mask, confidence)
+        return Restoration(picture, *finding)
 
     def _network_bytes(self, source: ImageSource) -> float:
         """What the image's arrays leave of the memory."""
         return max(0.0, self.memory * _MIB - source.height * source.width * _ARRAY_BYTES_PER_PIXEL)
+
+
+def _found_by_user(given: np.ndarray, mask: np.ndarray) -> Finding:
+    """What a mask of the user's, and the mask that became of it, say: they are believed."""
+    found = bool(mask.any())
+    return Finding(mask, (given == 0).astype(np.float32), float(found), found)
 
 
 def _device(name: str) -> torch.device:
@@ -248,6 +310,7 @@ def restore(
     mask: Optional[MaskInput] = None,
     threshold: Optional[float] = None,
     grow: float = 0,
+    min_score: Optional[float] = None,
     composite: bool = True,
     reverse: bool = False,
     progress: Optional[Progress] = None,
@@ -262,6 +325,7 @@ def restore(
         mask=mask,
         threshold=threshold,
         grow=grow,
+        min_score=min_score,
         composite=composite,
         reverse=reverse,
         progress=progress,

@@ -51,6 +51,7 @@ examples:
   hcl-restore photo.jpg --save restored overlay side-by-side
   hcl-restore photo.jpg --mask mine.png        repair what a mask of yours says
   hcl-restore photo.jpg --threshold 0.7 --grow 4     find more, and a little around it
+  hcl-restore photo.jpg --min-score 0          repair also where hardly anything seems corrupted
   hcl-restore blend.png --reverse              of two blended images, the other one
   hcl-restore -o out --save restored -- -odd-name.png
   hcl-restore - -o - < spoiled.png > good.png
@@ -107,6 +108,10 @@ def _add_finding(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--threshold', type=_share, metavar='T',
                        help='pixels with less confidence than this are corrupted, 0 to 1: more finds more '
                        '(default: what the model says)')
+    group.add_argument('--min-score', type=_share, metavar='S',
+                       help='each photograph gets a score, 0 to 1, of how sure it is that anything is corrupted at '
+                       'all; with a lower one than this it is left as it is. 0 repairs always (default: what the '
+                       'model says, else 0). A mask of yours needs no score')
     group.add_argument('--grow', type=whole_number(0), default=0, metavar='PX',
                        help='enlarge the mask by this many pixels on all sides (default: %(default)s)')
     group.add_argument('--composite', action=argparse.BooleanOptionalAction, default=True,

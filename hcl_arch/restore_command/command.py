@@ -193,7 +193,9 @@ def _say_what_would_be_done(jobs: Sequence[Job], summary: Summary, options: Opti
 def _say_totals(summary: Summary, options: Options, console: Console) -> None:
     left = summary.n_planned - len(summary.images)
     done = 'would be restored' if options.dry_run else 'restored'
-    parts = [f'{summary.n_done} {done}', f'{summary.n_failed} failed' if summary.n_failed else '',
+    unchanged = summary.n_nothing_found
+    parts = [f'{summary.n_done - unchanged} {done}', f'{unchanged} with nothing found' if unchanged else '',
+             f'{summary.n_failed} failed' if summary.n_failed else '',
              f'interrupted, {left} not begun' if summary.is_interrupted else '']
     text = ', '.join(part for part in parts if part)
     if summary.n_planned > 1 or summary.is_interrupted:

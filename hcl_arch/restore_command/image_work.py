@@ -76,6 +76,8 @@ def restore_image(
     settings: dict[str, Any] = {'grow': options.grow, 'composite': options.composite, 'reverse': options.reverse}
     if options.threshold is not None:
         settings['threshold'] = options.threshold
+    if options.min_score is not None:
+        settings['min_score'] = options.min_score
     try:
         return restorer.restore(read.photograph.pixels, mask=read.mask, progress=progress, **settings)
     except Exception as error:  # of whatever kind: the other images are to be done

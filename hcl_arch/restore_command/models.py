@@ -20,9 +20,13 @@ class ImageRestorer(Protocol):
     def name(self) -> str:
         """Of the model."""
 
+    @property
+    def min_score(self) -> float:
+        """Least score of pictures that are repaired, unless another one is given."""
+
     def restore(
         self, image: NDArray[Any], *, mask: Optional[NDArray[Any]] = None, threshold: float = 0.5, grow: int = 0,
-        composite: bool = True, reverse: bool = False, progress: Optional[Progress] = None,
+        min_score: float = 0.0, composite: bool = True, reverse: bool = False, progress: Optional[Progress] = None,
     ) -> Restoration:
         """Find what is corrupted in an image and repair it."""
 

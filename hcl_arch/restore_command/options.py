@@ -33,6 +33,7 @@ class Options:
     mask: Optional[str]
     grow: int
     threshold: Optional[float]
+    min_score: Optional[float]
     reverse: bool
     device: str
     precision: Precision

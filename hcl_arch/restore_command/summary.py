@@ -30,6 +30,10 @@ class ImageRecord:
         megapixels: their product in millions.
         corrupted_share: share of corrupted pixels of the mask, in [0, 1].
         mean_confidence: mean over all pixels, in [0, 1].
+        score: how sure it is that anything is corrupted at all, in [0, 1]; None with a mask of the user's, as are the
+            next two.
+        found: whether anything was found.
+        min_score: below which nothing is marked.
         seconds: that reading, restoring and writing took.
         remarks: what else there is to know.
         error: why it failed, None if it did not.
@@ -41,6 +45,9 @@ class ImageRecord:
     megapixels: Optional[float] = None
     corrupted_share: Optional[float] = None
     mean_confidence: Optional[float] = None
+    score: Optional[float] = None
+    found: Optional[bool] = None
+    min_score: Optional[float] = None
     seconds: Optional[float] = None
     remarks: list[str] = field(default_factory=list)
     error: Optional[str] = None
@@ -76,6 +83,11 @@ class Summary:
         """Number of images that did not."""
         return len(self.images) - self.n_failed
 
+    @property
+    def n_nothing_found(self) -> int:
+        """Number of images that are done and in which nothing was found."""
+        return sum(image.error is None and image.found is False for image in self.images)
+
     def as_record(self) -> dict[str, Any]:
         """Return all of it as plain values."""
         done = [image for image in self.images if image.error is None]
@@ -84,6 +96,7 @@ class Summary:
             'totals': {
                 'images': self.n_planned,
                 'done': self.n_done,
+                'nothing_found': self.n_nothing_found,
                 'failed': self.n_failed,
                 'not_begun': self.n_planned - len(self.images),
                 'megapixels': sum(image.megapixels or 0 for image in done),

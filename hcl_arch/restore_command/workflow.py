@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Optional
 
 from hcl_arch.restoration.restoration import Restoration
+from hcl_arch.restoration.verdict import nothing_found, unusual_share
 from hcl_arch.restore_command.console import Console, shown
 from hcl_arch.restore_command.errors import ImageError
 from hcl_arch.restore_command.image_work import ReadImage, Written, read_image, restore_image, write_pictures
@@ -86,12 +87,21 @@ class Workflow:
             with self._console.tiles(job.input.name) as progress:
                 restoration = restore_image(self._restorer, read, self._options, progress)
             _note_figures(record, restoration)
+            if read.mask is None:
+                self._note_verdict(record, restoration)
             record.seconds = read.seconds + time.monotonic() - start
         except Exception as error:  # of whatever kind: the other images are to be done
             self._tell(job, record, error)
             return
         written = writer.submit(write_pictures, job, read, restoration, self._options)
         self._writing.append(_Restored(job, record, written))
+
+    def _note_verdict(self, record: ImageRecord, restoration: Restoration) -> None:
+        wanted = self._options.min_score
+        record.min_score = self._restorer.min_score if wanted is None else wanted
+        record.score, record.found = restoration.score, restoration.found
+        remark = unusual_share(record.corrupted_share or 0)
+        record.remarks += [remark] if remark else []
 
     def _finish(self) -> None:
         """Wait for the image that was restored first to be written."""
@@ -124,9 +134,12 @@ def _note_figures(record: ImageRecord, restoration: Restoration) -> None:
 
 def _line(job: Job, record: ImageRecord) -> str:
     """What is said of an image that is done."""
-    width, height = record.size or (0, 0)
     remarks = f' ({"; ".join(record.remarks)})' if record.remarks else ''
     first = next(iter(record.outputs.values()), '')
     target = 'standard output' if first == '-' else shown(first)
+    if record.found is False:
+        verdict = nothing_found(record.score or 0.0, record.min_score or 0.0)
+        return f'{shown(job.input.name)}: {verdict}; left as it is -> {target}{remarks}'
+    width, height = record.size or (0, 0)
     return (f'{shown(job.input.name)}: {width} x {height}, {100 * (record.corrupted_share or 0):.1f} % corrupted, '
             f'{record.seconds:.1f} s -> {target}{remarks}')

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from hcl_arch.restoration.restoration import Restoration
+from hcl_arch.restoration.verdict import corruption_score
 
 MAGENTA = (1.0, 0.0, 1.0)
 
@@ -15,8 +16,9 @@ class FakeRestorer:
 
     name = 'fake'
 
-    def __init__(self) -> None:
+    def __init__(self, *, min_score: float = 0.0) -> None:
         self.detections = 0
+        self.min_score = min_score
 
     def detect(self, image):
         """Confidence: mean distance of the colours from magenta."""
@@ -35,10 +37,12 @@ class FakeRestorer:
         hole = (mask == 0) if reverse else (mask > 0)
         repaired = image.copy() if composite else np.where(image % 2, image - 1, image + 1).astype(image.dtype)
         (repaired if image.ndim == 2 else repaired[..., :3])[hole] = np.iinfo(image.dtype).max // 2
-        return Restoration(repaired, mask, confidence)
+        score = corruption_score(np.float32(mask == 0) if confidence is None else confidence)
+        return Restoration(repaired, mask, confidence, score, bool(mask.any()))
 
     def restore(self, image, *, threshold=0.5, grow=0, composite=True):
         """As `Restorer.restore`."""
         confidence = self.detect(image)
-        mask = self.mask_of(confidence, threshold=threshold, grow=grow)
+        is_suspect = corruption_score(confidence) >= self.min_score
+        mask = self.mask_of(confidence, threshold=threshold if is_suspect else 0, grow=grow)
         return self.repair(image, mask, composite=composite, confidence=confidence)

@@ -46,7 +46,8 @@ def wait_for_share(page, test: str) -> float:
 
 
 def wait_until_done(page) -> None:
-    page.wait_for_function(f"() => document.querySelector('{STATUS}').textContent.startsWith('{DONE}')")
+    page.wait_for_function(f"() => ['{DONE}', 'Nothing'].some((start) => "
+                           f"document.querySelector('{STATUS}').textContent.startsWith(start))")
 
 
 def wait_for_status(page, text: str) -> None:

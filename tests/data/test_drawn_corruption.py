@@ -41,7 +41,7 @@ def always(draw_layer: Any) -> Any:
 def test_white_on_white_is_no_corruption(opacity: float) -> None:
     """The bar spans all columns, but where the truth is nearly white it changes nothing."""
     truth = ramp(SIZE)
-    noise, holes, corrupted = DrawnOver(always(draw_white_bar))(truth, opacity, (0.2, 0.3), np.random.default_rng(0))
+    noise, holes, corrupted, _ = DrawnOver(always(draw_white_bar))(truth, opacity, (0.2, 0.3), np.random.default_rng(0))
     assert np.array_equal(corrupted, changed_pixels(truth.image, noise))
     assert holes[:, -1].any()
     assert not corrupted[:, -1].any()
@@ -69,7 +69,7 @@ def test_drawing_is_chosen_by_a_share_out_of_the_range() -> None:
 
 
 def test_drawings_that_change_nothing_end() -> None:
-    noise, holes, corrupted = DrawnOver(always(draw_nothing))(ramp(16), 1.0, (0.2, 0.3), np.random.default_rng(0))
+    noise, holes, corrupted, _ = DrawnOver(always(draw_nothing))(ramp(16), 1.0, (0.2, 0.3), np.random.default_rng(0))
     assert not holes.any()
     assert not corrupted.any()
     assert np.array_equal(noise, ramp(16).image)

@@ -32,14 +32,14 @@ def is_right(holes: BoolArray) -> bool:
 
 
 def test_opaque_content_corrupts_the_whole_hole_even_where_it_is_equal() -> None:
-    noise, holes, corrupted = FilledHoles(same, MASKS)(GRAY, 1.0, (0.2, 0.3), np.random.default_rng(0))
+    noise, holes, corrupted, _ = FilledHoles(same, MASKS)(GRAY, 1.0, (0.2, 0.3), np.random.default_rng(0))
     assert corrupted is holes
     assert 0.2 <= holes.mean() <= 0.3
     assert np.array_equal(noise, GRAY.image)
 
 
 def test_opacity_mixes_the_content_with_the_truth() -> None:
-    noise, holes, corrupted = FilledHoles(white, MASKS)(GRAY, 0.4, (0.2, 0.3), np.random.default_rng(0))
+    noise, holes, corrupted, _ = FilledHoles(white, MASKS)(GRAY, 0.4, (0.2, 0.3), np.random.default_rng(0))
     np.testing.assert_allclose(noise, 0.6 * 0.5 + 0.4, atol=1e-6)
     assert np.array_equal(corrupted, holes)  # all of it changed
 
@@ -47,7 +47,8 @@ def test_opacity_mixes_the_content_with_the_truth() -> None:
 def test_semi_transparent_content_corrupts_what_changes() -> None:
     shares = []
     for seed in range(20):
-        _, holes, corrupted = FilledHoles(white_on_the_right, MASKS)(GRAY, 0.5, (0.2, 0.3), np.random.default_rng(seed))
+        result = FilledHoles(white_on_the_right, MASKS)(GRAY, 0.5, (0.2, 0.3), np.random.default_rng(seed))
+        holes, corrupted = result.holes, result.corrupted
         assert is_right(corrupted)
         assert not is_right(holes)
         assert np.array_equal(corrupted[:, 32:], holes[:, 32:])
@@ -87,7 +88,7 @@ def test_holes_grow_over_the_whole_image_at_most(changed: int) -> None:
 
 def test_opacity_too_low_to_be_seen_corrupts_nothing() -> None:
     """0.5 * 0.03 is less than four of 255 gray levels."""
-    _, holes, corrupted = FilledHoles(white, MASKS)(GRAY, 0.03, (0.2, 0.3), np.random.default_rng(0))
+    _, holes, corrupted, _ = FilledHoles(white, MASKS)(GRAY, 0.03, (0.2, 0.3), np.random.default_rng(0))
     assert holes.any()
     assert not corrupted.any()
 
@@ -95,12 +96,12 @@ def test_opacity_too_low_to_be_seen_corrupts_nothing() -> None:
 @pytest.mark.parametrize(('content', 'any_corrupted'), [(same, False), (white_on_the_right, True)])
 def test_content_that_is_never_opaque(content: object, any_corrupted: bool) -> None:
     fill = FilledHoles(content, MASKS, opaque=False)  # type: ignore[arg-type]
-    _, holes, corrupted = fill(GRAY, 1.0, (0.2, 0.3), np.random.default_rng(0))
+    _, holes, corrupted, _ = fill(GRAY, 1.0, (0.2, 0.3), np.random.default_rng(0))
     assert holes.any()
     assert corrupted.any() == any_corrupted
 
 
 def test_too_few_pixels_that_can_change_end_in_the_nearest_share() -> None:
     """Only a half can change; nine tenths are asked for."""
-    _, _, corrupted = FilledHoles(white_on_the_right, MASKS)(GRAY, 0.5, (0.9, 0.95), np.random.default_rng(0))
+    _, _, corrupted, _ = FilledHoles(white_on_the_right, MASKS)(GRAY, 0.5, (0.9, 0.95), np.random.default_rng(0))
     assert corrupted.mean() == 0.5

@@ -36,6 +36,7 @@ SMALL = {
     'type': 'HCLNet', 'dim': 8, 'encoder_depths': [2, 1, 1], 'decoder_depths': [2, 1, 1], 'window_size': 4,
     'bottleneck_depth': 2, 'bottleneck_window_size': 4, 'proj_dim': 8,
 }  # fmt: skip
+INFO = {'licence': 'CC0', 'detect_side': 256, 'threshold': 0.4, 'min_score': 0.3}
 MATRIX: dict[str, dict[str, Any]] = {
     'plain': {},
     'refiner': {'refiner': REFINER},
@@ -79,7 +80,7 @@ def network() -> nn.Module:
 @pytest.fixture
 def model(tmp_path: Path, network: nn.Module) -> Path:
     path = tmp_path / 'tiny.safetensors'
-    save_model(path, {**TINY, 'refiner': REFINER}, network.state_dict(), {'licence': 'CC0', 'detect_side': 256})
+    save_model(path, {**TINY, 'refiner': REFINER}, network.state_dict(), INFO)
     return path
 
 
@@ -114,6 +115,7 @@ def test_detect_by_the_command(model: Path, network: nn.Module, capfd: pytest.Ca
     assert sorted(path.name for path in model.parent.iterdir()) == ['tiny.onnx', 'tiny.safetensors']
     props = {prop.key: prop.value for prop in onnx.load(out).metadata_props}
     assert (props['model'], props['licence'], props['part'], props['detect_side']) == ('tiny', 'CC0', 'detect', '256')
+    assert (props['threshold'], props['min_score']) == ('0.4', '0.3')
     assert '1 = uncorrupted' in props['glossary']
     assert 'any height and width from 16 px up; the file itself pads to multiples of 8 px' in props['sizes']
     part = build_part(network, 'detect')
@@ -179,7 +181,7 @@ def test_safetensors(model: Path, network: nn.Module, capfd: pytest.CaptureFixtu
     out = model.with_name('copy.safetensors')
     assert main([str(model), str(out)]) == 0
     copy = load_model(out)
-    assert dict(copy.info) == {'licence': 'CC0', 'detect_side': 256}
+    assert dict(copy.info) == INFO
     assert all(torch.equal(copy.network.state_dict()[name], x) for name, x in network.state_dict().items())
     assert 'for hcl-restore --model' in capfd.readouterr().out
 

@@ -56,10 +56,11 @@ def test_the_option_file_is_the_joined_model(joined: Path, tmp_path: Path) -> No
 def test_half_and_remarks_go_into_the_file(joined: Path, tmp_path: Path) -> None:
     out = tmp_path / 'both.safetensors'
 
-    assert main([str(joined), str(out), '--half', '--info', 'detect_side=96', 'description=a: small one']) == 0
+    remarks = ['detect_side=96', 'min_score=0.25', 'description=a: small one']
+    assert main([str(joined), str(out), '--half', '--info', *remarks]) == 0
 
     model, whole = load_model(out), load_model(joined)
-    assert dict(model.info) == {'detect_side': 96, 'description': 'a: small one'}
+    assert dict(model.info) == {'detect_side': 96, 'min_score': 0.25, 'description': 'a: small one'}
     for name, tensor in whole.network.state_dict().items():
         expected = tensor.half().float() if tensor.is_floating_point() else tensor
         assert torch.equal(model.network.state_dict()[name], expected)
@@ -73,6 +74,18 @@ def test_a_remark_without_key_or_value_is_refused(
         main([str(joined), str(tmp_path / 'both.safetensors'), '--info', remark])
 
     assert f'expected KEY=VALUE, got {remark!r}' in capsys.readouterr().err
+
+
+def test_a_least_score_out_of_range_is_refused(
+    joined: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / 'both.safetensors'
+
+    with pytest.raises(SystemExit, match='2'):
+        main([str(joined), str(out), '--info', 'min_score=35'])
+
+    assert 'min_score: expected a number in [0, 1], got 35.' in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_an_option_file_without_weights_is_refused(tmp_path: Path, options: dict[str, Any]) -> None:

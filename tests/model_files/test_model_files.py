@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from hcl_arch.model_files import ModelFileError, load_model, save_model
 from hcl_arch.model_files.safetensors_file import read_tensors
 
-INFO = {'description': 'a small one', 'detect_side': 256, 'threshold': 0.4, 'licence': 'Apache-2.0'}
+INFO = {'description': 'a small one', 'detect_side': 256, 'threshold': 0.4, 'min_score': 0.3, 'licence': 'Apache-2.0'}
 # The smallest network with all parts.
 OPTIONS: dict[str, Any] = {
     'type': 'HCLNet', 'dim': 4, 'encoder_depths': [2, 1, 1], 'decoder_depths': [2, 1, 1], 'window_size': 4,
@@ -172,6 +172,18 @@ def test_save_checks(
         save_model(tmp_path / 'a.safetensors', {**options, **change}, net.state_dict(), {})
     assert expected in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('name', ['threshold', 'min_score'])
+@pytest.mark.parametrize('value', [-0.1, 1.1, float('nan'), 'high', None, True])
+def test_remarks_that_are_no_number_from_0_to_1(
+    tmp_path: Path, options: dict[str, Any], net: nn.Module, name: str, value: Any
+) -> None:
+    path = tmp_path / 'a.safetensors'
+    message = rf'cannot be written: {name}: expected a number in \[0, 1\], got {value!r}'
+    with pytest.raises(ModelFileError, match=message):
+        save_model(path, options, net.state_dict(), {name: value})
+    assert not path.exists()
 
 
 def test_save_elsewhere(tmp_path: Path, options: dict[str, Any], net: nn.Module) -> None:

@@ -78,7 +78,10 @@ def make_paths(opt: Options) -> None:
     for key, path in set(paths_of(opt)):
         if Path(path).exists():
             continue
-        if key.startswith('dataroot'):
+        if key == 'dataroot_fonts':
+            Path(path).mkdir(parents=True)
+            (Path(path) / 'a.ttf').touch()
+        elif key.startswith('dataroot'):
             (make_lmdb if path.endswith('.lmdb') else make_folder)(Path(path))
         else:
             Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,11 @@ BASE: dict[str, Any] = {
     ({'masks': {'line': 1}}, ('masks', 'line'), "unknown option. Did you mean 'lines'?"),
     ({'corruptions': {'a': {'type': 'txt'}}}, ('corruptions', 'a', 'type', 'txt'), "unknown option. Did you mean 'te"),
     ({'corruptions': {'text': {'opacity': 2}}}, ('corruptions', 'text', 'opacity'), 'expects a number or two rising '),
+    ({'corruptions': {'bars': {'opacity': 1}}}, ('corruptions', 'bars', 'opacity'), 'is given, but bars brings its ow'),
+    ({'second_kind': 1}, ('second_kind',), 'asks for a second everyday kind on top'),
+    ({'degradation': {'jpg_prob': 1}}, ('degradation', 'jpg_prob'), "unknown option. Did you mean 'jpeg_prob'?"),
+    ({'degradation': {'jpeg_prob': 2}}, ('degradation', 'jpeg_prob'), 'expects a number from 0 to 1, got 2.'),
+    ({'degradation': {}}, ('degradation',), 'would never do anything.'),
     ({'dataroot_gt': None}, ('dataroot_gt',), 'is missing. Give a folder of images'),
     ({'io_backend': 'tape'}, ('io_backend',), 'expects {type: disk} or {type: lmdb}, got tape.'),
 ])
@@ -50,6 +55,15 @@ def test_reads_on_with_what_is_right() -> None:
     assert reading.options is not None
     assert reading.options.max_samples == 5
     assert options['seed'] == -1
+
+
+def test_what_follows_from_what_was_set_aside_is_not_listed() -> None:
+    """Without its chance a stage would not use its strength, and without any stage there would be nothing to do."""
+    options = {**BASE, 'degradation': {'jpeg_prob': 2, 'jpeg_quality': 50}, 'corruptions': {'bars': -1, 'captions': 1},
+               'second_kind': 0.5}  # fmt: skip
+    reading = read_with_set_aside(read_options, options)
+    assert [keys for keys, _ in reading.errors] == [('corruptions', 'bars', 'weight'), ('degradation', 'jpeg_prob')]
+    assert reading.options is not None
 
 
 def test_gives_up_where_setting_aside_does_not_help() -> None:

@@ -63,6 +63,7 @@ def test_options(fake_restorer: Restorer, options: dict[str, float], message: st
     ({'device': 'abacus'}, "device: expected auto, cpu, cuda or cuda:N, got 'abacus'"),
     ({'precision': 'fp8'}, 'precision must be one of'),
     ({'memory': 1}, 'memory: expected at least 64 MiB, got 1'),
+    ({'min_score': 1.1}, r'min_score: expected a number in \[0, 1\], got 1.1'),
     ({'detect_side': 0}, 'detect_side: expected a length of at least 1 pixel, got 0'),
     ({'model': 5}, 'model: expected a name, a path or a network, got int'),
 ])  # fmt: skip

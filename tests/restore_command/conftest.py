@@ -10,21 +10,24 @@ import pytest
 from PIL import Image
 
 from hcl_arch.restoration.restoration import Restoration
+from hcl_arch.restoration.verdict import corruption_score
 from hcl_arch.restore_command.command import run
 
 
 class StubRestorer:
-    """Calls the left half corrupted, and inverts it; or changes nothing.
+    """Calls the left half corrupted, with the score 0.75, and inverts it; or changes nothing.
 
     Attributes:
         calls: the options of each call, with the image.
+        min_score: as of `Restorer`.
     """
 
     name = 'stub'
 
-    def __init__(self, *, identity: bool = False) -> None:
+    def __init__(self, *, identity: bool = False, min_score: float = 0.0) -> None:
         self.calls: list[dict[str, Any]] = []
         self.identity = identity
+        self.min_score = min_score
 
     def restore(self, image: np.ndarray, *, mask: Optional[np.ndarray] = None, progress: Any = None,
                 **options: Any) -> Restoration:
@@ -35,12 +38,15 @@ class StubRestorer:
         half = image.shape[1] // 2
         confidence = np.ones(image.shape[:2], np.float32)
         confidence[:, :half] = 0.25
+        score = corruption_score(confidence)
         restored = image.copy()
+        if mask is None and score < options.get('min_score', self.min_score):
+            return Restoration(restored, np.zeros(image.shape[:2], np.uint8), confidence, score, found=False)
         if not self.identity:
             colours = restored[:, :half, :3] if image.ndim == 3 else restored[:, :half]
             colours[...] = np.iinfo(image.dtype).max - colours
         mask = np.where(confidence < 0.5, 255, 0).astype(np.uint8) if mask is None else mask
-        return Restoration(restored, mask, confidence)
+        return Restoration(restored, mask, confidence, score, bool(mask.any()))
 
 
 class Outcome(NamedTuple):

@@ -77,6 +77,7 @@ def test_standard_input_to_a_folder_and_a_bad_one(streams, tree, capfd) -> None:
     ([''], "got an empty name ''"),
     (['a.png', '--threshold', '1.5'], "expected a number from 0 to 1, got '1.5'"),
     (['a.png', '--threshold', 'nan'], "expected a number from 0 to 1, got 'nan'"),
+    (['a.png', '--min-score', '1.5'], "argument --min-score: expected a number from 0 to 1, got '1.5'"),
     (['a.png', '--grow', '-1'], 'expected a whole number of at least 0'),
     (['a.png', '--quality', '0'], 'expected a whole number from 1 to 100'),
     (['a.png', '--save', 'everything'], 'invalid choice'),
@@ -151,13 +152,14 @@ def test_summary_as_json(command, make_photo) -> None:
     assert set(summary) == {'images', 'totals', 'interrupted', 'model', 'options', 'versions'}
     by_name = {image['input']: image for image in summary['images']}
     done = by_name['a.png']
-    assert set(done) == {'input', 'outputs', 'size', 'megapixels', 'corrupted_share', 'mean_confidence', 'seconds',
-                         'remarks', 'error'}
+    assert set(done) == {'input', 'outputs', 'size', 'megapixels', 'corrupted_share', 'mean_confidence', 'score',
+                         'found', 'min_score', 'seconds', 'remarks', 'error'}
     assert done['outputs'] == {'restored': 'restored/a.png', 'mask': 'restored/a_mask.png'}
     assert done['size'] == [16, 12]
     assert done['megapixels'] == pytest.approx(16 * 12 / 1e6)
     assert done['corrupted_share'] == 0.5
     assert done['mean_confidence'] == pytest.approx(0.625)  # half 0.25, half 1
+    assert (done['score'], done['found'], done['min_score']) == (0.75, True, 0)
     assert done['seconds'] > 0
     assert done['error'] is None
     assert by_name['b.png']['error'] == 'an empty file'

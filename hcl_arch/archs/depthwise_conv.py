@@ -1,0 +1,98 @@
+"""Depthwise convolutions as backbones of timm have them, in forms that train fast on a CPU and export for any size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def prepare_convolutions(module: nn.Module) -> None:
+    """Replace depthwise convolutions, and those that pad by the size of their input, in place.
+
+    Names and values of the weights stay. TensorFlow's padding, which some backbones of timm have, follows from the
+    size of the image; for even sizes, which these networks are always given, it is constant.
+
+    Args:
+        module: Any network.
+    """
+    for name, child in module.named_children():
+        if isinstance(child, nn.Conv2d) and (_is_depthwise(child) or _pads_by_size(child)):
+            setattr(module, name, _PreparedConv2d.like(child))
+        else:
+            prepare_convolutions(child)
+
+
+def _is_depthwise(conv: nn.Conv2d) -> bool:
+    return conv.groups == conv.in_channels == conv.out_channels > 1 and conv.padding_mode == 'zeros'
+
+
+def _pads_by_size(conv: nn.Conv2d) -> bool:
+    return type(conv).__name__ == 'Conv2dSame'
+
+
+class _PreparedConv2d(nn.Conv2d):
+    """A convolution whose padding is constant, and whose backward pass is float32 where it is depthwise."""
+
+    extra: tuple[int, int, int, int]
+    """Columns and rows that are added before the convolution: left, right, top, bottom."""
+
+    @classmethod
+    def like(cls, conv: nn.Conv2d) -> _PreparedConv2d:
+        """The same convolution, sharing its parameters."""
+        with torch.device('meta'):
+            prepared = cls(
+                conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride,  # type: ignore[arg-type]
+                conv.padding, conv.dilation, conv.groups, conv.bias is not None,  # type: ignore[arg-type]
+            )  # fmt: skip
+        prepared.weight, prepared.bias = conv.weight, conv.bias
+        prepared.extra = (0, 0, 0, 0)
+        if _pads_by_size(conv):
+            # For a size that the stride divides: kernel - stride in all, the odd one behind.
+            vertical, horizontal = (
+                max(dilation * (kernel - 1) + 1 - stride, 0)
+                for kernel, stride, dilation in zip(conv.kernel_size, conv.stride, conv.dilation)
+            )
+            prepared.padding = (0, 0)
+            prepared.extra = (horizontal // 2, -(-horizontal // 2), vertical // 2, -(-vertical // 2))
+        return prepared
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C', H / stride, W / stride)."""
+        if any(self.extra):
+            input = F.pad(input, self.extra)
+        if self.groups > 1 and torch.is_autocast_enabled('cpu') and input.device.type == 'cpu' and self.training:
+            return _MixedDepthwise.apply(input, self.weight, self.bias, self.stride, self.padding, self.dilation)
+        return super().forward(input)
+
+
+class _MixedDepthwise(torch.autograd.Function):
+    """A depthwise convolution forward in 16 bit and backward in float32.
+
+    oneDNN's backward pass of depthwise convolutions takes four to six times as long in bfloat16 as in float32.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any) -> Tensor:
+        x = x.to(torch.get_autocast_dtype('cpu'))
+        ctx.save_for_backward(x, weight)
+        ctx.geometry = (stride, padding, dilation)
+        ctx.has_bias = bias is not None
+        with torch.autocast('cpu', enabled=False):
+            own_bias = None if bias is None else bias.to(x.dtype)
+            return F.conv2d(x, weight.to(x.dtype), own_bias, stride, padding, dilation, x.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        x, weight = ctx.saved_tensors
+        stride, padding, dilation = ctx.geometry
+        wanted = [ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.has_bias and ctx.needs_input_grad[2]]
+        bias_sizes = [weight.shape[0]] if ctx.has_bias else None
+        with torch.autocast('cpu', enabled=False):
+            grad_x, grad_weight, grad_bias = torch.ops.aten.convolution_backward(
+                grad.float(), x.float(), weight.float(), bias_sizes, stride, padding, dilation, False, [0, 0],
+                x.shape[1], wanted,
+            )  # fmt: skip
+        return None if grad_x is None else grad_x.to(grad.dtype), grad_weight, grad_bias, None, None, None

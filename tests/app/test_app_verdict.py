@@ -1,0 +1,133 @@
+"""What the page says where nothing, or unusually much, is found; without a browser."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+from restorer_fake import FakeRestorer
+
+from hcl_arch.app.examples import Example
+from hcl_arch.app.job import Job
+from hcl_arch.app.limits import Limits
+from hcl_arch.app.strokes import read_strokes
+from hcl_arch.restoration.photograph import Photograph
+
+# In shares of the width and of the sides.
+STROKE = [{'erase': False, 'radius': 0.03, 'points': [[0.1, 0.1], [0.2, 0.1]]}]
+
+
+def spotted(height: int = 60, width: int = 80, *, side: int = 20) -> np.ndarray:
+    """Gray with a pale magenta square, which the fake finds with the score 0.83."""
+    pixels = np.full((height, width, 3), 120, np.uint8)
+    pixels[10:10 + side, 30:30 + side] = (255, 130, 255)
+    return pixels
+
+
+@pytest.fixture
+def open_tabs(tmp_path):
+    """Function (restorer, pixels) that returns both tabs of a page with these pixels as its example."""
+    gr = pytest.importorskip('gradio')
+    from hcl_arch.app.kept import Kept
+    from hcl_arch.app.several_tab import SeveralTab
+    from hcl_arch.app.single_tab import SingleTab
+
+    kept = Kept(tmp_path, Limits())
+
+    def build(restorer, pixels):
+        with gr.Blocks():
+            return (SingleTab(restorer, kept, [Example('Spot', pixels)], threshold=0.25),
+                    SeveralTab(restorer, kept, threshold=0.25))
+
+    yield build
+    kept.clear()
+
+
+def last(updates) -> dict:
+    """What is on the page after a handler's updates."""
+    page: dict = {}
+    for update in updates:
+        page.update(update)
+    return page
+
+
+def open_example(tab) -> tuple[dict, Job]:
+    page = last(tab.open_example(True, False, SimpleNamespace(_data={'index': 0})))
+    return page, tab._kept.jobs.get(page[tab.token])
+
+
+def test_nothing_found_is_said_and_nothing_changed(open_tabs):
+    tab, _ = open_tabs(FakeRestorer(min_score=0.9), spotted())
+    page, job = open_example(tab)
+    assert page[tab.status].startswith('Nothing found (score 0.83, below 0.9). The photograph is left as it is.')
+    assert page[tab.editor]['share'] == '0.0 % of the photograph is marked. Score that anything is corrupted: 0.83.'
+    np.testing.assert_array_equal(job.restoration.image, spotted())
+    assert (job.restoration.found, job.restoration.mask.any()) == (False, False)
+    for composite, reverse in ((False, False), (True, True)):
+        again = last(tab.repair(page[tab.token], composite, reverse))
+        assert again[tab.status].startswith('Nothing found')
+        np.testing.assert_array_equal(job.restoration.image, spotted())
+
+
+def test_what_is_found_is_said_with_its_score(open_tabs):
+    tab, _ = open_tabs(FakeRestorer(min_score=0.8), spotted())
+    page, job = open_example(tab)
+    assert page[tab.status].startswith('Done.')
+    assert page[tab.editor]['share'] == '8.3 % of the photograph is marked. Score that anything is corrupted: 0.83.'
+    assert job.restoration.found
+    large, _ = open_tabs(FakeRestorer(), spotted(side=50))
+    page, _ = open_example(large)
+    assert page[large.editor]['share'].startswith('52.1 % of the photograph is marked.')
+    assert page[large.editor]['share'].endswith(' Unusually much: check the mask.')
+
+
+def test_a_threshold_that_is_moved_marks_whatever_the_score(open_tabs):
+    tab, _ = open_tabs(FakeRestorer(min_score=0.9), spotted())
+    page, job = open_example(tab)
+    token = page[tab.token]
+    same = last(tab.change_mask(token, 0.25, 5))  # the other slider
+    assert same[tab.editor]['share'].startswith('0.0 %')
+    moved = last(tab.change_mask(token, 0.26, 0))
+    assert moved[tab.editor]['share'].startswith('8.3 %')
+    assert last(tab.repair(token, True, False))[tab.status].startswith('Done.')
+    assert job.restoration.found
+    last(tab.change_mask(token, 0, 0))
+    assert last(tab.repair(token, True, False))[tab.status].startswith('Nothing is marked.')
+
+
+def test_what_is_painted_is_repaired_whatever_the_score(fake_restorer):
+    job = Job('a.png', Photograph(spotted()), fake_restorer.detect(spotted()), threshold=0.25, min_score=0.9)
+    assert not job.mask(fake_restorer).any()
+    job.strokes = read_strokes(STROKE)
+    restoration = job.repair(fake_restorer, composite=True, reverse=False)
+    assert restoration.found
+    assert 0 < (restoration.mask > 0).mean() < 0.05
+    np.testing.assert_array_equal(restoration.image[restoration.mask == 0], spotted()[restoration.mask == 0])
+
+
+def several(tab, *pictures: np.ndarray) -> dict:
+    async def chunks(content: bytes):
+        yield content
+
+    files = []
+    for number, pixels in enumerate(pictures):
+        content = cv2.imencode('.png', pixels[..., ::-1])[1].tobytes()
+        token = asyncio.run(tab._kept.uploads.receive(f'{number}.png', chunks(content)))
+        files.append({'name': f'{number}.png', 'token': token})
+    return last(tab.run(0.25, 0, True, SimpleNamespace(_data={'files': files})))
+
+
+def test_several_say_it_for_each(open_tabs):
+    clean = np.full((60, 80, 3), 120, np.uint8)
+    _, tab = open_tabs(FakeRestorer(min_score=0.8), clean)
+    page = several(tab, spotted(), clean, spotted(side=50))
+    assert page[tab.status] == 'Done: 2 of 3 restored, 1 with nothing found.'
+    rows = page[tab.results].split('<tr')[2:]
+    assert '<td>8.3 %</td>' in rows[0]
+    assert '<td>Score 0.83</td>' in rows[0]
+    assert '<td>Nothing found (score 0.49, below 0.8); left as it is</td>' in rows[1]
+    assert '<td>Score 0.83; 52 % of the picture marked, unusually much: check the mask</td>' in rows[2]
+    assert several(tab, spotted())[tab.status] == 'Done: 1 of 1 restored.'

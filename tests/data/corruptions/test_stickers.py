@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hcl_arch.data.corruptions.outlines import OUTLINES, ellipse, put_at_random, sized
+from hcl_arch.data.corruptions.spoiled import Materials
+from hcl_arch.data.corruptions.stencils import StencilPainting
+from hcl_arch.data.corruptions.sticker_cutouts import Cutout, Finish, photo_cutout, picture_cutout, stick
+from hcl_arch.data.corruptions.sticker_drawings import drawn_cutout
+from hcl_arch.data.corruptions.stickers import spoil_stickers
+from hcl_arch.data.hole_contents import Truth
+from hcl_arch.data.placement import OverlayPictures
+
+
+def photo(truth: Truth, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return a photograph in bright green and red stripes, which is in no truth."""
+    striped = np.zeros(truth.image.shape, np.float32)
+    striped[..., 1], striped[:, ::4] = 1, (1, 0, 0)
+    return striped
+
+
+def disc(number: int) -> NDArray[np.uint8]:
+    """Return a magenta disc with alpha."""
+    pixels = np.zeros((60, 60, 4), np.uint8)
+    cv2.circle(pixels, (30, 30), 25, (255, 0, 255, 255), cv2.FILLED)
+    return pixels
+
+
+MATERIALS = Materials(photo=photo, pictures=OverlayPictures(disc, 1))
+
+
+def truth_of(size: tuple[int, int], seed: int, *, gray: bool = False) -> Truth:
+    """Return a mid-gray image, or a random one that is smooth in parts and noisy in others."""
+    if gray:
+        return Truth(np.full((*size, 3), 0.5, np.float32), 'gray')
+    rng = np.random.default_rng(seed)
+    coarse = cv2.resize(rng.random((5, 5, 3), np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
+    noise = np.linspace(0, 0.2, size[1], dtype=np.float32)[:, None] * rng.normal(0, 1, (*size, 3)).astype(np.float32)
+    return Truth(np.clip(coarse + noise, 0, 1).astype(np.float32), 'random')
+
+
+@pytest.mark.parametrize('size', [(96, 96), (16, 16), (40, 300), (201, 57)])
+def test_only_corrupted_pixels_differ_visibly(size: tuple[int, int]) -> None:
+    for seed in range(15):
+        truth = truth_of(size, seed, gray=seed % 5 == 0)
+        before = truth.image.copy()
+        spoiled = spoil_stickers(truth, MATERIALS, np.random.default_rng(seed))
+        assert spoiled.image.shape == truth.image.shape
+        assert spoiled.image.dtype == np.float32
+        assert spoiled.corrupted.shape == size
+        assert spoiled.corrupted.dtype == bool
+        assert 0 <= spoiled.image.min() <= spoiled.image.max() <= 1
+        assert np.array_equal(truth.image, before)
+        change = np.abs(spoiled.image - truth.image).max(2)
+        assert change[~spoiled.corrupted].max(initial=0) < 4 / 255
+        # Away from what was put on, not even rounding touches the image.
+        far = cv2.dilate(spoiled.corrupted.astype(np.uint8), np.ones((41, 41), np.uint8)) == 0
+        assert not change[far].any()
+
+
+def test_follows_the_seed() -> None:
+    truth = truth_of((64, 80), 0)
+    for seed in range(10):
+        first, again, other = (spoil_stickers(truth, MATERIALS, np.random.default_rng(start))
+                               for start in (seed, seed, seed + 1000))
+        assert np.array_equal(first.image, again.image)
+        assert np.array_equal(first.corrupted, again.corrupted)
+        assert not np.array_equal(first.image, other.image)
+
+
+def test_small_shares_are_as_frequent_as_large_ones() -> None:
+    truths = [truth_of((128, 128), 1, gray=gray) for gray in (False, True)]
+    shares = np.array([spoil_stickers(truths[seed % 2], MATERIALS, np.random.default_rng(seed)).corrupted.mean()
+                       for seed in range(200)])
+    assert np.count_nonzero(shares == 0) < 2
+    assert shares.max() < 0.6
+    assert 0.0015 < np.quantile(shares, 0.02) < 0.01
+    assert 0.015 < np.median(shares) < 0.06
+    assert 0.1 < np.quantile(shares, 0.95) < 0.4
+
+
+def test_needs_no_materials() -> None:
+    truth = truth_of((64, 64), 0)
+    shares = [spoil_stickers(truth, Materials(), np.random.default_rng(seed)).corrupted.mean() for seed in range(60)]
+    assert min(shares) > 0
+
+
+def test_shows_pictures_and_one_photograph() -> None:
+    truth, asked = truth_of((96, 96), 0, gray=True), []
+
+    def counted(given: Truth, rng: np.random.Generator) -> NDArray[np.float32]:
+        asked.append(given)
+        return photo(given, rng)
+
+    magenta = 0
+    for seed in range(60):
+        before = len(asked)
+        spoiled = spoil_stickers(truth, Materials(counted, (), MATERIALS.pictures), np.random.default_rng(seed))
+        assert len(asked) - before <= 1
+        magenta += bool((np.abs(spoiled.image - (1, 0, 1)).max(2) < 0.02).any())
+    assert 15 < len(asked) < 50
+    assert 8 < magenta < 50
+
+
+@pytest.mark.parametrize('area', [60.0, 2000.0])
+def test_cutouts_have_the_wanted_area(area: float) -> None:
+    for seed in range(20):
+        for cutout in (drawn_cutout(area, 400, np.random.default_rng(seed), side=256),
+                       photo_cutout(photo(truth_of((256, 256), 0), np.random.default_rng(0)), area, 400,
+                                    np.random.default_rng(seed)),
+                       picture_cutout(disc(0), area, 400, np.random.default_rng(seed))):
+            assert cutout.colour.shape == (*cutout.mask.shape, 3)
+            assert 0 <= cutout.colour.min() <= cutout.colour.max() <= 1
+            # Hard pixels of a small form are filled up to their border.
+            assert np.count_nonzero(cutout.mask > 127) == pytest.approx(area, rel=0.5 if area < 100 else 0.15)
+
+
+def finish(border: float = 0.0, shadow: float = 0.0, shift: int = 0) -> Finish:
+    return Finish(border=border, border_colour=np.ones(3, np.float32), shadow=shadow, shadow_blur=0.5,
+                  shadow_offset=(shift, 0), gloss=0.0, opacity=1.0)
+
+
+def red_square() -> Cutout:
+    mask: Any = cv2.copyMakeBorder(np.full((10, 10), 255, np.uint8), 2, 2, 2, 2, cv2.BORDER_CONSTANT)
+    return Cutout(mask, np.full((14, 14, 3), (1, 0, 0), np.float32))
+
+
+def test_border_is_so_many_pixels_wide() -> None:
+    painting = StencilPainting(np.zeros((40, 40, 3), np.float32))
+    stick(painting, red_square(), finish(border=3), (20, 20), np.random.default_rng(0))
+    row = painting.finished().image[20]
+    assert np.flatnonzero(row[:, 0] > 0.5).tolist() == list(range(12, 28))
+    assert np.flatnonzero(row[:, 1] > 0.5).tolist() == [12, 13, 14, 25, 26, 27]
+
+
+def test_visible_shadow_counts() -> None:
+    white, black = (StencilPainting(np.full((40, 40, 3), level, np.float32)) for level in (1, 0))
+    for painting in (white, black):
+        stick(painting, red_square(), finish(shadow=0.5, shift=5), (20, 20), np.random.default_rng(0))
+    on_white, on_black = white.finished(), black.finished()
+    assert on_white.image[20, 28] == pytest.approx([0.5] * 3, abs=0.01)
+    assert on_white.corrupted[20, 15:30].all()
+    assert np.flatnonzero(on_black.corrupted[20]).tolist() == list(range(15, 25))
+
+
+@pytest.mark.parametrize('name', list(OUTLINES))
+def test_outlines_are_sized_by_area(name: str) -> None:
+    for seed in range(10):
+        contour = sized(OUTLINES[name](np.random.default_rng(seed)), 900, longest=1e6, angle=seed * 31)
+        assert np.isfinite(contour).all()
+        assert abs(cv2.contourArea(contour.astype(np.float32))) == pytest.approx(900, rel=1e-3)
+        assert np.ptp(sized(contour, 900, longest=12), 0).max() <= 12 + 1e-9
+
+
+def test_uncut_outlines_lie_inside() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        moved = put_at_random(sized(ellipse(2), 300, longest=100), (50, 70), rng, cut=0.0)
+        assert (moved >= 0).all()
+        assert (moved <= (69, 49)).all()
