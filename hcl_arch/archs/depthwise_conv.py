@@ -20,27 +20,29 @@ def prepare_convolutions(module: nn.Module) -> None:
     """
     for name, child in module.named_children():
         if isinstance(child, nn.Conv2d) and (_is_depthwise(child) or _pads_by_size(child)):
-            setattr(module, name, _PreparedConv2d.like(child))
+            setattr(module, name, PreparedConv2d.like(child))
         else:
             prepare_convolutions(child)
 
 
 def _is_depthwise(conv: nn.Conv2d) -> bool:
-    return conv.groups == conv.in_channels == conv.out_channels > 1 and conv.padding_mode == 'zeros'
+    # A subclass may do something else with its weights.
+    is_plain = type(conv) is nn.Conv2d and conv.padding_mode == 'zeros'
+    return is_plain and conv.groups == conv.in_channels == conv.out_channels > 1
 
 
 def _pads_by_size(conv: nn.Conv2d) -> bool:
     return type(conv).__name__ == 'Conv2dSame'
 
 
-class _PreparedConv2d(nn.Conv2d):
+class PreparedConv2d(nn.Conv2d):
     """A convolution whose padding is constant, and whose backward pass is float32 where it is depthwise."""
 
     extra: tuple[int, int, int, int]
     """Columns and rows that are added before the convolution: left, right, top, bottom."""
 
     @classmethod
-    def like(cls, conv: nn.Conv2d) -> _PreparedConv2d:
+    def like(cls, conv: nn.Conv2d) -> PreparedConv2d:
         """The same convolution, sharing its parameters."""
         with torch.device('meta'):
             prepared = cls(
@@ -63,7 +65,8 @@ class _PreparedConv2d(nn.Conv2d):
         """(B, C, H, W) -> (B, C', H / stride, W / stride)."""
         if any(self.extra):
             input = F.pad(input, self.extra)
-        if self.groups > 1 and torch.is_autocast_enabled('cpu') and input.device.type == 'cpu' and self.training:
+        is_depthwise = self.groups == self.in_channels > 1
+        if is_depthwise and torch.is_autocast_enabled('cpu') and input.device.type == 'cpu' and self.training:
             return _MixedDepthwise.apply(input, self.weight, self.bias, self.stride, self.padding, self.dilation)
         return super().forward(input)
 

@@ -16,6 +16,7 @@ from hcl_arch.archs.center_classifier import CenterClassifier
 from hcl_arch.archs.conv_encoder import ConvEncoder
 from hcl_arch.archs.encoder import ConvStageOrder, Encoder
 from hcl_arch.archs.image_range import to_network_range
+from hcl_arch.archs.look_windows import LookWindows, draw_windows
 from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks, masks_of_logits
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.archs.projection_heads import ProjectionHeads
@@ -45,6 +46,8 @@ class Detection(NamedTuple):
     """(B, 2): the classifier's logits that the coarsest stage's uncorrupted and corrupted centre are uncorrupted."""
     pixel_logits: Tensor
     """(B, 1, h, w): the same of every pixel's embedding at the coarsest stage."""
+    windows: Optional[LookWindows] = None
+    """Where the last look was taken, of which all of the above is; None = of the whole image."""
 
 
 @ARCH_REGISTRY.register()
@@ -83,10 +86,12 @@ class HCLDetector(nn.Module):
         frozen_norm: Of ``timm``: whether the backbone's batch normalisation keeps the statistics of its weights.
         looks: Of ``timm``: how often the image is looked at, each time at twice the size of the time before and knowing
             what was found then; the last look is at the image itself.
+        look_window: Of ``timm``: in training the last look sees only a square of this side in each image, as it sees
+            one tile in use, and so learns to rely on what was found in the whole.
 
     Raises:
-        ValueError: If the stage lists differ in length, a choice is none, a number is too small, or there is no such
-            stage.
+        ValueError: If the stage lists differ in length, a choice is none, a number is too small, there is no such
+            stage, or options do not fit each other.
     """
 
     def __init__(
@@ -114,6 +119,7 @@ class HCLDetector(nn.Module):
         backbone_weights: Optional[str] = None,
         frozen_norm: bool = False,
         looks: int = 1,
+        look_window: Optional[int] = None,
     ) -> None:
         super().__init__()
         check_stage_lists(
@@ -122,6 +128,10 @@ class HCLDetector(nn.Module):
         check_at_least(1, dim=dim, dim_mults=dim_mults, num_heads=num_heads)
         check_encoder(encoder, encoder_depths, context_widths)
         check_timm(encoder, backbone_weights=backbone_weights, frozen_norm=frozen_norm, looks=looks)
+        if looks > 1 and single_stage:
+            raise ValueError(
+                f'Each of {looks} looks needs the finest mask: single_stage must be 0 or none, got {single_stage}.'
+            )
         check_at_least(1, window_size=window_size, proj_dim=proj_dim, kmeans_repeats=kmeans_repeats)
         check_at_least(0, n_conv_stages=n_conv_stages, kmeans_iters=kmeans_iters)
         check_above_zero(temperature=temperature)
@@ -130,9 +140,18 @@ class HCLDetector(nn.Module):
         if single_stage is not None and not 0 <= single_stage < len(dim_mults):
             raise ValueError(f'single_stage must be 0 ... {len(dim_mults) - 1} (fine to coarse), got {single_stage}.')
         widths = [dim * mult for mult in dim_mults]
-        self.stride = 2 ** (n_conv_stages + len(widths) - 1)  # of the coarsest stage
+        # Pixels of the image along the side of a pixel of each stage, and of the finest mask.
+        self.cells = [2 ** (n_conv_stages + stage) for stage in range(len(widths))]
+        self.mask_cell = self.cells[single_stage or 0]
+        self.stride = self.cells[-1]
         self.look_multiple = self.stride * (window_size if encoder == 'transformer' else 2 ** len(context_widths))
         self.looks = looks
+        self.look_window = look_window
+        if look_window is not None and (looks == 1 or look_window < 1 or look_window % self.look_multiple):
+            raise ValueError(
+                f'look_window: expects a multiple of {self.look_multiple}, and looks of at least 2, got {look_window} '
+                f'with looks {looks}.'
+            )
         self.size_multiple = self.look_multiple * 2 ** (looks - 1)
         stages = range(len(widths)) if single_stage is None else [single_stage]
         self.conf_thresholds = tuple(conf_thresholds[stage] for stage in stages)
@@ -208,8 +227,23 @@ class HCLDetector(nn.Module):
             coarser_logits = [*detection.mask_logits, *coarser_logits]
             # Each look learns from its own mask alone.
             prior = self._prior_of(detection).detach()
+        windows: Optional[LookWindows] = None
+        if self.look_window is not None and self.training:
+            assert prior is not None
+            windows = self._windows(image, true_mask)
+            image, prior = windows.cut(image), windows.cut(prior, image.shape[-1] // prior.shape[-1])
+            true_mask = None if true_mask is None else windows.cut(true_mask)
         detection = self.look(image, prior, true_mask=true_mask, generator=generator)
+        detection = detection._replace(windows=windows)
         return detection._replace(mask_logits=[*detection.mask_logits, *coarser_logits])
+
+    def _windows(self, image: Tensor, true_mask: Optional[Tensor]) -> LookWindows:
+        side = self.look_window
+        assert side is not None
+        if min(image.shape[-2:]) < side:
+            raise ValueError(f'look_window: {side} pixels are more than images of {tuple(image.shape[-2:])} have.')
+        mask = torch.ones_like(image[:, :1]) if true_mask is None else true_mask
+        return draw_windows(mask, side, self.look_multiple)
 
     def look(
         self,

@@ -25,6 +25,7 @@ from hcl_arch.archs.hcl_detector_arch import (
     to_image_size,
 )
 from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.look_windows import LookWindows
 from hcl_arch.archs.mask_hierarchy import StageMasks
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.archs.transformer_layer import TransformerLayer
@@ -53,6 +54,8 @@ class HCLOutput(NamedTuple):
     """(B, 1, h, w), the classifier's logits for the coarsest stage's pixels, on the padded grid."""
     mask_logits: list[Tensor]
     """Logits of all stages' pixels, (B, 1, h, w) on the padded grid; empty unless the masks are made from pixels."""
+    windows: Optional[LookWindows] = None
+    """Where the detector's last look was taken, which all masks but the coarser looks' logits are of; None = whole."""
 
     @property
     def stage_masks(self) -> list[Tensor]:
@@ -103,6 +106,7 @@ class HCLNet(nn.Module):
         backbone_weights: See :class:`HCLDetector`.
         frozen_norm: See :class:`HCLDetector`.
         looks: See :class:`HCLDetector`; bottleneck and decoder go on from the last look's features.
+        look_window: See :class:`HCLDetector`; while it is trained so, nothing can be restored.
 
     Raises:
         ValueError: If the stage lists differ in length, a choice is none, or a number is too small.
@@ -139,6 +143,7 @@ class HCLNet(nn.Module):
         backbone_weights: Optional[str] = None,
         frozen_norm: bool = False,
         looks: int = 1,
+        look_window: Optional[int] = None,
     ) -> None:
         super().__init__()
         check_stage_lists(len(dim_mults), decoder_depths=decoder_depths)
@@ -169,6 +174,7 @@ class HCLNet(nn.Module):
             backbone_weights=backbone_weights,
             frozen_norm=frozen_norm,
             looks=looks,
+            look_window=look_window,
         )
         windows = self.detector.stride * math.lcm(window_size, bottleneck_window_size)
         self.size_multiple = math.lcm(windows, self.detector.size_multiple)
@@ -241,21 +247,28 @@ class HCLNet(nn.Module):
         if not return_all:
             del detection  # and with it the embeddings, as large as a feature map
         restored, coarse = lq, lq
+        windows = detection.windows if return_all else None
+        if windows is not None:
+            height = width = windows.side
         if restore:
+            if windows is not None:
+                raise ValueError('look_window trains the detector alone: set train.detector_iter to train.total_iter.')
             guide = true_mask if guidance == 'true' else None
             restored, coarse = self._restore(features, stages, guide, reverse, height, width)
         if not return_all:
             return restored
+        multiple = self.size_multiple if windows is None else self.detector.look_multiple
         return HCLOutput(
             restored=restored,
             coarse=coarse,
-            mask=to_image_size(detection.stages[0].mask, height, width, self.size_multiple),
-            soft_mask=to_image_size(detection.stages[0].soft_mask, height, width, self.size_multiple),
+            mask=to_image_size(detection.stages[0].mask, height, width, multiple),
+            soft_mask=to_image_size(detection.stages[0].soft_mask, height, width, multiple),
             stages=detection.stages,
             embeddings=detection.embeddings,
             center_logits=detection.center_logits,
             pixel_logits=detection.pixel_logits,
             mask_logits=detection.mask_logits,
+            windows=windows,
         )
 
     def repair(self, lq: Tensor, mask: Tensor, *, reverse: bool = False) -> Tensor:

@@ -106,12 +106,7 @@ class HCLPart(Part):
     def __init__(self, network: HCLNet, name: PartName) -> None:
         super().__init__(network, name)
         self.size_multiple = network.size_multiple
-        with torch.no_grad():
-            image = torch.zeros(1, 3, self.size_multiple, self.size_multiple)
-            detection = network.detector.detect(image)
-        # Pixels of the image along the side of a pixel of each stage, and of the finest mask.
-        self.cells = [self.size_multiple // features.shape[-1] for features in detection.features]
-        self.mask_cell = self.size_multiple // detection.stages[0].mask.shape[-1]
+        self.cells, self.mask_cell = network.detector.cells, network.detector.mask_cell
 
     def detect(self, image: Tensor) -> tuple[Tensor, Tensor]:
         return self._maps(self._detection(image), image)
@@ -120,7 +115,7 @@ class HCLPart(Part):
         kept = pad_to_multiple(mask, self.size_multiple)
         masks = [kept if cell == 1 else 1 - F.max_pool2d(1 - kept, cell) for cell in self.cells]
         padded = pad_to_multiple(image, self.size_multiple)
-        return self._painted(self.network.detector.encoder(to_network_range(padded)), masks, mask)
+        return self._painted(self.network._features(to_network_range(padded)), masks, mask)
 
     def restore_blindly(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         detection = self._detection(image)
@@ -159,10 +154,8 @@ class DetectThenRestorePart(Part):
         if not isinstance(network.detector, (HCLDetector, PixelDetector)):
             found = type(network.detector).__name__
             raise ExportError(f'the detector {found} cannot be exported; expected one of this package.')
-        with torch.no_grad():
-            logits = self._logits(torch.zeros(1, 3, self.size_multiple, self.size_multiple))
         # Pixels of the image along the side of a pixel of the logits.
-        self.cell = self.size_multiple // logits.shape[-1]
+        self.cell = network.detector.mask_cell if isinstance(network.detector, HCLDetector) else self._measured_cell()
 
     def detect(self, image: Tensor) -> tuple[Tensor, Tensor]:
         height, width = image.shape[-2:]
@@ -188,6 +181,11 @@ class DetectThenRestorePart(Part):
         assert isinstance(detector, HCLDetector)
         detection = detector.detect(image)
         return detection.mask_logits[0] if detection.mask_logits else to_logits(detection.stages[0].soft_mask)
+
+    def _measured_cell(self) -> int:
+        with torch.no_grad():
+            logits = self._logits(torch.zeros(1, 3, self.size_multiple, self.size_multiple))
+        return self.size_multiple // logits.shape[-1]
 
     def _enlarged(self, logits: Tensor) -> Tensor:
         if self.cell == 1 or self.network.mask_upsampling == 'nearest':

@@ -6,15 +6,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hcl_arch.archs.depthwise_conv import PreparedConv2d
+
 
 def with_even_strides(network: nn.Module) -> nn.Module:
-    """Replace, in place, the convolutions of stride 2 by ones that do the same to maps of even sides."""
+    """Replace, in place, the convolutions of stride 2 by ones that do the same to maps of even sides.
+
+    Others than those that :class:`EvenStridedConv` takes stay as they are, subclasses with a computation of their own
+    among them.
+    """
     for name, child in list(network.named_children()):
-        if isinstance(child, nn.Conv2d) and child.stride == (2, 2):
+        if isinstance(child, nn.Conv2d) and _fits(child):
             setattr(network, name, EvenStridedConv(child))
         else:
             with_even_strides(child)
     return network
+
+
+def _fits(conv: nn.Conv2d) -> bool:
+    if type(conv) not in (nn.Conv2d, PreparedConv2d):
+        return False
+    side = conv.kernel_size[0]
+    is_halving = conv.stride == (2, 2) and conv.kernel_size == (side, side) and side % 2 == 1
+    is_padded_by_half = conv.padding == (side // 2, side // 2) or any(getattr(conv, 'extra', ()))
+    return is_halving and is_padded_by_half and conv.dilation == (1, 1) and conv.padding_mode == 'zeros'
 
 
 class EvenStridedConv(nn.Module):

@@ -36,6 +36,8 @@ Losses = OrderedDict[str, Tensor]
 SKIPPED_STEPS_LOG = 'skipped_steps.log'
 # More than float16 needs to find its scale, which it halves in each step that it leaves out.
 DEFAULT_SKIPPED_STEPS = 30
+# Side in pixels of the cells of a mask up to which `mask_opt.iou_weight` counts.
+FINE_CELL = 4
 
 
 class TrainingPart(NamedTuple):
@@ -329,15 +331,21 @@ class BlindRestorationModel(InterruptibleModel):
             return {}
         mask = pad_to_multiple(part.mask, self.get_bare_model(self.net_g).size_multiple)
         entropies, overlaps = [], []
-        for logits in output.mask_logits:
-            clean_share = F.adaptive_avg_pool2d(mask, (logits.shape[-2], logits.shape[-1]))
-            entropies.append(F.binary_cross_entropy_with_logits(logits.float(), clean_share))
-            if self.iou_weight > 0:
-                overlaps.append(soft_iou_loss(logits, clean_share))
+        for index, logits in enumerate(output.mask_logits):
+            region = self._mask_of_logits(mask, output, index)
+            target = F.adaptive_avg_pool2d(region, (logits.shape[-2], logits.shape[-1]))
+            entropies.append(F.binary_cross_entropy_with_logits(logits.float(), target))
+            # On coarse grids the cells of a thin region are neither corrupted nor clean, and overlap with nothing.
+            if self.iou_weight > 0 and (index == 0 or region.shape[-1] <= FINE_CELL * logits.shape[-1]):
+                overlaps.append(soft_iou_loss(logits, target))
         losses = {'l_mask': self.mask_weight * torch.stack(entropies).mean()}
         if overlaps:
             losses['l_mask_iou'] = self.iou_weight * torch.stack(overlaps).mean()
         return losses
+
+    def _mask_of_logits(self, mask: Tensor, output: BlindRestoration, index: int) -> Tensor:
+        """The part of the true mask (B, 1, H, W) that number ``index`` of the logits is of."""
+        return mask
 
     def _restoration_losses(self, output: BlindRestoration, part: TrainingPart) -> dict[str, Tensor]:
         losses = {}

@@ -66,6 +66,8 @@ class HCLModel(BlindRestorationModel):
     ) -> dict[str, Tensor]:
         losses = super()._detection_losses(output, part)
         mask = pad_to_multiple(part.mask, self.get_bare_model(self.net_g).size_multiple)
+        if output.windows is not None:
+            mask = output.windows.cut(mask)
         if self.cri_contrastive is not None:
             for stage, loss in enumerate(self.cri_contrastive(output.embeddings, output.stages, mask)):
                 losses[f'l_contrastive_{stage}'] = loss
@@ -79,3 +81,8 @@ class HCLModel(BlindRestorationModel):
             bce = F.binary_cross_entropy_with_logits(output.pixel_logits, F.avg_pool2d(mask, patch_size))
             losses['l_classifier_pixel'] = self.pixel_weight * bce
         return losses
+
+    def _mask_of_logits(self, mask: Tensor, output: HCLOutput, index: int) -> Tensor:  # type: ignore[override]
+        """The last look's logits come first, one of each stage, and are of its window."""
+        is_last_look = index < len(output.stages)
+        return output.windows.cut(mask) if output.windows is not None and is_last_look else mask

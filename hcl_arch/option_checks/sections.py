@@ -58,7 +58,9 @@ _OUR_TRAIN_RULES: Rules = {
     **dict.fromkeys(('mask_opt', 'classifier_opt'), MAPPING),
 }  # fmt: skip
 # Weights of losses that the models compute themselves.
-_OWN_LOSS_RULES: Rules = {key: number(0, below=LARGEST_NUMBER) for key in ('loss_weight', 'pixel_weight')}
+_OWN_LOSS_RULES: Rules = {
+    key: number(0, below=LARGEST_NUMBER) for key in ('loss_weight', 'pixel_weight', 'iou_weight')
+}  # fmt: skip
 _VAL_RULES: Rules = {
     'val_freq': count(1), 'save_img': FLAG, 'pbar': FLAG, 'suffix': OPTIONAL_TEXT, 'metrics': MAPPING,
 }  # fmt: skip

@@ -11,6 +11,7 @@ from hcl_arch.restoration.edge_aware import enlarge_along_edges
 from hcl_arch.restoration.image_source import ImageSource
 from hcl_arch.restoration.looks import detect_in_looks
 from hcl_arch.restoration.network_calls import NetworkCalls
+from hcl_arch.restoration.resampling import enlarge_rows
 
 # Pictures of up to so many pixels are looked at as they are, whatever the memory.
 _ALWAYS_FITS = 512 * 512
@@ -32,11 +33,12 @@ def detect(image: ImageSource, network: NetworkCalls, *, detect_side: int, memor
         (H, W) float32 in [0, 1].
     """
     if network.takes_looks:
+        # Every second pixel was decided at least: to follow edges further would lose what is thinner than they are.
         found = detect_in_looks(image, network, detect_side=detect_side)
+        confidence = enlarge_rows(found, slice(0, image.height), image.height, image.width)
     else:
         reduced, _ = image.reduced(*_size(image, network, detect_side, memory_bytes))
-        found = network.detect(reduced)
-    confidence = enlarge_along_edges(found, image.luma, image.height, image.width)
+        confidence = enlarge_along_edges(network.detect(reduced), image.luma, image.height, image.width)
     if image.transparent is not None:
         confidence[image.transparent] = 1
     return confidence

@@ -8,6 +8,7 @@ from typing import NamedTuple, Optional
 import cv2
 import numpy as np
 
+from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
 from hcl_arch.restoration.image_source import ImageSource
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.resampling import reduce_by_area
@@ -27,7 +28,8 @@ class Plan(NamedTuple):
     """Sizes of the looks at a picture."""
 
     height: int
-    """Of the last look, a multiple of ``multiple``: the picture, enlarged or reduced, mirrored beyond its border."""
+    """Of the last look: the picture, enlarged or reduced, mirrored beyond its border so that every look has a whole
+    number of cells."""
     width: int
     scale: float
     """Size of the last look's picture as a multiple of the image's."""
@@ -35,7 +37,7 @@ class Plan(NamedTuple):
     """How many; each is twice as large as the one before."""
 
 
-def plan_looks(height: int, width: int, detect_side: int, least_looks: int = 2) -> Plan:
+def plan_looks(height: int, width: int, detect_side: int, *, least_looks: int = 2, cell: int = 4) -> Plan:
     """Decide how a picture is looked at.
 
     The last look sees every pixel of the picture, twice as large where the picture is small; the first one is the
@@ -44,14 +46,18 @@ def plan_looks(height: int, width: int, detect_side: int, least_looks: int = 2) 
     Args:
         height: Of the image.
         width: Of the image.
-        detect_side: Short side of the first look in pixels.
+        detect_side: Short side of the first look in pixels; less than networks accept counts as what they accept.
         least_looks: No fewer looks than these, so that all that the network has learned is used.
+        cell: What the sides of the first look are multiples of.
     """
-    short = min(height, width)
-    scale = min(2.0 if short < _ENLARGED_BELOW else 1.0, math.sqrt(_MOST_PIXELS / (height * width)))
-    halvings = max(least_looks - 1, round(math.log2(max(short * scale / detect_side, 1))))
-    # Each look's logits lie on half its grid, a quarter of the next one's.
-    multiple = 4 * 2**halvings
+    short, long = min(height, width), max(height, width)
+    scale = min(
+        2.0 if short < _ENLARGED_BELOW else 1.0,
+        math.sqrt(_MOST_PIXELS / (height * width)),
+        _MOST_PIXELS / (long * cell * 2 ** (least_looks - 1)),  # the shortest side that a last look has
+    )
+    halvings = max(least_looks - 1, round(math.log2(max(short * scale / max(detect_side, MIN_IMAGE_SIZE), 1))))
+    multiple = cell * 2**halvings
     return Plan(_up(height * scale, multiple), _up(width * scale, multiple), scale, halvings + 1)
 
 
@@ -66,7 +72,8 @@ def detect_in_looks(image: ImageSource, network: NetworkCalls, *, detect_side: i
     Returns:
         (h, w) float32 in [0, 1] on the last look's grid of logits, without what was beyond the picture's border.
     """
-    plan = plan_looks(image.height, image.width, detect_side)
+    # Each look's logits lie on its grid in cells, those of the look before in cells twice as large.
+    plan = plan_looks(image.height, image.width, detect_side, cell=max(4, network.look_cell))
     finest = _Picture(image, plan)
     prior: Optional[np.ndarray] = None
     for look in range(plan.looks):
@@ -75,15 +82,16 @@ def detect_in_looks(image: ImageSource, network: NetworkCalls, *, detect_side: i
         prior = _look(picture, network, prior)
     assert prior is not None
     cell = plan.height // prior.shape[0]
-    rows, columns = (round(side * plan.scale / cell) for side in (image.height, image.width))
-    return 1 / (1 + np.exp(-prior[: max(rows, 1), : max(columns, 1)].clip(-30, 30)))
+    # Also the cells that the picture fills in part: nothing of it is left out.
+    rows, columns = (-(-side // cell) for side in (finest.inner_height, finest.inner_width))
+    return 1 / (1 + np.exp(-prior[:rows, :columns].clip(-30, 30)))
 
 
 def _look(picture: _Picture | _Reduced, network: NetworkCalls, prior: Optional[np.ndarray]) -> np.ndarray:
     """Logits that pixels are uncorrupted, (H / cell, W / cell), of one look, whole or in tiles."""
     multiple = network.look_multiple
     height, width = picture.height, picture.width
-    if height * width <= _WHOLE_PIXELS:
+    if _up(height, multiple) * _up(width, multiple) <= _WHOLE_PIXELS:
         return network.look(picture.rgb(slice(0, height), slice(0, width)), prior)
     side = max(_TILE_SIDE // multiple, 8) * multiple
     found: Optional[np.ndarray] = None
@@ -114,23 +122,22 @@ class _Picture:
     def __init__(self, image: ImageSource, plan: Plan) -> None:
         self.height, self.width = plan.height, plan.width
         self._image, self._scale = image, plan.scale
-        self._scaled: Optional[np.ndarray] = None
-        if plan.scale != 1:
-            self._scaled = _scaled(image, plan.scale)
+        self._scaled = None if plan.scale == 1 else _scaled(image, plan.scale)
+        # Without what is beyond the border.
+        self.inner_height, self.inner_width = (image.pixels if self._scaled is None else self._scaled).shape[:2]
 
     def rgb(self, rows: slice, columns: slice) -> np.ndarray:
         """(rows, columns, 3) float32 in [0, 1]."""
+        from_rows, down = _mirrored(rows, self.inner_height)
+        from_columns, right = _mirrored(columns, self.inner_width)
         if self._scaled is not None:
-            height, width = self._scaled.shape[:2]
-            inner = self._scaled[rows.start : min(rows.stop, height), columns.start : min(columns.stop, width)]
+            inner = self._scaled[from_rows, from_columns]
         else:
-            height, width = self._image.height, self._image.width
-            inner = self._image.rgb(
-                slice(rows.start, min(rows.stop, height)), slice(columns.start, min(columns.stop, width))
-            )
-        below, right = (wanted.stop - wanted.start - have for wanted, have in zip((rows, columns), inner.shape))
-        if below or right:
-            inner = np.pad(inner, ((0, below), (0, right), (0, 0)), mode='symmetric')
+            inner = self._image.rgb(from_rows, from_columns)
+        if down is not None:
+            inner = inner[down]
+        if right is not None:
+            inner = inner[:, right]
         return np.ascontiguousarray(inner)
 
     def reduced(self, factor: int) -> _Reduced:
@@ -163,6 +170,16 @@ def _scaled(image: ImageSource, scale: float) -> np.ndarray:
         return image.reduced(height, width)[0]
     whole = image.rgb(slice(0, image.height), slice(0, image.width))
     return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_LINEAR)).reshape(height, width, 3)
+
+
+def _mirrored(wanted: slice, size: int) -> tuple[slice, Optional[np.ndarray]]:
+    """Where in a side of so many pixels a part of its mirrored continuation comes from, and in which order."""
+    if wanted.stop <= size:
+        return wanted, None
+    place = np.arange(wanted.start, wanted.stop) % (2 * size)
+    place = np.minimum(place, 2 * size - 1 - place)
+    first = int(place.min())
+    return slice(first, int(place.max()) + 1), place - first
 
 
 def _up(size: float, multiple: int) -> int:

@@ -40,6 +40,7 @@ class NetworkCalls:
         self._looker = _looker(network)
         self.takes_looks = self._looker is not None
         self.look_multiple: int = getattr(self._looker, 'look_multiple', 1)
+        self.look_cell: int = getattr(self._looker, 'mask_cell', 1)
         self.restores = 'return_all' in inspect.signature(network.forward).parameters
         self._lock = threading.Lock()
         self._bytes_per_pixel: dict[str, float] = {}
@@ -57,8 +58,8 @@ class NetworkCalls:
 
         Args:
             image: (H, W, 3) float32 RGB in [0, 1].
-            prior: What a coarser look has found: logits on a grid of a half or a quarter of the image's, (h, w)
-                float32; None for the first look.
+            prior: What a look at half the size has found: its logits, (H / (2 cell), W / (2 cell)) float32; None for
+                the first look.
 
         Returns:
             Logits that pixels are uncorrupted, on the detector's finest grid, (H / cell, W / cell) float32.
@@ -70,7 +71,7 @@ class NetworkCalls:
         if prior is not None:
             ratio = -(-height // prior.shape[0])
             known = torch.from_numpy(np.ascontiguousarray(prior))[None, None].to(self.device)
-            known = pad_to_multiple(known, self.look_multiple // ratio)
+            known = pad_to_multiple(known, max(1, self.look_multiple // ratio))
         with self._lock, torch.no_grad(), autocast(self.precision, self.device):
             logits = self._logits(pixels, known)
         cell = pixels.shape[-1] // logits.shape[-1]

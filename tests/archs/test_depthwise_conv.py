@@ -51,6 +51,30 @@ def test_mixed_precision_has_the_gradients_of_float32(stride, bias):
         torch.testing.assert_close(one, other, rtol=2e-2, atol=0.2)
 
 
+def test_groups_that_pad_by_size_in_mixed_precision():
+    from timm.layers import Conv2dSame
+
+    torch.manual_seed(0)
+    net = nn.Sequential(Conv2dSame(8, 8, 3, stride=2, groups=2))
+    image = torch.randn(1, 8, 12, 12)
+    expected = gradients(net, image, mixed=False)
+    prepare_convolutions(net)
+    net.train()
+    found = gradients(net, image, mixed=True)
+    torch.testing.assert_close(found[0].float(), expected[0], rtol=2e-2, atol=2e-2)
+
+
+def test_a_convolution_with_weights_of_its_own_making_stays():
+    from timm.layers import ScaledStdConv2d
+
+    torch.manual_seed(0)
+    net = nn.Sequential(ScaledStdConv2d(8, 8, 3, groups=8))
+    image = torch.randn(1, 8, 12, 12)
+    expected = net(image)
+    prepare_convolutions(net)
+    assert torch.equal(net(image), expected)
+
+
 def test_names_and_parameters_stay():
     net = timm.create_model('tf_efficientnet_lite0')
     before = dict(net.named_parameters())

@@ -15,12 +15,13 @@ import torch
 from basicsr.archs import build_network
 from torch import Tensor, nn
 
+from hcl_arch.archs.depthwise_conv import prepare_convolutions
 from hcl_arch.export import main
 from hcl_arch.export.comparison import compare
 from hcl_arch.export.onnx_file import onnx_runner, to_onnx
 from hcl_arch.export.parts import INTERFACES, PartName, build_part
 from hcl_arch.export.program_file import program_runner, smallest_side, to_program
-from hcl_arch.export.strided_convs import EvenStridedConv
+from hcl_arch.export.strided_convs import EvenStridedConv, with_even_strides
 from hcl_arch.model_files import load_model, save_model
 from tests.contrast import with_contrast
 
@@ -251,6 +252,44 @@ def test_even_strides(kernel_size: int, bias: bool) -> None:
     conv = nn.Conv2d(2, 3, kernel_size, stride=2, padding=kernel_size // 2, bias=bias)
     x = torch.rand(2, 2, 6, 10)
     torch.testing.assert_close(EvenStridedConv(conv)(x), conv(x))
+
+
+@pytest.mark.parametrize('groups', [2, 4])
+def test_even_strides_of_groups(groups: int) -> None:
+    net = nn.Sequential(nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=groups))
+    x = torch.rand(2, 4, 6, 10)
+    expected = net(x)
+    torch.testing.assert_close(with_even_strides(net)(x), expected)
+    assert isinstance(net[0], EvenStridedConv)
+
+
+@pytest.mark.parametrize('kernel_size', [1, 3, 5])
+def test_even_strides_of_padding_by_size(kernel_size: int) -> None:
+    layers = pytest.importorskip('timm.layers')
+    net = nn.Sequential(layers.Conv2dSame(4, 4, kernel_size, stride=2, groups=4))
+    x = torch.rand(2, 4, 6, 10)
+    expected = net(x)
+    prepare_convolutions(net)
+    torch.testing.assert_close(with_even_strides(net)(x), expected)
+    assert isinstance(net[0], EvenStridedConv)
+
+
+class Doubled(nn.Conv2d):
+    """Has a computation of its own."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return 2 * super().forward(input)
+
+
+@pytest.mark.parametrize('conv', [
+    nn.Conv2d(2, 3, 4, stride=2, padding=1), nn.Conv2d(2, 3, 2, stride=2), nn.Conv2d(2, 3, 3, stride=2),
+    nn.Conv2d(2, 3, 3, stride=2, padding=2, dilation=2), nn.Conv2d(2, 3, (3, 5), stride=2, padding=(1, 2)),
+    nn.Conv2d(2, 3, 3, stride=2, padding=1, padding_mode='reflect'), Doubled(2, 3, 3, stride=2, padding=1),
+], ids=str)  # fmt: skip
+def test_other_convolutions_stay(conv: nn.Module) -> None:
+    net = nn.Sequential(conv)
+    x = torch.rand(2, 2, 8, 10)
+    assert torch.equal(with_even_strides(net)(x), conv(x))
 
 
 @torch.no_grad()

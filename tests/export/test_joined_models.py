@@ -9,17 +9,23 @@ import pytest
 import torch
 import yaml
 from basicsr.archs import build_network
+from torch import nn
 
 from hcl_arch.export import main
 from hcl_arch.export.comparison import compare
 from hcl_arch.export.onnx_file import onnx_runner, to_onnx
 from hcl_arch.export.parts import build_part
+from hcl_arch.export.program_file import program_runner, smallest_side, to_program
 from hcl_arch.model_files import ModelFileError, load_model
 
 DETECTOR = {
     'type': 'HCLDetector', 'encoder': 'conv', 'dim': 4, 'dim_mults': [1, 2], 'num_heads': [1, 1], 'n_conv_stages': 1,
     'encoder_depths': [0, 1], 'context_widths': [8], 'conf_thresholds': [1.0, 0.9], 'proj_dim': 4,
     'mask_from': 'pixels',
+}  # fmt: skip
+# Looks twice, with a backbone as pretrained ones are.
+LOOKING = {
+    **DETECTOR, 'encoder': 'timm', 'backbone': 'test_efficientnet', 'context_widths': [8, 8, 8], 'looks': 2,
 }  # fmt: skip
 RESTORER = {'type': 'HCLRefineNet', 'dim': 2, 'dim_mults': [1, 2]}
 
@@ -119,3 +125,62 @@ def test_a_confidence_coarser_than_the_image_is_exported_at_its_size(
 
     for difference in compare(run, network, part, [(16, 16), (40, 51)]):
         assert difference.is_small, difference.line()
+
+
+def looking_twice(**detector: Any) -> nn.Module:
+    """Mirrored, smooth, and with statistics that fit the images, so that confidences differ from place to place."""
+    torch.manual_seed(0)
+    network = build_network({
+        'type': 'DetectThenRestore', 'detector': {**LOOKING, **detector}, 'restorer': dict(RESTORER),
+        'detect_mirrored': True, 'mask_upsampling': 'bilinear',
+    })  # fmt: skip
+    with torch.no_grad():
+        for _ in range(3):
+            network.train()(torch.rand(2, 3, 96, 64), restore=False)
+        network.eval()
+        image = torch.rand(1, 3, 128, 128)
+        logits = network(image, return_all=True, restore=False).mask_logits[0]
+        last = network.detector.pixel_classifiers[0].layers[-1]
+        last.bias.sub_(logits.median()).mul_(2 / logits.std())
+        last.weight.mul_(2 / logits.std())
+    return network
+
+
+def check_runs(run: Any, network: nn.Module, part: Any, sizes: list[tuple[int, int]]) -> None:
+    for difference in compare(run, network, part, sizes):
+        assert difference.is_small, difference.line()
+        assert difference.name != 'confidence' or difference.largest < 1e-3, difference.line()
+
+
+@pytest.mark.parametrize('context_widths', [
+    pytest.param([8, 8, 8], marks=pytest.mark.slow, id='whole backbone'),
+    pytest.param([8, 8], id='without its coarsest map'),
+])
+def test_several_looks_with_a_backbone_as_onnx(context_widths: list[int]) -> None:
+    pytest.importorskip('onnxruntime')
+    pytest.importorskip('timm')
+    network = looking_twice(context_widths=context_widths)
+    part = build_part(network, 'all')
+    check_runs(onnx_runner(to_onnx(part, opset=18, remarks={})), network, part, [(16, 16), (70, 161), (130, 64)])
+
+
+@pytest.mark.slow
+def test_several_looks_with_a_backbone_as_a_program() -> None:
+    pytest.importorskip('timm')
+    network = looking_twice()
+    part = build_part(network, 'all')
+    least = smallest_side(part)
+    run = program_runner(to_program(part, remarks={}))
+    check_runs(run, network, part, [(least, least), (70, 161), (130, 257)])
+
+
+@torch.no_grad()
+def test_restoring_by_a_given_mask_sees_what_all_looks_found() -> None:
+    pytest.importorskip('timm')
+    network = build_network({
+        **LOOKING, 'type': 'HCLNet', 'decoder_depths': [1, 1], 'window_size': 4, 'bottleneck_depth': 1,
+        'bottleneck_window_size': 4,
+    }).eval()  # fmt: skip
+    image, mask = torch.rand(1, 3, 50, 37), torch.ones(1, 1, 50, 37)
+    mask[..., 10:20, 10:20] = 0
+    torch.testing.assert_close(build_part(network, 'restore')(image, mask)[0], network.repair(image, mask))

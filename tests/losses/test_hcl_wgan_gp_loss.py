@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from hcl_arch.archs import HCLPatchDiscriminator
 from hcl_arch.losses import HCLWGANGPLoss
-from hcl_arch.losses.hcl_wgan_gp_loss import gradient_penalty
+from hcl_arch.losses.hcl_wgan_gp_loss import PenaltyOf, gradient_penalty
 
 
 class Linear(nn.Module):
@@ -35,25 +35,42 @@ def test_penalty_of_a_linear_discriminator_by_hand() -> None:
     weight = torch.zeros(3, 2, 2)
     weight[0, 0, 0], weight[2, 1, 1] = 3.0, 4.0
     real, fake = torch.rand(5, 3, 2, 2), torch.rand(5, 3, 2, 2)
-    # The mean of its scores has the slope 2 * weight, of length 10 in [0, 1] and of 5 in [-1, 1].
-    assert gradient_penalty(Linear(weight), real, fake).item() == pytest.approx(16)
-    assert HCLWGANGPLoss().penalty(Linear(weight), real, fake).item() == pytest.approx(160)
-    assert HCLWGANGPLoss(0.1, penalty_weight=2.0).penalty(Linear(weight), real, fake).item() == pytest.approx(32)
+    # The sum of its scores has the slope 4 * weight, of length 20 in [0, 1] and of 10 in [-1, 1]; the mean half of that.
+    assert gradient_penalty(Linear(weight), real, fake).item() == pytest.approx(81)
+    assert gradient_penalty(Linear(weight), real, fake, penalty_of='mean').item() == pytest.approx(16)
+    assert HCLWGANGPLoss().penalty(Linear(weight), real, fake).item() == pytest.approx(810)
+    assert HCLWGANGPLoss(0.1, penalty_weight=2.0).penalty(Linear(weight), real, fake).item() == pytest.approx(162)
+    assert HCLWGANGPLoss(penalty_of='mean').penalty(Linear(weight), real, fake).item() == pytest.approx(160)
 
 
 def test_slope_of_length_one_has_no_penalty() -> None:
     weight = torch.randn(3, 4, 4)
-    assert gradient_penalty(Linear(weight / weight.norm()), torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)) < 1e-10
+    discriminator = Linear(weight / weight.norm() / 2)
+    assert gradient_penalty(discriminator, torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)) < 1e-10
+
+
+def test_one_score_an_image_has_the_same_penalty_either_way() -> None:
+    real, fake = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+
+    def penalty(penalty_of: PenaltyOf) -> float:
+        generator = torch.Generator().manual_seed(0)
+        return gradient_penalty(
+            lambda image: image.square().sum(dim=(1, 2, 3)), real, fake, generator, penalty_of=penalty_of
+        ).item()  # fmt: skip
+
+    assert penalty('sum') == penalty('mean') > 0
+
+
+def test_choice_of_the_penalty() -> None:
+    with pytest.raises(ValueError, match=r"penalty_of must be one of \('sum', 'mean'\), got 'max'"):
+        HCLWGANGPLoss(penalty_of='max')  # type: ignore[arg-type]
 
 
 def test_differs_from_basicsrs_penalty() -> None:
     # A slope of length 1 for a whole sample: BasicSR takes the length at each of the 16 pixels, a quarter.
-    weight = torch.full((3, 4, 4), 48**-0.5) * 0.5
-    discriminator = Linear(weight)
+    discriminator = Linear(torch.full((3, 4, 4), 48**-0.5))
     real, fake = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
-    with torch.no_grad():
-        discriminator.weight.mul_(2)
-    ours = gradient_penalty(discriminator, real, fake).item()
+    ours = gradient_penalty(discriminator, real, fake, penalty_of='mean').item()
     theirs = gradient_penalty_loss(lambda x: discriminator(x).mean(dim=1), real, fake).item()
     assert ours == pytest.approx(0, abs=1e-6)
     assert theirs == pytest.approx((0.5 - 1) ** 2)

@@ -69,17 +69,17 @@ def expected_representatives(region: Tensor, confidence: Tensor, limit: int) -> 
                     for x in range(max(column - 1, 0), min(column + 2, width))
                 ]
                 (inside if all(near) else border).append((float(confidence[row, column]), row * width + column))
+    if len(border) + len(inside) <= limit:
+        return sorted(position for _, position in border + inside)
+    from_border = min(limit // 2, len(border))
     positions = []
-    for half in (border, inside):
-        half.sort()
-        if len(half) <= 2 * (limit // 4):
-            positions += half
-        else:
-            positions += half[: limit // 4] + half[-(limit // 4) :]
+    for part, count in ((border, from_border), (inside, min(limit - from_border, len(inside)))):
+        part.sort()
+        positions += part[: count // 2] + part[len(part) - (count - count // 2) :]
     return sorted(position for _, position in positions)
 
 
-@pytest.mark.parametrize('limit', [4, 7, 16, 60, 1000])
+@pytest.mark.parametrize('limit', [4, 7, 16, 33, 60, 119, 1000])
 def test_representatives_equal_slow_oracle(limit: int) -> None:
     blobs = F.interpolate(torch.randn(5, 1, 4, 4), size=(12, 10), mode='bicubic')
     region = torch.cat([(blobs > 0).float(), torch.zeros(1, 1, 12, 10), torch.ones(1, 1, 12, 10)])
@@ -93,10 +93,13 @@ def test_representatives_equal_slow_oracle(limit: int) -> None:
 
 
 def test_representatives_by_hand() -> None:
-    # Region: places 0 to 6 of a row; its inner border is place 6, and of the others the ends of the order are 0 and 5.
+    # Region: places 0 to 6 of a row. Its inner border is place 6 alone, so the rest gives three of four: 5 has the lowest
+    # confidence, 0 and 3 the highest.
     region = torch.tensor([1, 1, 1, 1, 1, 1, 1, 0.0]).view(1, 1, 1, 8)
     confidence = torch.tensor([0.9, 0.5, 0.6, 0.7, 0.6, 0.4, 0.8, 1.0]).view(1, 1, 1, 8)
-    assert sorted(chosen(representative_pixels(region, confidence, 4), 0)) == [0, 5, 6]
+    assert sorted(chosen(representative_pixels(region, confidence, 4), 0)) == [0, 3, 5, 6]
+    # All seven fit, though only one of them is at the border.
+    assert sorted(chosen(representative_pixels(region, confidence, 7), 0)) == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_representatives_without_limit() -> None:

@@ -48,6 +48,8 @@ def only_line(options: Options, *changes: tuple[Keys, Any]) -> str:
     (('train', 'contrastive_opt', 'max_pixel'), 8,
      "train: contrastive_opt: max_pixel: unknown option. Did you mean 'max_pixels'?"),
     (('train', 'optim_g', 'lr_refine'), 1e-3, "train: optim_g: lr_refine: unknown option. Did you mean 'lr_refiner'?"),
+    (('train', 'optim_g', 'lr_backbon'), 1e-3,
+     "train: optim_g: lr_backbon: unknown option. Did you mean 'lr_backbone'?"),
     (('train', 'optim_d', 'lr_refiner'), 1e-3, 'train: optim_d: lr_refiner: unknown option. Known keys: '),
     ((*SCHEDULER, 'gamm'), 1, 'train: scheduler: gamm: unknown option. Known keys: '),
     (('val', 'metrics', 'psnr', 'crop_bordr'), 1,
@@ -58,6 +60,21 @@ def only_line(options: Options, *changes: tuple[Keys, Any]) -> str:
 ])
 def test_unknown_names(keys: Keys, value: Any, line: str, training: Options) -> None:
     assert only_line(training, (keys, value)).startswith(line)
+
+
+@pytest.mark.parametrize(('mask_opt', 'line'), [
+    ({'iou_weight': 0.5}, None),
+    ({'iou_wieght': 0.5}, "train: mask_opt: iou_wieght: unknown option. Did you mean 'iou_weight'?"),
+    ({'iou_weight': -1}, 'train: mask_opt: iou_weight: expects a number from 0 up'),
+])
+def test_weights_of_the_masks_loss(mask_opt: Options, line: str | None, training: Options) -> None:
+    by_pixels = changed(
+        training, (('network_g', 'mask_from'), 'pixels'), (('train', 'classifier_opt'), REMOVED),
+        (('train', 'mask_opt'), {'loss_weight': 1.0, **mask_opt}),
+    )  # fmt: skip
+    lines = find_problems(by_pixels)
+    assert len(lines) == (line is not None), lines
+    assert line is None or lines[0].startswith(line)
 
 
 @pytest.mark.parametrize(('keys', 'value', 'line'), [
