@@ -30,6 +30,9 @@ photograph
 stage
     A resolution of the network. Stage lists run from the finest (index 0) to the coarsest (index -1); the paper
     counts the other way, its S1 is the coarsest.
+look
+    One pass of a detector over an image at one size. With several looks each is at twice the size of the one before and
+    is told what that one found; the last one is at the image itself (`hcl_arch.restoration.looks`: at every pixel).
 projection
     The L2-normalised vectors of a stage in which corrupted and uncorrupted pixels are told apart, (B, proj_dim, h, w).
 cluster, centre

@@ -134,11 +134,10 @@ class TimmEncoder(nn.Module):
         confidence = torch.tanh(prior.float() / 2)
         if confidence.shape[-1] < levels[0].shape[-1]:
             confidence = twice_as_large(confidence, 'bilinear')
-        found = []
-        for _ in levels:
-            found.append([torch.cat([confidence, torch.ones_like(confidence)], dim=1)])
-            confidence = F.avg_pool2d(confidence, 2)
-        return found
+        confidences = [confidence]
+        for _ in levels[1:]:
+            confidences.append(F.avg_pool2d(confidences[-1], 2))
+        return [[torch.cat([each, torch.ones_like(each)], dim=1)] for each in confidences]
 
 
 def _conv_norm_relu(in_channels: int, out_channels: int, *, kernel_size: int = 3, stride: int = 1) -> nn.Sequential:

@@ -43,7 +43,8 @@ _LEAST_MEMORY = 64
 class Restorer:
     """A model, ready to find and to repair what is corrupted in photographs.
 
-    Detection looks once at the whole picture, reduced; repairing goes over the full size, whole or in tiles. The same
+    Detection looks at the whole picture, reduced, and with a network that takes several looks ever closer at all of
+    it; repairing goes over the full size, whole or in tiles. The same
     image gives the same result every time. Several threads may call one object: the network takes them in turn.
 
     Args:

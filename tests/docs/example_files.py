@@ -191,6 +191,13 @@ def preview_pictures() -> None:
             Image.fromarray(picture, 'RGBA').save(f'datasets/{folder}/{index}.png')
 
 
+def everyday_pictures() -> None:
+    """Photographs that were set aside, and pictures with masks."""
+    write_images((f'datasets/everyday/held/{index}.png' for index in range(2)), height=96, width=128)
+    write_image('spoiled/a.jpg')
+    write_mask('masks/a.png')
+
+
 def name_pairs(options: Mapping[str, Any]) -> None:
     """Make empty files for the data sets of pairs that are told by their names, in the folders of an option file."""
     for data_set in options['datasets'].values():

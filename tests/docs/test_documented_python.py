@@ -10,6 +10,7 @@ import torch
 import yaml
 from basicsr.archs import build_network
 
+from hcl_arch.data.degradation_options import read_degradation
 from tests.docs import example_files
 from tests.docs.documented_commands import PAGES, PYTHON, YAML, Block, blocks_of
 from tests.docs.workplace import Workplace
@@ -35,10 +36,11 @@ def test_python(block: Block, workplace: Workplace) -> None:
 
 
 @pytest.mark.parametrize('block', YAML_BLOCKS, ids=lambda block: block.place)
-def test_networks_of_option_files(block: Block) -> None:
-    """Networks are built as they are given, but for weights, which are nobody's yet."""
-    networks = {key: value for key, value in yaml.safe_load(block.text).items() if key.startswith('network_')}
-    assert networks
+def test_parts_of_option_files(block: Block) -> None:
+    """Networks are built as they are given, but for weights, which are nobody's yet; `degradation` is read."""
+    part = yaml.safe_load(block.text)
+    networks = {key: value for key, value in part.items() if key.startswith('network_')}
+    assert bool(networks) != bool(read_degradation(part, block.place))
     for options in networks.values():
         with torch.device('meta'):
             build_network({key: value for key, value in options.items() if not key.endswith('_weights')})

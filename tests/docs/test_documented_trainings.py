@@ -18,7 +18,7 @@ from basicsr.utils import logger as basicsr_logger
 from hcl_arch.option_file import read_option_file
 from tests.docs.documented_commands import REPOSITORY, all_commands
 from tests.docs.workplace import Workplace
-from tests.options.test_option_files import SIZE, shrink_network
+from tests.options.test_option_files import SIZE, give_pictures, shrink_network
 
 ITERATIONS = 2
 IMAGES = 6  # one for each range of hole shares
@@ -29,9 +29,7 @@ def shrunk(options: dict[str, Any], pictures: Path) -> dict[str, Any]:
     shrink_network(options['network_g'])
     options.get('network_d', {}).update(dim=2)
     for data_set in options['datasets'].values():
-        data_set.update({key: str(pictures) for key in data_set if key.startswith('dataroot')})
-        for role in ('lq', 'gt', 'mask'):
-            data_set.pop(f'{role}_template', None)
+        give_pictures(data_set, pictures)
         data_set.update(gt_size=SIZE, io_backend={'type': 'disk'}, max_samples=IMAGES)
         if 'batch_size_per_gpu' in data_set:
             data_set.pop('max_samples')
@@ -46,8 +44,10 @@ def shrunk(options: dict[str, Any], pictures: Path) -> dict[str, Any]:
 
 def _shorten(options: dict[str, Any]) -> None:
     train = options['train']
+    detector_iter = train.get('detector_iter', 0)
+    trains_detector_alone = detector_iter == train['total_iter']
     train.update(total_iter=ITERATIONS, phase1_iter=min(train['phase1_iter'], 1), warmup_iter=-1)
-    train['detector_iter'] = min(train.get('detector_iter', 0), 1)
+    train['detector_iter'] = ITERATIONS if trains_detector_alone else min(detector_iter, 1)
     if 'periods' in train.get('scheduler', {}):
         train['scheduler'].update(periods=[ITERATIONS], restart_weights=[1])
     for loss in ('perceptual_opt', 'perceptual_coarse_opt'):
