@@ -26,6 +26,7 @@ from hcl_arch.data.image_source import ImageSource
 from hcl_arch.data.mask_images import MaskImages
 from hcl_arch.data.mask_sampler import MaskSampler
 from hcl_arch.data.square_crop import centre_square, least_side_for, random_square, resize_square, to_float, to_tensor
+from hcl_arch.data.truth_variety import varied
 from hcl_arch.data.weighted_choice import choose_by_weight
 
 
@@ -81,6 +82,8 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
             crop_scale (list): training crops a square whose side is a random share, within this range, of the short
                 side. Default: [1.0, 1.0]. Validation takes the largest square in the middle.
             use_hflip (bool): mirror half of the training images. Default: true.
+            sharpen_prob (float): share of the training images that are sharpened before they are corrupted. Default: 0.
+            tone_prob (float): share of those that become gray, sepia or faded before. Default: 0.
             max_samples (int): take the first images only. Default: all.
             seed (int): another seed gives another set of validation samples. Default: 0.
 
@@ -171,7 +174,9 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         image = self._truths.read_rgb(index, least_side=least_side_for(side, self._options.crop_scale))
         square: NDArray[np.uint8] = resize_square(random_square(image, scale=self._options.crop_scale, rng=rng), side)
         mirrored = self._options.use_hflip and rng.random() < 0.5
-        return to_float(cv2.flip(square, 1) if mirrored else square)  # type: ignore[arg-type]
+        truth = to_float(cv2.flip(square, 1) if mirrored else square)  # type: ignore[arg-type]
+        options = self._options
+        return varied(truth, rng, sharpen_prob=options.sharpen_prob, tone_prob=options.tone_prob)
 
     def _hole_share_for(self, index: int, entry: CorruptionOptions, rng: np.random.Generator) -> tuple[float, float]:
         """Return the range of the share of corrupted pixels for one sample."""

@@ -20,7 +20,7 @@ BASICSR_KEYS = ('name', 'type', 'phase', 'scale', 'io_backend', 'batch_size_per_
                 'use_shuffle', 'max_unreadable_share')
 OUR_KEYS = ('dataroot_gt', 'dataroot_noise', 'dataroot_mask', 'dataroot_fonts', 'mask_inverted', 'mask_cache', 'masks',
             'hole_share', 'corruptions', 'second_kind', 'blur_sigma', 'degradation', 'gt_size', 'crop_scale',
-            'use_hflip', 'max_samples', 'seed')
+            'use_hflip', 'sharpen_prob', 'tone_prob', 'max_samples', 'seed')
 LEAST_SIZE = 16
 # A line one pixel wide keeps two thirds of its content.
 MOST_BLUR_OF_LINES = 0.5
@@ -49,6 +49,8 @@ class DatasetOptions:
         gt_size: side of a sample in pixels.
         crop_scale: least and largest side of the training crop, as a share of the short side.
         use_hflip: whether training images are mirrored at random.
+        sharpen_prob: share of the training images that are sharpened.
+        tone_prob: share of those that become gray, sepia or faded.
         max_samples: take the first images only; None = all.
         seed: for validation.
         batch_size: images per process and iteration.
@@ -71,6 +73,8 @@ class DatasetOptions:
     gt_size: int
     crop_scale: tuple[float, float]
     use_hflip: bool
+    sharpen_prob: float
+    tone_prob: float
     max_samples: int | None
     seed: int
     batch_size: int
@@ -111,6 +115,8 @@ def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
         gt_size=reader.whole('gt_size', None, least=LEAST_SIZE),
         crop_scale=reader.span('crop_scale', (1.0, 1.0)),
         use_hflip=reader.flag('use_hflip', True),
+        sharpen_prob=reader.number('sharpen_prob', 0.0, most=1),
+        tone_prob=reader.number('tone_prob', 0.0, most=1),
         max_samples=max_samples,
         seed=reader.whole('seed', 0, least=0),
         batch_size=reader.whole('batch_size_per_gpu', 1, least=1),
