@@ -1,5 +1,6 @@
 """Networks; importing this package registers them in BasicSR's ARCH_REGISTRY."""
 
+from hcl_arch.archs import baselines
 from hcl_arch.archs.detect_then_restore_arch import DetectThenRestore
 from hcl_arch.archs.hcl_detector_arch import Detection, HCLDetector
 from hcl_arch.archs.hcl_net_arch import HCLNet, HCLOutput
@@ -22,4 +23,5 @@ __all__ = [
     'VCNet',
     'VCNetInpainter',
     'VCNetMaskPredictor',
+    'baselines',
 ]

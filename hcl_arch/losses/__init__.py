@@ -1,7 +1,8 @@
 """Losses; importing this package registers them in BasicSR's LOSS_REGISTRY."""
 
+from hcl_arch.losses import baselines
 from hcl_arch.losses.hcl_contrastive_loss import HCLContrastiveLoss
 from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.losses.hcl_wgan_gp_loss import HCLWGANGPLoss
 
-__all__ = ['HCLContrastiveLoss', 'HCLPerceptualLoss', 'HCLWGANGPLoss']
+__all__ = ['HCLContrastiveLoss', 'HCLPerceptualLoss', 'HCLWGANGPLoss', 'baselines']

@@ -1,0 +1,79 @@
+"""DHAN, a baseline of the paper: finds and removes by two chains of aggregated layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+import torch
+from basicsr.utils.registry import ARCH_REGISTRY
+from torch import Tensor, nn
+
+from hcl_arch.archs.argument_checks import check_at_least
+from hcl_arch.archs.baselines.adaptive_conv import AdaptiveConv, end_conv
+from hcl_arch.archs.baselines.dhan_aggregation import Aggregation, PoolingPyramid
+from hcl_arch.archs.baselines.unguided_restorer import Painting, UnguidedRestorer
+from hcl_arch.archs.baselines.vgg_hypercolumn import VGG_DIMS, FrozenVGG19, HypercolumnConv, check_vgg_dims
+
+# Kernel size and dilation of the convolutions, two for each step.
+_CONVS = ((1, 1), (3, 1), (3, 2), (3, 4), (3, 8), (3, 16), (3, 32), (3, 64))
+# How many layers are aggregated after each step.
+_AGGREGATED = (2, 3, 3, 4)
+
+
+@ARCH_REGISTRY.register()
+class DHAN(UnguidedRestorer):
+    """Dual hierarchical aggregation network, with watermarks in the place of shadows (Table 7).
+
+    Cun, Pun, Shi: "Towards Ghost-free Shadow Removal via Dual Hierarchical Aggregation Network and Shadow Matting
+    GAN", AAAI 2020. Dilated convolutions at full size look at hypercolumns of a frozen VGG-19. After each two of them
+    their results are aggregated twice: for the image, and for an attention that weighs the former and becomes the mask
+    in the end. The image is not composited.
+
+    Follows the authors' program where the paper's figure is another.
+
+    Args:
+        dim: Width of the convolutions.
+        vgg_weights: A file of torchvision's VGG-19, needed where training begins; ``random`` for tests without one;
+            None where a checkpoint of the whole network is loaded. See :class:`FrozenVGG19`.
+        vgg_dims: Widths of the five groups of the VGG-19's convolutions; others than its own are for tests.
+
+    Raises:
+        FileNotFoundError: If there is no file ``vgg_weights``.
+        ValueError: If a number is too small, there are not five ``vgg_dims``, or the file does not fit.
+    """
+
+    def __init__(self, dim: int = 64, vgg_weights: Optional[str] = None, vgg_dims: Sequence[int] = VGG_DIMS) -> None:
+        super().__init__()
+        check_at_least(1, dim=dim)
+        check_vgg_dims(vgg_dims)
+        self.vgg = FrozenVGG19(vgg_weights, dims=vgg_dims)
+        self.first_conv = HypercolumnConv(vgg_dims, dim)
+        self.convs = nn.ModuleList(AdaptiveConv(dim, dim, size, dilation=dilation) for size, dilation in _CONVS)
+        self.image_aggregations = nn.ModuleList(Aggregation(n_layers, dim) for n_layers in _AGGREGATED)
+        self.mask_aggregations = nn.ModuleList(Aggregation(n_layers, dim) for n_layers in _AGGREGATED)
+        self.image_pyramid, self.mask_pyramid = PoolingPyramid(dim), PoolingPyramid(dim)
+        self.image_conv, self.hole_conv = end_conv(dim, 3), end_conv(dim, 1)
+
+    def _paint(self, image: Tensor) -> Painting:
+        features = self.first_conv.forward_maps(self.vgg(image), image)
+        image_features, mask_features = self._aggregated(features)
+        image_features, mask_features = self.image_pyramid(image_features), self.mask_pyramid(mask_features)
+        painted = self.image_conv(image_features * torch.sigmoid(mask_features))
+        return Painting(painted, mask_logits=(-self.hole_conv(mask_features),))
+
+    def _aggregated(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The last aggregations for image and mask, both (B, dim, H, W), of the first layer's result."""
+        images: list[Tensor] = []
+        masks: list[Tensor] = []
+        last = len(_AGGREGATED) - 1
+        for step in range(last + 1):
+            former = self.convs[2 * step](features)
+            latter = self.convs[2 * step + 1](former)
+            layers = [former, latter] if step in (0, last) else [latter, former]
+            # The last step takes the results of two steps before it, the others of one.
+            earlier = slice(-2 if step == last else -1, None)
+            images.append(self.image_aggregations[step]([*images[earlier], *layers]))
+            masks.append(self.mask_aggregations[step]([*masks[earlier], *layers]))
+            features = images[-1] * torch.sigmoid(masks[-1])
+        return images[-1], masks[-1]
