@@ -7,7 +7,9 @@ clean photographs; the layout was written from the description of the publicatio
 download: --kinds, --lq-folder, --gt-folder and --mask-folder change it. Writes train_lq.lmdb, train_gt.lmdb,
 train_mask.lmdb and the same for val into datasets/logo30k, with the short side reduced to 256 pixels, and prints the
 options of HCLPairedDataset that read them. A clean photograph is written once for each of its watermarked ones, under
-the same key. The source is left as it is. A run that was ended is gone on with by the same command.
+the same key. With --watermarks the pictures of the logos alone, in train_wms and val_wms, become train_wm.lmdb and
+val_wm.lmdb, for losses that compare them. The source is left as it is. A run that was ended is gone on with by the
+same command.
 """
 
 from __future__ import annotations

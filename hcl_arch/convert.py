@@ -8,7 +8,19 @@ prints is YAML throughout: its remarks are comments. Optimizers and the step are
 
 A name that ends in .safetensors gives a file with the options inside, for `hcl-restore --model`.
 
-    hcl-convert official.pt hcl_places.safetensors
+    hcl-convert official.pt hcl_places.safetensors --config official.yml
+
+The YAML file beside the authors' weights tells what no tensor does: the version, on which the upsampling hangs, and how
+clusters are looked for. Without --config a remark says what was supposed.
+
+    hcl-convert model_deraining.pth mprnet.pth --network MPRNet
+    hcl-convert sirf.npz sirf.pth --network SIRF --vgg vgg19-dcbb9e9d.pth
+
+--network takes the published weights of a network that the paper compares itself with. Those of SIRF and DHAN are
+TensorFlow's: save their variables by their names in an .npz file, where TensorFlow is installed:
+
+    reader = tf.train.load_checkpoint('checkpoint/model')
+    np.savez('sirf.npz', **{name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()})
 """
 
 from __future__ import annotations
@@ -17,16 +29,20 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn, Optional, get_args
 
+import numpy as np
 import torch
 import yaml
 from torch import Tensor
 
-from hcl_arch.archs.authors_conversion import LEGACY_VERSIONS, Conversion, convert_checkpoint
+from hcl_arch.archs.authors_config import LEGACY_VERSIONS
+from hcl_arch.archs.authors_conversion import Conversion, convert_checkpoint
 from hcl_arch.archs.authors_sizes import AuthorsCheckpointError
+from hcl_arch.archs.baselines.official_checkpoint import Baseline, convert_baseline
 from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
 from hcl_arch.model_files import ModelFileError, save_model
+from hcl_arch.option_file import OptionFileError, read_option_file
 
 
 class ConvertError(Exception):
@@ -56,6 +72,9 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
             arguments.out,
             discriminator=arguments.discriminator,
             legacy_v=arguments.legacy_v,
+            config=arguments.config,
+            network=arguments.network,
+            vgg=arguments.vgg,
             overwrite=arguments.overwrite,
         ), end='')  # fmt: skip
     except ConvertError as error:
@@ -73,11 +92,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('out', type=Path, help='file to write: the network with its refiner and classifier')
     parser.add_argument('--discriminator', type=Path, metavar='OUT_D', help='file to write: the discriminator')
     parser.add_argument(
+        '--config',
+        type=Path,
+        metavar='OFFICIAL.YML',
+        help="the authors' YAML file for this checkpoint: legacy_v, conf_threshs, temperature, kmeans_n_iters and "
+        'kmeans_repeat are read',
+    )
+    parser.add_argument(
         '--legacy-v',
         type=int,
         choices=tuple(LEGACY_VERSIONS),
         help="the authors' version, which the tensors do not tell: 4 = bilinear upsampling, convolution before GELU; "
-        '3 = bilinear, GELU first; 1, 2 = nearest, convolution first (default: as the file states, else 4)',
+        '3 = bilinear, GELU first; 1, 2 = nearest, convolution first (default: as --config or the file states, else 4)',
+    )
+    parser.add_argument(
+        '--network', choices=get_args(Baseline), help='the file holds the published weights of this network, not of HCL'
+    )
+    parser.add_argument(
+        '--vgg', type=Path, metavar='FILE', help="for SIRF and DHAN, whose files hold no VGG-19: torchvision's"
     )
     parser.add_argument('--overwrite', action='store_true', help='replace files that exist')
     return parser
@@ -89,6 +121,9 @@ def convert_file(
     *,
     discriminator: Optional[Path] = None,
     legacy_v: Optional[int] = None,
+    config: Optional[Path] = None,
+    network: Optional[Baseline] = None,
+    vgg: Optional[Path] = None,
     overwrite: bool = False,
 ) -> str:
     """Convert a checkpoint of the authors' program into files that BasicSR loads.
@@ -97,7 +132,10 @@ def convert_file(
         checkpoint: The authors' file; never altered.
         out: File to write for ``HCLNet``; one that ends in .safetensors holds the options too.
         discriminator: File to write for ``HCLPatchDiscriminator``; none by default.
-        legacy_v: The authors' version, by default the one that the file states, else 4.
+        legacy_v: The authors' version, by default the one that ``config`` or the file states, else 4.
+        config: The authors' YAML file for the checkpoint; never altered.
+        network: The network compared with whose published weights the file holds; by default it is of HCL's authors.
+        vgg: For SIRF and DHAN, a file of torchvision's VGG-19.
         overwrite: Whether to replace files that exist.
 
     Returns:
@@ -110,30 +148,59 @@ def convert_file(
     outputs = [out] if discriminator is None else [out, discriminator]
     _check_outputs(checkpoint, outputs, overwrite)
     try:
-        conversion = convert_checkpoint(load_tensors(checkpoint), legacy_v=legacy_v)
+        if network is not None:
+            _check_of_baselines(discriminator, legacy_v, config)
+            conversion = convert_baseline(load_tensors(checkpoint), network, vgg=str(vgg) if vgg else None)
+        else:
+            stated = None if config is None else read_option_file(config)
+            conversion = convert_checkpoint(load_tensors(checkpoint), legacy_v=legacy_v, config=stated)
+    except OptionFileError as error:
+        raise ConvertError(str(error)) from error
     except AuthorsCheckpointError as error:
         raise ConvertError(f'{checkpoint}: {error}') from error
     if discriminator is not None and conversion.network_d is None:
         raise ConvertError(f"{checkpoint}: part 'pdisc' is missing: leave --discriminator out, or take another file")
     if out.suffix == '.safetensors':
         _write_model(conversion, out, checkpoint)
-        return f'# {out}: options and weights in one file, for hcl-restore --model\n'
+        return _comments([*conversion.notes, f'{out}: options and weights in one file, for hcl-restore --model'])
     _write({path: {'params': state} for path, state in zip(outputs, (conversion.params_g, conversion.params_d))})
     return option_lines(conversion, out, discriminator)
+
+
+def _check_of_baselines(discriminator: Optional[Path], legacy_v: Optional[int], config: Optional[Path]) -> None:
+    given = {'--discriminator': discriminator, '--legacy-v': legacy_v, '--config': config}
+    for name, value in given.items():
+        if value is not None:
+            raise ConvertError(f"{name}: is for HCL's own weights: leave it out, or --network")
 
 
 def load_tensors(path: Path) -> object:
     """Load a checkpoint of tensors, numbers, texts and containers; nothing else in it is ever unpickled.
 
+    Args:
+        path: Of torch.save, or an .npz file of numbers.
+
     Raises:
         ConvertError: If the file cannot be read, or holds anything else.
     """
+    if path.suffix == '.npz':
+        return _load_arrays(path)
     try:
         return load_checkpoint(path)
     except OSError as error:
         raise ConvertError(f'{path}: cannot be read: {error.strerror or error}') from error
     except CheckpointFileError as error:
         raise ConvertError(f'{path}: {error}') from error
+
+
+def _load_arrays(path: Path) -> dict[str, Tensor]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays.files}
+    except OSError as error:
+        raise ConvertError(f'{path}: cannot be read: {error.strerror or error}') from error
+    except Exception as error:  # a damaged archive can fail in any way
+        raise ConvertError(f'{path}: no .npz file of numbers: {type(error).__name__}: {error}') from error
 
 
 def option_lines(conversion: Conversion, out: Path, discriminator: Optional[Path] = None) -> str:
@@ -150,12 +217,12 @@ def option_lines(conversion: Conversion, out: Path, discriminator: Optional[Path
     lines['path'] = {'pretrain_network_g': str(out), 'strict_load_g': True}
     if discriminator is not None:
         lines['path'].update({'pretrain_network_d': str(discriminator), 'strict_load_d': True})
-    remarks = [
-        *conversion.notes,
-        'conf_thresholds, temperature, kmeans_iters, kmeans_repeats: where not given below, the defaults hold',
-    ]
-    comments = ''.join(f'# {" ".join(remark.split())}\n' for remark in remarks)
-    return comments + yaml.dump(lines, Dumper=_Dumper, sort_keys=False, width=10**6, allow_unicode=True)
+    text = yaml.dump(lines, Dumper=_Dumper, sort_keys=False, width=10**6, allow_unicode=True)
+    return _comments(conversion.notes) + text
+
+
+def _comments(remarks: Sequence[str]) -> str:
+    return ''.join(f'# {" ".join(remark.split())}\n' for remark in remarks)
 
 
 class _Dumper(yaml.SafeDumper):

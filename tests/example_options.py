@@ -146,13 +146,13 @@ def networks_tried_once() -> Iterator[None]:
     def once(function: Callable[..., Any]) -> Callable[..., Any]:
         results: dict[str, Any] = {}
 
-        def remembered(subject: Any, given: Any) -> Any:
+        def remembered(subject: Any, *given: Any) -> Any:
             try:
                 key = f'{subject} {given}'
             except ValueError:  # a whole number too long to be written
-                return function(subject, given)
+                return function(subject, *given)
             if key not in results:
-                results[key] = function(subject, given)
+                results[key] = function(subject, *given)
             return results[key]
 
         return remembered

@@ -137,7 +137,7 @@ def authors_layout(net: HCLNet) -> dict[str, Any]:
         (r'^layers\.(\d+)\.conv', r'down_blocks.\1.0.conv.conv'),
         (r'^layers\.(\d+)', r'down_blocks.\1.0'),
         (r'^downsamples\.(\d+)', r'down_blocks.\1.1.conv.conv'),
-        (r'^conv_stages\.(\d+)', r'conv_downs.\1.conv.conv'),
+        (r'^conv_stages\.(\d+)', rf'conv_down_blocks.\1.{int(detector.encoder.conv_stage_order == "gelu_conv")}'),
         (r'^first_conv', 'first_conv.conv'),
         *mlp,
     )
@@ -145,7 +145,7 @@ def authors_layout(net: HCLNet) -> dict[str, Any]:
         net.decoder,
         (r'^layers\.(\d+)', r'up_blocks.\1.0'),
         (r'^upsamples\.(\d+)', lambda match: f'up_blocks.{int(match[1]) + 1}.1.conv.conv'),
-        (r'^conv_stages\.(\d+)', r'conv_ups.\1.conv.conv'),
+        (r'^conv_stages\.(\d+)', r'conv_up_blocks.\1.0.1'),
         (r'^last_conv', 'last_conv.conv'),
         *mlp,
     )
@@ -197,12 +197,25 @@ def assert_near(actual: Tensor, expected: Tensor) -> None:
 # The authors' own numbers.
 
 
-@pytest.fixture
-def parity(shared_dir: Path) -> Path:
-    folder = shared_dir / 'parity' / 'a'
+# Without a convolution stage, and with one in version 4 and 3.
+@pytest.fixture(params=['a', 'f', 'g'])
+def parity(shared_dir: Path, request: pytest.FixtureRequest) -> Path:
+    folder = shared_dir / 'parity' / request.param
     if not folder.is_dir():
-        pytest.skip('the parity data parity/a is not in the shared folder')
+        pytest.skip(f'the parity data parity/{request.param} is not in the shared folder')
     return folder
+
+
+@pytest.fixture
+def save_config(tmp_path: Path) -> Callable[[object], str]:
+    """Function that writes a configuration in the authors' layout and returns its path."""
+
+    def write(content: object) -> str:
+        path = tmp_path / 'official.yml'
+        path.write_text(yaml.safe_dump(content))
+        return str(path)
+
+    return write
 
 
 @torch.no_grad()
@@ -230,6 +243,8 @@ def test_parity_configuration(parity: Path, run_convert: Convert) -> None:
     lines = run_convert(parity / 'official.pt').options
     config = json.loads((parity / 'case.json').read_text())['config']
     network = lines['network_g']
+    order = 'gelu_conv' if config.get('legacy_v') == 3 else 'conv_gelu'
+    assert (network['upsample_mode'], network['conv_stage_order']) == ('bilinear', order)
     ours = {'type', 'num_heads', 'refiner', 'upsample_mode', 'conv_stage_order'}
     assert {name: config[name] for name in network if name not in ours} == {
         name: value for name, value in network.items() if name not in ours
@@ -321,61 +336,164 @@ def test_half_precision_and_views(
 # Convolution stages and older versions.
 
 
-@torch.no_grad()
-def test_convolution_stage(save: Callable[[object], Path], run_convert: Convert) -> None:
-    checkpoint = make_checkpoint(**NET_OPTIONS, n_conv_stages=1)
+@pytest.mark.parametrize('order', ['conv_gelu', 'gelu_conv'])
+@pytest.mark.parametrize('stages', [1, 2])
+def test_convolution_stages(
+    save: Callable[[object], Path], run_convert: Convert, order: str, stages: int
+) -> None:
+    checkpoint = make_checkpoint(**NET_OPTIONS, n_conv_stages=stages, conv_stage_order=order)
     converted = run_convert(save(checkpoint))
-    assert converted.options['network_g']['n_conv_stages'] == 1
-    assert '# inpaintnet.encoder: took conv_downs for the convolution stages' in converted.text
-    theirs = checkpoint['inpaintnet']['decoder']['conv_ups.0.conv.conv.weight']
-    assert torch.equal(converted.params['decoder.conv_stages.0.weight'], theirs)
+    network = converted.options['network_g']
+    assert (network['n_conv_stages'], network['conv_stage_order']) == (stages, order)
+    nets = checkpoint['inpaintnet']
+    for stage in range(stages):
+        ours = converted.params[f'detector.encoder.conv_stages.{stage}.weight']
+        place = int(order == 'gelu_conv')
+        assert torch.equal(ours, nets['encoder'][f'conv_down_blocks.{stage}.{place}.weight'])
+        ours = converted.params[f'decoder.conv_stages.{stage}.bias']
+        assert torch.equal(ours, nets['decoder'][f'conv_up_blocks.{stage}.0.1.bias'])
 
 
-def test_convolution_stages_that_are_not_clear(save: Callable[[object], Path], refused: Refused) -> None:
-    checkpoint = make_checkpoint(**NET_OPTIONS, n_conv_stages=2)
-    assert '2 convolution stages: expected at most 1' in refused(save(checkpoint))
-    checkpoint = make_checkpoint(**NET_OPTIONS, n_conv_stages=1)
+def test_convolution_stages_that_are_damaged(save: Callable[[object], Path], refused: Refused) -> None:
+    checkpoint = make_checkpoint(**NET_OPTIONS, n_conv_stages=2, conv_stage_order='gelu_conv')
     encoder, decoder = checkpoint['inpaintnet']['encoder'], checkpoint['inpaintnet']['decoder']
-    encoder['my_conv.0.conv.conv.bias'] = torch.zeros(8)
-    assert "'my_conv.0.conv.conv.bias' both look like" in refused(save(checkpoint))
-    del encoder['my_conv.0.conv.conv.bias']
-    bias = encoder.pop('conv_downs.0.conv.conv.bias')
-    assert "inpaintnet.encoder: key 'conv_blocks.0.conv.conv.bias' is missing" in refused(save(checkpoint))
-    encoder['conv_downs.0.conv.conv.bias'] = bias[:5]
-    assert "key 'conv_downs.0.conv.conv.bias' has shape (5,): expected (8,)" in refused(save(checkpoint))
-    decoder.pop('conv_ups.0.conv.conv.weight')
-    decoder.pop('conv_ups.0.conv.conv.bias')
+    bias = encoder.pop('conv_down_blocks.1.1.bias')
+    assert "inpaintnet.encoder: key 'conv_down_blocks.1.1.bias' is missing" in refused(save(checkpoint))
+    encoder['conv_down_blocks.1.1.bias'] = bias[:5]
+    assert "key 'conv_down_blocks.1.1.bias' has shape (5,): expected (8,)" in refused(save(checkpoint))
+    encoder['conv_down_blocks.1.1.bias'] = bias
+    weight = decoder.pop('conv_up_blocks.1.0.1.weight')
+    assert "inpaintnet.decoder: key 'conv_up_blocks.1.0.1.weight' is missing" in refused(save(checkpoint))
+    decoder['conv_up_blocks.1.0.1.weight'] = weight
+    decoder['my_conv.0.conv.conv.bias'] = torch.zeros(8)
+    assert "inpaintnet.decoder: key 'my_conv.0.conv.conv.bias' is foreign" in refused(save(checkpoint))
+    encoder['conv_down_blocks.0.0.bias'] = bias
     error = refused(save(checkpoint))
-    assert '1 convolution stages in the encoder and 0 in the decoder' in error
-    assert 'conv_downs.0.conv.conv.bias' in error
+    assert "inpaintnet.encoder: keys 'conv_down_blocks.0.0.bias' and 'conv_down_blocks." in error
+    assert 'tell different orders of convolution and GELU' in error
 
 
 @pytest.mark.parametrize(
     ('where', 'legacy_v', 'upsample_mode', 'order'),
     [
-        ('option', 1, 'nearest', 'conv_gelu'),
-        ('option', 2, 'nearest', 'conv_gelu'),
-        ('option', 3, 'bilinear', 'gelu_conv'),
-        ('option', 4, 'bilinear', 'conv_gelu'),
-        ('legacy_v', 3, 'bilinear', 'gelu_conv'),
-        ('config', 1, 'nearest', 'conv_gelu'),
+        ('--legacy-v', 1, 'nearest', 'conv_gelu'),
+        ('--legacy-v', 3, 'bilinear', 'gelu_conv'),
+        ('checkpoint', 3, 'bilinear', 'gelu_conv'),
+        ('config inside', 1, 'nearest', 'conv_gelu'),
+        ('--config', 1, 'nearest', 'conv_gelu'),
+        ('--config', 2, 'nearest', 'conv_gelu'),
+        ('--config', 3, 'bilinear', 'gelu_conv'),
+        ('--config', 4, 'bilinear', 'conv_gelu'),
+        ('--config, flat', 2, 'nearest', 'conv_gelu'),
     ],
 )
 def test_legacy_version(
-    save: Callable[[object], Path], run_convert: Convert, where: str, legacy_v: int, upsample_mode: str, order: str
+    save: Callable[[object], Path],
+    save_config: Callable[[object], str],
+    run_convert: Convert,
+    where: str,
+    legacy_v: int,
+    upsample_mode: str,
+    order: str,
 ) -> None:
-    checkpoint = make_checkpoint(**NET_OPTIONS, n_conv_stages=1)
-    if where != 'option':
-        checkpoint.update({'legacy_v': legacy_v} if where == 'legacy_v' else {'config': {'legacy_v': legacy_v}})
-    net = run_convert(save(checkpoint), *(['--legacy-v', str(legacy_v)] if where == 'option' else [])).net
+    checkpoint = make_checkpoint(**NET_OPTIONS, n_conv_stages=1, conv_stage_order=order)
+    stated = {'legacy_v': legacy_v}
+    inside = {'checkpoint': stated, 'config inside': {'config': stated}}.get(where, {})
+    options: list[str] = []
+    if where == '--legacy-v':
+        options = ['--legacy-v', str(legacy_v)]
+    elif where.startswith('--config'):
+        options = ['--config', save_config(stated if 'flat' in where else {'inpaintnet': stated})]
+    converted = run_convert(save({**checkpoint, **inside}), *options)
+    net = converted.net
     assert (net.decoder.upsample_mode, net.detector.encoder.conv_stage_order) == (upsample_mode, order)
     assert net.refiner.upsample_mode == upsample_mode
+    assert f'# legacy_v {legacy_v}: stated by ' in converted.text
 
 
-def test_legacy_version_refused(checkpoint: dict[str, Any], save: Callable[[object], Path], refused: Refused) -> None:
+def test_what_is_supposed_is_said(
+    save: Callable[[object], Path], run_convert: Convert, out: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = make_checkpoint(**NET_OPTIONS, n_conv_stages=1)
+    text = run_convert(save(checkpoint)).text
+    assert '# legacy_v 4: supposed, since nothing states it' in text
+    assert '# conf_thresholds, temperature, kmeans_iters, kmeans_repeats: not stated, the defaults hold\n' in text
+    # In a file for hcl-restore, too.
+    main([str(save(checkpoint)), str(out.with_suffix('.safetensors'))])
+    text, _ = capfd.readouterr()
+    assert '# legacy_v 4: supposed' in text
+    assert text.endswith('options and weights in one file, for hcl-restore --model\n')
+    checkpoint = make_checkpoint(**NET_OPTIONS, n_conv_stages=1, conv_stage_order='gelu_conv')
+    converted = run_convert(save(checkpoint), '--overwrite')
+    assert '# legacy_v 3: told by the convolution stages' in converted.text
+    assert converted.net.refiner.upsample_mode == 'bilinear'
+
+
+def test_the_authors_configuration(
+    checkpoint: dict[str, Any], save: Callable[[object], Path], save_config: Callable[[object], str],
+    run_convert: Convert,
+) -> None:  # fmt: skip
+    config = {
+        'data': {'img_size': 256},
+        'inpaintnet': {'dim': 8, 'dim_mults': [1, 2, 6], 'n_conv_stages': 0, 'legacy_v': 4, 'temperature': 0.2,
+                       'conf_threshs': [1.0, 0.9, 0.8], 'kmeans_n_iters': 10, 'kmeans_repeat': 5},
+        'refinenet': {'dim': 4, 'legacy_v': 2},
+        'contrast': {'temperature': 0.7},
+    }  # fmt: skip
+    converted = run_convert(save(checkpoint), '--config', save_config(config))
+    network = converted.options['network_g']
+    settings = {'conf_thresholds': [1.0, 0.9, 0.8], 'temperature': 0.2, 'kmeans_iters': 10, 'kmeans_repeats': 5}
+    assert {name: network[name] for name in settings} == settings
+    assert (network['upsample_mode'], network['refiner']['upsample_mode']) == ('bilinear', 'nearest')
+    assert 'not stated' not in converted.text
+    assert 'supposed' not in converted.text
+
+
+@pytest.mark.parametrize(
+    ('config', 'expected'),
+    [
+        ({'data': {'img_size': 256}}, 'none of legacy_v, conf_threshs, temperature, kmeans_n_iters, kmeans_repeat is'),
+        ({'inpaintnet': {'legacy_v': 5}}, "'legacy_v' is 5: expected one of [1, 2, 3, 4]"),
+        ({'inpaintnet': {'legacy_v': 4, 'dim': 64}}, "'dim' is 64, but the tensors are of 8: expected the file that"),
+        ({'inpaintnet': {'kmeans_repeat': 'often'}}, "configuration: 'kmeans_repeat' is 'often': expected a number"),
+        (['legacy_v'], 'must hold `key: value` lines, got list'),
+    ],
+)
+def test_configurations_that_are_refused(
+    checkpoint: dict[str, Any],
+    save: Callable[[object], Path],
+    save_config: Callable[[object], str],
+    refused: Refused,
+    config: object,
+    expected: str,
+) -> None:
+    assert expected in refused(save(checkpoint), '--config', save_config(config))
+
+
+def test_configuration_that_is_not_there(
+    checkpoint: dict[str, Any], save: Callable[[object], Path], refused: Refused, tmp_path: Path
+) -> None:
+    assert 'does not exist' in refused(save(checkpoint), '--config', str(tmp_path / 'no.yml'))
+
+
+def test_legacy_version_refused(
+    checkpoint: dict[str, Any], save: Callable[[object], Path], save_config: Callable[[object], str], refused: Refused
+) -> None:
     assert 'invalid choice' in refused(save(checkpoint), '--legacy-v', '5')
-    assert "'legacy_v' is 3, but --legacy-v 4" in refused(save({**checkpoint, 'legacy_v': 3}), '--legacy-v', '4')
+    error = refused(save({**checkpoint, 'legacy_v': 3}), '--legacy-v', '4')
+    assert "--legacy-v 4 and the checkpoint's legacy_v 3 contradict each other" in error
+    error = refused(save(checkpoint), '--legacy-v', '4', '--config', save_config({'legacy_v': 1}))
+    assert "--legacy-v 4 and the configuration's legacy_v 1 contradict each other" in error
     assert "'legacy_v' is 9: expected one of [1, 2, 3, 4]" in refused(save({**checkpoint, 'legacy_v': 9}))
+
+
+@pytest.mark.parametrize(('order', 'wrong'), [('gelu_conv', 4), ('conv_gelu', 3)])
+def test_version_that_the_convolution_stages_contradict(
+    save: Callable[[object], Path], refused: Refused, order: str, wrong: int
+) -> None:
+    checkpoint = make_checkpoint(**NET_OPTIONS, n_conv_stages=1, conv_stage_order=order)
+    error = refused(save(checkpoint), '--legacy-v', str(wrong))
+    assert f'--legacy-v {wrong} contradicts the convolution stages, in which GELU stands' in error
 
 
 def test_clustering_options_of_a_stored_configuration(

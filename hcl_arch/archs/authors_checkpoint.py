@@ -15,9 +15,9 @@ from torch import Tensor
 # Buffers that follow from the configuration and need not be kept.
 _DERIVED = ('relative_position_index', 'attn_mask')
 GENERATOR_PARTS = ('encoder', 'project_heads', 'bottleneck', 'decoder')
-# Where the strided convolutions before the finest stage stand, and the upsampling ones after it. The authors' name of
-# the list is not known: `authors_conversion` takes the name in the file for this one.
-CONV_STAGES = 'conv_blocks'
+# The strided convolutions before the finest stage: 0 is the convolution and 1 the GELU, or the other way round.
+CONV_STAGES = 'conv_down_blocks'
+_CONV_FIRST = re.compile(rf'({CONV_STAGES}\.\d+)\.0\.')
 
 
 class _Rule(NamedTuple):
@@ -53,7 +53,8 @@ def _gated_block(theirs: str, ours: str, *, reverse: bool = False) -> tuple[_Rul
 _RULES: dict[str, tuple[_Rule, ...]] = {
     'encoder': (
         _Rule('first_conv.conv.*', 'first_conv.*'),
-        _Rule(f'{CONV_STAGES}.#.conv.conv.*', 'conv_stages.#.*'),
+        _Rule(f'{CONV_STAGES}.#.0.*', 'conv_stages.#.*'),
+        _Rule(f'{CONV_STAGES}.#.1.*', 'conv_stages.#.*'),
         _Rule('down_blocks.#.1.conv.conv.*', 'downsamples.#.*'),
         _Rule('down_blocks.#.0.conv.conv.*', 'layers.#.conv.*'),
         *_blocks('down_blocks.#.0.', 'layers.#.'),
@@ -62,7 +63,8 @@ _RULES: dict[str, tuple[_Rule, ...]] = {
     'bottleneck': (_Rule('bottleneck.conv.conv.*', 'conv.*'), *_blocks('bottleneck.', '')),
     'decoder': (
         _Rule('last_conv.conv.*', 'last_conv.*'),
-        _Rule(f'{CONV_STAGES}.#.conv.conv.*', 'conv_stages.#.*'),
+        # In the order in which they are applied, as ours; 0.0 is the upsampling, 1 the GELU.
+        _Rule('conv_up_blocks.#.0.1.*', 'conv_stages.#.*'),
         # They number an upsampling by the stage that it leaves, we by the one that it leads to.
         _Rule('up_blocks.#.1.conv.conv.*', 'upsamples.#.*', offset=1),
         # A partial convolution: its bias is its own, the weight belongs to a convolution in it.
@@ -126,13 +128,16 @@ def is_derived(name: str) -> bool:
     return name.rpartition('.')[2] in _DERIVED
 
 
-def authors_name(name: str, *, coarsest_level: int = 0, discriminator: bool = False) -> tuple[str, str]:
+def authors_name(
+    name: str, *, coarsest_level: int = 0, discriminator: bool = False, gelu_first: bool = False
+) -> tuple[str, str]:
     """Where the authors' file has a tensor of ours.
 
     Args:
         name: Key in the state of an ``HCLNet`` or ``HCLPatchDiscriminator``.
         coarsest_level: Number of the refiner's coarsest level, counted from 0 at the finest.
         discriminator: Whether the key is one of the discriminator's.
+        gelu_first: Whether the encoder's convolution stages apply GELU before the convolution.
 
     Returns:
         The part (``encoder``, ..., ``pdisc``) and the key in it.
@@ -145,7 +150,7 @@ def authors_name(name: str, *, coarsest_level: int = 0, discriminator: bool = Fa
             for rule in _RULES[part]:
                 theirs = _translate(name[len(prefix) :], rule, coarsest_level, to_ours=False)
                 if theirs is not None:
-                    return part, theirs
+                    return part, _CONV_FIRST.sub(r'\1.1.', theirs) if gelu_first else theirs
     raise KeyError(f"The authors' checkpoints have no tensor for {name!r}.")
 
 

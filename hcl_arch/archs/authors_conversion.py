@@ -11,25 +11,24 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.authors_checkpoint import CONV_STAGES, GENERATOR_PARTS, authors_name, is_derived
+from hcl_arch.archs.authors_config import (
+    LEGACY_VERSIONS,
+    SETTINGS,
+    AuthorsConfig,
+    check_sizes,
+    checked_version,
+    read_config,
+)
 from hcl_arch.archs.authors_sizes import AuthorsCheckpointError, Part, discriminator_options, network_options
 
-# The authors' versions: upsampling of the conv stages and of the refiner, and order in the encoder's conv stages.
-LEGACY_VERSIONS = {
-    1: ('nearest', 'conv_gelu'),
-    2: ('nearest', 'conv_gelu'),
-    3: ('bilinear', 'gelu_conv'),
-    4: ('bilinear', 'conv_gelu'),
-}
 _PATHS = {
     **{part: f'inpaintnet.{part}' for part in GENERATOR_PARTS},
     **{part: part for part in ('refinenet', 'classifier', 'pdisc')},
 }
 _CONFIGS = ('config', 'cfg', 'opt', 'args')
 _NOT_KEPT = re.compile(r'opt|sched|scaler', re.IGNORECASE)
-# Options that shapes do not tell; a configuration in the file may.
-_UNREADABLE = ('conf_thresholds', 'temperature', 'kmeans_iters', 'kmeans_repeats')
-# A strided or upsampling convolution in a list of its own, named as the others of the part are.
-_CONV_STAGE = re.compile(r'(\w*conv\w*)\.(\d+)\.conv\.conv\.(weight|bias)')
+# What an encoder's convolution stage holds: the place of its convolution tells the order.
+_CONV_STAGE = re.compile(rf'{CONV_STAGES}\.\d+\.(\d+)\.')
 
 Key = tuple[str, str]
 
@@ -49,30 +48,34 @@ class Conversion(NamedTuple):
     """What the user should know: what was not kept, and what was supposed."""
 
 
-def convert_checkpoint(checkpoint: object, *, legacy_v: Optional[int] = None) -> Conversion:
+def convert_checkpoint(
+    checkpoint: object, *, legacy_v: Optional[int] = None, config: Optional[Mapping[Any, Any]] = None
+) -> Conversion:
     """Read the sizes of the networks from a checkpoint in the authors' layout, and rename its tensors.
 
     Args:
         checkpoint: What ``torch.load`` returned.
-        legacy_v: The authors' version, 1 to 4, by default the one that the file states, else 4.
+        legacy_v: The authors' version, 1 to 4, by default what the configuration, the checkpoint or the order in its
+            convolution stages tells, else 4.
+        config: The values of the authors' YAML file for this network; by default what the checkpoint holds of them.
 
     Raises:
-        AuthorsCheckpointError: If a part or a key is missing, foreign, of the wrong kind or of the wrong shape.
+        AuthorsCheckpointError: If a part or a key is missing, foreign, of the wrong kind or of the wrong shape, or what
+            is stated about the network contradicts itself or the tensors.
     """
     checkpoint = _checked_layout(checkpoint)
     parts, notes = _parts(checkpoint), _not_kept(checkpoint)
-    shown_names = {part: _rename_conv_stages(parts[part], notes) for part in ('encoder', 'decoder')}
     network_g = network_options(parts)
-    _check_conv_stages(parts, shown_names)
-    configs = [checkpoint[name] for name in _CONFIGS if isinstance(checkpoint.get(name), Mapping)]
-    config: Mapping[str, Any] = configs[0] if configs else {}
-    legacy_v = _legacy_version(checkpoint, config, legacy_v, notes)
-    _add_unreadable_options(network_g, config, legacy_v)
+    stated = _stated(checkpoint, config)
+    check_sizes(stated, network_g)
+    gelu_first = _gelu_stands_first(parts['encoder'])
+    version = _legacy_version(checkpoint, stated, legacy_v, gelu_first, notes)
+    _add_unreadable_options(network_g, stated, version, notes)
     network_d = discriminator_options(parts['pdisc']) if 'pdisc' in parts else None
     discriminator = {'pdisc': parts.pop('pdisc')} if 'pdisc' in parts else {}
     levels = len(network_g['refiner']['dim_mults']) if 'refiner' in network_g else 1
-    params_g = _matched_state(network_g, parts, shown_names, coarsest_level=levels - 1)
-    params_d = _matched_state(network_d, discriminator, {}) if network_d else {}
+    params_g = _matched_state(network_g, parts, coarsest_level=levels - 1, gelu_first=bool(gelu_first))
+    params_d = _matched_state(network_d, discriminator) if network_d else {}
     return Conversion(network_g, params_g, network_d, params_d, notes)
 
 
@@ -129,7 +132,7 @@ def _not_kept(checkpoint: Mapping[str, Any]) -> list[str]:
         if name == 'step':
             notes.append(f'step {value!r}: not kept')
         elif name in _CONFIGS and isinstance(value, Mapping):
-            notes.append(f'{name!r}: not kept, but for legacy_v, {", ".join(_UNREADABLE)}')
+            notes.append(f'{name!r}: not kept, but for legacy_v, {", ".join(SETTINGS.values())}')
         elif name not in ('inpaintnet', 'legacy_v', *_PATHS):
             if not _NOT_KEPT.search(str(name)) and _holds_tensors(value):
                 raise AuthorsCheckpointError(
@@ -147,100 +150,103 @@ def _holds_tensors(value: object) -> bool:
     return isinstance(value, Tensor)
 
 
-def _rename_conv_stages(part: Part, notes: list[str]) -> dict[str, str]:
-    """Give the convolution stages' list the name that our rules know; returns new -> old names."""
-    renamed: dict[str, str] = {}
-    tensors = {}
-    for name, tensor in part.tensors.items():
-        match = _CONV_STAGE.fullmatch(name)
-        if match:
-            new = f'{CONV_STAGES}.{match[2]}.conv.conv.{match[3]}'
-            if new in renamed:
-                raise AuthorsCheckpointError(
-                    f'{part.path}: keys {renamed[new]!r} and {name!r} both look like a convolution stage: expected one'
-                )
-            renamed[new] = name
-        tensors[new if match else name] = tensor
-    if renamed:
-        lists = sorted({name.split('.')[0] for name in renamed.values()})
-        notes.append(f'{part.path}: took {", ".join(lists)} for the convolution stages (their name is not documented)')
-    part.tensors = tensors
-    return renamed
-
-
-def _check_conv_stages(parts: Mapping[str, Part], shown_names: Mapping[str, Mapping[str, str]]) -> None:
-    counts = {name: parts[name].count(rf'{CONV_STAGES}\.(\d+)\.') for name in shown_names}
-    found = ', '.join(
-        f'{parts[part].path} {name!r}' for part, names in shown_names.items() for name in names.values()
-    )
-    if counts['encoder'] != counts['decoder']:
+def _stated(checkpoint: Mapping[str, Any], config: Optional[Mapping[Any, Any]]) -> AuthorsConfig:
+    """What is stated about the network: in the given configuration, else in the checkpoint's."""
+    if config is None:
+        inside = [checkpoint[name] for name in _CONFIGS if isinstance(checkpoint.get(name), Mapping)]
+        return read_config(inside[0] if inside else {})
+    stated = read_config(config)
+    if not stated.options and stated.legacy_v is None:
         raise AuthorsCheckpointError(
-            f'{counts["encoder"]} convolution stages in the encoder and {counts["decoder"]} in the decoder: expected '
-            f'as many in both, found {found}'
+            f'configuration: none of legacy_v, {", ".join(SETTINGS.values())} is in it: expected the YAML file of the '
+            "authors' program that belongs to the checkpoint"
         )
-    if counts['decoder'] > 1:  # all of one shape, so that nothing would tell a wrong order
-        raise AuthorsCheckpointError(
-            f'{counts["decoder"]} convolution stages: expected at most 1, the order of more is unknown: found {found}'
-        )
-
-
-def _legacy_version(
-    checkpoint: Mapping[str, Any], config: Mapping[str, Any], wanted: Optional[int], notes: list[str]
-) -> int:
-    stated = checkpoint.get('legacy_v', config.get('legacy_v'))
-    if stated is None:
-        return 4 if wanted is None else wanted
-    if isinstance(stated, bool) or not isinstance(stated, int) or stated not in LEGACY_VERSIONS:
-        raise AuthorsCheckpointError(f"'legacy_v' is {stated!r}: expected one of {[*LEGACY_VERSIONS]}")
-    if wanted not in (None, stated):
-        raise AuthorsCheckpointError(f"'legacy_v' is {stated}, but --legacy-v {wanted} was given: leave the option out")
-    notes.append(f'legacy_v {stated}: stated by the file')
     return stated
 
 
-def _add_unreadable_options(options: dict[str, Any], config: Mapping[str, Any], legacy_v: int) -> None:
-    """Add what the shapes do not tell: from the file's configuration, else by default."""
+def _gelu_stands_first(encoder: Part) -> Optional[bool]:
+    """Order in the encoder's convolution stages, None without a stage."""
+    places = {match[1]: name for name in encoder.tensors for match in [_CONV_STAGE.match(name)] if match}
+    if len(places) > 1:
+        first, second = sorted(places.values())[:2]
+        raise AuthorsCheckpointError(
+            f'{encoder.path}: keys {first!r} and {second!r} tell different orders of convolution and GELU: expected one'
+        )
+    return '1' in places if places else None
+
+
+def _legacy_version(
+    checkpoint: Mapping[str, Any],
+    config: AuthorsConfig,
+    wanted: Optional[int],
+    gelu_first: Optional[bool],
+    notes: list[str],
+) -> int:
+    """The version that all who state one agree on, with a note on where it comes from."""
+    sources = {
+        f'--legacy-v {wanted}': wanted,
+        f"the configuration's legacy_v {config.legacy_v}": config.legacy_v,
+        f"the checkpoint's legacy_v {checkpoint.get('legacy_v')}": checked_version(checkpoint.get('legacy_v')),
+    }
+    stated = {source: version for source, version in sources.items() if version is not None}
+    if len(set(stated.values())) > 1:
+        raise AuthorsCheckpointError(f'{" and ".join(stated)} contradict each other: expected one version')
+    if not stated and gelu_first:
+        notes.append('legacy_v 3: told by the convolution stages, in which GELU stands first')
+        return 3
+    version = next(iter(stated.values()), 4)
+    if gelu_first is not None and gelu_first != (LEGACY_VERSIONS[version][1] == 'gelu_conv'):
+        order = 'GELU stands first, as in version 3' if gelu_first else 'GELU stands last, as in versions 1, 2 and 4'
+        raise AuthorsCheckpointError(f'{next(iter(stated))} contradicts the convolution stages, in which {order}')
+    notes.append(
+        f'legacy_v {version}: stated by {next(iter(stated))}' if stated
+        else 'legacy_v 4: supposed, since nothing states it; a network of another version restores badly so. The YAML '
+        "file beside the authors' weights tells it: give it by --config, or the version by --legacy-v"
+    )  # fmt: skip
+    return version
+
+
+def _add_unreadable_options(
+    options: dict[str, Any], config: AuthorsConfig, legacy_v: int, notes: list[str]
+) -> None:
+    """Add what the shapes do not tell: as it is stated, else by default."""
     refiner = options.pop('refiner', None)
-    for name in _UNREADABLE:
-        if name in config:
-            options[name] = _number_or_numbers(name, config[name])
+    options.update(config.options)
     stages = len(options['dim_mults'])
     if stages != 3 and 'conf_thresholds' not in options:
         options['conf_thresholds'] = [1.0] + [0.95] * (stages - 1)
+    supposed = [name for name in SETTINGS if name not in config.options]
+    if supposed:
+        notes.append(f'{", ".join(supposed)}: not stated, the defaults hold')
     options['upsample_mode'], options['conv_stage_order'] = LEGACY_VERSIONS[legacy_v]
     if refiner:
-        options['refiner'] = {**refiner, 'upsample_mode': options['upsample_mode']}
-
-
-def _number_or_numbers(name: str, value: object) -> object:
-    """A value of the configuration, a tuple as a list; what an option file could not hold is refused."""
-    numbers = list(value) if isinstance(value, (list, tuple)) else [value]
-    if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in numbers):
-        raise AuthorsCheckpointError(f'configuration: {name!r} is {value!r}: expected a number or a list of numbers')
-    return numbers if isinstance(value, (list, tuple)) else value
+        upsample_mode, _ = LEGACY_VERSIONS[config.refiner_legacy_v or legacy_v]
+        options['refiner'] = {**refiner, 'upsample_mode': upsample_mode}
 
 
 def _matched_state(
     options: dict[str, Any],
     parts: Mapping[str, Part],
-    shown_names: Mapping[str, Mapping[str, str]],
     *,
     coarsest_level: int = 0,
+    gelu_first: bool = False,
 ) -> dict[str, Tensor]:
     """The state of the network with these options, each key of which has its one tensor in the file."""
     net = _network_without_memory(options)
     expected: dict[Key, tuple[str, tuple[int, ...]]] = {}
     for ours, tensor in net.state_dict().items():
-        key = authors_name(ours, coarsest_level=coarsest_level, discriminator='pdisc' in parts)
+        key = authors_name(
+            ours, coarsest_level=coarsest_level, discriminator='pdisc' in parts, gelu_first=gelu_first
+        )
         expected[key] = (ours, tuple(tensor.shape))
     found = {(part, name): tensor for part in parts for name, tensor in parts[part].tensors.items()}
-    _refuse(found.keys() - expected.keys(), 'is foreign: nothing of that name in a network of these sizes', shown_names)
+    _refuse(found.keys() - expected.keys(), 'is foreign: nothing of that name in a network of these sizes')
     missing = [key for key in expected if key not in found]
     if missing:
-        _refuse(missing, f'is missing: expected a tensor of shape {expected[min(missing)][1]}', shown_names)
+        _refuse(missing, f'is missing: expected a tensor of shape {expected[min(missing)][1]}')
     for key, (_, shape) in expected.items():
         if tuple(found[key].shape) != shape:
-            _refuse([key], f'has shape {tuple(found[key].shape)}: expected {shape}', shown_names)
+            _refuse([key], f'has shape {tuple(found[key].shape)}: expected {shape}')
     # Copied: torch.save would write the whole of a storage of which a tensor is but a part.
     state = {
         ours: found[key].detach().to(torch.float32, copy=True, memory_format=torch.contiguous_format)
@@ -263,12 +269,11 @@ def _network_without_memory(options: Mapping[str, Any]) -> nn.Module:
         raise AuthorsCheckpointError(f'the sizes read from the file make no network: {error}') from error
 
 
-def _refuse(keys: Collection[Key], fault: str, shown_names: Mapping[str, Mapping[str, str]]) -> None:
+def _refuse(keys: Collection[Key], fault: str) -> None:
     """Raise with the first of the keys, as the file has it; nothing if there is none."""
     if not keys:
         return
     part, name = min(keys)
-    name = shown_names.get(part, {}).get(name, name)
     more = f' (and {len(keys) - 1} more)' if len(keys) > 1 else ''
     raise AuthorsCheckpointError(f'{_PATHS[part]}: key {name!r}{more} {fault}')
 

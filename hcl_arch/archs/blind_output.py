@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Optional, Protocol
 
 import torch
 from torch import Tensor
@@ -21,6 +21,8 @@ class BlindOutput(NamedTuple):
     """(B, 1, H, W), confidence that a pixel is uncorrupted, in [0, 1]."""
     mask_logits: list[Tensor]
     """Logits behind it, (B, 1, h, w) on the padded grid (see ``size_multiple``), fine to coarse."""
+    above: Optional[Tensor] = None
+    """(B, 3, H, W), around [0, 1], what lies upon the restored image, for losses; None where the network has none."""
 
     @property
     def stage_masks(self) -> list[Tensor]:

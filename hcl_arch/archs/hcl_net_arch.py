@@ -29,6 +29,7 @@ from hcl_arch.archs.look_windows import LookWindows
 from hcl_arch.archs.mask_hierarchy import StageMasks
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.archs.transformer_layer import TransformerLayer
+from hcl_arch.archs.weight_init import WeightInit, init_weights
 
 Guidance = Literal['predicted', 'true']
 
@@ -107,9 +108,12 @@ class HCLNet(nn.Module):
         frozen_norm: See :class:`HCLDetector`.
         looks: See :class:`HCLDetector`; bottleneck and decoder go on from the last look's features.
         look_window: See :class:`HCLDetector`; while it is trained so, nothing can be restored.
+        weight_init: What convolutions and linear layers start from, but for the refiner's, which has an option of its
+            own: ``normal`` (deviation 0.02, biases 0) as in the authors' program, ``torch`` as PyTorch's layers do.
 
     Raises:
-        ValueError: If the stage lists differ in length, a choice is none, or a number is too small.
+        ValueError: If the stage lists differ in length, a choice is none, a number is too small, or ``weight_init``
+            would undo a pretrained backbone.
     """
 
     def __init__(
@@ -144,8 +148,11 @@ class HCLNet(nn.Module):
         frozen_norm: bool = False,
         looks: int = 1,
         look_window: Optional[int] = None,
+        weight_init: WeightInit = 'torch',
     ) -> None:
         super().__init__()
+        if encoder == 'timm' and weight_init != 'torch':
+            raise ValueError('weight_init: only torch goes with encoder: timm, whose backbone is pretrained.')
         check_stage_lists(len(dim_mults), decoder_depths=decoder_depths)
         check_at_least(1, decoder_depths=decoder_depths, bottleneck_depth=bottleneck_depth)
         check_at_least(1, bottleneck_window_size=bottleneck_window_size)
@@ -195,6 +202,7 @@ class HCLNet(nn.Module):
             upsample_mode=upsample_mode,
             use_checkpoint=use_checkpoint,
         )
+        init_weights(self, weight_init)
         self.refiner = build_network(refiner) if isinstance(refiner, Mapping) else refiner
         self.refiner_sees_mask = refiner_sees_mask
         # As in HCLDetector.

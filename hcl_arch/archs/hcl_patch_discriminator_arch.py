@@ -11,6 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.image_range import to_network_range
+from hcl_arch.archs.weight_init import WeightInit, init_weights
 
 
 @ARCH_REGISTRY.register()
@@ -20,18 +21,26 @@ class HCLPatchDiscriminator(nn.Module):
     Args:
         dim: Width of the first convolution.
         dim_mults: Width of each convolution over ``dim``.
+        weight_init: What the convolutions start from: ``normal`` (biases 0, as in the authors' program; the deviation
+            is lost in the normalisation) or ``torch``, as PyTorch's layers do.
 
     Raises:
-        ValueError: If a width is below 1, or there is none.
+        ValueError: If a width is below 1, or there is none, or ``weight_init`` is none of its choices.
     """
 
-    def __init__(self, dim: int = 64, dim_mults: Sequence[int] = (1, 2, 2, 4, 8)) -> None:
+    def __init__(
+        self, dim: int = 64, dim_mults: Sequence[int] = (1, 2, 2, 4, 8), weight_init: WeightInit = 'torch'
+    ) -> None:
         super().__init__()
         check_at_least(1, dim=dim, dim_mults=dim_mults)
         widths = [3] + [dim * mult for mult in dim_mults]
         self.convs = nn.ModuleList(
-            spectral_norm(nn.Conv2d(fine, coarse, 5, stride=2, padding=2)) for fine, coarse in zip(widths, widths[1:])
+            nn.Conv2d(fine, coarse, 5, stride=2, padding=2) for fine, coarse in zip(widths, widths[1:])
         )
+        # Before the normalisation, which begins with an estimate of the weights' norm.
+        init_weights(self, weight_init)
+        for conv in self.convs:
+            spectral_norm(conv)
 
     def forward(self, image: Tensor) -> Tensor:
         """Score patches.

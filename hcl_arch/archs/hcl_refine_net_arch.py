@@ -18,6 +18,7 @@ from hcl_arch.archs.hcl_detector_arch import check_choice
 from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.padding import pad_to_multiple
 from hcl_arch.archs.upsample_conv import nearest_upsample_conv
+from hcl_arch.archs.weight_init import WeightInit, init_weights
 
 
 class GatedConv2d(nn.Module):
@@ -63,9 +64,12 @@ class HCLRefineNet(nn.Module):
         upsample_mode: How the upward path upsamples (the released weights differ).
         use_checkpoint: Whether training computes the residual blocks again in the backward pass instead of keeping
             their intermediate results.
+        weight_init: What the convolutions start from: ``normal`` (deviation 0.02, biases 0) as in the authors' program,
+            ``torch`` as PyTorch's layers do.
 
     Raises:
-        ValueError: If ``upsample_mode`` is none of its choices, a width is below 1, or there is none.
+        ValueError: If ``upsample_mode`` or ``weight_init`` is none of its choices, a width is below 1, or there is
+            none.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class HCLRefineNet(nn.Module):
         dim_mults: Sequence[int] = (1, 2, 4, 8, 8),
         upsample_mode: UpsampleMode = 'bilinear',
         use_checkpoint: bool = False,
+        weight_init: WeightInit = 'torch',
     ) -> None:
         super().__init__()
         check_at_least(1, dim=dim, dim_mults=dim_mults)
@@ -93,6 +98,7 @@ class HCLRefineNet(nn.Module):
             nn.Conv2d(coarse, fine, 3, padding=1) for fine, coarse in zip(widths, widths[1:])
         )
         self.last_conv = nn.Conv2d(widths[0], 3, 1)
+        init_weights(self, weight_init)
 
     def forward(self, image_and_mask: Tensor) -> Tensor:
         """Refine a coarse restoration.

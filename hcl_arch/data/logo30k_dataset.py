@@ -17,6 +17,7 @@ LOGO30K = PairedLayout(
     splits=('train', 'val'),
     split_of_phase={'train': 'train', 'val': 'val', 'test': 'val'},
     folders={'lq': '{kind}/{split}_images', 'gt': 'natural', 'mask': '{kind}/{split}_masks'},
+    watermarks='{kind}/{split}_wms',
     kinds=('10kgray', '10khigh', '10kmid'),
     # Training and validation share the clean photographs.
     settings={'lq_template': '{}-*', 'gt_template': '{}', 'mask_template': '{}-*', 'allow_unused': True},
@@ -30,9 +31,9 @@ class HCLLOGO30KDataset(HCLPairedDataset):
     Removal", AAAI 2021): some 30 000 photographs with gray or coloured logos, of high or middle opacity.
 
     `dataroot` holds 10kgray, 10khigh and 10kmid, each with train_images, train_masks, val_images and val_masks
-    (train_wms and val_wms, the logos alone, are not read), and natural with the clean photographs. An image's name is
-    '<photograph>-<logo>', split at its first '-'; its mask has the same name, its clean photograph the first part of
-    it. The phases val and test take `split: val`.
+    (train_wms and val_wms, the logos alone, are not read: `prepare_logo30k.py --watermarks` is for them), and natural
+    with the clean photographs. An image's name is '<photograph>-<logo>', split at its first '-'; its mask has the same
+    name, its clean photograph the first part of it. The phases val and test take `split: val`.
 
     **This layout was written from the description of the publication's repository and could not be compared with a
     download.** Where yours differs, `kinds` and `folders` change it: `kinds: [10kgray]` takes one part, `folders: {gt:

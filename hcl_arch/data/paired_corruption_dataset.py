@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, Optional, TypedDict
 
 import cv2
 import numpy as np
@@ -20,8 +20,17 @@ from hcl_arch.data.paired_options import PairedOptions, read_paired_options
 from hcl_arch.data.square_crop import centre_square, random_square, resize_square, to_float, to_tensor
 from hcl_arch.data.unreadable_image import UnusableImageError
 
+# Corrupted image, clean image, hole map, and the watermark's picture where there is one.
+_Images = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_], Optional[NDArray[np.uint8]]]
 
-class PairedSample(TypedDict):
+
+class WatermarkPicture(TypedDict, total=False):
+    """What a sample has only with the option `dataroot_wm`."""
+
+    wm: torch.Tensor
+
+
+class PairedSample(WatermarkPicture):
     """What the data set returns; forms and ranges stand at `HCLPairedDataset.__getitem__`."""
 
     lq: torch.Tensor
@@ -51,7 +60,9 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
             dataroot_lq (str or list): folder of corrupted images or LMDB folder (`*.lmdb`), or several.
             dataroot_gt (str or list): the same for the clean images: one, or as many in the same order.
             dataroot_mask (str or list): the same for mask images. White is corrupted. Without it, masks are derived.
-            lq_template, gt_template, mask_template (str): form of the names. Default: '{}'.
+            dataroot_wm (str or list): the same for pictures of what lies upon the clean images, such as watermarks, for
+                losses that compare them. Default: none.
+            lq_template, gt_template, mask_template, wm_template (str): form of the names. Default: '{}'.
             allow_unused (bool): clean images and masks without a corrupted image are left out instead of refused.
                 Default: false.
             mask_inverted (bool): in the mask images black is corrupted. Default: false.
@@ -76,7 +87,9 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         self._lq = _open_images(options, 'lq')
         self._gt = _open_images(options, 'gt')
         self._masks = _open_images(options, 'mask') if options.roots['mask'] else None
+        self._watermarks = _open_images(options, 'wm') if options.roots['wm'] else None
         self._match = self._match_images()
+        self._watermark_indices = self._match_watermarks()
         pair_count = len(self._match.lq)
         self._pair_count = min(pair_count, options.max_samples or pair_count)
         self._length = self._pair_count
@@ -97,7 +110,8 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
             `lq` (corrupted), `gt`: (3, H, W) float32, RGB in [0, 1];
             `mask`: (1, H, W) float32, 1 = uncorrupted, 0 = corrupted;
             `lq_path`, `gt_path`: the path of the image, or 'path/key' in an LMDB;
-            `corruption`: the option of this name.
+            `corruption`: the option of this name;
+            `wm`, with `dataroot_wm` only: (3, H, W) float32, RGB in [0, 1].
 
         Raises:
             IndexError: `index` is out of range.
@@ -109,8 +123,8 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         if data.get_worker_info() is not None:
             cv2.setNumThreads(0)  # the workers are the parallelism; OpenCV would start a thread per core in each
         pair = index % self._pair_count
-        lq, gt, holes = self._cut(*self._read(pair))
-        return {
+        lq, gt, holes, watermark = self._cut(*self._read(pair))
+        sample: PairedSample = {
             'lq': to_tensor(to_float(lq)),
             'gt': to_tensor(to_float(gt)),
             'mask': torch.from_numpy(1 - holes.astype(np.float32)[None]),
@@ -118,6 +132,9 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
             'gt_path': self._gt.path_of(int(self._match.gt[pair])),
             'corruption': self._options.corruption,
         }
+        if watermark is not None:
+            sample['wm'] = to_tensor(to_float(watermark))
+        return sample
 
     def _match_images(self) -> ImageMatch:
         try:
@@ -125,7 +142,27 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         except ValueError as error:
             raise ValueError(f'{self._options.where}: {error}') from error
 
-    def _read(self, pair: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
+    def _match_watermarks(self) -> NDArray[np.int64] | None:
+        """Return the index of each pair's watermark."""
+        if self._watermarks is None:
+            return None
+        try:
+            return match_images(self._lq, self._watermarks, None, allow_unused=self._options.allow_unused).gt
+        except ValueError as error:
+            raise ValueError(f'{self._options.where}: {error}') from error
+
+    def _read(self, pair: int) -> _Images:
+        """Return corrupted image, clean image, hole map and watermark of a pair, whole."""
+        lq, gt, holes = self._read_pair(pair)
+        if self._watermarks is None or self._watermark_indices is None:
+            return lq, gt, holes, None
+        index = int(self._watermark_indices[pair])
+        watermark = self._watermarks.read_rgb(index)
+        self._check_same_size(lq, self._lq.path_of(int(self._match.lq[pair])), watermark,
+                              self._watermarks.path_of(index))
+        return lq, gt, holes, watermark
+
+    def _read_pair(self, pair: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
         """Return corrupted image, clean image and hole map of a pair, whole."""
         lq_index, gt_index = int(self._match.lq[pair]), int(self._match.gt[pair])
         lq, gt = self._lq.read_rgb(lq_index), self._gt.read_rgb(gt_index)
@@ -148,12 +185,13 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
                 'remove the pair.', lq_path)
 
     def _cut(self, lq: NDArray[np.uint8], gt: NDArray[np.uint8], holes: NDArray[np.bool_],
-             ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
+             watermark: NDArray[np.uint8] | None) -> _Images:
         """Return the sample's square of each, in training at a random place and mirrored at random."""
         side = self._options.gt_size
         if side is None:
-            return lq, gt, holes
-        layers = np.dstack([lq, gt, holes.view(np.uint8)])  # one crop for all of them
+            return lq, gt, holes, watermark
+        upon = [] if watermark is None else [watermark]
+        layers = np.dstack([lq, gt, holes.view(np.uint8), *upon])  # one crop for all of them
         if self._options.training:
             rng = np.random.default_rng(int(torch.randint(2**63 - 1, ())))
             square = random_square(layers, scale=self._options.crop_scale, rng=rng)
@@ -161,8 +199,12 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
                 square = square[:, ::-1]
         else:
             square = centre_square(layers)
-        lq, gt = (resize_square(np.ascontiguousarray(square[..., part]), side) for part in (slice(3), slice(3, 6)))
-        return lq, gt, resize_holes(square[..., 6] > 0, (side, side))
+
+        def resized(first: int) -> NDArray[np.uint8]:
+            return resize_square(np.ascontiguousarray(square[..., first : first + 3]), side)
+
+        holes = resize_holes(square[..., 6] > 0, (side, side))
+        return resized(0), resized(3), holes, resized(7) if upon else None
 
 
 def _open_images(options: PairedOptions, role: str) -> NamedImages:

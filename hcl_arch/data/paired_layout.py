@@ -24,6 +24,8 @@ class PairedLayout:
         split_of_phase: BasicSR's phase -> split that is taken by default.
         folders: role ('lq', 'gt', 'mask') -> folder below `dataroot`, in which '{split}' stands for the split and
             '{kind}' for one of `kinds`. Without 'mask', masks are derived.
+        watermarks: folder of the watermarks' pictures, as in `folders`, named as the corrupted images; None if there
+            are none. Preparation writes them where it is asked to.
         kinds: folders that each hold a part of the data set; none if there is only one part.
         settings: options of `HCLPairedDataset` that belong to the layout.
         defaults: options of `HCLPairedDataset` that an option file may change.
@@ -34,6 +36,7 @@ class PairedLayout:
     splits: tuple[str, ...]
     split_of_phase: Mapping[str, str]
     folders: Mapping[str, str]
+    watermarks: str | None = None
     kinds: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)

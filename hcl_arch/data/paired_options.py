@@ -13,9 +13,9 @@ from hcl_arch.data.name_template import NameTemplate
 from hcl_arch.data.option_reader import OptionReader
 from hcl_arch.option_check import OptionError, check_keys
 
-ROLES = ('lq', 'gt', 'mask')
+ROLES = ('lq', 'gt', 'mask', 'wm')
 # What a data set with a layout of its own sets itself.
-PLACE_KEYS = ('dataroot_lq', 'dataroot_gt', 'dataroot_mask', 'lq_template', 'gt_template', 'mask_template',
+PLACE_KEYS = (*(f'dataroot_{role}' for role in ROLES), *(f'{role}_template' for role in ROLES),
               'allow_unused', 'mask_inverted')
 DERIVED_MASK_KEYS = ('mask_threshold', 'mask_smoothing', 'mask_least_area', 'mask_closing')
 SAMPLE_KEYS = ('corruption', 'gt_size', 'crop_scale', 'use_hflip', 'max_samples')
@@ -28,7 +28,8 @@ class PairedOptions:
     Attributes:
         where: how messages call the data set.
         training: whether the phase is 'train'.
-        roots: role ('lq', 'gt', 'mask') -> folders or LMDB folders; none for 'mask' if masks are derived.
+        roots: role ('lq', 'gt', 'mask', 'wm') -> folders or LMDB folders; none for 'mask' if masks are derived, nor for
+            'wm' if there are no pictures of watermarks.
         templates: role -> form of the images' names.
         allow_unused: whether clean images and masks without a corrupted one are left out instead of refused.
         mask_inverted: whether black, not white, means corrupted in mask images.
@@ -112,13 +113,16 @@ def _check_together(options: PairedOptions, opt: Mapping[str, Any]) -> None:
         if not options.roots[role]:
             raise OptionError(where, (f'dataroot_{role}',), 'is missing. Give a folder of images, an LMDB folder or a '
                               'list of them.')
+    if 'wm_template' in opt and not options.roots['wm']:
+        raise OptionError(where, ('wm_template',), "would have no effect, since 'dataroot_wm' is missing. Leave out "
+                          "'wm_template', or give 'dataroot_wm'.")
     useless = DERIVED_MASK_KEYS if options.roots['mask'] else ('mask_inverted', 'mask_template')
     for key in useless:
         if key in opt:
             state = 'given' if options.roots['mask'] else 'missing'
             raise OptionError(where, (key,), f"would have no effect, since 'dataroot_mask' is {state}. Leave out "
                               f"'{key}', or correct 'dataroot_mask'.")
-    for role in ('gt', 'mask'):
+    for role in ('gt', 'mask', 'wm'):
         if options.templates[role].has_star and not options.templates['lq'].has_star:
             raise OptionError(where, (f'{role}_template',), f"is '{options.templates[role].text}', but there is no "
                               f"'*' in 'lq_template' ('{options.templates['lq'].text}') to take its text from.")

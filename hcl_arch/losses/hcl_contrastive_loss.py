@@ -77,7 +77,8 @@ class HCLContrastiveLoss(nn.Module):
     """Circle-contrastive loss of every stage of the mask hierarchy (Section 3.2, Eq. 2).
 
     A stage compares pixels that the next coarser stage left uncertain (all at the coarsest) and whose patch of the true
-    mask lies wholly in one region; the coarser stage's certain pixels join as keys, detached.
+    mask lies wholly in one region; the coarser stage's certain pixels join as keys, detached. The true mask is brought
+    to the finest stage's grid first (nearest), so that a patch has 2**stage x 2**stage cells of it.
 
     Args:
         loss_weight: Weight of each stage's loss.
@@ -118,6 +119,8 @@ class HCLContrastiveLoss(nn.Module):
         stages: Sequence[StageMasks],
         mask: Tensor,
         generator: Optional[torch.Generator] = None,
+        *,
+        finest_cell: Optional[int] = None,
     ) -> Tensor:
         """Compute the loss of every stage.
 
@@ -126,10 +129,14 @@ class HCLContrastiveLoss(nn.Module):
             stages: The mask hierarchy found on them.
             mask: (B, 1, H, W), the true mask on the stages' padded grid, 1 = uncorrupted.
             generator: Source of the random choice of pixels.
+            finest_cell: Side in pixels of a cell of the finest stage's grid; by default that of the first embedding,
+                which is another's where the network embeds a coarser stage alone.
 
         Returns:
             (number of stages,), weighted, averaged over the batch, fine to coarse; their sum is the paper's loss.
         """
+        cell = mask.shape[-1] // embeddings[0].shape[-1] if finest_cell is None else finest_cell
+        mask = mask[..., ::cell, ::cell]
         # In float32 under autocast too: the exponentials of cosines over a small temperature need it.
         with torch.autocast(mask.device.type, enabled=False):
             losses = [

@@ -44,7 +44,8 @@ def random_pixels(eligible: Tensor, limit: Optional[int], generator: Optional[to
 def representative_pixels(region: Tensor, confidence: Tensor, limit: Optional[int]) -> PixelChoice:
     """Choose pixels that represent a region: half from its inner border, half from the rest, sure and unsure ones.
 
-    Each half is taken in equal parts from both ends of the order of confidence.
+    Both are taken in equal parts from both ends of the order of confidence. Where the border has fewer pixels than
+    half the limit, more of the rest make up for them; a region with no more pixels than the limit is taken whole.
 
     Args:
         region: (B, 1, h, w), 1 = in the region.
@@ -52,15 +53,22 @@ def representative_pixels(region: Tensor, confidence: Tensor, limit: Optional[in
         limit: Most pixels an image, at least 4; all if None.
 
     Returns:
-        At most ``limit`` places an image; fewer are used where the border or the rest is smaller than its half.
+        min(limit, h * w) places an image; fewer are used where the region is smaller, or the rest smaller than half the
+        limit and the border larger.
     """
-    if limit is None:
-        return _all_pixels(region.flatten(1) > 0)
-    inside = erode(region)
-    halves = [
-        _ends_of_order(confidence.flatten(1), part.flatten(1) > 0, limit // 4) for part in (region - inside, inside)
-    ]
-    return PixelChoice(torch.cat([h.position for h in halves], dim=1), torch.cat([h.used for h in halves], dim=1))
+    members = region.flatten(1) > 0
+    if limit is None or limit >= members.shape[1]:
+        return _all_pixels(members)
+    inside = erode(region).flatten(1) > 0
+    border = members & ~inside
+    n_members, n_border, n_inside = (part.sum(dim=1, keepdim=True) for part in (members, border, inside))
+    from_border = n_border.clamp(max=limit // 2)
+    from_inside = torch.minimum(limit - from_border, n_inside)
+    values = confidence.flatten(1)
+    chosen = _ends_of_order(values, border, from_border) | _ends_of_order(values, inside, from_inside)
+    chosen = torch.where(n_members > limit, chosen, members)
+    index = chosen.to(torch.uint8).argsort(dim=1, descending=True)[:, :limit]
+    return PixelChoice(index, chosen.gather(1, index))
 
 
 def gather_pixels(features: Tensor, choice: PixelChoice) -> Tensor:
@@ -74,12 +82,14 @@ def _all_pixels(eligible: Tensor) -> PixelChoice:
     return PixelChoice(index, eligible)
 
 
-def _ends_of_order(values: Tensor, member: Tensor, count: int) -> PixelChoice:
-    """The ``count`` members with the lowest and the ``count`` with the highest values, each member at most once."""
-    count = min(count, values.shape[1])
+def _ends_of_order(values: Tensor, member: Tensor, count: Tensor) -> Tensor:
+    """Which of the members (B, N) are among the ``count`` (B, 1) at the ends of an image's order of values.
+
+    Half of them have the lowest values, half the highest, where one more is taken if the count is odd.
+    """
     order = values.masked_fill(~member, float('inf')).argsort(dim=1)
-    n_members = member.sum(dim=1, keepdim=True)
-    rank = torch.arange(count, device=values.device).expand(values.shape[0], -1)
-    used = torch.cat([rank < (n_members + 1) // 2, rank < n_members // 2], dim=1)
-    place = torch.cat([rank, (n_members - 1 - rank).clamp(min=0)], dim=1)
-    return PixelChoice(order.gather(1, place), used)
+    places = torch.arange(values.shape[1], device=values.device).expand_as(order)
+    rank = torch.empty_like(order).scatter_(1, order, places)
+    lowest = count // 2
+    first_of_highest = member.sum(dim=1, keepdim=True) - (count - lowest)
+    return member & ((rank < lowest) | (rank >= first_of_highest))

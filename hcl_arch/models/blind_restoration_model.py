@@ -20,6 +20,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from hcl_arch.archs.blind_output import BlindRestoration
 from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.losses.gradient_ratio import adversarial_ratio
 from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.losses.hcl_wgan_gp_loss import HCLWGANGPLoss
 from hcl_arch.losses.mask_losses import soft_iou_loss
@@ -49,6 +50,8 @@ class TrainingPart(NamedTuple):
     """(B, 3, H, W) RGB in [0, 1], the clean ones."""
     mask: Tensor
     """(B, 1, H, W), 1 = uncorrupted."""
+    watermark: Optional[Tensor] = None
+    """(B, 3, H, W) RGB in [0, 1], what lies upon the clean images, where the data set has it and the model reads it."""
 
 
 @MODEL_REGISTRY.register()
@@ -63,7 +66,9 @@ class BlindRestorationModel(InterruptibleModel):
     ``train.detector_iter`` (default 0) only the detector is trained. Losses, each with its weight, come from the
     options ``mask_opt`` (binary cross-entropy of the mask logits, averaged over the stages, and with ``iou_weight``
     a soft IoU of the corrupted region), ``pixel_opt`` and ``perceptual_opt`` (restored image, and coarse image where
-    there is one and ``perceptual_coarse_opt`` does not say otherwise) and ``gan_opt``.
+    there is one and ``perceptual_coarse_opt`` does not say otherwise) and ``gan_opt``. With the latter the log has
+    ``r_gan_pix`` too: how much longer the weighted adversarial loss's gradient with respect to the restored image is
+    than that of the weighted pixel loss. Far above 1, the images collapse.
 
     With ``train.accumulation_steps`` (default 1) every batch goes through the networks in so many parts, one after the
     other, whose gradients are added up before the step: the memory of a part, the step of a batch. The discriminator
@@ -305,12 +310,17 @@ class BlindRestorationModel(InterruptibleModel):
         self.net_d.requires_grad_(True)
         fake = output.restored.detach().float()
         losses: Losses = OrderedDict()
-        losses['l_d_real'] = self.cri_gan(self.net_d(part.gt), True, is_disc=True)
-        losses['l_d_fake'] = self.cri_gan(self.net_d(fake), False, is_disc=True)
+        losses['l_d_real'] = self.cri_gan(self._scores(part.gt, part), True, is_disc=True)
+        losses['l_d_fake'] = self.cri_gan(self._scores(fake, part), False, is_disc=True)
         if isinstance(self.cri_gan, HCLWGANGPLoss):
             losses['l_d_penalty'] = self.cri_gan.penalty(self.net_d, part.gt, fake)
         self._step_d.backward(torch.stack(list(losses.values())).sum() / n_parts)
         return losses
+
+    def _scores(self, images: Tensor, part: TrainingPart) -> Tensor:
+        """What the discriminator says of images (B, 3, H, W), clean ones or restorations, of this part."""
+        assert self.net_d is not None
+        return self.net_d(images)
 
     def _generator_backward(
         self, output: BlindRestoration, part: TrainingPart, *, restore: bool, n_parts: int
@@ -323,7 +333,10 @@ class BlindRestorationModel(InterruptibleModel):
                 f'No loss trains the network{"" if restore else " up to train.detector_iter"}: give one, such as '
                 'train.mask_opt or train.pixel_opt, that reaches a part which is not frozen.'
             )
-        self._step_g.backward(torch.stack(list(losses.values())).sum() / n_parts)
+        total = torch.stack(list(losses.values())).sum() / n_parts
+        # A figure to watch, no loss: taken before the backward pass, which frees the graph, and not part of the sum.
+        losses.update(adversarial_ratio(losses, output.restored))
+        self._step_g.backward(total)
         return losses
 
     def _detection_losses(self, output: BlindRestoration, part: TrainingPart) -> dict[str, Tensor]:
@@ -359,7 +372,7 @@ class BlindRestorationModel(InterruptibleModel):
             assert self.cri_gan is not None
             # The generator's step must not leave gradients in the discriminator.
             self.net_d.requires_grad_(False)
-            losses['l_g_gan'] = self.cri_gan(self.net_d(output.restored.float()), True, is_disc=False)
+            losses['l_g_gan'] = self.cri_gan(self._scores(output.restored.float(), part), True, is_disc=False)
         return losses
 
     def _perceptual_losses(self, images: Mapping[str, Tensor], truth: Tensor) -> dict[str, Tensor]:

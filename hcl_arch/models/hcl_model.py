@@ -65,11 +65,15 @@ class HCLModel(BlindRestorationModel):
         self, output: HCLOutput, part: TrainingPart
     ) -> dict[str, Tensor]:
         losses = super()._detection_losses(output, part)
-        mask = pad_to_multiple(part.mask, self.get_bare_model(self.net_g).size_multiple)
+        net = self.get_bare_model(self.net_g)
+        mask = pad_to_multiple(part.mask, net.size_multiple)
         if output.windows is not None:
             mask = output.windows.cut(mask)
         if self.cri_contrastive is not None:
-            for stage, loss in enumerate(self.cri_contrastive(output.embeddings, output.stages, mask)):
+            losses_of_stages = self.cri_contrastive(
+                output.embeddings, output.stages, mask, finest_cell=net.detector.cells[0]
+            )
+            for stage, loss in enumerate(losses_of_stages):
                 losses[f'l_contrastive_{stage}'] = loss
         if self.classifier_weight > 0:
             target = torch.zeros_like(output.center_logits)

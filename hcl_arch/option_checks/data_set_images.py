@@ -89,11 +89,13 @@ class ImageFolders:
             roots = options.roots[role]
             is_there = self.open(roots, places[role]) is not None
             images[role] = NamedImages(roots, options.templates[role], role) if is_there else None
-        lq, gt, mask = (images[role] for role in ROLES)
-        if lq is None or gt is None or (mask is None and options.roots['mask']):
+        lq, gt, mask, watermark = (images[role] for role in ROLES)
+        if lq is None or gt is None or any(images[role] is None and options.roots[role] for role in ('mask', 'wm')):
             return None
         try:
             pairs = len(match_images(lq, gt, mask, allow_unused=options.allow_unused).lq)
+            if watermark is not None:
+                match_images(lq, watermark, None, allow_unused=options.allow_unused)
         except ValueError as error:
             self.problems.append(problem(places[''], str(error)))
             return None

@@ -8,7 +8,7 @@ from typing import Any
 from basicsr.archs.vgg_arch import NAMES, insert_bn
 from basicsr.utils.registry import LOSS_REGISTRY
 
-from hcl_arch.option_checks.files import check_file_arguments
+from hcl_arch.option_checks.files import check_file_arguments, is_file_argument
 from hcl_arch.option_checks.limits import LARGEST_NUMBER, argument_limits
 from hcl_arch.option_checks.lines import Place, got, problem
 from hcl_arch.option_checks.quiet_build import try_out
@@ -29,7 +29,7 @@ def check_losses(run: RunOptions) -> Iterator[str]:
     if not run.is_train:
         return
     if run.our_model is not None and run.mapping_at('train') is not None:
-        yield from _need_of_basicsr(run.section('train'))
+        yield from _need_of_basicsr(run.section('train'), run.our_model.TRAIN_KEYS)
     for key, options in run.section('train').items():
         if not isinstance(key, str) or not key.endswith(_SUFFIX) or key in _WITHOUT_TYPE or not options:
             continue
@@ -41,7 +41,9 @@ def check_losses(run: RunOptions) -> Iterator[str]:
             yield problem(('train', key), f'expects a section with the `type` of a loss, {got(options)}')
 
 
-def _need_of_basicsr(train: Mapping[Any, Any]) -> Iterator[str]:
+def _need_of_basicsr(train: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[str]:
+    if 'output_opt' in known and train.get('output_opt'):  # whose model sees to that
+        return
     if not train.get('pixel_opt') and not train.get('perceptual_opt'):
         yield problem(('train', 'pixel_opt'), "BasicSR's SRModel needs this or `perceptual_opt`. Give one of them.")
 
@@ -59,10 +61,15 @@ def _loss_problems(options: Mapping[Any, Any], place: Place) -> Iterator[str]:
     yield from problems
     if 'vgg_type' in arguments.parameters:
         yield from _layer_problems(options, place)
-    elif not problems and loss.__module__.startswith(_KNOWN_MODULES):
+    elif not problems and loss.__module__.startswith(_KNOWN_MODULES) and not _loads_files(arguments):
         given = {key: value for key, value in options.items() if key != 'type'}
         _, text = try_out(lambda: loss(**given))  # all of these work on `meta`
         yield from [problem(place, text)] if text else []
+
+
+def _loads_files(arguments: Arguments) -> bool:
+    """Say whether a loss has a network of its own, which it would load."""
+    return any(is_file_argument(name) for name in arguments.parameters)
 
 
 def _layer_problems(options: Mapping[Any, Any], place: Place) -> Iterator[str]:

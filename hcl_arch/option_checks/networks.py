@@ -12,6 +12,7 @@ from torch import nn
 
 from hcl_arch.archs.detect_then_restore_arch import DetectThenRestore
 from hcl_arch.archs.hcl_net_arch import HCLNet
+from hcl_arch.models import BaselineModel
 from hcl_arch.option_checks.annotations import is_network
 from hcl_arch.option_checks.data_sets import is_image_side, training_size
 from hcl_arch.option_checks.files import check_file_arguments, is_file_argument
@@ -77,9 +78,9 @@ def build_on_meta(architecture: type[nn.Module], arguments: Mapping[str, Any]) -
     return try_out(lambda: architecture(**arguments), told=(Exception,) if is_ours else ON_PURPOSE)
 
 
-def run_on_meta(network: nn.Module, shape: tuple[int, ...]) -> tuple[Any, Optional[str]]:
-    """Return what a network makes of images of a shape, or None with what its layers say is wrong; see `try_out`."""
-    return try_out(lambda: network.eval()(torch.empty(shape)), told=OF_LAYERS)
+def run_on_meta(network: nn.Module, *shapes: tuple[int, ...]) -> tuple[Any, Optional[str]]:
+    """Return what a network makes of images of these shapes, or None with what its layers say is wrong."""
+    return try_out(lambda: network.eval()(*map(torch.empty, shapes)), told=OF_LAYERS)
 
 
 def _without_files(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +139,8 @@ def _discriminator_problems(run: RunOptions, network: Any) -> Iterator[str]:
     size = training_size(run)
     if size is None:
         return
-    _, text = run_on_meta(network, (_BATCH, 3, size, size))
+    is_conditional = run.our_model is BaselineModel and getattr(network, 'conditional', False)
+    _, text = run_on_meta(network, *[(_BATCH, 3, size, size)] * (2 if is_conditional else 1))
     if text is not None:
         yield problem(
             ('network_d',), f'cannot take images of {size} x {size} pixels (`datasets: train: gt_size`): {text}'

@@ -121,6 +121,10 @@ def add_paired_arguments(parser: argparse.ArgumentParser, layout: PairedLayout) 
     for role, folder in layout.folders.items():
         parser.add_argument(f'--{role}-folder', metavar='FOLDER', default=folder,
                             help='where it differs: folder below the source (default: %(default)s)')
+    if layout.watermarks:
+        parser.add_argument('--watermarks', nargs='?', metavar='FOLDER', const=layout.watermarks,
+                            help="write the watermarks' pictures too; the folder below the source, where it differs "
+                            f'(default: {layout.watermarks})')
     if layout.kinds:
         parser.add_argument('--kinds', nargs='+', default=list(layout.kinds), metavar='KIND',
                             help=f'parts of the data set (default: {" ".join(layout.kinds)})')
@@ -130,7 +134,7 @@ def add_paired_arguments(parser: argparse.ArgumentParser, layout: PairedLayout) 
 
 def prepare_pairs(layout: PairedLayout, arguments: argparse.Namespace, *,
                   counts: Mapping[str, int] | None = None) -> None:
-    """Write <split>_lq, <split>_gt and <split>_mask for each split, and print the options that read them.
+    """Write <split>_lq, <split>_gt, <split>_mask (and <split>_wm) for each split, and print the options that read them.
 
     Args:
         layout: where the data set keeps its images.
@@ -152,49 +156,65 @@ def prepare_pairs(layout: PairedLayout, arguments: argparse.Namespace, *,
         _check_sizes(items['lq'])
         if 'mask' in layout.folders:
             _check_sizes(items['mask'])
+        _check_sizes(items.get('wm', ()))
     for split, items in listed.items():
         print(f'{layout.title}, {split}: {len(items["lq"])} pairs')
-        for role in ('lq', 'gt', 'mask'):
+        for role in items:
             options.prepare(items[role], split_path(arguments, f'{split}_{role}'),
                             settings={'data set': layout.title, 'split': split, 'role': role},
                             transform=_transform_of(role, layout, options))
     for split in arguments.splits:
-        print('\n'.join(_option_lines(layout, arguments, split)))
+        print('\n'.join(_option_lines(layout, arguments, split, roles=tuple(listed[split]))))
 
 
 def _items_of_roles(layout: PairedLayout, arguments: argparse.Namespace, split: str) -> dict[str, list[PrepItem]]:
-    """Return the items of corrupted images, clean ones and masks, in the same order and with the same keys."""
+    """Return the items of corrupted images, clean ones, masks and, if asked for, watermarks: same order, same keys."""
     items: dict[str, list[PrepItem]] = {'lq': [], 'gt': [], 'mask': []}
     try:
-        for key, lq, gt, mask in _pairs_of_split(layout, arguments, split):
+        for key, lq, gt, mask, watermark in _pairs_of_split(layout, arguments, split):
             items['lq'].append(PairItem(lq, key, partner=gt))
             items['gt'].append(PairItem(gt, key, partner=lq))
             items['mask'].append(PairItem(lq, key, partner=gt) if mask is None else PairItem(mask, key, partner=lq))
+            if watermark is not None:
+                items.setdefault('wm', []).append(PairItem(watermark, key, partner=lq))
     except (FileNotFoundError, ValueError) as error:
         raise PreparationError(f'{arguments.source}: {error}') from error
     return items
 
 
 def _pairs_of_split(layout: PairedLayout, arguments: argparse.Namespace,
-                    split: str) -> Iterator[tuple[str, str, str, str | None]]:
-    """Yield key, corrupted image, clean image and mask (None if masks are derived) of every pair."""
+                    split: str) -> Iterator[tuple[str, str, str, str | None, str | None]]:
+    """Yield key, corrupted image, clean image, mask (None if derived) and watermark (None if not asked for)."""
     folders = {role: getattr(arguments, f'{role}_folder') for role in layout.folders}
+    if getattr(arguments, 'watermarks', None):
+        folders['wm'] = arguments.watermarks
     kinds = arguments.kinds if layout.kinds else ()
     images = {
-        role: NamedImages(roots, NameTemplate(layout.settings.get(f'{role}_template', '{}')), role)
+        role: NamedImages(roots, NameTemplate(_template_of(role, layout)), role)
         for role, roots in layout.roots(arguments.source, split, folders=folders, kinds=kinds).items()
     }
     for named in images.values():
         _print_passed_over(named)
     lq, gt, masks = images['lq'], images['gt'], images.get('mask')
-    match = match_images(lq, gt, masks, allow_unused=layout.settings.get('allow_unused', False))
+    allow_unused = layout.settings.get('allow_unused', False)
+    match = match_images(lq, gt, masks, allow_unused=allow_unused)
+    watermarks = images.get('wm')
+    of_watermarks = None if watermarks is None else match_images(lq, watermarks, None, allow_unused=allow_unused).gt
     for number, image in enumerate(lq.fitting()):
         folder, stem, rest = image.parts
         # The kinds hold images of the same names.
         kind = kinds[image.root] if len(lq.paths) > 1 else ''
         name = '/'.join(filter(None, (kind, folder, f'{stem}-{rest}' if rest else stem)))
         mask = None if masks is None or match.mask is None else masks.path_of(int(match.mask[number]))
-        yield key_of(f'{name}.png'), lq.path_of(image.index), gt.path_of(int(match.gt[number])), mask
+        watermark = None
+        if watermarks is not None and of_watermarks is not None:
+            watermark = watermarks.path_of(int(of_watermarks[number]))
+        yield key_of(f'{name}.png'), lq.path_of(image.index), gt.path_of(int(match.gt[number])), mask, watermark
+
+
+def _template_of(role: str, layout: PairedLayout) -> str:
+    """Return the form of a role's names; watermarks are called as the images that bear them."""
+    return layout.settings.get(f'{"lq" if role == "wm" else role}_template', '{}')
 
 
 def _print_passed_over(images: NamedImages) -> None:
@@ -222,9 +242,11 @@ def _transform_of(role: str, layout: PairedLayout, options: PrepOptions) -> Tran
     )
 
 
-def _option_lines(layout: PairedLayout, arguments: argparse.Namespace, split: str) -> list[str]:
+def _option_lines(
+    layout: PairedLayout, arguments: argparse.Namespace, split: str, *, roles: Sequence[str]
+) -> list[str]:
     """Return the lines of an option file that read a prepared split."""
-    roots = {role: split_path(arguments, f'{split}_{role}') for role in ('lq', 'gt', 'mask')}
+    roots = {role: split_path(arguments, f'{split}_{role}') for role in roles}
     return [
         f'Options of {split}:',
         '  type: HCLPairedDataset',

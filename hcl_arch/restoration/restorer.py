@@ -44,8 +44,8 @@ class Restorer:
     """A model, ready to find and to repair what is corrupted in photographs.
 
     Detection looks at the whole picture, reduced, and with a network that takes several looks ever closer at all of
-    it; repairing goes over the full size, whole or in tiles. The same
-    image gives the same result every time. Several threads may call one object: the network takes them in turn.
+    it; repairing goes over the full size, whole or in tiles. The same image gives the same result every time. Several
+    threads may call one object: the network takes them in turn.
 
     Args:
         model: A model's name or file, see :func:`hcl_arch.model_files.load_model`, or a network that answers the calls

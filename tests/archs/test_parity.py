@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 from hcl_arch.archs import HCLDetector, HCLNet, HCLPatchDiscriminator, HCLRefineNet
 from hcl_arch.archs.authors_checkpoint import discriminator_state, generator_state
+from hcl_arch.archs.authors_config import LEGACY_VERSIONS
 from hcl_arch.archs.image_range import to_image_range, to_network_range
 from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks
 from hcl_arch.losses import HCLContrastiveLoss, HCLWGANGPLoss
+from hcl_arch.losses.hcl_wgan_gp_loss import gradient_penalty
 from hcl_arch.metrics import calculate_mask_bce
 from hcl_arch.precision import Precision, autocast
 
@@ -30,11 +32,12 @@ BINARY_MAPS = {
 CONFIDENCES = {'confidence': 'confs', 'soft_mask': 'acc_confs'}
 
 
-@pytest.fixture(scope='module')
-def folder(shared_dir: Path) -> Path:
-    case = shared_dir / 'parity' / 'a'
+# Without a convolution stage, and with one in version 4 and 3.
+@pytest.fixture(scope='module', params=['a', 'f', 'g'])
+def folder(shared_dir: Path, request: pytest.FixtureRequest) -> Path:
+    case = shared_dir / 'parity' / request.param
     if not case.is_dir():
-        pytest.skip('the parity data parity/a is not in the shared folder')
+        pytest.skip(f'the parity data parity/{request.param} is not in the shared folder')
     return case
 
 
@@ -58,10 +61,19 @@ def net(case: dict[str, Any], checkpoint: dict[str, Any]) -> HCLNet:
     config = case['config']
     same_names = ('dim', 'dim_mults', 'n_conv_stages', 'proj_dim', 'fuse', 'encoder_depths', 'decoder_depths',
                   'window_size', 'bottleneck_window_size', 'bottleneck_depth')  # fmt: skip
-    refiner = HCLRefineNet(dim=config['refine_dim'], dim_mults=config['refine_mults'])
-    net = HCLNet(refiner=refiner, **{name: config[name] for name in same_names})
+    upsample_mode, order = LEGACY_VERSIONS[config.get('legacy_v', 4)]
+    refiner = HCLRefineNet(config['refine_dim'], config['refine_mults'], upsample_mode=upsample_mode)
+    options = {'upsample_mode': upsample_mode, 'conv_stage_order': order}
+    net = HCLNet(refiner=refiner, **options, **{name: config[name] for name in same_names})
     net.load_state_dict(generator_state(checkpoint), strict=True)
     return net.eval()
+
+
+@pytest.fixture(scope='module')
+def discriminator(case: dict[str, Any], checkpoint: dict[str, Any]) -> HCLPatchDiscriminator:
+    discriminator = HCLPatchDiscriminator(dim=case['config']['dim']).eval()
+    discriminator.load_state_dict(discriminator_state(checkpoint))
+    return discriminator
 
 
 @pytest.fixture(scope='module')
@@ -113,9 +125,7 @@ def test_classifier(net: HCLNet, tensors: dict[str, Tensor]) -> None:
 
 
 @torch.no_grad()
-def test_discriminator(case: dict[str, Any], checkpoint: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    discriminator = HCLPatchDiscriminator(dim=case['config']['dim']).eval()
-    discriminator.load_state_dict(discriminator_state(checkpoint), strict=True)
+def test_discriminator(discriminator: HCLPatchDiscriminator, tensors: dict[str, Tensor]) -> None:
     assert_near(discriminator(to_image_range(tensors['gt'])), tensors['disc'])
 
 
@@ -137,10 +147,8 @@ def test_contrastive_loss(hierarchy: list[StageMasks], tensors: dict[str, Tensor
 
 @torch.no_grad()
 def test_adversarial_loss(
-    case: dict[str, Any], checkpoint: dict[str, Any], tensors: dict[str, Tensor]
+    case: dict[str, Any], discriminator: HCLPatchDiscriminator, tensors: dict[str, Tensor]
 ) -> None:
-    discriminator = HCLPatchDiscriminator(dim=case['config']['dim']).eval()
-    discriminator.load_state_dict(discriminator_state(checkpoint))
     real, fake = (discriminator(to_image_range(tensors[name])) for name in ('gt', 'restored'))
     loss, expected = HCLWGANGPLoss(), case['losses']
     assert loss(fake, True).item() == pytest.approx(expected['wgan_g'], rel=1e-4)
@@ -149,8 +157,18 @@ def test_adversarial_loss(
     assert total.item() == pytest.approx(expected['wgan_d_without_penalty'], abs=1e-6)
 
 
+def test_gradient_penalty(
+    case: dict[str, Any], discriminator: HCLPatchDiscriminator, tensors: dict[str, Tensor]
+) -> None:
+    # The truth as real and fake image, so that the random point between them is the truth.
+    truth, expected = to_image_range(tensors['gt']), case['losses']['gradient_penalty_at_gt']
+    assert gradient_penalty(discriminator, truth, truth).item() == pytest.approx(expected, rel=1e-3)
+    assert HCLWGANGPLoss().penalty(discriminator, truth, truth).item() == pytest.approx(10 * expected, rel=1e-3)
+
+
 def test_mask_bce(hierarchy: list[StageMasks], tensors: dict[str, Tensor], case: dict[str, Any]) -> None:
-    soft_mask, mask = hierarchy[0].soft_mask, tensors['mask']
+    mask = tensors['mask']
+    soft_mask = F.interpolate(hierarchy[0].soft_mask, size=mask.shape[-2:], mode='nearest')
     assert F.binary_cross_entropy(soft_mask, mask).item() == pytest.approx(case['losses']['bce'], rel=1e-3)
     assert calculate_mask_bce(soft_mask.numpy(), mask.numpy()) == pytest.approx(case['losses']['bce'], rel=1e-3)
 

@@ -359,3 +359,40 @@ def test_two_images_of_one_name_are_refused(opt: Options, role: str) -> None:
     shutil.copy(folder / '001.png', folder / '001.jpg')
     with pytest.raises(ValueError, match=rf"'dataroot_{role}': two images are called '001': .*001\.jpg and .*001\.png"):
         build(opt)
+
+
+@pytest.fixture
+def opt_wm(opt: Options, tmp_path: Path) -> Options:
+    """With pictures of the watermarks under names of their own."""
+    for index in range(3):
+        write(tmp_path / 'wm' / f'{index:03d}_wm.png', coordinates(30 + index))
+    return {**opt, 'dataroot_wm': str(tmp_path / 'wm'), 'wm_template': '{}_wm'}
+
+
+def test_watermark_is_cut_as_the_images_are(opt_wm: Options) -> None:
+    for phase in (opt_wm, training(opt_wm, crop_scale=[0.8, 0.8], use_hflip=True)):
+        sample = build(phase)[1]
+        assert sample['wm'].shape == sample['lq'].shape
+        assert torch.equal(sample['wm'][:2], sample['lq'][:2])
+        assert torch.allclose(255 * sample['wm'][2], torch.tensor(31.0))
+
+
+def test_without_watermarks_there_is_no_picture(opt: Options) -> None:
+    assert 'wm' not in build(opt)[0]
+
+
+def test_missing_watermark_is_told(opt_wm: Options, tmp_path: Path) -> None:
+    (tmp_path / 'wm' / '001_wm.png').unlink()
+    with pytest.raises(ValueError, match="no partner in 'dataroot_wm'.*001_wm"):
+        build(opt_wm)
+
+
+def test_watermark_of_another_size_is_told(opt_wm: Options, tmp_path: Path) -> None:
+    write(tmp_path / 'wm' / '000_wm.png', coordinates()[1:])
+    with pytest.raises(ValueError, match='expected images of one size.*000_wm'):
+        build(opt_wm)[0]
+
+
+def test_template_without_watermarks_is_refused(opt: Options) -> None:
+    with pytest.raises(ValueError, match="'wm_template'.* 'dataroot_wm' is missing"):
+        build({**opt, 'wm_template': '{}_wm'})

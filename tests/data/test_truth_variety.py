@@ -36,6 +36,6 @@ def test_shares_follow_the_chances():
     changed = [varied(image, rng, sharpen_prob=0.3, tone_prob=0) is not image for _ in range(400)]
     assert 0.22 < np.mean(changed) < 0.38
     toned = [varied(image, rng, sharpen_prob=0, tone_prob=1) for _ in range(40)]
-    assert all(0 <= each.min() and each.max() <= 1 for each in toned)
+    assert all(each.min() >= 0 and each.max() <= 1 for each in toned)
     grays = [np.abs(each - each.mean(axis=2, keepdims=True)).max() < 0.01 for each in toned]
     assert 0 < sum(grays) < 40

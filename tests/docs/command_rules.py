@@ -315,6 +315,8 @@ RULES = [
     Rule(r'hcl-restore --list-models', runs(says='small  ')),
     Rule(r'hcl-convert official\.pt official\.safetensors', runs(
         'official.safetensors', given=[files.write_authors_checkpoint])),
+    Rule(r'hcl-convert model_deraining\.pth mprnet\.pth --network MPRNet', runs(
+        'mprnet.pth', given=[files.write_official_mprnet])),
     Rule(r'hcl-convert official\.pt hcl_places\.pth', runs('hcl_places.pth', given=[files.write_authors_checkpoint])),
     # The notebook's cell exports too.
     Rule(r'hcl-export small small\.onnx', runs('small.onnx', says='Against PyTorch'), slow=True),

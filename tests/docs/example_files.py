@@ -17,6 +17,7 @@ import yaml
 from basicsr.archs import build_network
 from PIL import Image
 
+from hcl_arch.archs.baselines.official_names import official_name
 from hcl_arch.model_files import save_model
 from hcl_arch.option_file import read_option_file
 from hcl_arch.report.paper_tables import read_paper
@@ -101,6 +102,13 @@ def write_authors_checkpoint() -> None:
     from tests.test_convert import NET_OPTIONS, make_checkpoint
 
     torch.save(make_checkpoint(**NET_OPTIONS), 'official.pt')
+
+
+def write_official_mprnet() -> None:
+    """Weights of a tiny MPRNet as its own program names them."""
+    net = build_network({'type': 'MPRNet', 'dim': 4, 'dim_step': 2, 'last_dim_step': 2, 'n_blocks': 1})
+    state = {f'module.{official_name("MPRNet", name)}': value for name, value in net.state_dict().items()}
+    torch.save({'state_dict': state}, 'model_deraining.pth')
 
 
 # ------------------------------------------------------------------ published data sets

@@ -157,6 +157,7 @@ def stage_oracle(
     """A stage's loss without limits, image by image and pixel by pixel."""
     losses = []
     size = embeddings[stage].shape[-1]
+    mask = F.interpolate(mask, size=embeddings[0].shape[-2:], mode='nearest')
     patch = mask.shape[-1] // size
     for image in range(mask.shape[0]):
         queries, query_clean = [], []
@@ -224,7 +225,7 @@ class TestHierarchicalLoss:
     def test_only_pixels_left_uncertain_in_whole_patches_learn(self) -> None:
         embeddings, stages, mask = embeddings_stages_mask()
         HCLContrastiveLoss(max_pixels=None)(embeddings, stages, mask)[1].backward()
-        clean, corrupted = whole_patches(mask, 8, 8)
+        clean, corrupted = whole_patches(mask[..., ::2, ::2], 8, 8)
         known = stages[2].upsampled('known_clean') + stages[2].upsampled('known_corrupted')
         expected = (clean | corrupted) & (known == 0)
         assert torch.equal((embeddings[1].grad != 0).any(dim=1, keepdim=True), expected)
@@ -242,14 +243,31 @@ class TestHierarchicalLoss:
         assert (embeddings[2].grad[1] != 0).any()
         assert all(embedding.grad.isfinite().all() for embedding in embeddings)
 
+    def test_labels_are_those_of_the_finest_stages_grid(self) -> None:
+        embeddings, stages, mask = embeddings_stages_mask()
+        loss = HCLContrastiveLoss(max_pixels=None, max_representatives=None)
+        expected = loss(embeddings, stages, mask[..., ::2, ::2])
+        # What lies between the grid's points counts for nothing.
+        mask[..., 1::2, :] = mask[..., 1::2] = 0.5
+        assert torch.equal(loss(embeddings, stages, mask), expected)
+        assert torch.equal(loss(embeddings, stages, mask, finest_cell=2), expected)
+
+    def test_a_coarser_stage_alone_judges_patches_of_the_finest_grid(self) -> None:
+        embeddings, stages, mask = embeddings_stages_mask()
+        loss = HCLContrastiveLoss(max_pixels=None)
+        all_stages = loss(embeddings, stages, mask)
+        alone = loss(embeddings[2:], stages[2:], mask, finest_cell=2)
+        torch.testing.assert_close(alone, all_stages[2:])
+        assert not torch.allclose(loss(embeddings[2:], stages[2:], mask), alone)
+
     def test_nothing_eligible_is_zero_with_a_graph(self) -> None:
         embeddings, stages, _ = embeddings_stages_mask()
-        checkerboard = (torch.arange(32)[:, None] + torch.arange(32)[None]) % 2
+        checkerboard = (torch.arange(32)[:, None] // 2 + torch.arange(32)[None] // 2) % 2
         mask = checkerboard.float().expand(2, 1, 32, 32)
-        losses = HCLContrastiveLoss()(embeddings, stages, mask)
-        assert losses.tolist() == [0.0, 0.0, 0.0]
+        losses = HCLContrastiveLoss()(embeddings[1:], stages[1:], mask, finest_cell=2)
+        assert losses.tolist() == [0.0, 0.0]
         losses.sum().backward()
-        assert all((embedding.grad == 0).all() for embedding in embeddings)
+        assert all((embedding.grad == 0).all() for embedding in embeddings[1:])
 
     def test_is_computed_in_float32_under_autocast(self) -> None:
         embeddings, stages, mask = embeddings_stages_mask()

@@ -35,7 +35,7 @@ def test_penalty_of_a_linear_discriminator_by_hand() -> None:
     weight = torch.zeros(3, 2, 2)
     weight[0, 0, 0], weight[2, 1, 1] = 3.0, 4.0
     real, fake = torch.rand(5, 3, 2, 2), torch.rand(5, 3, 2, 2)
-    # The sum of its scores has the slope 4 * weight, of length 20 in [0, 1] and of 10 in [-1, 1]; the mean half of that.
+    # The sum of its scores has the slope 4 * weight, of length 20 in [0, 1] and of 10 in [-1, 1]; the mean half of it.
     assert gradient_penalty(Linear(weight), real, fake).item() == pytest.approx(81)
     assert gradient_penalty(Linear(weight), real, fake, penalty_of='mean').item() == pytest.approx(16)
     assert HCLWGANGPLoss().penalty(Linear(weight), real, fake).item() == pytest.approx(810)
@@ -50,13 +50,15 @@ def test_slope_of_length_one_has_no_penalty() -> None:
 
 
 def test_one_score_an_image_has_the_same_penalty_either_way() -> None:
+    class OneScore(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            return image.square().sum(dim=(1, 2, 3))
+
     real, fake = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
 
     def penalty(penalty_of: PenaltyOf) -> float:
         generator = torch.Generator().manual_seed(0)
-        return gradient_penalty(
-            lambda image: image.square().sum(dim=(1, 2, 3)), real, fake, generator, penalty_of=penalty_of
-        ).item()  # fmt: skip
+        return gradient_penalty(OneScore(), real, fake, generator, penalty_of=penalty_of).item()
 
     assert penalty('sum') == penalty('mean') > 0
 

@@ -93,8 +93,8 @@ def test_representatives_equal_slow_oracle(limit: int) -> None:
 
 
 def test_representatives_by_hand() -> None:
-    # Region: places 0 to 6 of a row. Its inner border is place 6 alone, so the rest gives three of four: 5 has the lowest
-    # confidence, 0 and 3 the highest.
+    # Region: places 0 to 6 of a row. Its inner border is place 6 alone, so the rest gives three of four: 5 has the
+    # lowest confidence, 0 and 3 the highest.
     region = torch.tensor([1, 1, 1, 1, 1, 1, 1, 0.0]).view(1, 1, 1, 8)
     confidence = torch.tensor([0.9, 0.5, 0.6, 0.7, 0.6, 0.4, 0.8, 1.0]).view(1, 1, 1, 8)
     assert sorted(chosen(representative_pixels(region, confidence, 4), 0)) == [0, 3, 5, 6]

@@ -34,13 +34,32 @@ def test_a_step_logs_every_loss_and_moves_every_part(options: dict[str, Any], ba
     model.optimize_parameters(1)
     after = {**parameters_of(model.net_g), **{f'd.{k}': v for k, v in parameters_of(model.net_d).items()}}
 
-    expected = {'l_d_real', 'l_d_fake', 'l_d_penalty', 'l_g_gan', 'l_classifier'}
+    expected = {'l_d_real', 'l_d_fake', 'l_d_penalty', 'l_g_gan', 'r_gan_pix', 'l_classifier'}
     expected |= {f'l_contrastive_{stage}' for stage in range(3)}
     expected |= {f'{loss}_{image}' for loss in ('l_pix', 'l_percep') for image in ('coarse', 'refined')}
     assert set(model.log_dict) == expected
     assert all(np.isfinite(value) for value in model.get_current_log().values())
     # A head of the finest stage may lack gradients only if nothing is contrasted there; here all parts have work.
     assert [name for name in before if torch.equal(before[name], after[name])] == []
+
+
+def test_contrastive_labels_are_those_of_the_finest_grid_for_a_coarser_stage_alone(
+    options: dict[str, Any], batch: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options['network_g'].update(n_conv_stages=1, single_stage=1, window_size=4, bottleneck_window_size=4)
+    model = build_model(options)
+    seen: dict[str, Any] = {}
+    forward = model.cri_contrastive.forward
+
+    def watched(embeddings: Any, stages: Any, mask: torch.Tensor, **options: Any) -> torch.Tensor:
+        seen.update(cell=mask.shape[-1] // embeddings[0].shape[-1], **options)
+        return forward(embeddings, stages, mask, **options)
+
+    monkeypatch.setattr(model.cri_contrastive, 'forward', watched)
+    model.feed_data(batch)
+    model.optimize_parameters(1)
+    assert seen == {'cell': 4, 'finest_cell': 2}
+    assert 'l_contrastive_0' in model.log_dict
 
 
 def test_one_generator_forward_an_iteration_guided_by_phase(options: dict[str, Any], batch: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from hcl_arch.archs import HCLDetector
-from hcl_arch.models import HCLModel
+from hcl_arch.models import HCLModel, blind_restoration_model
 from hcl_arch.training.step_watch import NonFiniteError
 
 PERCEPTUAL: dict[str, Any] = {'type': 'HCLPerceptualLoss', 'layer_weights': {'relu1_1': 1.0}, 'weights': 'random'}
@@ -292,7 +292,41 @@ class TestLog:
         )
         log = one_step(options, batch).get_current_log()
         of_discriminator = sum(value for name, value in log.items() if name.startswith('l_d_'))
-        assert trained == pytest.approx([of_discriminator, sum(log.values()) - of_discriminator], rel=1e-5)
+        assert 'r_gan_pix' in log
+        of_generator = sum(value for name, value in log.items() if name.startswith('l_')) - of_discriminator
+        assert trained == pytest.approx([of_discriminator, of_generator], rel=1e-5)
+
+    def test_ratio_of_the_adversarial_gradient_to_the_pixels(
+        self, options: dict[str, Any], batch: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        options['train'].update(perceptual_opt=None, contrastive_opt=None)
+        first = one_step(options, batch).get_current_log()['r_gan_pix']
+        # The pixels' loss is a mean of distances: its gradient is 1/n at each of n numbers, whatever the image.
+        gradients: list[Tensor] = []
+        generator_backward = HCLModel._generator_backward
+
+        def watched(model: HCLModel, output: Any, part: Any, **options: Any) -> Any:
+            output.restored.retain_grad()
+            model.cri_pix.loss_weight = 0.0
+            losses = generator_backward(model, output, part, **options)
+            gradients.append(output.restored.grad)
+            return losses
+
+        monkeypatch.setattr(HCLModel, '_generator_backward', watched)
+        monkeypatch.setattr(blind_restoration_model, 'adversarial_ratio', lambda losses, restored: {})
+        one_step(options, batch)
+        pixels = batch['gt'].numel()
+        assert first == pytest.approx(gradients[0].norm().item() * pixels**0.5, rel=1e-4)
+        monkeypatch.undo()
+        options['train']['gan_opt']['loss_weight'] *= 10
+        assert one_step(options, batch).get_current_log()['r_gan_pix'] == pytest.approx(10 * first, rel=1e-4)
+
+    def test_no_ratio_without_both_losses_or_a_restored_image(
+        self, options: dict[str, Any], plain: dict[str, Any], batch: dict[str, Any]
+    ) -> None:
+        assert 'r_gan_pix' not in one_step(plain, batch).log_dict
+        options['train']['detector_iter'] = 1
+        assert 'r_gan_pix' not in one_step(options, batch).log_dict
 
 
 class TestPerceptualLosses:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import functools
 import inspect
 import json
@@ -47,11 +48,21 @@ EXPERIMENT_FILES = [
     if path.parent == OPTIONS and not name.endswith('_demo') and name not in PACKAGED
 ]  # fmt: skip
 SIZE = 32
+# Widths of the groups of a tiny VGG-19.
+VGG_DIMS = [2, 3, 4, 5, 6]
+SMALL_BASELINES: dict[str, dict[str, Any]] = {
+    'MPRNet': {'dim': 4, 'dim_step': 2, 'last_dim_step': 2, 'n_blocks': 1},
+    'SplitThenRefine': {'dim': 2, 'n_units': 1, 'gate_reduction': 2, 'attention_reduction': 2},
+    'BVMR': {'dim': 2, 'n_units': 1},
+    'BS2AM': {'dim': 4, 'n_levels': 5},
+    'SIRF': {'dim': 4, 'vgg_weights': 'random', 'vgg_dims': VGG_DIMS},
+    'DHAN': {'dim': 8, 'vgg_weights': 'random', 'vgg_dims': VGG_DIMS},
+}
 WEIGHTS = re.compile(r'experiments/(\w+)/models/net_[gd]_latest\.pth')
 # How the clusters are looked for: no weights depend on it, and a test may take longer over it.
 SEARCH = ('kmeans_iters', 'kmeans_repeats')
 # What a training begins with, and what it sees of an image: the weights are of the same form with and without.
-TRAINING_ONLY = ('backbone_weights', 'look_window')
+TRAINING_ONLY = ('backbone_weights', 'look_window', 'weight_init')
 PARTS = ('detector', 'restorer')
 
 
@@ -136,9 +147,9 @@ def test_the_model_accepts_the_options(name: str, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize('name', TRAIN_FILES)
 def test_losses_accept_their_options(name: str) -> None:
     train = read(name)['train']
-    for key in ('pixel_opt', 'contrastive_opt', 'gan_opt', 'perceptual_opt', 'perceptual_coarse_opt'):
+    for key in ('pixel_opt', 'contrastive_opt', 'gan_opt', 'perceptual_opt', 'perceptual_coarse_opt', 'output_opt'):
         if key in train:
-            options = {**train[key], **({'weights': 'random'} if 'weights' in train[key] else {})}
+            options = {**train[key], **{name: 'random' for name in ('weights', 'vgg_weights') if name in train[key]}}
             with torch.device('meta'):
                 build_loss(options)
 
@@ -171,7 +182,10 @@ def trained_by(path: str) -> dict[str, Any]:
 
 
 def without(keys: Sequence[str], network: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in network.items() if key not in keys}
+    return {
+        key: without(keys, value) if isinstance(value, Mapping) else value
+        for key, value in network.items() if key not in keys
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize('command', TESTS, ids=str)
@@ -182,7 +196,8 @@ def test_tests_the_network_that_was_trained(command: Command, monkeypatch: pytes
         assert all(options['network_g'][f'{part}_weights'] for part in PARTS)
         return
     trained = trained_by(path)
-    assert without(SEARCH, options['network_g']) == without(SEARCH, trained['network_g'])
+    other = (*SEARCH, 'weight_init', 'vgg_weights')
+    assert without(other, options['network_g']) == without(other, trained['network_g'])
     assert options['model_type'] == trained['model_type']
     expected = options['name'].replace('test_', 'train_')
     assert trained['name'] in (expected, re.sub('_(unseen|bidirectional)$', '', expected))
@@ -236,6 +251,21 @@ TESTED_VCNET = ('model_type', *NETWORK, TRAINED, *STAGES, 'val.metrics.psnr_coar
 FINE_TUNED = (*DATA, 'path', *RATES, 'train.total_iter', 'train.phase1_iter')
 REVERSED = ('datasets.test_1.max_samples', 'val.reverse',
             *(f'val.metrics.{metric}_reversed' for metric in ('psnr', 'ssim', 'lpips', 'fid')))
+OUTPUT, BATCH = 'train.output_opt', 'datasets.train.batch_size_per_gpu'
+TO_MPRNET = ('model_type', *NETWORK, 'network_d', 'train.optim_g', 'train.optim_d', 'train.scheduler', *LOSSES[1:],
+             COARSE, REFINED, 'train.pixel_opt', 'train.gan_opt', OUTPUT, 'train.warmup_iter', 'train.phase1_iter')
+# Those with a discriminator have the rate of VCNet's.
+TO_WATERMARK_BASELINE = ('model_type', *NETWORK, 'network_d', 'path', BATCH, 'train.optim_g.lr', 'train.total_iter',
+                         'train.mask_opt', 'train.pixel_opt', REFINED, 'train.gan_opt')
+WATERMARKS = 'datasets.train.dataroot_wm'
+SELDOM = ('val.val_freq', 'logger.save_checkpoint_freq')
+WATERMARK_BASELINES = {
+    'split_then_refine': ('train.optim_d', OUTPUT, WATERMARKS, *SELDOM),
+    'bvmr': ('train.optim_d', OUTPUT, WATERMARKS, 'datasets.train.gt_size', 'datasets.train.crop_scale'),
+    'bs2am': ('train.optim_d', *SELDOM, *MASKS),
+    'sirf': (OUTPUT, WATERMARKS, *SELDOM, *MASKS),
+    'dhan': ('datasets.train.use_hflip', *SELDOM),
+}
 DERIVED = [
     Derived('train_hcl_imagenet', 'train_hcl_places', (*DATA, f'{REFINED}.layer_weights', f'{REFINED}.loss_weight',
                                                        f'{COARSE}.loss_weight')),
@@ -258,6 +288,10 @@ DERIVED = [
     Derived('train_segmenter_places512', 'train_restorer_places512',
             (*NETWORK, 'network_d', 'find_unused_parameters', 'train.detector_iter', 'train.mask_opt', 'train.gan_opt',
              'train.optim_d', REFINED)),
+    *(Derived(f'train_mprnet_{data}', f'train_hcl_{data}', (*TO_MPRNET, *MASKS))
+      for data in ('places', 'imagenet', 'ffhq')),
+    *(Derived(f'train_{name}_watermark', 'train_vcnet_watermark', (*TO_WATERMARK_BASELINE, *differs))
+      for name, differs in WATERMARK_BASELINES.items()),
     Derived('test_hcl_imagenet', 'test_hcl_places', (*DATA, TRAINED)),
     Derived('test_hcl_ffhq', 'test_hcl_places', (*DATA, 'network_g.dim', 'network_g.kmeans_repeats', TRAINED)),
     Derived('test_hcl_places512', 'test_hcl_places', (*DATA, 'network_g.n_conv_stages', TRAINED)),
@@ -270,6 +304,11 @@ DERIVED = [
     *(Derived(f'test_vcnet_{data}', f'test_hcl_{data}', TESTED_VCNET)
       for data in ('places', 'imagenet', 'ffhq', 'places512', 'watermark', 'places_unseen')),
     Derived('test_vcnet_ffhq_bidirectional', 'test_vcnet_ffhq', REVERSED),
+    *(Derived(f'test_mprnet_{data}', f'test_hcl_{data}', ('model_type', *NETWORK, TRAINED, *STAGES, *MASKS))
+      for data in ('places', 'imagenet', 'ffhq')),
+    *(Derived(f'test_{name}_watermark', 'test_vcnet_watermark', ('model_type', *NETWORK, TRAINED, *differs))
+      for name, differs in (('split_then_refine', ('val.metrics.psnr_coarse',)), ('bvmr', ()), ('dhan', ()),
+                            ('bs2am', MASKS), ('sirf', MASKS))),
     Derived('test_combined_hcl_places512', 'test_hcl_places512', TESTED_VCNET),
     *(Derived(f'test_combined_{detector}_places512', 'test_combined_hcl_places512',
               ('network_g.detector', 'network_g.detector_weights'))
@@ -414,6 +453,10 @@ def shrunk(options: dict[str, Any], folder: Path, tmp_path: Path, *, is_train: b
     shrink_network(options['network_g'])
     if 'network_d' in options:
         options['network_d'].update(dim=2)
+    for loss in options.get('train', {}).values():
+        if isinstance(loss, dict) and 'vgg_weights' in loss:
+            loss['vgg_weights'] = 'random'
+            loss.update({'vgg_dims': VGG_DIMS} if loss['type'].startswith('SIRF') else {})
     for phase, dataset in options['datasets'].items():
         dataset.update(phase=phase.split('_')[0], gt_size=dataset['gt_size'] and SIZE, io_backend={'type': 'disk'})
         give_pictures(dataset, folder)
@@ -439,6 +482,9 @@ def shrink_network(network: dict[str, Any]) -> None:
     small = {'dim': 4, 'window_size': 4, 'bottleneck_window_size': 4, 'proj_dim': 4, 'encoder_depths': [1, 1, 1],
              'depth': 1, 'num_heads': 1, 'image_size': SIZE, 'num_feat': 4, 'num_block': 1,
              'look_window': 2 * SIZE}  # fmt: skip  (images are padded to as much)
+    if network['type'] in SMALL_BASELINES:
+        network.update(SMALL_BASELINES[network['type']])
+        return
     stages = {'num_heads': network.get('num_heads'), 'encoder_depths': network.get('encoder_depths')}
     network.update({key: value for key, value in small.items() if key in network})
     if 'dim_mults' in network:  # lists, one value for each stage
@@ -484,7 +530,8 @@ def test_trains_in_every_phase(name: str, folder: Path, tmp_path: Path) -> None:
 
 
 TESTED_HERE = ['test_hcl_demo', 'test_hcl_places_unseen', 'test_hcl_ffhq_bidirectional', 'test_hcl_ffhq_single_stage',
-               'test_hcl_shadow', 'test_hcl_small', 'test_vcnet_ffhq', 'test_combined_segmenter_places512']  # fmt: skip
+               'test_hcl_shadow', 'test_hcl_small', 'test_vcnet_ffhq', 'test_combined_segmenter_places512',
+               'test_mprnet_places', *(f'test_{name}_watermark' for name in WATERMARK_BASELINES)]  # fmt: skip
 
 
 @pytest.mark.parametrize('name', TESTED_HERE)
@@ -498,3 +545,51 @@ def test_measures_every_data_set(name: str, folder: Path, tmp_path: Path) -> Non
         model.validation(DataLoader(build_dataset({**dataset_options, 'max_samples': 2})), 'run', None, False)
         assert set(model.metric_results) == set(options['val']['metrics'])
         assert (tmp_path / f'{dataset_options["name"]}_bins.csv').is_file()
+
+
+LOSSES_OF_BASELINES = {
+    'train_mprnet_places': {'l_pixel', 'l_edge'},
+    'train_split_then_refine_watermark': {'l_pixel', 'l_mask', 'l_watermark', 'l_percep', 'l_ssim'},
+    'train_bvmr_watermark': {'l_pixel', 'l_mask', 'l_watermark'},
+    'train_bs2am_watermark': {'l_pix_coarse'},
+    'train_sirf_watermark': {'l_percep', 'l_percep_layer', 'l_layer', 'l_exclusion', 'l_g_gan', 'l_d_real',
+                             'l_d_fake', 'r_gan_pix'},
+    'train_dhan_watermark': {'l_percep_coarse', 'l_mask', 'l_g_gan', 'l_d_real', 'l_d_fake', 'r_gan_pix'},
+}
+
+
+@pytest.mark.parametrize('name', LOSSES_OF_BASELINES)
+def test_baselines_train_by_their_own_losses(name: str, folder: Path, tmp_path: Path) -> None:
+    """All their losses are there, and the image comes nearer to the truth on one batch."""
+    options = shrunk(read(name), folder, tmp_path, is_train=True)
+    if name == 'train_split_then_refine_watermark':
+        options['train']['output_opt']['perceptual_weight'] = 0.0  # VGG-16 takes longer than all the rest
+    dataset = build_dataset(options['datasets']['train'])
+    samples = [dataset[index] for index in range(2)]
+    batch = torch.utils.data.default_collate(samples)
+    model = build_model(options)
+    losses = []
+    for iteration in range(1, 6):
+        model.feed_data(batch)
+        model.optimize_parameters(iteration)
+        losses.append(model.get_current_log())
+    expected = LOSSES_OF_BASELINES[name] - ({'l_percep'} if 'split' in name else set())
+    assert all(set(log) >= expected and np.isfinite(list(log.values())).all() for log in losses)
+    main = next(key for key in ('l_pixel', 'l_pix_coarse', 'l_percep', 'l_percep_coarse') if key in losses[0])
+    assert losses[-1][main] < losses[0][main]
+
+
+def test_a_network_without_a_mask_has_the_bins_of_the_true_one(folder: Path, tmp_path: Path) -> None:
+    options = shrunk(read('test_mprnet_places'), folder, tmp_path, is_train=False)
+    metrics = options['val']['metrics']
+    options['val']['metrics'] = {key: value for key, value in metrics.items() if not key.startswith(('fid', 'lpips'))}
+    model = build_model(options)
+    dataset = build_dataset(options['datasets']['test_1'])
+    model.validation(DataLoader(dataset), 'run', None, False)
+    with open(tmp_path / 'Places_bins.csv', encoding='utf-8', newline='') as file:
+        rows = {row['bin']: row for row in csv.DictReader(file)}
+    assert {*rows} == {'all', '0-30', '30-60', '0-20', '20-40', '40-60'}
+    shares = [1 - float(dataset[index]['mask'].mean()) for index in range(len(dataset))]
+    assert int(rows['0-30']['images']) == sum(share < 0.3 for share in shares) > 0
+    assert int(rows['30-60']['images']) == sum(share >= 0.3 for share in shares) > 0
+    assert all(0 < float(rows[name]['psnr']) < 60 for name in ('0-30', '30-60'))

@@ -146,6 +146,25 @@ def test_logo30k_gives_every_image_its_clean_one(load_main: LoadMain, logo30k: P
     assert len(prepared(tmp_path / 'out', 'val')) == 2
 
 
+def test_logo30k_with_its_watermarks(
+    load_main: LoadMain, logo30k: Path, tmp_path: Path, write_image: WriteImage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed, name in enumerate(('cat-1', 'cat-2.5', 'dog-1', 'dog-4')):
+        write_image(logo30k / '10kgray' / 'train_wms' / f'{name}.png', 80 + seed)
+    arguments = ['--size', '0', '--workers', '0', '--kinds', '10kgray', '--splits', 'train', '--watermarks']
+    load_main('prepare_logo30k')([str(logo30k), str(tmp_path / 'out'), *arguments])
+    root = str(tmp_path / 'out' / 'train_wm.lmdb')
+    assert f'dataroot_wm: {root}' in capsys.readouterr().out
+    dataset = HCLPairedDataset({
+        'name': 'logos', 'phase': 'val', 'gt_size': None, 'io_backend': {'type': 'lmdb'},
+        **{f'dataroot_{role}': str(tmp_path / 'out' / f'train_{role}.lmdb') for role in ('lq', 'gt', 'mask', 'wm')},
+    })  # fmt: skip
+    for sample, name in zip([dataset[index] for index in range(4)], ('cat-1', 'cat-2.5', 'dog-1', 'dog-4')):
+        picture = cv2.imread(str(logo30k / '10kgray' / 'train_wms' / f'{name}.png'))
+        assert picture is not None
+        np.testing.assert_array_equal((sample['wm'].numpy() * 255).round().transpose(1, 2, 0)[..., ::-1], picture)
+
+
 CASES = {
     # script: folder of the source, options, outputs, the one that is cut, the source file that blocks
     'prepare_istd': ('istd', ['--splits', 'train', '--allow-missing'], 'train_mask.lmdb', 'train/train_B/3-1.png'),

@@ -37,16 +37,25 @@ class DHAN(UnguidedRestorer):
         vgg_weights: A file of torchvision's VGG-19, needed where training begins; ``random`` for tests without one;
             None where a checkpoint of the whole network is loaded. See :class:`FrozenVGG19`.
         vgg_dims: Widths of the five groups of the VGG-19's convolutions; others than its own are for tests.
+        bgr: Whether the network works on images in the order blue, green, red, as the published weights do. Images are
+            RGB outside of it either way.
 
     Raises:
         FileNotFoundError: If there is no file ``vgg_weights``.
         ValueError: If a number is too small, there are not five ``vgg_dims``, or the file does not fit.
     """
 
-    def __init__(self, dim: int = 64, vgg_weights: Optional[str] = None, vgg_dims: Sequence[int] = VGG_DIMS) -> None:
+    def __init__(
+        self,
+        dim: int = 64,
+        vgg_weights: Optional[str] = None,
+        vgg_dims: Sequence[int] = VGG_DIMS,
+        bgr: bool = False,
+    ) -> None:
         super().__init__()
         check_at_least(1, dim=dim)
         check_vgg_dims(vgg_dims)
+        self.bgr = bgr
         self.vgg = FrozenVGG19(vgg_weights, dims=vgg_dims)
         self.first_conv = HypercolumnConv(vgg_dims, dim)
         self.convs = nn.ModuleList(AdaptiveConv(dim, dim, size, dilation=dilation) for size, dilation in _CONVS)
@@ -56,10 +65,14 @@ class DHAN(UnguidedRestorer):
         self.image_conv, self.hole_conv = end_conv(dim, 3), end_conv(dim, 1)
 
     def _paint(self, image: Tensor) -> Painting:
+        if self.bgr:
+            image = image.flip(1)
         features = self.first_conv.forward_maps(self.vgg(image), image)
         image_features, mask_features = self._aggregated(features)
         image_features, mask_features = self.image_pyramid(image_features), self.mask_pyramid(mask_features)
         painted = self.image_conv(image_features * torch.sigmoid(mask_features))
+        if self.bgr:
+            painted = painted.flip(1)
         return Painting(painted, mask_logits=(-self.hole_conv(mask_features),))
 
     def _aggregated(self, features: Tensor) -> tuple[Tensor, Tensor]:

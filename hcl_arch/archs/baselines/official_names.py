@@ -12,7 +12,9 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
-OfficialNetwork = Literal['BVMR', 'MPRNet', 'SplitThenRefine']
+from hcl_arch.archs.baselines.s2am_names import network_name
+
+OfficialNetwork = Literal['BS2AM', 'BVMR', 'MPRNet', 'SplitThenRefine']
 
 
 class _Rule(NamedTuple):
@@ -136,6 +138,8 @@ _DERIVED = '.gaussianMask.weight'
 
 def official_name(network: OfficialNetwork, name: str) -> str:
     """What the published program calls a tensor of ours."""
+    if network == 'BS2AM':
+        return network_name(name)
     for rule in _RULES[network]:
         name = rule.apply(name)
     return name

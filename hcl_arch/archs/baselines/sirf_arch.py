@@ -30,16 +30,25 @@ class SIRF(UnguidedRestorer):
         vgg_weights: A file of torchvision's VGG-19, needed where training begins; ``random`` for tests without one;
             None where a checkpoint of the whole network is loaded. See :class:`FrozenVGG19`.
         vgg_dims: Widths of the five groups of the VGG-19's convolutions; others than its own are for tests.
+        bgr: Whether the network works on images in the order blue, green, red, as the published weights do. Images are
+            RGB outside of it either way.
 
     Raises:
         FileNotFoundError: If there is no file ``vgg_weights``.
         ValueError: If a number is too small, there are not five ``vgg_dims``, or the file does not fit.
     """
 
-    def __init__(self, dim: int = 64, vgg_weights: Optional[str] = None, vgg_dims: Sequence[int] = VGG_DIMS) -> None:
+    def __init__(
+        self,
+        dim: int = 64,
+        vgg_weights: Optional[str] = None,
+        vgg_dims: Sequence[int] = VGG_DIMS,
+        bgr: bool = False,
+    ) -> None:
         super().__init__()
         check_at_least(1, dim=dim)
         check_vgg_dims(vgg_dims)
+        self.bgr = bgr
         self.vgg = FrozenVGG19(vgg_weights, dims=vgg_dims)
         self.first_conv = HypercolumnConv(vgg_dims, dim)
         self.convs = nn.Sequential(*(AdaptiveConv(dim, dim, 3, dilation=dilation) for dilation in _DILATIONS))
@@ -54,10 +63,12 @@ class SIRF(UnguidedRestorer):
         Returns:
             What was photographed and what lies upon it, both (B, 3, H, W) RGB, around [0, 1].
         """
+        if self.bgr:
+            image = image.flip(1)
         features = self.convs(self.first_conv.forward_maps(self.vgg(image), image))
         below, above = self.last_conv(features).chunk(2, dim=1)
-        return below, above
+        return (below.flip(1), above.flip(1)) if self.bgr else (below, above)
 
     def _paint(self, image: Tensor) -> Painting:
-        below, _ = self.layers(image)
-        return Painting(below)
+        below, above = self.layers(image)
+        return Painting(below, above=above)

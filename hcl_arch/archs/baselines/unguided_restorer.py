@@ -26,6 +26,8 @@ class Painting(NamedTuple):
     """(B, 3, h, w) RGB, around [0, 1], an earlier image; None where the method has none."""
     mask_logits: tuple[Tensor, ...] = ()
     """Logits that pixels are **uncorrupted**, (B, 1, h', w') fine to coarse; empty where the method has no mask."""
+    above: Optional[Tensor] = None
+    """(B, 3, h, w) RGB, around [0, 1], what lies upon the image; None where the method does not tell."""
 
 
 class UnguidedRestorer(nn.Module, ABC):
@@ -84,7 +86,12 @@ class UnguidedRestorer(nn.Module, ABC):
             coarse = self._finished(painting.coarse[..., :height, :width])
         mask = (soft_mask >= 0.5).to(soft_mask.dtype)
         return BlindOutput(
-            restored=restored, coarse=coarse, mask=mask, soft_mask=soft_mask, mask_logits=list(painting.mask_logits)
+            restored=restored,
+            coarse=coarse,
+            mask=mask,
+            soft_mask=soft_mask,
+            mask_logits=list(painting.mask_logits),
+            above=None if painting.above is None else painting.above[..., :height, :width],
         )
 
     def _soft_mask(self, lq: Tensor, image: Tensor, mask_logits: tuple[Tensor, ...]) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import torch
 import torch.nn.functional as F
 from basicsr.utils.registry import LOSS_REGISTRY
@@ -57,12 +59,19 @@ class MPRNetLoss(nn.Module):
         self.loss_weight = loss_weight
         self.edge_weight = edge_weight
 
-    def forward(self, output: MPRNetOutput, truth: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self,
+        output: MPRNetOutput,
+        truth: Tensor,
+        mask: Optional[Tensor] = None,
+        watermark: Optional[Tensor] = None,
+    ) -> dict[str, Tensor]:
         """Compare.
 
         Args:
             output: Of the network.
             truth: (B, 3, H, W) RGB in [0, 1].
+            mask: Not looked at, nor is ``watermark``: they are there for ``train.output_opt``.
 
         Returns:
             Term -> weighted scalar; float32 under autocast too.

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 from basicsr.archs import build_network
-from s2am_case import attention_name, fill_by_rule, network_name
+from s2am_case import fill_by_rule
 from safetensors.torch import load_file
 from tensorflow_case import case_folder, read_case
 from torch import Tensor
 
 from hcl_arch.archs.baselines import BS2AM
+from hcl_arch.archs.baselines.s2am_names import attention_name, network_name
 from hcl_arch.archs.baselines.s2am_unet import BlindSeparatedAttention
 from hcl_arch.archs.blind_output import BlindOutput
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 from basicsr.archs import build_network
-from tensorflow_case import case_folder, dhan_names, fill, read_case, value_by_rule
+from tensorflow_case import case_folder, fill, read_case, value_by_rule
 from torch import Tensor
 
 from hcl_arch.archs.baselines import DHAN
 from hcl_arch.archs.baselines.dhan_aggregation import window_means
+from hcl_arch.archs.baselines.tensorflow_names import dhan_names
 from hcl_arch.archs.blind_output import BlindOutput
 
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hcl_arch.archs.baselines import BVMR, MPRNet, SplitThenRefine
+from hcl_arch.archs.baselines import BS2AM, BVMR, MPRNet, SplitThenRefine
 from hcl_arch.archs.baselines.official_names import OfficialNetwork, from_official, official_name
 
 NETWORKS: dict[OfficialNetwork, nn.Module] = {
+    'BS2AM': BS2AM(dim=2, n_levels=5, reduction=2),
     'BVMR': BVMR(dim=1, n_units=1),
     'MPRNet': MPRNet(dim=4, dim_step=0, last_dim_step=0, n_blocks=1),
     'SplitThenRefine': SplitThenRefine(dim=1, n_units=1),
@@ -21,6 +22,7 @@ def official_state(network: OfficialNetwork) -> dict[str, Tensor]:
 @pytest.mark.parametrize(
     ('network', 'ours', 'theirs'),
     [
+        ('BS2AM', 'unet.levels.2.down.weight', 'model.model.sub.model.sub.model.down.1.weight'),
         ('BVMR', 'encoder.blocks.4.units.2.norm.bias', 'encoder.down_convs.4.bn.2.bias'),
         ('BVMR', 'motif_decoder.blocks.1.enlarge.0.weight', 'vm_decoder.up_convs.1.up_conv.weight'),
         ('BVMR', 'motif_head.bias', 'vm_decoder.conv_final.bias'),

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 from basicsr.archs import build_network
-from tensorflow_case import case_folder, fill, from_file, read_case, sirf_names, value_by_rule
+from tensorflow_case import case_folder, fill, from_file, read_case, value_by_rule
 
 from hcl_arch.archs.baselines import SIRF
+from hcl_arch.archs.baselines.tensorflow_names import sirf_names
 from hcl_arch.archs.blind_output import BlindOutput
 
 
