@@ -12,7 +12,7 @@ from hcl_arch.app.strokes import Stroke, paint
 from hcl_arch.restoration.photograph import Photograph
 from hcl_arch.restoration.restoration import Restoration
 from hcl_arch.restoration.restorer import Restorer
-from hcl_arch.restoration.verdict import corruption_score
+from hcl_arch.restoration.verdict import corruption_score, find_by
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Job:
         confidence: (H, W) float32, found once.
         score: in [0, 1], that anything is corrupted at all; of `confidence`.
         threshold, grow: what the mask is made with.
-        min_score: with a lower score nothing is marked but what is painted.
+        min_score: regions with a lower score are not marked.
         strokes: what is painted on it.
         restoration: the latest; None before the first.
         repairs: how many there were.
@@ -43,7 +43,7 @@ class Job:
     score: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.score = corruption_score(self.confidence)
+        self.score = corruption_score(self.confidence, threshold=self.threshold)
 
     @property
     def stem(self) -> str:
@@ -55,11 +55,10 @@ class Job:
         """Bytes that this takes, at most."""
         return 2 * self.photograph.pixels.nbytes + 3 * self.confidence.nbytes
 
-    def mask(self, restorer: Restorer) -> NDArray[np.uint8]:
+    def mask(self) -> NDArray[np.uint8]:
         """Return the mask, (H, W), 255 = corrupted: of the threshold, grown, with the strokes on it."""
-        threshold = 0.0 if self.score < self.min_score else self.threshold
-        found = restorer.mask_of(self.confidence, threshold=threshold, grow=self.grow)
-        return paint(found, self.strokes)
+        finding = find_by(self.confidence, threshold=self.threshold, grow=self.grow, min_score=self.min_score)
+        return paint(finding.mask, self.strokes)
 
     def set_threshold(self, threshold: float) -> None:
         """Take another threshold; whoever moves it wants to see what it marks, whatever the score."""
@@ -68,7 +67,7 @@ class Job:
 
     def repair(self, restorer: Restorer, *, composite: bool, reverse: bool) -> Restoration:
         """Repair with the mask as it is now, without finding anything anew; without a mark nothing is changed."""
-        mask, pixels = self.mask(restorer), self.photograph.pixels
+        mask, pixels = self.mask(), self.photograph.pixels
         if mask.any():
             self.restoration = restorer.repair(pixels, mask, composite=composite, reverse=reverse,
                                                confidence=self.confidence)

@@ -154,7 +154,7 @@ class SingleTab:
         return {self.editor: self._editor_value(token, job), self.status: _CHANGED}
 
     def _editor_value(self, token: str, job: Job) -> dict[str, Any]:
-        mask = job.mask(self._restorer)
+        mask = job.mask()
         height, width = mask.shape
         strokes = [{'erase': stroke.erase, 'radius': stroke.radius, 'points': stroke.points.tolist()}
                    for stroke in job.strokes]

@@ -56,9 +56,8 @@ class Restorer:
             tiles, and looked at smaller.
         detect_side: Length in pixels that a picture's short side is reduced to for detection; by default what the
             model file recommends, else 256.
-        min_score: In [0, 1]: a picture with a lower score, see :func:`hcl_arch.restoration.verdict.corruption_score`,
-            is taken for uncorrupted as a whole, so nothing is marked; by default what the model file recommends, else
-            0, which never prevents anything.
+        min_score: In [0, 1]: regions with a lower score, see :func:`hcl_arch.restoration.verdict.corruption_score`, are
+            not marked; by default what the model file recommends, else 0, which never prevents anything.
 
     Raises:
         ValueError: If an option has no such value, or the model cannot be loaded.
@@ -199,7 +198,7 @@ class Restorer:
             threshold: In [0, 1]: pixels with less confidence are corrupted. 0 repairs nothing, 1 everything below full
                 confidence. By default what the model file recommends, else 0.5. Not used where a mask is given.
             grow: Pixels by which the mask is enlarged on all sides.
-            min_score: In [0, 1]: of a picture with a lower score nothing is marked; 0 never prevents anything. By
+            min_score: In [0, 1]: regions with a lower score are not marked; 0 never prevents anything. By
                 default the object's own. Not used where a mask is given.
             composite: As for :meth:`repair`.
             reverse: As for :meth:`repair`.

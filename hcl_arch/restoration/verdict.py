@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import NamedTuple, Optional
 
+import cv2
 import numpy as np
 
-from hcl_arch.restoration.mask_array import check_confidence, mask_of_confidence
+from hcl_arch.restoration.mask_array import check_confidence, grown, mask_of_confidence
 
-# The score is a mean over this share of the picture, and over no fewer pixels than these.
-_SCORED_SHARE = 0.0005
-_LEAST_SCORED = 16
+# A score is a mean over so many times the square root of the picture's pixels, the length of a thin scratch, and over
+# no fewer than these.
+_SCORED_LENGTH = 0.04
+_LEAST_SCORED = 12
 # Corruptions rarely cover more of a photograph; a mask that does is more likely a mistake.
 _USUAL_SHARE = 0.4
 
@@ -20,7 +22,7 @@ class Finding(NamedTuple):
     """What was found in a picture."""
 
     mask: np.ndarray
-    """(H, W) uint8, 255 = corrupted, 0 = uncorrupted; all 0 where the score is below the least one."""
+    """(H, W) uint8, 255 = corrupted, 0 = uncorrupted; without the regions whose score is below the least one."""
     confidence: np.ndarray
     """(H, W) float32 in [0, 1], that a pixel is uncorrupted, as it was found, whatever the verdict."""
     score: float
@@ -29,45 +31,61 @@ class Finding(NamedTuple):
     """Whether any pixel is marked."""
 
 
-def corruption_score(confidence: np.ndarray) -> float:
-    """How sure it is that anything of a picture is corrupted.
+def corruption_score(confidence: np.ndarray, *, threshold: float = 0.5) -> float:
+    """How sure it is that anything of a picture is corrupted: the highest score of its regions.
 
-    With p = 1 - confidence of each of the N pixels, the mean of the k highest p, where k = max(16, 0.0005 N), rounded
-    (all pixels where there are fewer): a small date stamp counts, single noisy pixels hardly do.
+    A region is a connected set of pixels below the threshold. With p = 1 - confidence, its score is the sum of its k
+    highest p over k, where k = max(12, 0.04 sqrt(H W)), rounded: a small date stamp or a thin scratch can have a high
+    one, a few noisy pixels cannot. A picture without a region has the score of all its pixels.
 
     Args:
         confidence: (H, W) floating-point in [0, 1], that a pixel is uncorrupted.
+        threshold: In [0, 1], see above.
 
     Returns:
-        In [0, 1]: 0 where every pixel is surely uncorrupted, 1 where at least k are surely corrupted.
+        In [0, 1]: 0 where every pixel is surely uncorrupted, 1 where at least k connected ones are surely corrupted.
 
     Raises:
         ValueError: If it is no such map.
     """
     check_confidence(confidence)
-    count = min(confidence.size, max(_LEAST_SCORED, round(_SCORED_SHARE * confidence.size)))
-    lowest = np.partition(confidence, count - 1, axis=None)[:count]
-    return float(1 - lowest.mean(dtype=np.float64))
+    labels, scores = _regions(confidence, confidence < threshold)
+    if len(scores) == 1:
+        _, scores = _regions(confidence, np.ones(confidence.shape, bool))
+    return float(scores.max())
 
 
 def find_by(confidence: np.ndarray, *, threshold: float, grow: float, min_score: float) -> Finding:
-    """The final mask of a confidence map: that of :func:`mask_of_confidence`, or none if the score is too low.
+    """The final mask of a confidence map: that of :func:`mask_of_confidence`, without regions of too low a score.
 
     Args:
         confidence: (H, W) float32 in [0, 1], that a pixel is uncorrupted.
         threshold: In [0, 1]: pixels with less confidence are corrupted.
         grow: Radius in pixels by which the mask is enlarged.
-        min_score: In [0, 1]: of a picture with a lower score nothing is marked; 0 never prevents anything.
+        min_score: In [0, 1]: regions with a lower score, see :func:`corruption_score`, are not marked; 0 never prevents
+            anything.
 
     Raises:
         ValueError: If a number is out of its range, or the confidence has another shape or range.
     """
     check_min_score(min_score)
-    score = corruption_score(confidence)
-    mask = mask_of_confidence(confidence, threshold=threshold, grow=grow)
-    if score < min_score:
-        mask = np.zeros_like(mask)
-    return Finding(mask, confidence, score, bool(mask.any()))
+    mask = mask_of_confidence(confidence, threshold=threshold)
+    labels, scores = _regions(confidence, mask > 0)
+    score = float(scores.max()) if len(scores) > 1 else corruption_score(confidence, threshold=threshold)
+    mask[(scores < min_score)[labels]] = 0
+    return Finding(grown(mask, grow), confidence, score, bool(mask.any()))
+
+
+def _regions(confidence: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Connected regions of marked pixels: (H, W) numbers from 1 up, 0 = not marked, and the score of each number."""
+    count, labels = cv2.connectedComponents(marked.view(np.uint8), connectivity=8)
+    scored = min(confidence.size, max(_LEAST_SCORED, round(_SCORED_LENGTH * math.sqrt(confidence.size))))
+    region, corrupted = labels[marked], 1 - confidence[marked].astype(np.float64)
+    order = np.lexsort((-corrupted, region))
+    region, corrupted = region[order], corrupted[order]
+    rank = np.arange(region.size) - np.searchsorted(region, np.arange(count))[region]
+    scores = np.bincount(region, weights=corrupted * (rank < scored), minlength=count) / scored
+    return labels, scores.clip(0, 1)
 
 
 def check_min_score(min_score: float) -> None:

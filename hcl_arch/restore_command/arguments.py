@@ -109,8 +109,8 @@ def _add_finding(group: argparse._ArgumentGroup) -> None:
                        help='pixels with less confidence than this are corrupted, 0 to 1: more finds more '
                        '(default: what the model says)')
     group.add_argument('--min-score', type=_share, metavar='S',
-                       help='each photograph gets a score, 0 to 1, of how sure it is that anything is corrupted at '
-                       'all; with a lower one than this it is left as it is. 0 repairs always (default: what the '
+                       help='each region that is found gets a score, 0 to 1, of how surely it is corrupted; those '
+                       'with a lower one than this are left as they are. 0 repairs all of them (default: what the '
                        'model says, else 0). A mask of yours needs no score')
     group.add_argument('--grow', type=whole_number(0), default=0, metavar='PX',
                        help='enlarge the mask by this many pixels on all sides (default: %(default)s)')

@@ -100,7 +100,7 @@ def test_a_threshold_that_is_moved_marks_whatever_the_score(open_tabs):
 
 def test_what_is_painted_is_repaired_whatever_the_score(fake_restorer):
     job = Job('a.png', Photograph(spotted()), fake_restorer.detect(spotted()), threshold=0.25, min_score=0.9)
-    assert not job.mask(fake_restorer).any()
+    assert not job.mask().any()
     job.strokes = read_strokes(STROKE)
     restoration = job.repair(fake_restorer, composite=True, reverse=False)
     assert restoration.found

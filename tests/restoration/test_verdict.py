@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -21,27 +22,43 @@ def spotted(height: int = 64, width: int = 80, *, spot: float = 0.25) -> np.ndar
 
 
 class TestScore:
-    @pytest.mark.parametrize(('n_dark', 'expected'), [(0, 0), (1, 1 / 16), (8, 0.5), (16, 1), (1000, 1)])
-    def test_of_a_small_picture_is_the_mean_over_16_pixels(self, n_dark: int, expected: float) -> None:
+    @pytest.mark.parametrize(('n_dark', 'expected'), [(0, 0), (1, 1 / 12), (6, 0.5), (12, 1), (70, 1)])
+    def test_of_a_small_picture_is_the_mean_over_12_pixels(self, n_dark: int, expected: float) -> None:
         confidence = np.ones((50, 80), np.float32)
         confidence.flat[:n_dark] = 0
         assert corruption_score(confidence) == pytest.approx(expected)
 
-    def test_of_a_large_one_over_a_two_thousandth_of_it(self) -> None:
-        confidence = np.ones((400, 500), np.float32)  # 0.0005 of 200,000 are 100
+    def test_of_a_large_one_over_the_length_of_a_scratch(self) -> None:
+        confidence = np.ones((2500, 2500), np.float32)  # 0.04 of 2,500 are 100
         confidence[7, :60] = 0.2
-        confidence[300, 100:120] = 0.5
-        assert corruption_score(confidence) == pytest.approx((60 * 0.8 + 20 * 0.5 + 20 * 0) / 100)
+        confidence[300, 100:120] = 0.1
+        assert corruption_score(confidence) == pytest.approx(60 * 0.8 / 100)
 
-    @pytest.mark.parametrize('size', [(1, 1), (3, 5)])
+    def test_regions_are_judged_one_by_one(self) -> None:
+        confidence = np.ones((50, 80), np.float32)
+        confidence[10, 5:11] = confidence[30, 5:11] = 0.1
+        assert corruption_score(confidence) == pytest.approx(6 * 0.9 / 12)
+        confidence[11:30, 5] = 0.3  # joins the two
+        assert corruption_score(confidence) == pytest.approx(0.9)
+
+    def test_of_a_picture_without_a_region_is_that_of_all_pixels(self) -> None:
+        confidence = np.full((50, 80), 0.9, np.float32)
+        confidence[3, :10:2] = 0.6
+        assert corruption_score(confidence) == pytest.approx((5 * 0.4 + 7 * 0.1) / 12)
+
+    @pytest.mark.parametrize('size', [(1, 1), (3, 3)])
     def test_of_fewer_pixels_than_that_over_all(self, size: tuple[int, int]) -> None:
         assert corruption_score(np.full(size, 0.25, np.float32)) == pytest.approx(0.75)
 
     def test_is_in_range_and_leaves_the_map_as_it_is(self) -> None:
         confidence = np.random.default_rng(0).random((90, 110), np.float32)
         given = confidence.copy()
-        slow = np.sort(1 - confidence.astype(np.float64), axis=None)[::-1][:16].mean()
-        assert corruption_score(confidence) == pytest.approx(slow)
+        n_regions, labels = cv2.connectedComponents((confidence < 0.5).astype(np.uint8), connectivity=8)
+        slow = [
+            np.sort(1 - confidence[labels == number].astype(np.float64))[::-1][:12].sum() / 12
+            for number in range(1, n_regions)
+        ]
+        assert corruption_score(confidence) == pytest.approx(max(slow))
         assert np.array_equal(confidence, given)
         assert corruption_score(np.zeros((9, 9), np.float32)) == 1
         assert corruption_score(np.ones((9, 9), np.float32)) == 0
@@ -53,6 +70,15 @@ class TestScore:
 
 
 class TestFind:
+    def test_regions_below_the_score_are_left_out(self) -> None:
+        confidence = np.ones((50, 80), np.float32)
+        confidence[10:14, 5:12] = 0.05
+        confidence[30:34, 5:12] = 0.3
+        finding = find_by(confidence, threshold=0.5, grow=0, min_score=0.8)
+        assert (finding.score, finding.found) == (pytest.approx(0.95), True)
+        assert np.array_equal(finding.mask > 0, confidence < 0.1)
+        assert (find_by(confidence, threshold=0.5, grow=0, min_score=0).mask > 0).sum() == 56
+
     def test_a_score_that_is_reached_marks_as_ever(self, fake_restorer: Restorer) -> None:
         image = spotted()
         finding = fake_restorer.find(image, threshold=0.4, grow=2, min_score=0.75)
