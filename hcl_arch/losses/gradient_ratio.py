@@ -12,6 +12,7 @@ _SCALE = 2.0**12
 # What the adversarial loss is compared with: the first of these that there is.
 _COMPARED = ('l_pix_refined', 'l_pix_coarse', 'l_percep', 'l_percep_coarse')
 
+
 def gradient_ratio(loss: Tensor, reference: Tensor, image: Tensor) -> Tensor:
     """Ratio of the lengths of two losses' gradients, || d loss / d image || / || d reference / d image ||.
 

@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from hcl_arch.archs import HCLNet, HCLRefineNet
 from hcl_arch.archs.mask_hierarchy import detect_masks
-from hcl_arch.losses import HCLContrastiveLoss, HCLWGANGPLoss
+from hcl_arch.losses import HCLContrastiveLoss, HCLWGANGPLoss, gradient_ratio
 from hcl_arch.models import HCLModel
 from hcl_arch.models.gradient_step import GradientStep
 from hcl_arch.training.step_watch import StepWatch
@@ -174,6 +174,7 @@ def test_a_training_step_stays_on_the_device(
     monkeypatch.setattr(GradientStep, 'backward', lambda self, loss: trained.append(loss))
     monkeypatch.setattr(GradientStep, 'step', lambda self: torch.zeros((), dtype=torch.bool, device='cuda'))
     monkeypatch.setattr(StepWatch, 'record', lambda self, *record: None)  # it makes an event of a real GPU
+    monkeypatch.setattr(gradient_ratio, 'gradient_ratio', lambda loss, reference, image: loss.detach())
     monkeypatch.setattr(HCLWGANGPLoss, 'penalty', lambda self, net_d, real, fake: net_d(real - fake).mean())
     model = small_model(small_options)
     with FakeTensorMode():
