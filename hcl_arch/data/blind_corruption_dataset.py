@@ -16,7 +16,7 @@ from torch.utils import data
 from hcl_arch.data.corruption import FloatArray, blend, round_to_8_bit
 from hcl_arch.data.corruption_kinds import Resources, build_corruptions, open_images
 from hcl_arch.data.corruption_options import CorruptionOptions
-from hcl_arch.data.dataset_options import DatasetOptions, read_options
+from hcl_arch.data.dataset_options import LEAST_SIZE, DatasetOptions, read_options
 from hcl_arch.data.degradation import degrade
 from hcl_arch.data.epoch_length import epoch_length
 from hcl_arch.data.font_files import find_fonts
@@ -25,7 +25,8 @@ from hcl_arch.data.hole_corruption import Corrupt
 from hcl_arch.data.image_source import ImageSource
 from hcl_arch.data.mask_images import MaskImages
 from hcl_arch.data.mask_sampler import MaskSampler
-from hcl_arch.data.square_crop import centre_square, least_side_for, random_square, resize_square, to_float, to_tensor
+from hcl_arch.data.square_crop import (
+    centre_square, enlarge_square, least_side_for, random_square, resize_square, to_float, to_tensor)
 from hcl_arch.data.truth_variety import varied
 from hcl_arch.data.weighted_choice import choose_by_weight
 
@@ -81,6 +82,10 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
             gt_size (int): side of the square sample in pixels, at least 16. Required.
             crop_scale (list): training crops a square whose side is a random share, within this range, of the short
                 side. Default: [1.0, 1.0]. Validation takes the largest square in the middle.
+            native_prob (float): share of the training samples that are corrupted and degraded before they are enlarged,
+                as what `hcl_arch.Restorer` looks at is; the others are corrupted at `gt_size`. Default: 0.
+            native_size (list): least and largest side of those samples before they are enlarged; it is drawn uniformly,
+                and never more than that of the crop. Default: [16, gt_size].
             use_hflip (bool): mirror half of the training images. Default: true.
             sharpen_prob (float): share of the training images that are sharpened before they are corrupted. Default: 0.
             tone_prob (float): share of those that become gray, sepia or faded before. Default: 0.
@@ -148,12 +153,13 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         damaged = round_to_8_bit(blend(restored, noise, 1 - holes.astype(np.float32), sigma=sigma))
         if self._options.degradation is not None:
             damaged = degrade(damaged, self._options.degradation, rng)
+        side = self._options.gt_size
         path = self._truths.path_of(image_index)
         return {
-            'lq': to_tensor(damaged),
-            'gt': to_tensor(restored),
-            'noise': to_tensor(noise),
-            'mask': torch.from_numpy(1 - corrupted.astype(np.float32)[None]),
+            'lq': to_tensor(enlarge_square(damaged, side)),
+            'gt': to_tensor(enlarge_square(restored, side)),
+            'noise': to_tensor(enlarge_square(noise, side)),
+            'mask': torch.from_numpy(np.float32(enlarge_square(corrupted.astype(np.float32), side) < 0.5)[None]),
             'lq_path': path,
             'gt_path': path,
             'corruption': name,
@@ -166,16 +172,19 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         return np.random.default_rng([self._options.seed, index])
 
     def _read_truth(self, index: int, rng: np.random.Generator) -> FloatArray:
-        """Return true image `index`, cropped and, in training, mirrored at random."""
-        side = self._options.gt_size
+        """Return true image `index`, cropped and, in training, mirrored at random, at the size of its corruption."""
+        options = self._options
+        side = options.gt_size
         if not self._options.training:
             # Decoded at full size, so that every pixel counts.
             return to_float(resize_square(centre_square(self._truths.read_rgb(index)), side))
         image = self._truths.read_rgb(index, least_side=least_side_for(side, self._options.crop_scale))
-        square: NDArray[np.uint8] = resize_square(random_square(image, scale=self._options.crop_scale, rng=rng), side)
-        mirrored = self._options.use_hflip and rng.random() < 0.5
+        crop = random_square(image, scale=options.crop_scale, rng=rng)
+        if options.native_prob > 0 and rng.random() < options.native_prob:
+            side = max(LEAST_SIZE, min(crop.shape[0], round(_draw_from(options.native_size, rng))))
+        square: NDArray[np.uint8] = resize_square(crop, side)
+        mirrored = options.use_hflip and rng.random() < 0.5
         truth = to_float(cv2.flip(square, 1) if mirrored else square)  # type: ignore[arg-type]
-        options = self._options
         return varied(truth, rng, sharpen_prob=options.sharpen_prob, tone_prob=options.tone_prob)
 
     def _hole_share_for(self, index: int, entry: CorruptionOptions, rng: np.random.Generator) -> tuple[float, float]:

@@ -20,7 +20,7 @@ BASICSR_KEYS = ('name', 'type', 'phase', 'scale', 'io_backend', 'batch_size_per_
                 'use_shuffle', 'max_unreadable_share')
 OUR_KEYS = ('dataroot_gt', 'dataroot_noise', 'dataroot_mask', 'dataroot_fonts', 'mask_inverted', 'mask_cache', 'masks',
             'hole_share', 'corruptions', 'second_kind', 'blur_sigma', 'degradation', 'gt_size', 'crop_scale',
-            'use_hflip', 'sharpen_prob', 'tone_prob', 'max_samples', 'seed')
+            'native_prob', 'native_size', 'use_hflip', 'sharpen_prob', 'tone_prob', 'max_samples', 'seed')
 LEAST_SIZE = 16
 # A line one pixel wide keeps two thirds of its content.
 MOST_BLUR_OF_LINES = 0.5
@@ -48,6 +48,8 @@ class DatasetOptions:
         degradation: what happens to the input after it was corrupted; None = nothing.
         gt_size: side of a sample in pixels.
         crop_scale: least and largest side of the training crop, as a share of the short side.
+        native_prob: share of the training samples that are corrupted before they are enlarged to `gt_size`.
+        native_size: least and largest side of those when they are corrupted.
         use_hflip: whether training images are mirrored at random.
         sharpen_prob: share of the training images that are sharpened.
         tone_prob: share of those that become gray, sepia or faded.
@@ -72,6 +74,8 @@ class DatasetOptions:
     degradation: Degradation | None
     gt_size: int
     crop_scale: tuple[float, float]
+    native_prob: float
+    native_size: tuple[float, float]
     use_hflip: bool
     sharpen_prob: float
     tone_prob: float
@@ -97,6 +101,7 @@ def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
     reader = OptionReader(opt, where)
     mask_roots = reader.roots('dataroot_mask')
     max_samples = None if opt.get('max_samples') is None else reader.whole('max_samples', None, least=1)
+    gt_size = reader.whole('gt_size', None, least=LEAST_SIZE)
     options = DatasetOptions(
         where=where,
         training=reader.phase() == 'train',
@@ -112,8 +117,10 @@ def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
         second_kind=reader.number('second_kind', 0.0, most=1),
         blur_sigma=reader.span('blur_sigma', (3.0, 3.0), most=MOST_BLUR),
         degradation=read_degradation(opt, where),
-        gt_size=reader.whole('gt_size', None, least=LEAST_SIZE),
+        gt_size=gt_size,
         crop_scale=reader.span('crop_scale', (1.0, 1.0)),
+        native_prob=reader.number('native_prob', 0.0, most=1),
+        native_size=reader.span('native_size', (float(LEAST_SIZE), float(gt_size)), least=LEAST_SIZE, most=gt_size),
         use_hflip=reader.flag('use_hflip', True),
         sharpen_prob=reader.number('sharpen_prob', 0.0, most=1),
         tone_prob=reader.number('tone_prob', 0.0, most=1),

@@ -45,6 +45,13 @@ def resize_square(square: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return cv2.resize(square, (side, side), interpolation=method)  # type: ignore[return-value]
 
 
+def enlarge_square(square: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Return an (H, W) or (H, W, 3) square enlarged to `side` as `hcl_arch.Restorer` enlarges what it looks at."""
+    if square.shape[0] == side:
+        return square
+    return cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+
 def to_float(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Map an image from uint8 in [0, 255] to float32 in [0, 1]."""
     return np.divide(image, np.float32(255), dtype=np.float32)

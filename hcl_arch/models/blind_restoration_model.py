@@ -295,14 +295,14 @@ class BlindRestorationModel(InterruptibleModel):
             return self.net_g(part.lq, return_all=True, true_mask=part.mask, guidance=guidance, restore=restore)
 
     def model_ema(self, decay: float = 0.999) -> None:
-        """Move the averaged network towards the trained one; buffers, which BasicSR leaves out, are copied."""
+        """Move the averaged network towards the trained one, statistics of batches too, which BasicSR leaves out."""
         net = self.get_bare_model(self.net_g)
         with torch.no_grad():
-            averaged, trained = list(self.net_g_ema.parameters()), list(net.parameters())
-            get_ema_multi_avg_fn(decay)(averaged, trained, 0)
-            buffers = dict(self.net_g_ema.named_buffers())
-            for name, buffer in net.named_buffers():
-                buffers[name].copy_(buffer)
+            averaged, trained = self.net_g_ema.state_dict(), net.state_dict()
+            moved = [name for name in trained if trained[name].is_floating_point()]
+            get_ema_multi_avg_fn(decay)([averaged[name] for name in moved], [trained[name] for name in moved], 0)
+            for name in trained.keys() - moved:  # counters
+                averaged[name].copy_(trained[name])
 
     def _discriminator_backward(self, output: BlindRestoration, part: TrainingPart, *, n_parts: int) -> Losses:
         assert self.net_d is not None

@@ -213,6 +213,35 @@ def test_crop_scale_enlarges_a_part(opt: Options) -> None:
     assert spread[1] < 0.8 * spread[0]  # a quarter of a smooth image varies less
 
 
+def test_native_samples_are_enlarged_after_all_that_happens_to_them(opt: Options) -> None:
+    plain = training(opt, gt_size=40, corruptions={'noise': 1}, blur_sigma=0, masks={'rectangles': 1})
+    degraded = {**plain, 'degradation': {'noise_prob': 1, 'noise_sigma': 10}}
+    steps = {}
+    for name, options in (('plain', plain), ('degraded', degraded)):
+        for native in (0, 1):
+            sample = build({**options, 'native_prob': native, 'native_size': [20, 20]})[0]
+            assert all(sample[key].shape == (3, 40, 40) for key in ('lq', 'gt', 'noise'))
+            mask = sample['mask'][0].numpy()
+            assert set(np.unique(mask)) == {0, 1}
+            blocks = mask.reshape(20, 2, 20, 2).swapaxes(1, 2).reshape(400, 4)
+            # Enlarged twice, a hard edge lies between blocks of 2 x 2 pixels.
+            assert bool((blocks.min(1) == blocks.max(1)).all()) or not native
+            kept = (mask[:, 1:] > 0) & (mask[:, :-1] > 0)
+            steps[name, native] = float(np.abs(np.diff((sample['lq'] - sample['gt']).numpy(), axis=2))[:, kept].mean())
+    # Degraded before it was enlarged: neighbours differ less than by noise at the final size.
+    assert 0 < steps['degraded', 1] < 0.7 * steps['degraded', 0]
+    assert steps['plain', 0] == 0
+
+
+def test_native_samples_are_never_larger_than_their_crop(opt: Options) -> None:
+    """The images are 40 x 48; a crop of 24 pixels enlarged twice has hard edges between whole blocks only."""
+    dataset = build(training(opt, gt_size=48, corruptions={'constant': 1}, blur_sigma=0, masks={'rectangles': 1},
+                             crop_scale=[0.6, 0.6], native_prob=1, native_size=48))
+    for index in range(4):
+        blocks = dataset[index]['mask'][0].numpy().reshape(24, 2, 24, 2).swapaxes(1, 2).reshape(576, 4)
+        assert (blocks.min(1) == blocks.max(1)).all()
+
+
 @pytest.mark.parametrize(('images', 'batch', 'world', 'length'), [(8, 3, 1, 9), (2, 3, 1, 3), (8, 3, 2, 12),
                                                                   (6, 3, 2, 6), (1, 4, 2, 8)])
 def test_training_length_is_whole_batches(opt: Options, make_folder: Callable[..., Path],

@@ -58,6 +58,8 @@ def test_options_of_basicsr_are_known_and_nothing_is_changed() -> None:
     ({'hole_share': []}, "'hole_share' expects two numbers"),
     ({'mask_cache': -1}, "'mask_cache' expects a number of at least 0, got -1"),
     ({'crop_scale': [0, 1]}, "'crop_scale' expects shares above 0, got [0.0, 1.0]"),
+    ({'native_prob': 1.5}, "'native_prob' expects a number from 0 to 1, got 1.5"),
+    ({'gt_size': 64, 'native_size': [32, 65]}, "'native_size' expects a number or two rising numbers, from 16 to 64"),
     ({'masks': {'free_form': -1, 'random_walk': 2}}, "'masks' expects weights of at least 0, one of them above 0"),
     ({'corruptions': {'noise': 0}}, "'corruptions' expects weights of at least 0, one of them above 0"),
     ({'corruptions': 'noise'}, "'corruptions' expects kinds with weights"),

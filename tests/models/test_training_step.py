@@ -519,13 +519,15 @@ class TestAveraging:
         torch.testing.assert_close(parameters_of(model.net_g_ema), expected, atol=1e-7, rtol=1e-5)
         assert not any(parameter.grad is not None for parameter in model.net_g_ema.parameters())
 
-    def test_buffers_are_copied(self, options: dict[str, Any]) -> None:
+    def test_statistics_are_averaged_and_counters_copied(self, options: dict[str, Any]) -> None:
         options['train']['ema_decay'] = 0.75
         model = build_model(options)
-        for net, value in ((model.net_g, 8), (model.net_g_ema, 3)):
+        for net, value in ((model.net_g, 8), (model.net_g_ema, 4)):
             net.register_buffer('count', torch.tensor(value))
+            net.register_buffer('running_mean', torch.tensor(float(value)))
         model.model_ema(0.75)
         assert model.net_g_ema.count == 8
+        assert model.net_g_ema.running_mean == 5
 
     @pytest.mark.parametrize(('decay', 'expected'), [(0.0, 2.0), (1.0, 1.0), (0.9, 1.1)])
     def test_of_numbers(self, decay: float, expected: float, options: dict[str, Any]) -> None:
