@@ -26,7 +26,14 @@ from hcl_arch.data.image_source import ImageSource
 from hcl_arch.data.mask_images import MaskImages
 from hcl_arch.data.mask_sampler import MaskSampler
 from hcl_arch.data.square_crop import (
-    centre_square, enlarge_square, least_side_for, random_square, resize_square, to_float, to_tensor)
+    centre_square,
+    enlarge_square,
+    least_side_for,
+    random_square,
+    resize_square,
+    to_float,
+    to_tensor,
+)
 from hcl_arch.data.truth_variety import varied
 from hcl_arch.data.weighted_choice import choose_by_weight
 
@@ -159,7 +166,7 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
             'lq': to_tensor(enlarge_square(damaged, side)),
             'gt': to_tensor(enlarge_square(restored, side)),
             'noise': to_tensor(enlarge_square(noise, side)),
-            'mask': torch.from_numpy(np.float32(enlarge_square(corrupted.astype(np.float32), side) < 0.5)[None]),
+            'mask': torch.from_numpy((enlarge_square(corrupted.astype(np.float32), side) < 0.5).astype(np.float32)[None]),
             'lq_path': path,
             'gt_path': path,
             'corruption': name,
