@@ -161,12 +161,13 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         if self._options.degradation is not None:
             damaged = degrade(damaged, self._options.degradation, rng)
         side = self._options.gt_size
+        shown = enlarge_square(corrupted.astype(np.float32), side)
         path = self._truths.path_of(image_index)
         return {
             'lq': to_tensor(enlarge_square(damaged, side)),
             'gt': to_tensor(enlarge_square(restored, side)),
             'noise': to_tensor(enlarge_square(noise, side)),
-            'mask': torch.from_numpy((enlarge_square(corrupted.astype(np.float32), side) < 0.5).astype(np.float32)[None]),
+            'mask': torch.from_numpy(np.asarray(shown < 0.5, np.float32)[None]),
             'lq_path': path,
             'gt_path': path,
             'corruption': name,
