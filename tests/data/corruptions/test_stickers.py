@@ -14,74 +14,7 @@ from hcl_arch.data.corruptions.sticker_cutouts import Cutout, Finish, photo_cuto
 from hcl_arch.data.corruptions.sticker_drawings import drawn_cutout
 from hcl_arch.data.corruptions.stickers import spoil_stickers
 from hcl_arch.data.hole_contents import Truth
-from hcl_arch.data.placement import OverlayPictures
-
-
-def photo(truth: Truth, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return a photograph in bright green and red stripes, which is in no truth."""
-    striped = np.zeros(truth.image.shape, np.float32)
-    striped[..., 1], striped[:, ::4] = 1, (1, 0, 0)
-    return striped
-
-
-def disc(number: int) -> NDArray[np.uint8]:
-    """Return a magenta disc with alpha."""
-    pixels = np.zeros((60, 60, 4), np.uint8)
-    cv2.circle(pixels, (30, 30), 25, (255, 0, 255, 255), cv2.FILLED)
-    return pixels
-
-
-MATERIALS = Materials(photo=photo, pictures=OverlayPictures(disc, 1))
-
-
-def truth_of(size: tuple[int, int], seed: int, *, gray: bool = False) -> Truth:
-    """Return a mid-gray image, or a random one that is smooth in parts and noisy in others."""
-    if gray:
-        return Truth(np.full((*size, 3), 0.5, np.float32), 'gray')
-    rng = np.random.default_rng(seed)
-    coarse = cv2.resize(rng.random((5, 5, 3), np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
-    noise = np.linspace(0, 0.2, size[1], dtype=np.float32)[:, None] * rng.normal(0, 1, (*size, 3)).astype(np.float32)
-    return Truth(np.clip(coarse + noise, 0, 1).astype(np.float32), 'random')
-
-
-@pytest.mark.parametrize('size', [(96, 96), (16, 16), (40, 300), (201, 57)])
-def test_only_corrupted_pixels_differ_visibly(size: tuple[int, int]) -> None:
-    for seed in range(15):
-        truth = truth_of(size, seed, gray=seed % 5 == 0)
-        before = truth.image.copy()
-        spoiled = spoil_stickers(truth, MATERIALS, np.random.default_rng(seed))
-        assert spoiled.image.shape == truth.image.shape
-        assert spoiled.image.dtype == np.float32
-        assert spoiled.corrupted.shape == size
-        assert spoiled.corrupted.dtype == bool
-        assert 0 <= spoiled.image.min() <= spoiled.image.max() <= 1
-        assert np.array_equal(truth.image, before)
-        change = np.abs(spoiled.image - truth.image).max(2)
-        assert change[~spoiled.corrupted].max(initial=0) < 4 / 255
-        # Away from what was put on, not even rounding touches the image.
-        far = cv2.dilate(spoiled.corrupted.astype(np.uint8), np.ones((41, 41), np.uint8)) == 0
-        assert not change[far].any()
-
-
-def test_follows_the_seed() -> None:
-    truth = truth_of((64, 80), 0)
-    for seed in range(10):
-        first, again, other = (spoil_stickers(truth, MATERIALS, np.random.default_rng(start))
-                               for start in (seed, seed, seed + 1000))
-        assert np.array_equal(first.image, again.image)
-        assert np.array_equal(first.corrupted, again.corrupted)
-        assert not np.array_equal(first.image, other.image)
-
-
-def test_small_shares_are_as_frequent_as_large_ones() -> None:
-    truths = [truth_of((128, 128), 1, gray=gray) for gray in (False, True)]
-    shares = np.array([spoil_stickers(truths[seed % 2], MATERIALS, np.random.default_rng(seed)).corrupted.mean()
-                       for seed in range(200)])
-    assert np.count_nonzero(shares == 0) < 2
-    assert shares.max() < 0.6
-    assert 0.0015 < np.quantile(shares, 0.02) < 0.01
-    assert 0.015 < np.median(shares) < 0.06
-    assert 0.1 < np.quantile(shares, 0.95) < 0.4
+from tests.data.corruptions.painted import MATERIALS, disc, photo, truth_of
 
 
 def test_needs_no_materials() -> None:
