@@ -9,11 +9,11 @@ import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.baselines.adaptive_conv import AdaptiveConv, end_conv
 from hcl_arch.archs.baselines.dhan_aggregation import Aggregation, PoolingPyramid
-from hcl_arch.archs.baselines.unguided_restorer import Painting, UnguidedRestorer
-from hcl_arch.archs.baselines.vgg_hypercolumn import VGG_DIMS, FrozenVGG19, HypercolumnConv, check_vgg_dims
+from hcl_arch.archs.baselines.hypercolumn_restorer import HypercolumnRestorer
+from hcl_arch.archs.baselines.unguided_restorer import Painting
+from hcl_arch.archs.baselines.vgg_hypercolumn import VGG_DIMS
 
 # Kernel size and dilation of the convolutions, two for each step.
 _CONVS = ((1, 1), (3, 1), (3, 2), (3, 4), (3, 8), (3, 16), (3, 32), (3, 64))
@@ -22,7 +22,7 @@ _AGGREGATED = (2, 3, 3, 4)
 
 
 @ARCH_REGISTRY.register()
-class DHAN(UnguidedRestorer):
+class DHAN(HypercolumnRestorer):
     """Dual hierarchical aggregation network, with watermarks in the place of shadows (Table 7).
 
     Cun, Pun, Shi: "Towards Ghost-free Shadow Removal via Dual Hierarchical Aggregation Network and Shadow Matting
@@ -32,17 +32,7 @@ class DHAN(UnguidedRestorer):
 
     Follows the authors' program where the paper's figure is another.
 
-    Args:
-        dim: Width of the convolutions.
-        vgg_weights: A file of torchvision's VGG-19, needed where training begins; ``random`` for tests without one;
-            None where a checkpoint of the whole network is loaded. See :class:`FrozenVGG19`.
-        vgg_dims: Widths of the five groups of the VGG-19's convolutions; others than its own are for tests.
-        bgr: Whether the network works on images in the order blue, green, red, as the published weights do. Images are
-            RGB outside of it either way.
-
-    Raises:
-        FileNotFoundError: If there is no file ``vgg_weights``.
-        ValueError: If a number is too small, there are not five ``vgg_dims``, or the file does not fit.
+    Arguments and errors are those of :class:`HypercolumnRestorer`.
     """
 
     def __init__(
@@ -52,12 +42,7 @@ class DHAN(UnguidedRestorer):
         vgg_dims: Sequence[int] = VGG_DIMS,
         bgr: bool = False,
     ) -> None:
-        super().__init__()
-        check_at_least(1, dim=dim)
-        check_vgg_dims(vgg_dims)
-        self.bgr = bgr
-        self.vgg = FrozenVGG19(vgg_weights, dims=vgg_dims)
-        self.first_conv = HypercolumnConv(vgg_dims, dim)
+        super().__init__(dim, vgg_weights, vgg_dims, bgr)
         self.convs = nn.ModuleList(AdaptiveConv(dim, dim, size, dilation=dilation) for size, dilation in _CONVS)
         self.image_aggregations = nn.ModuleList(Aggregation(n_layers, dim) for n_layers in _AGGREGATED)
         self.mask_aggregations = nn.ModuleList(Aggregation(n_layers, dim) for n_layers in _AGGREGATED)
@@ -65,15 +50,10 @@ class DHAN(UnguidedRestorer):
         self.image_conv, self.hole_conv = end_conv(dim, 3), end_conv(dim, 1)
 
     def _paint(self, image: Tensor) -> Painting:
-        if self.bgr:
-            image = image.flip(1)
-        features = self.first_conv.forward_maps(self.vgg(image), image)
-        image_features, mask_features = self._aggregated(features)
+        image_features, mask_features = self._aggregated(self._first_features(image))
         image_features, mask_features = self.image_pyramid(image_features), self.mask_pyramid(mask_features)
         painted = self.image_conv(image_features * torch.sigmoid(mask_features))
-        if self.bgr:
-            painted = painted.flip(1)
-        return Painting(painted, mask_logits=(-self.hole_conv(mask_features),))
+        return Painting(self._own_order(painted), mask_logits=(-self.hole_conv(mask_features),))
 
     def _aggregated(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """The last aggregations for image and mask, both (B, dim, H, W), of the first layer's result."""
