@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Optional, Union, get_args
 
 import torch
+import torch.nn.functional as F
 from basicsr.archs import build_network
 from basicsr.utils import get_root_logger
 from basicsr.utils.registry import ARCH_REGISTRY
@@ -53,6 +54,8 @@ class DetectThenRestore(nn.Module):
         composite: Whether the result is mask * image + (1 - mask) * restorer's image, or the restorer's image.
         detect_mirrored: In evaluation, show the detector the mirror image too and average the logits of both: a more
             exact mask for twice the time of detection.
+        detect_enlarged: In evaluation, the detector sees images so many times as large: 1, 2 or 4. For small images and
+            a detector that was trained on enlarged ones, as that of the packaged model was.
         mask_upsampling: How logits of a coarser grid than the image's become its mask: ``nearest``, as the paper's, or
             ``bilinear``, with borders that run through the grid's cells.
         freeze_detector: Keep the detector as it is: no gradient, always in evaluation mode.
@@ -60,8 +63,8 @@ class DetectThenRestore(nn.Module):
         detector_weights: Checkpoint of BasicSR to start the detector from; of a whole ``HCLNet``, ``VCNet`` or
             ``DetectThenRestore`` its detector is taken.
         detector_param_key: Which entry of that file; by default ``params_ema`` if it is there, else ``params``.
-        restorer_weights: Checkpoint of BasicSR to start the restorer from; of a whole ``VCNet`` or
-            ``DetectThenRestore`` its restorer is taken.
+        restorer_weights: Checkpoint of BasicSR to start the restorer from; of a whole ``DetectThenRestore``, or of a
+            ``VCNet`` with ``layers: compact``, its restorer is taken.
         restorer_param_key: As ``detector_param_key``.
 
     Raises:
@@ -81,6 +84,7 @@ class DetectThenRestore(nn.Module):
         restorer_multiple: int = 1,
         composite: bool = True,
         detect_mirrored: bool = False,
+        detect_enlarged: int = 1,
         mask_upsampling: MapUpsampling = 'nearest',
         freeze_detector: bool = False,
         freeze_restorer: bool = False,
@@ -93,6 +97,8 @@ class DetectThenRestore(nn.Module):
         _check_restorer_input(restorer_input)
         check_choice('mask_kind', mask_kind, get_args(MaskKind))
         check_choice('mask_upsampling', mask_upsampling, get_args(MapUpsampling))
+        if detect_enlarged not in (1, 2, 4):
+            raise ValueError(f'detect_enlarged must be 1, 2 or 4, got {detect_enlarged!r}.')
         if not 0 <= masked_value <= 1:
             raise ValueError(f'masked_value must be in [0, 1], got {masked_value}.')
         if tuple(restorer_range) not in ((0, 1), (-1, 1)):
@@ -106,6 +112,7 @@ class DetectThenRestore(nn.Module):
         self.restorer_multiple = restorer_multiple
         self.composite = composite
         self.detect_mirrored = detect_mirrored
+        self.detect_enlarged = detect_enlarged
         self.mask_upsampling = mask_upsampling
         self.detector = _built('detector', detector)
         self.restorer = _built('restorer', restorer)
@@ -164,7 +171,7 @@ class DetectThenRestore(nn.Module):
         """
         height, width = check_image(lq)
         check_guidance(lq, true_mask, guidance)
-        mask_logits = self._detect(lq)
+        mask_logits, features = self._detect(lq)
         finest = to_image_size(mask_logits[0], height, width, self.size_multiple, mode=self.mask_upsampling)
         soft_mask = torch.sigmoid(finest)
         mask = (soft_mask >= 0.5).to(soft_mask.dtype)
@@ -175,7 +182,7 @@ class DetectThenRestore(nn.Module):
                 guide = true_mask.to(lq.dtype)
             else:
                 guide = soft_mask if self.mask_kind == 'soft' else mask
-            restored = self._restore(lq, 1 - guide if reverse else guide)
+            restored = self._restore(lq, 1 - guide if reverse else guide, features)
         if not return_all:
             return restored
         return BlindOutput(restored=restored, coarse=restored, mask=mask, soft_mask=soft_mask, mask_logits=mask_logits)
@@ -199,18 +206,29 @@ class DetectThenRestore(nn.Module):
         mask = mask.to(lq.dtype)
         return self._restore(lq, 1 - mask if reverse else mask)
 
-    def _detect(self, lq: Tensor) -> list[Tensor]:
-        """Logits that pixels are uncorrupted, (B, 1, h, w) on the padded grid, fine to coarse."""
+    def _detect(self, lq: Tensor) -> tuple[list[Tensor], Optional[Tensor]]:
+        """Logits that pixels are uncorrupted, (B, 1, h, w) on the padded grid, fine to coarse; and see ``_look``."""
         padded = pad_to_multiple(lq, self.size_multiple)
-        logits = self._detector_logits(padded)
-        if not self.detect_mirrored or self.training:
-            return logits
-        # Padded before it is mirrored, so that the cells of both grids lie upon each other.
-        mirrored = self._detector_logits(padded.flip(-1))
-        return [(own + other.flip(-1)) / 2 for own, other in zip(logits, mirrored)]
+        if self.training:
+            return self._look(padded)
+        shown = enlarged(padded, self.detect_enlarged)
+        logits, features = self._look(shown)
+        if self.detect_mirrored:
+            # Padded before it is mirrored, so that the cells of both grids lie upon each other.
+            mirrored, _ = self._look(shown.flip(-1))
+            logits = [(own + other.flip(-1)) / 2 for own, other in zip(logits, mirrored)]
+        logits = [pooled(each, each.shape[-1] // padded.shape[-1]) for each in logits]
+        return logits, features if self.detect_enlarged == 1 else None
+
+    def _look(self, padded: Tensor) -> tuple[list[Tensor], Optional[Tensor]]:
+        """The logits of an image that needs no padding, seen once, and features for the restorer: here there are none.
+
+        A subclass whose restorer takes features of the detector gives them here, and ``_paint`` gets them, or None
+        where nothing was detected, or in an enlarged image.
+        """
+        return self._detector_logits(padded), None
 
     def _detector_logits(self, padded: Tensor) -> list[Tensor]:
-        """The same of an image that needs no padding, seen once."""
         own_logits = getattr(self.detector, 'mask_logits', None)
         if own_logits is not None:
             return [own_logits(padded)]
@@ -234,13 +252,13 @@ class DetectThenRestore(nn.Module):
             )
         return confidence
 
-    def _restore(self, lq: Tensor, mask: Tensor) -> Tensor:
-        """The restored image for a mask (B, 1, H, W), 1 = to be kept."""
-        painted = self._paint(lq, mask)
+    def _restore(self, lq: Tensor, mask: Tensor, features: Optional[Tensor] = None) -> Tensor:
+        """The restored image for a mask (B, 1, H, W), 1 = to be kept, and what ``_look`` gives beside the logits."""
+        painted = self._paint(lq, mask, features)
         restored = mask * lq + (1 - mask) * painted if self.composite else painted
         return restored if self.training else restored.clamp(0, 1)
 
-    def _paint(self, lq: Tensor, mask: Tensor) -> Tensor:
+    def _paint(self, lq: Tensor, mask: Tensor, features: Optional[Tensor]) -> Tensor:
         """The restorer's image, (B, 3, H, W), around [0, 1]."""
         images = {'image': lq, 'masked_image': mask * lq + (1 - mask) * self.masked_value}
         if self.restorer_is_signed:
@@ -275,6 +293,16 @@ class DetectThenRestore(nn.Module):
 def to_logits(confidence: Tensor) -> Tensor:
     """Logits of confidences in [0, 1]; those of 0 and 1 are finite."""
     return torch.logit(confidence, eps=_CONFIDENCE_MARGIN)
+
+
+def enlarged(image: Tensor, factor: int) -> Tensor:
+    """Images (B, C, H, W) so many times as large, bilinearly: (B, C, factor * H, factor * W)."""
+    return image if factor == 1 else F.interpolate(image, scale_factor=float(factor), mode='bilinear')
+
+
+def pooled(logits: Tensor, factor: int) -> Tensor:
+    """Logits (B, 1, h, w), the mean of so many along each side; those that are fewer are left as they are."""
+    return F.avg_pool2d(logits, factor) if factor > 1 else logits
 
 
 def _is_about_shapes(error: Exception) -> bool:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hcl_arch.archs import DetectThenRestore, HCLDetector, HCLNet
-from hcl_arch.archs.detect_then_restore_arch import to_logits
+from hcl_arch.archs.detect_then_restore_arch import enlarged, pooled, to_logits
 from hcl_arch.archs.exporting import cut_back
 from hcl_arch.archs.hcl_detector_arch import Detection
 from hcl_arch.archs.image_range import to_image_range, to_network_range
@@ -154,15 +154,19 @@ class DetectThenRestorePart(Part):
         if not isinstance(network.detector, (HCLDetector, PixelDetector)):
             found = type(network.detector).__name__
             raise ExportError(f'the detector {found} cannot be exported; expected one of this package.')
-        # Pixels of the image along the side of a pixel of the logits.
-        self.cell = network.detector.mask_cell if isinstance(network.detector, HCLDetector) else self._measured_cell()
+        # Pixels along the side of a pixel of the logits: of what the detector sees, and of the image.
+        is_hcl = isinstance(network.detector, HCLDetector)
+        self.detector_cell = network.detector.mask_cell if is_hcl else self._measured_cell()
+        self.cell = max(1, self.detector_cell // network.detect_enlarged)
 
     def detect(self, image: Tensor) -> tuple[Tensor, Tensor]:
         height, width = image.shape[-2:]
-        padded = to_network_range(pad_to_multiple(image, self.size_multiple))
-        logits = self._logits(padded)
+        shown = enlarged(pad_to_multiple(image, self.size_multiple), self.network.detect_enlarged)
+        shown = to_network_range(shown)
+        logits = self._logits(shown)
         if self.network.detect_mirrored:
-            logits = (logits + self._logits(padded.flip(-1)).flip(-1)) / 2
+            logits = (logits + self._logits(shown.flip(-1)).flip(-1)) / 2
+        logits = pooled(logits, self.network.detect_enlarged // self.detector_cell)
         confidence = torch.sigmoid(cut_back(self._enlarged(logits), height, width))
         return (confidence >= 0.5).to(confidence.dtype), confidence
 

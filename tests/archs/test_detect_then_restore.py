@@ -276,11 +276,11 @@ class TestWeights:
         assert equal_states(net.detector.state_dict(), whole.detector.state_dict())
 
     def test_both_parts_of_a_vcnet_saved_by_several_processes(self, tmp_path: Path) -> None:
-        whole, path = VCNet(dim=4, detector_blocks=1, inpainter_blocks=1), str(tmp_path / 'vcnet.pth')
+        whole, path = VCNet(dim=4, detector_blocks=1, inpainter_blocks=1, layers='compact'), str(tmp_path / 'vcnet.pth')
         torch.save({'params': {f'module.{name}': value for name, value in whole.state_dict().items()}}, path)
         net = DetectThenRestore(
-            {'type': 'VCNetMaskPredictor', 'dim': 4, 'n_blocks': 1},
-            {'type': 'VCNetInpainter', 'dim': 4, 'n_blocks': 1},
+            {'type': 'VCNetMaskPredictor', 'dim': 4, 'n_blocks': 1, 'layers': 'compact'},
+            {'type': 'VCNetInpainter', 'dim': 4, 'n_blocks': 1, 'layers': 'compact'},
             detector_weights=path,
             restorer_weights=path,
         )
@@ -372,6 +372,11 @@ class SideDetector(nn.Module):
         return 4 * red - 2 + torch.arange(red.shape[-1], dtype=red.dtype) / red.shape[-1]
 
 
+class RedLogits(nn.Module):
+    def mask_logits(self, image: Tensor) -> Tensor:
+        return image[:, :1]
+
+
 class TestLooking:
     """How the detector is shown an image, and how its logits become a mask."""
 
@@ -396,6 +401,32 @@ class TestLooking:
         output, mirrored = net(lq, return_all=True), net(lq.flip(-1), return_all=True)
         assert torch.allclose(output.soft_mask.flip(-1), mirrored.soft_mask, atol=1e-6)
         assert output.soft_mask.std() > 0
+
+    @torch.no_grad()
+    @pytest.mark.parametrize('factor', [1, 2, 4])
+    def test_enlarged(self, factor: int) -> None:
+        """The detector's cells of 4 pixels become cells of 4 / factor pixels of the image."""
+        net = DetectThenRestore(SideDetector(), Recorder(), detect_enlarged=factor).eval()
+        lq = torch.rand(1, 3, 16, 20)
+        logits = net(lq, return_all=True).mask_logits[0]
+        shown = F.interpolate(lq, size=(16 * factor, 20 * factor), mode='bilinear')
+        assert torch.allclose(logits, net.detector.mask_logits(shown), atol=1e-6)
+        assert logits.shape[-2:] == (4 * factor, 5 * factor)
+        in_training = net.train()(lq, return_all=True).mask_logits[0]
+        assert torch.equal(in_training, net.detector.mask_logits(lq))
+
+    @torch.no_grad()
+    def test_enlarged_beyond_the_grid(self) -> None:
+        """A detector with a logit for each pixel it sees: those of a pixel of the image are averaged."""
+        net = DetectThenRestore(RedLogits(), Recorder(), detect_enlarged=2).eval()
+        lq = torch.rand(1, 3, 16, 16)
+        red = F.interpolate(lq, size=(32, 32), mode='bilinear')[:, :1]
+        expected = red.reshape(1, 1, 16, 2, 16, 2).mean((3, 5))
+        assert torch.allclose(net(lq, return_all=True).mask_logits[0], expected, atol=1e-6)
+
+    def test_enlarged_by_a_wrong_factor(self) -> None:
+        with pytest.raises(ValueError, match='detect_enlarged must be 1, 2 or 4, got 3'):
+            DetectThenRestore(SideDetector(), Recorder(), detect_enlarged=3)
 
     @torch.no_grad()
     def test_bilinear(self) -> None:

@@ -111,7 +111,9 @@ def test_an_option_file_without_a_network_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    'looking', [{}, {'detect_mirrored': True, 'mask_upsampling': 'bilinear'}], ids=['plain', 'twice and smooth']
+    'looking',
+    [{}, {'detect_mirrored': True, 'mask_upsampling': 'bilinear'}, {'detect_enlarged': 2}, {'detect_enlarged': 4}],
+    ids=['plain', 'twice and smooth', 'enlarged', 'enlarged beyond its grid'],
 )
 def test_a_confidence_coarser_than_the_image_is_exported_at_its_size(
     options: dict[str, Any], looking: dict[str, Any]
