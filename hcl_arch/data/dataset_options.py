@@ -120,7 +120,7 @@ def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
         gt_size=gt_size,
         crop_scale=reader.span('crop_scale', (1.0, 1.0)),
         native_prob=reader.number('native_prob', 0.0, most=1),
-        native_size=reader.span('native_size', (float(LEAST_SIZE), float(gt_size)), least=LEAST_SIZE, most=gt_size),
+        native_size=reader.span('native_size', (LEAST_SIZE, gt_size), least=LEAST_SIZE, most=gt_size),
         use_hflip=reader.flag('use_hflip', True),
         sharpen_prob=reader.number('sharpen_prob', 0.0, most=1),
         tone_prob=reader.number('tone_prob', 0.0, most=1),

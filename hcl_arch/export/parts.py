@@ -155,9 +155,10 @@ class DetectThenRestorePart(Part):
             found = type(network.detector).__name__
             raise ExportError(f'the detector {found} cannot be exported; expected one of this package.')
         # Pixels along the side of a pixel of the logits: of what the detector sees, and of the image.
-        is_hcl = isinstance(network.detector, HCLDetector)
-        self.detector_cell = network.detector.mask_cell if is_hcl else self._measured_cell()
-        self.cell = max(1, self.detector_cell // network.detect_enlarged)
+        self.detector_cell = (
+            network.detector.mask_cell if isinstance(network.detector, HCLDetector) else self._measured_cell()
+        )
+        self.cell: int = max(1, self.detector_cell // network.detect_enlarged)
 
     def detect(self, image: Tensor) -> tuple[Tensor, Tensor]:
         height, width = image.shape[-2:]

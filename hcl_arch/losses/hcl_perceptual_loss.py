@@ -89,7 +89,18 @@ class HCLPerceptualLoss(nn.Module):
         Returns:
             Layer -> (B, C, h, w).
         """
-        return self.loss.vgg(truth)
+        return self.features(truth)
+
+    def features(self, image: Tensor) -> dict[str, Tensor]:
+        """The VGG's features of the layers, with graph.
+
+        Args:
+            image: (B, 3, H, W) RGB in [0, 1].
+
+        Returns:
+            Layer -> (B, C, h, w).
+        """
+        return self.loss.vgg(image)
 
     def distance(self, image: Tensor, truth_features: Mapping[str, Tensor]) -> Tensor:
         """The weighted loss of an image against features of the truth; distances are float32 under autocast too.
@@ -104,7 +115,7 @@ class HCLPerceptualLoss(nn.Module):
         return checkpointed(self._distance, image, truth_features, enabled=self.use_checkpoint)
 
     def _distance(self, image: Tensor, truth_features: Mapping[str, Tensor]) -> Tensor:
-        features = self.loss.vgg(image)
+        features = self.features(image)
         distances = [
             weight * self.loss.criterion(features[layer].float(), truth_features[layer].float())
             for layer, weight in self.loss.layer_weights.items()

@@ -66,9 +66,10 @@ class BlindRestorationModel(InterruptibleModel):
     ``train.detector_iter`` (default 0) only the detector is trained. Losses, each with its weight, come from the
     options ``mask_opt`` (binary cross-entropy of the mask logits, averaged over the stages, and with ``iou_weight``
     a soft IoU of the corrupted region), ``pixel_opt`` and ``perceptual_opt`` (restored image, and coarse image where
-    there is one and ``perceptual_coarse_opt`` does not say otherwise) and ``gan_opt``. With the latter the log has
-    ``r_gan_pix`` too: how much longer the weighted adversarial loss's gradient with respect to the restored image is
-    than that of the weighted pixel loss. Far above 1, the images collapse.
+    there is one and ``perceptual_coarse_opt`` does not say otherwise), ``texture_opt`` (restored image;
+    ``HCLIDMRFLoss``) and ``gan_opt``. With the latter the log has ``r_gan_pix`` too: how much longer the weighted
+    adversarial loss's gradient with respect to the restored image is than that of the weighted pixel loss. Far above 1,
+    the images collapse.
 
     With ``train.accumulation_steps`` (default 1) every batch goes through the networks in so many parts, one after the
     other, whose gradients are added up before the step: the memory of a part, the step of a batch. The discriminator
@@ -92,7 +93,7 @@ class BlindRestorationModel(InterruptibleModel):
     TRAIN_KEYS: ClassVar[tuple[str, ...]] = (
         'ema_decay', 'optim_g', 'optim_d', 'scheduler', 'total_iter', 'warmup_iter', 'detector_iter', 'phase1_iter',
         'accumulation_steps', 'max_skipped_steps', 'mask_opt', 'pixel_opt', 'perceptual_opt', 'perceptual_coarse_opt',
-        'gan_opt',
+        'texture_opt', 'gan_opt',
     )  # fmt: skip
     # Learning rates of `optim_g` for parts of the network whose parameters' names start so; the rest has `lr`.
     PART_LEARNING_RATES: ClassVar[Mapping[str, str]] = {
@@ -143,6 +144,7 @@ class BlindRestorationModel(InterruptibleModel):
         # Of equal options one VGG will do, and one pass over the truth.
         same = train_opt.get('perceptual_coarse_opt') == train_opt.get('perceptual_opt')
         self.cri_perceptual_coarse = None if same else self._build_loss('perceptual_coarse_opt')
+        self.cri_texture = self._build_loss('texture_opt')
         mask_opt = train_opt.get('mask_opt') or {}
         self.mask_weight = mask_opt.get('loss_weight', 0.0)
         self.iou_weight = mask_opt.get('iou_weight', 0.0)
@@ -368,6 +370,9 @@ class BlindRestorationModel(InterruptibleModel):
         if self.cri_pix is not None:
             losses.update({f'l_pix_{name}': self.cri_pix(image.float(), part.gt) for name, image in images.items()})
         losses.update(self._perceptual_losses(images, part.gt))
+        if self.cri_texture is not None:
+            with autocast(self.precision, self.device):
+                losses['l_texture'], _ = self.cri_texture(output.restored, part.gt)
         if self.net_d is not None:
             assert self.cri_gan is not None
             # The generator's step must not leave gradients in the discriminator.

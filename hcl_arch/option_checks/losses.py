@@ -8,19 +8,25 @@ from typing import Any
 from basicsr.archs.vgg_arch import NAMES, insert_bn
 from basicsr.utils.registry import LOSS_REGISTRY
 
+from hcl_arch.data.option_reader import is_number
 from hcl_arch.option_checks.files import check_file_arguments, is_file_argument
 from hcl_arch.option_checks.limits import LARGEST_NUMBER, argument_limits
 from hcl_arch.option_checks.lines import Place, got, problem
 from hcl_arch.option_checks.quiet_build import try_out
 from hcl_arch.option_checks.registered import find_registered, type_problem
-from hcl_arch.option_checks.rules import Rules, check_unknown, check_values, number
+from hcl_arch.option_checks.rules import Rule, Rules, check_unknown, check_values, number, whole
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments, check_arguments
 
 _SUFFIX = '_opt'
 # The models compute these themselves, from a weight.
 _WITHOUT_TYPE = ('mask_opt', 'classifier_opt')
-_WEIGHTS: Rules = {key: number(0, below=LARGEST_NUMBER) for key in ('loss_weight', 'penalty_weight')}
+_VALUES: Rules = {
+    **{key: number(0, below=LARGEST_NUMBER) for key in ('loss_weight', 'penalty_weight')},
+    # Of a loss that is not built.
+    'bandwidth': Rule('a number above 0', lambda value: is_number(value) and value > 0),
+    'max_features': whole(2),
+}
 _KNOWN_MODULES = ('hcl_arch.', 'basicsr.')
 
 
@@ -57,7 +63,7 @@ def _loss_problems(options: Mapping[Any, Any], place: Place) -> Iterator[str]:
     arguments = Arguments.of(loss)
     problems = [*check_arguments(arguments, options, place), *check_file_arguments(options, place)]
     problems.extend(argument_limits(options, place))
-    problems = problems or list(check_values(options, _WEIGHTS, place))
+    problems = problems or list(check_values(options, _VALUES, place))
     yield from problems
     if 'vgg_type' in arguments.parameters:
         yield from _layer_problems(options, place)

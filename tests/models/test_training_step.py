@@ -21,6 +21,7 @@ from hcl_arch.models import HCLModel, blind_restoration_model
 from hcl_arch.training.step_watch import NonFiniteError
 
 PERCEPTUAL: dict[str, Any] = {'type': 'HCLPerceptualLoss', 'layer_weights': {'relu1_1': 1.0}, 'weights': 'random'}
+TEXTURE: dict[str, Any] = {'type': 'HCLIDMRFLoss', 'layer_weights': {'relu2_1': 1.0}, 'weights': 'random'}
 PARTS = 'train.accumulation_steps'
 
 
@@ -375,6 +376,30 @@ class TestPerceptualLosses:
         model.optimize_parameters(1)
         expected, _ = ours(model.output, batch['gt'])
         assert model.get_current_log()['l_percep_refined'] == pytest.approx(expected.item(), rel=1e-5)
+
+
+class TestTextures:
+    @pytest.mark.parametrize('steps', [1, 2])
+    def test_of_the_restored_image(self, steps: int, plain: dict[str, Any], batch: dict[str, Any]) -> None:
+        plain['train'].update(texture_opt=TEXTURE, accumulation_steps=steps)
+        model = build_model(plain)
+        restored: list[Tensor] = []
+        model.net_g.register_forward_hook(lambda net, args, output: restored.append(output.restored.detach()))
+        model.feed_data(batch)
+        model.optimize_parameters(1)
+        with torch.no_grad():
+            expected, _ = model.cri_texture(torch.cat(restored), batch['gt'])
+        assert model.get_current_log()['l_texture'] == pytest.approx(expected.item(), rel=1e-4)
+
+    def test_alone_it_trains_the_restoration(self, plain: dict[str, Any], batch: dict[str, Any]) -> None:
+        """Beside a pixel loss of weight 0, which BasicSR wants to be there."""
+        plain['train'].update(texture_opt=TEXTURE, classifier_opt=None)
+        plain['train']['pixel_opt']['loss_weight'] = 0.0
+        torch.manual_seed(3)
+        before = parameters_of(build_model(copy.deepcopy(plain)).net_g.refiner)
+        after = parameters_of(one_step(plain, batch).net_g.refiner)
+        assert all(value.isfinite().all() for value in after.values())
+        assert largest_move(before, after) > 1e-5
 
 
 class TestPrecision:

@@ -147,7 +147,8 @@ def test_the_model_accepts_the_options(name: str, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize('name', TRAIN_FILES)
 def test_losses_accept_their_options(name: str) -> None:
     train = read(name)['train']
-    for key in ('pixel_opt', 'contrastive_opt', 'gan_opt', 'perceptual_opt', 'perceptual_coarse_opt', 'output_opt'):
+    for key in ('pixel_opt', 'contrastive_opt', 'gan_opt', 'perceptual_opt', 'perceptual_coarse_opt', 'texture_opt',
+                'output_opt'):  # fmt: skip
         if key in train:
             options = {**train[key], **{name: 'random' for name in ('weights', 'vgg_weights') if name in train[key]}}
             with torch.device('meta'):
@@ -244,7 +245,7 @@ NETWORK, DATA = ('network_g',), ('datasets',)
 LOSSES = ('train.mask_opt', 'train.contrastive_opt', 'train.classifier_opt')
 PIXEL, RATES = 'train.pixel_opt.loss_weight', ('train.optim_g.lr', 'train.optim_g.lr_classifier')
 COARSE, REFINED = 'train.perceptual_coarse_opt', 'train.perceptual_opt'
-TO_VCNET = ('model_type', *NETWORK, *LOSSES, COARSE)
+TO_VCNET = ('model_type', *NETWORK, *LOSSES, COARSE, 'train.texture_opt')
 TRAINED, STAGES = 'path.pretrain_network_g', ('val.metrics.mask_iou_s1', 'val.metrics.mask_iou_s2')
 MASKS = tuple(f'val.metrics.{name}' for name in ('mask_accuracy', 'mask_f1', 'mask_iou', 'mask_bce', 'corrupted_iou'))
 TESTED_VCNET = ('model_type', *NETWORK, TRAINED, *STAGES, 'val.metrics.psnr_coarse')
@@ -256,7 +257,7 @@ TO_MPRNET = ('model_type', *NETWORK, 'network_d', 'train.optim_g', 'train.optim_
              COARSE, REFINED, 'train.pixel_opt', 'train.gan_opt', OUTPUT, 'train.warmup_iter', 'train.phase1_iter')
 # Those with a discriminator have the rate of VCNet's.
 TO_WATERMARK_BASELINE = ('model_type', *NETWORK, 'network_d', 'path', BATCH, 'train.optim_g.lr', 'train.total_iter',
-                         'train.mask_opt', 'train.pixel_opt', REFINED, 'train.gan_opt')
+                         'train.mask_opt', 'train.pixel_opt', REFINED, 'train.texture_opt', 'train.gan_opt')
 WATERMARKS = 'datasets.train.dataroot_wm'
 SELDOM = ('val.val_freq', 'logger.save_checkpoint_freq')
 WATERMARK_BASELINES = {
@@ -278,11 +279,14 @@ DERIVED = [
     Derived('train_hcl_ffhq_no_selection', 'train_hcl_ffhq', ('train.contrastive_opt.sample_selection',)),
     Derived('train_hcl_ffhq_single_stage', 'train_hcl_ffhq', ('network_g.single_stage',)),
     Derived('train_hcl_ffhq_no_contrast', 'train_hcl_ffhq', ('network_g.mask_from', *LOSSES)),
-    *(Derived(f'train_hcl_{task}', 'train_hcl_places', FINE_TUNED) for task in ('watermark', 'shadow', 'raindrop')),
+    *(Derived(f'train_hcl_{task}', 'train_hcl_places', FINE_TUNED)
+      for task in ('watermark', 'shadow', 'raindrop', 'graffiti')),
     *(Derived(f'train_vcnet_{data}', f'train_hcl_{data}', (*TO_VCNET, 'train.optim_g'))
       for data in ('places', 'imagenet', 'ffhq', 'places512')),
-    Derived('train_vcnet_watermark', 'train_hcl_watermark', (*TO_VCNET, 'train.optim_g', 'path')),
-    Derived('train_vcnet_watermark', 'train_vcnet_places', (*DATA, 'path', 'train.total_iter', 'train.phase1_iter')),
+    *(Derived(f'train_vcnet_{task}', f'train_hcl_{task}', (*TO_VCNET, 'train.optim_g', 'path'))
+      for task in ('watermark', 'shadow', 'graffiti')),
+    *(Derived(f'train_vcnet_{task}', 'train_vcnet_places', (*DATA, 'path', 'train.total_iter', 'train.phase1_iter'))
+      for task in ('watermark', 'shadow', 'graffiti')),
     Derived('train_restorer_places512', 'train_hcl_places512',
             (*NETWORK, *LOSSES[1:], COARSE, 'model_type', 'train.optim_g', 'train.phase1_iter')),
     Derived('train_segmenter_places512', 'train_restorer_places512',
@@ -298,11 +302,12 @@ DERIVED = [
     Derived('test_hcl_places_unseen', 'test_hcl_places', DATA),
     Derived('test_hcl_watermark', 'test_hcl_places', (*DATA, TRAINED, 'val.hole_share_bins')),
     Derived('test_hcl_shadow', 'test_hcl_watermark', (*DATA, TRAINED)),
+    Derived('test_hcl_graffiti', 'test_hcl_places', (*DATA, TRAINED)),
     Derived('test_hcl_raindrop', 'test_hcl_watermark', (*DATA, TRAINED, *MASKS, *STAGES)),
     Derived('test_hcl_ffhq_bidirectional', 'test_hcl_ffhq', REVERSED),
     Derived('test_hcl_ffhq_single_stage', 'test_hcl_ffhq', ('network_g.single_stage', TRAINED, *STAGES)),
     *(Derived(f'test_vcnet_{data}', f'test_hcl_{data}', TESTED_VCNET)
-      for data in ('places', 'imagenet', 'ffhq', 'places512', 'watermark', 'places_unseen')),
+      for data in ('places', 'imagenet', 'ffhq', 'places512', 'watermark', 'shadow', 'graffiti', 'places_unseen')),
     Derived('test_vcnet_ffhq_bidirectional', 'test_vcnet_ffhq', REVERSED),
     *(Derived(f'test_mprnet_{data}', f'test_hcl_{data}', ('model_type', *NETWORK, TRAINED, *STAGES, *MASKS))
       for data in ('places', 'imagenet', 'ffhq')),
@@ -341,7 +346,8 @@ def test_every_file_is_derived_from_those_for_places() -> None:
     assert set(EXPERIMENT_FILES) - {derived.name for derived in DERIVED} == {'train_hcl_places', 'test_hcl_places'}
 
 
-@pytest.mark.parametrize('run', [r'\w+?_places', r'\w+?_imagenet', r'\w+?_ffhq', r'\w+?_places512', r'small_\w+'])
+@pytest.mark.parametrize('run', [r'\w+?_places', r'\w+?_imagenet', r'\w+?_ffhq', r'\w+?_places512', r'\w+?_shadow',
+                                 r'\w+?_graffiti', r'small_\w+'])
 def test_all_methods_have_the_same_data_and_budget(run: str) -> None:
     trainings, tests = ([name for name in FILES if re.fullmatch(f'{kind}_{run}', name)] for kind in ('train', 'test'))
     for names in (trainings, tests):
@@ -504,7 +510,8 @@ def folder(image_folder: Callable[..., Path]) -> Path:
 
 # One of each kind: the others differ from them by values that the tests above look at.
 TRAINED_HERE = ['train_hcl_demo', 'train_hcl_places', 'train_hcl_ffhq_no_contrast', 'train_hcl_small',
-                'train_vcnet_ffhq', 'train_restorer_places512', 'train_segmenter_places512']  # fmt: skip
+                'train_hcl_graffiti', 'train_vcnet_ffhq', 'train_vcnet_shadow', 'train_restorer_places512',
+                'train_segmenter_places512']  # fmt: skip
 
 
 @pytest.mark.parametrize('name', TRAINED_HERE)
@@ -515,6 +522,10 @@ def test_trains_in_every_phase(name: str, folder: Path, tmp_path: Path) -> None:
             options['train'][loss]['weights'] = 'random'
         else:  # VGG-19 takes longer than all the rest
             options['train'].pop(loss, None)
+    if name == 'train_vcnet_ffhq':
+        options['train']['texture_opt'].update(weights='random', layer_weights={'relu2_1': 1.0})
+    else:
+        options['train'].pop('texture_opt', None)
     options['datasets']['train']['batch_size_per_gpu'] = 2
     batch = next(iter(DataLoader(build_dataset(options['datasets']['train']), batch_size=2)))
     model = build_model(options)
@@ -527,10 +538,12 @@ def test_trains_in_every_phase(name: str, folder: Path, tmp_path: Path) -> None:
     restores = name not in ('train_segmenter_places512', 'train_hcl_small')
     assert any(key.startswith(('l_contrastive', 'l_mask')) for key in model.log_dict) == detects
     assert any(key.startswith('l_pix') for key in model.log_dict) == restores
+    assert ('l_texture' in model.log_dict) == (name == 'train_vcnet_ffhq')
 
 
 TESTED_HERE = ['test_hcl_demo', 'test_hcl_places_unseen', 'test_hcl_ffhq_bidirectional', 'test_hcl_ffhq_single_stage',
-               'test_hcl_shadow', 'test_hcl_small', 'test_vcnet_ffhq', 'test_combined_segmenter_places512',
+               'test_hcl_shadow', 'test_hcl_small', 'test_vcnet_ffhq', 'test_vcnet_shadow',
+               'test_hcl_graffiti', 'test_vcnet_graffiti', 'test_combined_segmenter_places512',
                'test_mprnet_places', *(f'test_{name}_watermark' for name in WATERMARK_BASELINES)]  # fmt: skip
 
 
@@ -593,3 +606,8 @@ def test_a_network_without_a_mask_has_the_bins_of_the_true_one(folder: Path, tmp
     assert int(rows['0-30']['images']) == sum(share < 0.3 for share in shares) > 0
     assert int(rows['30-60']['images']) == sum(share >= 0.3 for share in shares) > 0
     assert all(0 < float(rows[name]['psnr']) < 60 for name in ('0-30', '30-60'))
+    with open(tmp_path / 'Places.csv', encoding='utf-8', newline='') as file:
+        images = list(csv.DictReader(file))
+    assert [float(image['hole_share']) for image in images] == pytest.approx(shares)
+    small = [float(image['psnr']) for image in images if float(image['hole_share']) < 0.3]
+    assert float(rows['0-30']['psnr']) == pytest.approx(np.mean(small))
