@@ -7,31 +7,34 @@ from basicsr.utils.registry import METRIC_REGISTRY
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from hcl_arch.metrics.otsu import Threshold, called_clean
+
 # As torch's binary_cross_entropy: a certain error costs 100, not infinity.
 _LOWEST_LOG = -100.0
 
 
 @METRIC_REGISTRY.register()
-def calculate_mask_accuracy(soft_mask: NDArray, true_mask: NDArray, *, threshold: float = 0.5) -> float:
+def calculate_mask_accuracy(soft_mask: NDArray, true_mask: NDArray, *, threshold: Threshold = 0.5) -> float:
     """Share of pixels that are told rightly.
 
     Args:
         soft_mask: (H, W) in [0, 1], confidence that a pixel is uncorrupted.
         true_mask: (H, W), 1 = uncorrupted, 0 = corrupted.
-        threshold: Confidence from which on a pixel is called uncorrupted.
+        threshold: Confidence from which on a pixel is called uncorrupted; ``otsu`` looks for one in each image, see
+            :func:`hcl_arch.metrics.otsu.otsu_threshold`.
 
     Returns:
         In [0, 1].
 
     Raises:
-        ValueError: If the shapes differ.
+        ValueError: If the shapes differ, or the threshold is another text.
     """
     predicted, truth = _binary(soft_mask, true_mask, threshold)
     return float((predicted == truth).mean())
 
 
 @METRIC_REGISTRY.register()
-def calculate_mask_f1(soft_mask: NDArray, true_mask: NDArray, *, threshold: float = 0.5) -> float:
+def calculate_mask_f1(soft_mask: NDArray, true_mask: NDArray, *, threshold: Threshold = 0.5) -> float:
     """F1 of the uncorrupted pixels, 2 TP / (2 TP + FP + FN); 1 where there are none and none are predicted.
 
     Arguments and errors as of :func:`calculate_mask_accuracy`.
@@ -41,7 +44,7 @@ def calculate_mask_f1(soft_mask: NDArray, true_mask: NDArray, *, threshold: floa
 
 
 @METRIC_REGISTRY.register()
-def calculate_mask_iou(soft_mask: NDArray, true_mask: NDArray, *, threshold: float = 0.5) -> float:
+def calculate_mask_iou(soft_mask: NDArray, true_mask: NDArray, *, threshold: Threshold = 0.5) -> float:
     """Intersection over union of the uncorrupted pixels; 1 where there are none and none are predicted.
 
     Arguments and errors as of :func:`calculate_mask_accuracy`.
@@ -51,7 +54,7 @@ def calculate_mask_iou(soft_mask: NDArray, true_mask: NDArray, *, threshold: flo
 
 
 @METRIC_REGISTRY.register()
-def calculate_corrupted_iou(soft_mask: NDArray, true_mask: NDArray, *, threshold: float = 0.5) -> float:
+def calculate_corrupted_iou(soft_mask: NDArray, true_mask: NDArray, *, threshold: Threshold = 0.5) -> float:
     """Intersection over union of the *corrupted* pixels; 1 where there are none and none are predicted.
 
     Beside the paper's measures: an all-clean guess, which is good by those on small holes, has 0 here.
@@ -89,10 +92,10 @@ def calculate_mask_auc(soft_mask: NDArray, true_mask: NDArray) -> float:
     return float((ranks.sum() - clean * (clean + 1) / 2) / (clean * corrupted))
 
 
-def _binary(soft_mask: NDArray, true_mask: NDArray, threshold: float) -> tuple[NDArray, NDArray]:
+def _binary(soft_mask: NDArray, true_mask: NDArray, threshold: Threshold) -> tuple[NDArray, NDArray]:
     if soft_mask.shape != true_mask.shape:
         raise ValueError(f'Expected two masks of one shape, got {soft_mask.shape} and {true_mask.shape}.')
-    return soft_mask >= threshold, true_mask >= 0.5
+    return called_clean(soft_mask, threshold), true_mask >= 0.5
 
 
 def _ratio(part: np.integer, whole: np.integer) -> float:

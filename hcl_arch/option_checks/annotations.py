@@ -46,7 +46,7 @@ def words(hint: Any, *, several: bool = False) -> str:
     if hint in _PLAIN:
         return _PLAIN[hint][several]
     if origin is Literal:
-        return 'one of ' + ', '.join(map(repr, inner))
+        return 'one of ' * (len(inner) > 1) + ', '.join(map(repr, inner))
     if origin in _UNIONS:
         return ' or '.join(words(option, several=several) for option in _alternatives(hint))
     if origin in _LISTS:

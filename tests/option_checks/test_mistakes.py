@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from basicsr.data import build_dataset
 
 from hcl_arch.option_checks import find_problems
 from tests.example_options import REMOVED, Keys, Options, changed, make_folder, make_lmdb, parsed
@@ -60,6 +61,24 @@ def only_line(options: Options, *changes: tuple[Keys, Any]) -> str:
 ])
 def test_unknown_names(keys: Keys, value: Any, line: str, training: Options) -> None:
     assert only_line(training, (keys, value)).startswith(line)
+
+
+@pytest.mark.parametrize(('texture_opt', 'line'), [
+    ({}, None),
+    ({'layer_weights': None, 'bandwidth': 0.1, 'max_features': 2, 'use_checkpoint': True}, None),
+    ({'bandwith': 0.1}, "train: texture_opt: bandwith: unknown option. Did you mean 'bandwidth'?"),
+    ({'bandwidth': 0}, 'train: texture_opt: bandwidth: expects a number above 0, got 0.'),
+    ({'max_features': 1}, 'train: texture_opt: max_features: expects a whole number from 2 up, got 1.'),
+    ({'max_features': 9.5}, 'train: texture_opt: max_features: expects a whole number, got 9.5.'),
+    ({'loss_weight': -1}, 'train: texture_opt: loss_weight: expects a number from 0 up, got -1.'),
+    ({'layer_weights': {}}, 'train: texture_opt: layer_weights: expects at least one layer, got none.'),
+    ({'layer_weights': {'relu32': 1.0}}, "train: texture_opt: layer_weights: relu32: unknown option. Did you mean '"),
+    ({'weights': 'no.pth'}, 'train: texture_opt: weights: expected a file, found nothing: no.pth.'),
+    ({'type': 'HCLIDMRF'}, "train: texture_opt: type: nothing is registered as 'HCLIDMRF'. Did you mean 'HCLIDMRFLo"),
+])
+def test_loss_of_textures(texture_opt: Options, line: str | None, training: Options) -> None:
+    lines = find_problems(changed(training, (('train', 'texture_opt'), {'type': 'HCLIDMRFLoss', **texture_opt})))
+    assert (lines == []) if line is None else (len(lines) == 1 and lines[0].startswith(line)), lines
 
 
 @pytest.mark.parametrize(('mask_opt', 'line'), [
@@ -158,7 +177,7 @@ def test_unknown_types(keys: Keys, value: Any, line: str, training: Options) -> 
     (('val', 'metrics', 'psnr', 'image'), 'gt', "val: metrics: psnr: image: expects 'restored' or 'coarse' or 'lq' or"),
     (('val', 'metrics', 'psnr', 'image'), 'reversed', "val: metrics: psnr: image: 'reversed' needs `val: reverse: tru"),
     (('val', 'metrics', 'iou_s1', 'stage'), 4, 'val: metrics: iou_s1: stage: expects a whole number from 1 to 3, the '),
-    (('val', 'metrics', 'iou_s1', 'threshold'), 'half', 'val: metrics: iou_s1: threshold: expects a number, got '),
+    (('val', 'metrics', 'iou_s1', 'threshold'), 'half', "val: metrics: iou_s1: threshold: expects a number or 'otsu'"),
     (('logger', 'print_freq'), 0, 'logger: print_freq: expects a whole number from 1 up, got 0.'),
     (('logger', 'save_checkpoint_freq'), -5, 'logger: save_checkpoint_freq: expects a whole number from 1 up, got -5.'),
     (('logger', 'keep_checkpoints'), 0, 'logger: keep_checkpoints: expects a whole number from 1 up, got 0.'),
@@ -300,10 +319,6 @@ def test_combinations_of_nothing(keys: Keys, value: Any, text: str, testing: Opt
      "datasets: train: masks: the masks 'lines' are one pixel wide and vanish"),
     ([(('datasets', 'train', 'io_backend'), {'type': 'lmdb'})],
      "datasets: train: io_backend: is of type lmdb, so every root has to end with '.lmdb'"),
-    ([(('datasets', 'val', 'max_samples'), 1), (('val', 'hole_share_bins'), None)],
-     'datasets: val: hole_share: 2 ranges take turns, but there are only 1 samples'),
-    ([(('val', 'hole_share_bins'), [[0.1 * i, 0.1 * i + 0.1] for i in range(7)])],
-     'val: hole_share_bins: 7 bins, but `datasets: val` has only 6 samples, so that some stay empty.'),
     # What the model itself checks.
     ([(('train', 'phase1_iter'), REMOVED)], 'train: phase1_iter: is missing: up to which iteration the true mask '),
     ([(('network_d',), REMOVED)], 'network_d: Options network_d and train.gan_opt belong together: give both or nei'),
@@ -396,7 +411,7 @@ def test_lmdbs_that_would_kill_the_process(training: Options, tmp_path: Path) ->
 def pairs_of_basicsr(folder: Path) -> Options:
     return {
         'name': 'P', 'type': 'PairedImageDataset', 'dataroot_gt': make_folder(folder / 'gt'),
-        'dataroot_lq': make_folder(folder / 'lq'), 'io_backend': {'type': 'disk'}, 'gt_size': 64,
+        'dataroot_lq': make_folder(folder / 'lq'), 'io_backend': {'type': 'disk'}, 'gt_size': 64, 'scale': 1,
     }  # fmt: skip
 
 
@@ -415,6 +430,17 @@ def test_data_sets_of_basicsr(key: str, value: Any, line: str, training: Options
         del pairs[key]
     spoilt = changed(training, (('datasets', 'val'), pairs if value is REMOVED else {**pairs, key: value}))
     assert only_line(spoilt).startswith(f'datasets: val: {line}')
+
+
+def test_scale_of_basicsrs_pairs(training: Options, tmp_path: Path) -> None:
+    pairs = pairs_of_basicsr(tmp_path)
+    del pairs['scale']
+    opt = changed(training, (('datasets', 'val'), pairs))
+    line = only_line(opt)
+    assert line.startswith('scale: is missing: the PairedImageDataset in `datasets: val` looks it up. Write `scale: 1`')
+    with pytest.raises(KeyError, match='scale'):
+        build_dataset({**pairs, 'phase': 'val'})[0]
+    assert find_problems(changed(opt, (('scale',), 1))) == []
 
 
 def test_lmdbs_of_basicsr(training: Options, tmp_path: Path) -> None:
