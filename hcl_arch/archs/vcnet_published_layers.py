@@ -17,6 +17,18 @@ GATE_REDUCTION = 16
 SIZE_MULTIPLE = 4
 
 
+class PointwiseConv2d(nn.Conv2d):
+    """A 1x1 convolution of every stride-th pixel, as ``nn.Conv2d`` computes it.
+
+    On CPUs PyTorch 2.11's own one writes beyond its memory in the backward pass, and the program dies, where it has a
+    stride, few channels (from 3 to 64 at 256 x 256) and channels_last.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W) -> (B, out_channels, H / stride, W / stride), both rounded up."""
+        return F.conv2d(x[..., :: self.stride[0], :: self.stride[1]], self.weight, self.bias)
+
+
 class ActivatedResBlock(nn.Module):
     """ELU(norm(conv(ELU(conv(x)))) + x); where width or size change, a 1x1 convolution brings x to them.
 
@@ -45,7 +57,7 @@ class ActivatedResBlock(nn.Module):
         self.conv2 = nn.Conv2d(dim, dim, kernel_size, padding=padding, dilation=dilation)
         self.norm = None if make_norm is None else make_norm(dim)
         keeps_shape = in_dim == dim and stride == 1
-        self.shortcut = nn.Identity() if keeps_shape else nn.Conv2d(in_dim, dim, 1, stride=stride)
+        self.shortcut = nn.Identity() if keeps_shape else PointwiseConv2d(in_dim, dim, 1, stride=stride)
 
     def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:
         """(B, in_dim, H, W) -> (B, dim, H / stride, W / stride).

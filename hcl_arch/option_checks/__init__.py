@@ -1,7 +1,8 @@
 """Check the options of a run before its work starts: all problems at once, in the option file's own terms.
 
-`find_structure_problems` looks at an option file before BasicSR's parser does, `find_problems` at all else. Nothing is
-changed, opened or downloaded: folders are listed, and networks are built on torch's `meta` device, without memory.
+`find_structure_problems` looks at an option file before BasicSR's parser does, `find_problems` at all else;
+`find_warnings` says what looks like a mistake and ends no run. Nothing is changed, opened or downloaded: folders are
+listed, and networks are built on torch's `meta` device, without memory.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable, Optional
 
-from hcl_arch.option_checks.data_sets import check_data_set_names, check_data_sets
+from hcl_arch.option_checks.data_sets import check_data_set_names, check_data_sets, warn_of_few_samples
 from hcl_arch.option_checks.files import check_run_files
 from hcl_arch.option_checks.io_backends import check_io_backends, check_raw_io_backends
 from hcl_arch.option_checks.limits import check_data_set_limits
@@ -37,7 +38,7 @@ from hcl_arch.option_checks.structure import misshapen_parts, missing_parts, see
 from hcl_arch.option_checks.whole_file import check_whole_file
 from hcl_arch.option_checks.written_folders import check_written_folders
 
-__all__ = ['CHECKS', 'STRUCTURE_CHECKS', 'find_problems', 'find_structure_problems']
+__all__ = ['CHECKS', 'STRUCTURE_CHECKS', 'WARNINGS', 'find_problems', 'find_structure_problems', 'find_warnings']
 
 Check = Callable[[RunOptions], Iterator[str]]
 
@@ -52,6 +53,7 @@ CHECKS: tuple[Check, ...] = (
     check_train, check_optimizers, check_scheduler, check_losses, check_accumulation, check_phases, check_val,
     check_metrics, check_with_model, check_logger, check_dist_params,
 )  # fmt: skip
+WARNINGS: tuple[Check, ...] = (warn_of_few_samples,)
 
 
 def find_structure_problems(raw: Any, *, is_train: Optional[bool] = None) -> list[str]:
@@ -83,6 +85,19 @@ def find_problems(opt: Mapping[str, Any], *, is_train: Optional[bool] = None) ->
         A line for each problem, which starts with the place in the file; none if all is well. Never raises.
     """
     return _find(CHECKS, opt, is_train)
+
+
+def find_warnings(opt: Mapping[str, Any], *, is_train: Optional[bool] = None) -> list[str]:
+    """Look for what may be meant, as in a short try, but leaves out a part of what the options ask for.
+
+    Args:
+        opt: as for `find_problems`.
+        is_train: as for `find_problems`.
+
+    Returns:
+        A line for each warning, which starts with the place in the file; none if there is none. Never raises.
+    """
+    return _find(WARNINGS, opt, is_train)
 
 
 def _find(checks: tuple[Check, ...], opt: Any, is_train: Optional[bool]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The data sets: their options, their folders, their loaders, and what `val: hole_share_bins` expects of them."""
+"""The data sets: their options, their folders, their loaders, and whether they fill `val: hole_share_bins`."""
 
 from __future__ import annotations
 
@@ -53,10 +53,21 @@ def check_data_sets(run: RunOptions) -> Iterator[str]:
         reading = read_with_set_aside(read, _with_phase(data_set))
         yield from (problem((*data_set.place, *keys), text) for keys, text in reading.errors)
         before = len(folders.problems)
-        samples = _count_samples(folders, data_set, reading)
+        _count_samples(folders, data_set, reading)
         yield from folders.problems[before:]
-        if samples is not None and data_set.phase != 'train':
-            yield from _bin_problems(run, data_set, reading.options, samples)
+
+
+def warn_of_few_samples(run: RunOptions) -> Iterator[str]:
+    """Yield a warning for each list of hole shares with more entries than a data set to be measured has samples."""
+    folders = ImageFolders()
+    for data_set in run.data_sets:
+        read = reader_of(data_set.options.get('type'))
+        if read is None or data_set.phase not in PHASES or data_set.phase == 'train':
+            continue
+        reading = read_with_set_aside(read, _with_phase(data_set))
+        samples = _count_samples(folders, data_set, reading)
+        if samples is not None:
+            yield from _unfilled_ranges(run, data_set, reading.options, samples)
 
 
 def check_data_set_names(run: RunOptions) -> Iterator[str]:
@@ -143,7 +154,7 @@ def _loader_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]
 def _foreign_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]:
     """Yield what can be said of a data set of which only BasicSR's part is known."""
     options, place = data_set.options, data_set.place
-    yield from basicsr_problems(data_set)
+    yield from basicsr_problems(run, data_set)
     if data_set.phase != 'train':
         return
     yield from check_values(options, _FOREIGN_LOADER_RULES, place)
@@ -152,22 +163,24 @@ def _foreign_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str
         yield problem((*place, 'gt_size'), f'the networks take images from {MIN_IMAGE_SIZE} pixels up, got {size}.')
 
 
-def _bin_problems(
+def _unfilled_ranges(
     run: RunOptions, data_set: DataSetSection, options: Optional[AnyOptions], samples: int
 ) -> Iterator[str]:
-    """Yield a problem for lists of hole shares that have more entries than the data set has samples."""
+    """Yield lines for ranges of `hole_share` and bins of `val: hole_share_bins` that so few samples cannot all fill."""
+    first_ones = ' (`max_samples`)' if data_set.options.get('max_samples') == samples else ''
     ranges = options.hole_shares if isinstance(options, DatasetOptions) else ()
     if len(ranges) > samples:
         yield problem(
             (*data_set.place, 'hole_share'),
-            f'{len(ranges)} ranges take turns, but there are only {samples} samples, so that some never come up.',
+            f'{len(ranges)} ranges take turns, but there are only {samples} samples{first_ones}, so that some never '
+            'come up.',
         )
     bins: Any = run.section('val').get('hole_share_bins')
     if isinstance(bins, (list, tuple)) and len(bins) > samples:
         place = ': '.join(map(str, data_set.place))
         yield problem(
             ('val', 'hole_share_bins'),
-            f'{len(bins)} bins, but `{place}` has only {samples} samples, so that some stay empty.',
+            f'{len(bins)} bins, but `{place}` has only {samples} samples{first_ones}, so that some may stay empty.',
         )
 
 

@@ -11,6 +11,7 @@ from hcl_arch.option_checks.run_options import RunOptions
 
 # What stands for a file of weights in tests.
 _NO_FILE = 'random'
+_MAY_BE_RANDOM = ('weights', 'vgg_weights')
 _FILE_ARGUMENTS = ('_weights', '_path')
 
 
@@ -43,7 +44,7 @@ def file_problem(value: Any, place: Place) -> Iterator[str]:
 def check_file_arguments(options: Mapping[Any, Any], place: Place) -> Iterator[str]:
     """Yield a problem for each argument of a network, loss or metric that names a file of weights in vain."""
     for key, value in options.items():
-        if is_file_argument(key) and isinstance(value, str) and not (key == 'weights' and value == _NO_FILE):
+        if is_file_argument(key) and isinstance(value, str) and not (key in _MAY_BE_RANDOM and value == _NO_FILE):
             yield from file_problem(value, (*place, key))
 
 

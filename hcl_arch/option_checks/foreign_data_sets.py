@@ -13,13 +13,18 @@ from hcl_arch.data.lmdb_file import check_lmdb_file
 from hcl_arch.option_checks.files import file_problem
 from hcl_arch.option_checks.lines import Place, got, problem
 from hcl_arch.option_checks.registered import find_registered
-from hcl_arch.option_checks.run_options import DataSetSection
+from hcl_arch.option_checks.run_options import DataSetSection, RunOptions
 
 _FOLDERS = ('dataroot_gt', 'dataroot_lq', 'dataroot_flow')
 _FILES = ('meta_info_file', 'meta_info')
+# They look it up for every sample, and end with a KeyError in the middle of a worker without it.
+_READ_SCALE = (
+    'PairedImageDataset', 'RealESRGANPairedDataset', 'REDSDataset', 'REDSRecurrentDataset', 'Vimeo90KDataset',
+    'Vimeo90KRecurrentDataset',
+)  # fmt: skip
 
 
-def basicsr_problems(data_set: DataSetSection) -> Iterator[str]:
+def basicsr_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]:
     """Yield the problems of a data set of BasicSR; none for those of others."""
     options, place = data_set.options, data_set.place
     kind = find_registered(DATASET_REGISTRY, options.get('type'))
@@ -30,6 +35,12 @@ def basicsr_problems(data_set: DataSetSection) -> Iterator[str]:
         expected = 'expects {type: disk} or {type: lmdb}'
         yield problem((*place, 'io_backend'), f'is missing: {expected}.' if backend is None else
                       f'{expected}, {got(backend)}')
+    # BasicSR's parser copies it from the top into every data set.
+    if kind.__name__ in _READ_SCALE and 'scale' not in options and 'scale' not in run.opt:
+        yield problem(
+            ('scale',), f'is missing: the {kind.__name__} in `{": ".join(place)}` looks it up. Write `scale: 1` at the '
+            'top of the file if its images and their truths have the same size, as our networks need.',
+        )  # fmt: skip
     for key in _FOLDERS:
         root = options.get(key)
         if isinstance(root, str):

@@ -218,7 +218,7 @@ def resumed_loaders(create: Callable[..., tuple]) -> Callable[..., tuple]:
 
     @functools.wraps(create)
     def create_resumed(opt: Options, logger: Any) -> tuple:
-        loader, sampler, val_loaders, total_epochs, total_iters = create(opt, logger)
+        loader, sampler, val_loaders, _, total_iters = create(opt, logger)
         if opt['rank'] == 0:
             lock_run(Path(opt['path']['log']))  # the folder of a new run, which is there only now
         protect_workers(loader)
@@ -231,15 +231,23 @@ def resumed_loaders(create: Callable[..., tuple]) -> Callable[..., tuple]:
         sampler.manual_seed = opt['manual_seed']
         sampler.start_epoch, sampler.start_sample = position.epoch, position.batch * loader.batch_size
         guarded: GuardedDataset = loader.dataset
-        # BasicSR counts epochs as if the batches had never had another size, and ends with the last of them.
-        epochs_left = math.ceil((total_iters - position.iteration) / position.batches_per_epoch)
         share = opt['datasets']['train'].get('max_unreadable_share', DEFAULT_UNREADABLE_SHARE)
         guarded.log = UnreadableLog(
             Path(opt['path']['log']) / UNREADABLE_LOG, most=_share_of(len(guarded), share), share=share
         )
-        return loader, sampler, val_loaders, max(total_epochs, position.epoch + epochs_left), total_iters
+        return loader, sampler, val_loaders, last_epoch(position, total_iters), total_iters
 
     return create_resumed
+
+
+def last_epoch(position: Position, total_iters: int) -> int:
+    """Return the epoch in which a training ends, the last one that BasicSR begins if it takes this for their number.
+
+    BasicSR counts as if batches had never had another size, and adds one: in epochs after the end it would start all
+    workers only to find that nothing is left to do.
+    """
+    batches = position.batch + total_iters - position.iteration
+    return position.epoch + math.ceil(batches / position.batches_per_epoch) - 1
 
 
 def closed_at_exit(init_tb_loggers: Callable[[Options], Any]) -> Callable[[Options], Any]:
@@ -276,12 +284,15 @@ class OptionsError(ValueError):
 
 
 def check_options(opt: Options) -> None:
-    """Raise an OptionsError that lists all that is wrong with a run's options."""
-    from hcl_arch.option_checks import find_problems
+    """Raise an OptionsError that lists all that is wrong with a run's options; print what may be."""
+    from hcl_arch.option_checks import find_problems, find_warnings
 
     problems = find_problems(opt)
     if problems:
         raise OptionsError(problems_text(problems))
+    if opt.get('rank', 0) == 0:
+        for warning in find_warnings(opt):
+            print(f'Warning: {warning}', file=sys.stderr)
 
 
 def problems_text(problems: list[str]) -> str:

@@ -30,15 +30,18 @@ def protect_workers(loader: data.DataLoader[Any]) -> None:
 def protected_prefetcher(prefetcher: type[Any]) -> type[Any]:
     """Return a class of BasicSR's prefetchers, which start the workers, that does so with signals blocked.
 
-    The workers begin so, and each unblocks its own signals when it is ready for them.
+    The workers begin so, and each unblocks its own signals when it is ready for them. They are started once for each
+    epoch, in `reset`. BasicSR starts those of the first epoch twice, and torch ends the first ones by a SIGTERM if they
+    need long to start, as spawned ones do. Blocking it, they would go on, find their queues gone, and each print a
+    traceback from `SemLock._rebuild`.
     """
 
     class ProtectedPrefetcher(prefetcher):
         """A prefetcher whose workers outlive signals from their first moment on."""
 
         def __init__(self, loader: data.DataLoader[Any], *arguments: Any) -> None:
-            with signals_blocked():
-                super().__init__(loader, *arguments)
+            super().__init__((), *arguments)
+            self.ori_loader = loader  # what `reset` begins anew
 
         def reset(self) -> None:
             with signals_blocked():

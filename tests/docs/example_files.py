@@ -163,6 +163,11 @@ def irregular_masks() -> None:
             write_mask(f'{folder}/{number:05d}.png', number)
 
 
+def own_masks() -> None:
+    for number in range(12):
+        write_mask(f'home/masks/{number}.png', number)
+
+
 def pairs() -> None:
     """LOGO-30K, ISTD and Raindrop."""
     for split, name in (('train', 'cat'), ('val', 'fox')):

@@ -14,7 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hcl_arch import option_checks
-from hcl_arch.option_checks import CHECKS, STRUCTURE_CHECKS, find_problems, find_structure_problems
+from hcl_arch.option_checks import (
+    CHECKS,
+    STRUCTURE_CHECKS,
+    WARNINGS,
+    find_problems,
+    find_structure_problems,
+    find_warnings,
+)
 from hcl_arch.option_checks.run_options import RunOptions
 from tests.example_options import Keys, Options, changed
 
@@ -50,7 +57,7 @@ def places(value: Any, inside: Keys = ()) -> Iterator[Keys]:
 
 def unguarded(opt: Any) -> list[str]:
     """The problems, with nothing to catch what a check itself does wrong."""
-    return [line for check in (*STRUCTURE_CHECKS, *CHECKS) for line in check(RunOptions(opt))]
+    return [line for check in (*STRUCTURE_CHECKS, *CHECKS, *WARNINGS) for line in check(RunOptions(opt))]
 
 
 def assert_lines(lines: list[str]) -> None:
@@ -62,6 +69,7 @@ def assert_lines(lines: list[str]) -> None:
 def test_anything(junk: Any, is_train: bool | None) -> None:
     assert_lines(find_structure_problems(junk, is_train=is_train))
     assert_lines(find_problems(junk, is_train=is_train))
+    assert_lines(find_warnings(junk, is_train=is_train))
     assert_lines(unguarded(junk))
 
 

@@ -148,6 +148,7 @@ def test_example_options(training: Options, testing: Options) -> None:
     # The last step of the scheduler comes before the last iteration.
     (('train', 'scheduler', 'periods'), [60, 39]),
     (('train', 'perceptual_coarse_opt'), {'type': 'PerceptualLoss', 'layer_weights': {'conv1_1': 1}}),
+    (('train', 'perceptual_opt'), {'type': 'SIRFPerceptualLoss', 'vgg_weights': 'random', 'vgg_dims': [2] * 5}),
     (('train', 'gan_opt'), {'type': 'GANLoss', 'gan_type': 'hinge'}),
     (('logger', 'keep_checkpoints'), None),
     (('logger', 'keep_checkpoints'), 3),

@@ -140,7 +140,7 @@ def test_the_model_accepts_the_options(name: str, monkeypatch: pytest.MonkeyPatc
     """The model's own constructor checks the options, and then leaves the rest to BasicSR's."""
     options = read(name)
     monkeypatch.setattr(SRModel, '__init__', lambda self, opt: None)
-    for dist in (False, True) if name in EXPERIMENT_FILES else (False,):  # the others are for one process
+    for dist in (False, True):
         MODEL_REGISTRY.get(options['model_type'])({**options, 'is_train': name in TRAIN_FILES, 'dist': dist})
 
 
@@ -290,7 +290,7 @@ DERIVED = [
     Derived('train_restorer_places512', 'train_hcl_places512',
             (*NETWORK, *LOSSES[1:], COARSE, 'model_type', 'train.optim_g', 'train.phase1_iter')),
     Derived('train_segmenter_places512', 'train_restorer_places512',
-            (*NETWORK, 'network_d', 'find_unused_parameters', 'train.detector_iter', 'train.mask_opt', 'train.gan_opt',
+            (*NETWORK, 'network_d', 'train.detector_iter', 'train.mask_opt', 'train.gan_opt',
              'train.optim_d', REFINED)),
     *(Derived(f'train_mprnet_{data}', f'train_hcl_{data}', (*TO_MPRNET, *MASKS))
       for data in ('places', 'imagenet', 'ffhq')),
@@ -465,6 +465,7 @@ def shrunk(options: dict[str, Any], folder: Path, tmp_path: Path, *, is_train: b
             loss.update({'vgg_dims': VGG_DIMS} if loss['type'].startswith('SIRF') else {})
     for phase, dataset in options['datasets'].items():
         dataset.update(phase=phase.split('_')[0], gt_size=dataset['gt_size'] and SIZE, io_backend={'type': 'disk'})
+        dataset.update({'native_size': [SIZE // 2, SIZE]} if 'native_size' in dataset else {})
         give_pictures(dataset, folder)
     options['path'] = {key: str(tmp_path) for key in ('models', 'training_states', 'visualization', 'results_root')}
     for metric in options.get('val', {}).get('metrics', {}).values():

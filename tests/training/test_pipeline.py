@@ -24,7 +24,7 @@ from hcl_arch.training import pipeline
 from hcl_arch.training.checkpoints import CheckpointError
 from hcl_arch.training.data_order import Position, ResumableSampler
 from hcl_arch.training.guarded_dataset import GuardedDataset
-from hcl_arch.training.pipeline import OptionsError, check_options, load_resume_state, problems_text
+from hcl_arch.training.pipeline import OptionsError, check_options, last_epoch, load_resume_state, problems_text
 from hcl_arch.training.run_lock import RunInUseError
 from hcl_arch.training.unreadable_log import TooManyUnreadableError
 from hcl_arch.training.worker_signals import WorkerStart
@@ -423,9 +423,18 @@ class TestData:
     def test_smaller_batches_than_before_leave_enough_epochs(self, opt: dict[str, Any]) -> None:
         # Batches of 10: 2 an epoch, of 100 iterations 50 are done, in epoch 25. Batches of 2: 10 epochs in all.
         opt['resumed_from'] = {'iter': 50, 'epoch': 25, 'position': Position(50, 25, 0, 2, 10).as_dict()}
-        _, _, _, total_epochs, total_iters = self.create(opt)
-        batches = (total_epochs + 1 - opt['position']['epoch']) * opt['position']['batches_per_epoch']
-        assert batches >= total_iters - 50
+        assert self.create(opt)[3] == 29
+
+    @pytest.mark.parametrize('total', [1, 9, 10, 11, 20, 35])
+    @pytest.mark.parametrize(
+        ('iteration', 'epoch', 'batch'), [(0, 0, 0), (3, 0, 3), (10, 1, 0), (10, 0, 10), (8, 2, 5)]
+    )
+    def test_no_epoch_begins_after_the_end(self, total: int, iteration: int, epoch: int, batch: int) -> None:
+        """From the position's epoch to the last one, as BasicSR's loop; an epoch has ten batches."""
+        epochs = range(epoch, last_epoch(Position(iteration, epoch, batch, 10, 2), total) + 1)
+        batches = [10 - batch if number == epoch else 10 for number in epochs]
+        assert sum(batches) >= total - iteration
+        assert sum(batches[:-1]) < max(total - iteration, 1)  # 1: of an epoch that was saved at its end nothing is left
 
     @pytest.mark.parametrize(('share', 'most'), [(0.4, 4), (0.35, 3), (0.0, 0), (1.0, 10), (None, 0)])
     def test_unreadable_images(self, share: Optional[float], most: int, opt: dict[str, Any], tmp_path: Path) -> None:

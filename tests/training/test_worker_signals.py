@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -10,13 +11,15 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
+import torch
 
 import hcl_arch  # noqa: F401  (before BasicSR, also in a spawned worker)
 
 # isort: split
-from basicsr.data.prefetch_dataloader import CPUPrefetcher, PrefetchDataLoader
+from basicsr.data.prefetch_dataloader import CPUPrefetcher, CUDAPrefetcher, PrefetchDataLoader
 from torch.utils.data import DataLoader, Dataset
 
 from hcl_arch.training import worker_signals
@@ -24,6 +27,8 @@ from hcl_arch.training.worker_signals import protect_workers, protected_prefetch
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SAMPLES = 24
+# Most seconds for a program that spawns workers, each of which imports all anew, on a busy machine.
+SPAWNING = 300
 
 
 class Processes(Dataset):
@@ -71,7 +76,9 @@ def protected(dataset: Dataset, *, workers: int = 2, method: str = 'fork', **opt
 
 def begin(loader: DataLoader) -> Any:
     """Start the workers of an epoch as BasicSR's pipeline does, and return its batches."""
-    return protected_prefetcher(CPUPrefetcher)(loader).loader
+    prefetcher = protected_prefetcher(CPUPrefetcher)(loader)
+    prefetcher.reset()
+    return prefetcher.loader
 
 
 def tell_all(pids: Any, *numbers: int, pause: float = 0.05) -> None:
@@ -115,7 +122,9 @@ def start_program(code: str) -> subprocess.Popen[str]:
     folder = Path(__file__).parent
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, (folder, folder.parents[1])))}
     names = 'import os, signal, time\nimport hcl_arch\nfrom test_worker_signals import *\n'
-    return subprocess.Popen([sys.executable, '-c', names + code], env=environment, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, '-c', names + code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def pids_printed_by(program: subprocess.Popen[str]) -> list[int]:
@@ -197,7 +206,7 @@ class TestFromTheirFirstMoment:
             '    tell_all(pids_of(batches), signal.SIGTERM, signal.SIGINT)\n'
             'print(*indices_of(batches))\n'
         )
-        output, _ = program.communicate(timeout=90)
+        output, _ = program.communicate(timeout=SPAWNING)
         assert output.split() == [str(index) for index in range(SAMPLES)]
         assert program.returncode == 0
 
@@ -209,6 +218,47 @@ class TestFromTheirFirstMoment:
             status = Path(f'/proc/{pid}/status').read_text()
             (blocked,) = (int(line.split()[1], 16) for line in status.splitlines() if line.startswith('SigBlk'))
             assert not any(blocked >> (number - 1) & 1 for number in SIGNALS)
+
+
+class TestStartedOnce:
+    """BasicSR makes a prefetcher, which begins an epoch, and begins it anew right after."""
+
+    @pytest.mark.parametrize('persistent', [False, True])
+    def test_for_each_epoch(self, persistent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        started: list[Any] = []
+        start = multiprocessing.process.BaseProcess.start
+
+        def start_and_count(process: Any) -> None:
+            started.append(process)
+            start(process)
+
+        monkeypatch.setattr(multiprocessing.process.BaseProcess, 'start', start_and_count)
+        prefetcher = protected_prefetcher(CPUPrefetcher)(protected(Processes(), persistent_workers=persistent))
+        for epoch in (1, 2):
+            prefetcher.reset()
+            assert len(started) == (2 if persistent else 2 * epoch)
+            assert indices_of(iter(prefetcher.next, None)) == list(range(SAMPLES))
+
+    def test_spawned_ones_find_their_queues(self) -> None:
+        """They need longer to start than torch waits for workers that it needs no more: here 0.1 instead of 5 s."""
+        program = start_program(
+            'import torch\n'
+            'torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL = 0.1\n'
+            'prefetcher = protected_prefetcher(CPUPrefetcher)(protected(SlowToStart(), method="spawn"))\n'
+            'prefetcher.reset()\n'
+            'print(*indices_of(iter(prefetcher.next, None)))\n'
+        )
+        output, errors = program.communicate(timeout=SPAWNING)
+        assert output.split() == [str(index) for index in range(SAMPLES)]
+        assert 'SemLock' not in errors
+
+    def test_of_the_prefetcher_for_gpus(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ('Stream', 'current_stream'):
+            monkeypatch.setattr(torch.cuda, name, MagicMock())
+        monkeypatch.setattr(torch.cuda, 'stream', lambda stream: contextlib.nullcontext())
+        prefetcher = protected_prefetcher(CUDAPrefetcher)([{'lq': 0}, {'lq': 1}], {'num_gpu': 0})
+        prefetcher.reset()
+        assert list(iter(prefetcher.next, None)) == [{'lq': 0}, {'lq': 1}]
 
 
 class TestTheTraining:
