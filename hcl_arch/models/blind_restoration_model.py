@@ -27,6 +27,7 @@ from hcl_arch.losses.mask_losses import soft_iou_loss
 from hcl_arch.models.compilation import check_compile, compile_network
 from hcl_arch.models.gradient_step import GradientStep
 from hcl_arch.models.interruptible_model import InterruptibleModel
+from hcl_arch.models.parameter_groups import parameter_groups
 from hcl_arch.option_check import check_keys
 from hcl_arch.precision import autocast
 from hcl_arch.training.random_state import derived_seed, seed_generators
@@ -188,15 +189,7 @@ class BlindRestorationModel(InterruptibleModel):
         options = dict(self.opt['train']['optim_g'])
         optim_type, lr = options.pop('type'), options.pop('lr')
         given = {prefix: options.pop(key, None) for prefix, key in self.PART_LEARNING_RATES.items()}
-        rates = {prefix: _rate_of(prefix, given, lr) for prefix in given}
-        groups: dict[str, dict[str, Any]] = {
-            prefix: {'params': [], 'lr': rates.get(prefix, lr)} for prefix in ('', *rates)
-        }
-        for name, parameter in self.get_bare_model(self.net_g).named_parameters():
-            if parameter.requires_grad:
-                prefix = next((prefix for prefix in rates if name.startswith(prefix)), '')
-                groups[prefix]['params'].append(parameter)
-        filled = [group for group in groups.values() if group['params']]
+        filled = parameter_groups(self.get_bare_model(self.net_g), given, lr)
         self.optimizer_g = self.get_optimizer(optim_type, filled, lr, **options)
         self.optimizers.append(self.optimizer_g)
         self._step_g = GradientStep(self.optimizer_g, self.device, self.precision)
@@ -405,10 +398,3 @@ class BlindRestorationModel(InterruptibleModel):
             self.save_network(self.net_d, 'net_d', current_iter)
         super().save(epoch, current_iter)
         self._judge_steps(current_iter, all_of_them=True)
-
-
-def _rate_of(part: str, given: Mapping[str, Optional[float]], lr: float) -> float:
-    """A part's own learning rate, that of the part around it, or the network's."""
-    around = sorted((prefix for prefix in given if part.startswith(prefix)), key=len, reverse=True)
-    rates = (given[prefix] for prefix in around)
-    return next((rate for rate in rates if rate is not None), lr)

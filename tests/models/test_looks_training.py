@@ -11,7 +11,8 @@ from basicsr.models import build_model
 from torch import nn
 
 from hcl_arch.losses.mask_losses import soft_iou_loss
-from hcl_arch.models.blind_restoration_model import BlindRestorationModel, TrainingPart, _rate_of
+from hcl_arch.models.blind_restoration_model import BlindRestorationModel, TrainingPart
+from hcl_arch.models.parameter_groups import parameter_groups
 
 pytest.importorskip('timm')
 
@@ -142,8 +143,10 @@ class TestLearningRates:
         assert rates['decoder.last_conv.bias'] == 1e-3
 
     def test_zero_is_a_rate(self) -> None:
-        given = {'detector.encoder.backbone.': None, 'detector.': 0.0}
-        assert _rate_of('detector.encoder.backbone.', given, 1.0) == 0.0
+        net = nn.ModuleDict({'detector': nn.ModuleDict({'backbone': nn.Linear(1, 1)}), 'decoder': nn.Linear(1, 1)})
+        groups = parameter_groups(net, {'detector.backbone.': None, 'detector.': 0.0}, 1.0)
+        assert [group['lr'] for group in groups] == [1.0, 0.0]
+        assert [len(group['params']) for group in groups] == [2, 2]
 
 
 @pytest.mark.parametrize(('key', 'nearest'), [('iou_wieght', 'iou_weight'), ('loss_wight', 'loss_weight')])

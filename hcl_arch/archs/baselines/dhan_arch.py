@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Optional
-
 import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
@@ -13,7 +10,6 @@ from hcl_arch.archs.baselines.adaptive_conv import AdaptiveConv, end_conv
 from hcl_arch.archs.baselines.dhan_aggregation import Aggregation, PoolingPyramid
 from hcl_arch.archs.baselines.hypercolumn_restorer import HypercolumnRestorer
 from hcl_arch.archs.baselines.unguided_restorer import Painting
-from hcl_arch.archs.baselines.vgg_hypercolumn import VGG_DIMS
 
 # Kernel size and dilation of the convolutions, two for each step.
 _CONVS = ((1, 1), (3, 1), (3, 2), (3, 4), (3, 8), (3, 16), (3, 32), (3, 64))
@@ -35,14 +31,7 @@ class DHAN(HypercolumnRestorer):
     Arguments and errors are those of :class:`HypercolumnRestorer`.
     """
 
-    def __init__(
-        self,
-        dim: int = 64,
-        vgg_weights: Optional[str] = None,
-        vgg_dims: Sequence[int] = VGG_DIMS,
-        bgr: bool = False,
-    ) -> None:
-        super().__init__(dim, vgg_weights, vgg_dims, bgr)
+    def _add_layers(self, dim: int) -> None:
         self.convs = nn.ModuleList(AdaptiveConv(dim, dim, size, dilation=dilation) for size, dilation in _CONVS)
         self.image_aggregations = nn.ModuleList(Aggregation(n_layers, dim) for n_layers in _AGGREGATED)
         self.mask_aggregations = nn.ModuleList(Aggregation(n_layers, dim) for n_layers in _AGGREGATED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Optional
 
@@ -41,6 +42,11 @@ class HypercolumnRestorer(UnguidedRestorer):
         self.bgr = bgr
         self.vgg = FrozenVGG19(vgg_weights, dims=vgg_dims)
         self.first_conv = HypercolumnConv(vgg_dims, dim)
+        self._add_layers(dim)
+
+    @abstractmethod
+    def _add_layers(self, dim: int) -> None:
+        """Make the layers that follow the first convolution, which gives ``dim`` channels."""
 
     def _first_features(self, image: Tensor) -> Tensor:
         """(B, dim, H, W) of an image (B, 3, H, W), RGB in [0, 1]."""

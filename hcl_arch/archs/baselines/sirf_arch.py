@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Optional
-
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines.adaptive_conv import AdaptiveConv, end_conv
 from hcl_arch.archs.baselines.hypercolumn_restorer import HypercolumnRestorer
 from hcl_arch.archs.baselines.unguided_restorer import Painting
-from hcl_arch.archs.baselines.vgg_hypercolumn import VGG_DIMS
 
 # Of the 3x3 convolutions.
 _DILATIONS = (1, 2, 4, 8, 16, 32, 64, 1)
@@ -28,14 +24,7 @@ class SIRF(HypercolumnRestorer):
     Arguments and errors are those of :class:`HypercolumnRestorer`.
     """
 
-    def __init__(
-        self,
-        dim: int = 64,
-        vgg_weights: Optional[str] = None,
-        vgg_dims: Sequence[int] = VGG_DIMS,
-        bgr: bool = False,
-    ) -> None:
-        super().__init__(dim, vgg_weights, vgg_dims, bgr)
+    def _add_layers(self, dim: int) -> None:
         self.convs = nn.Sequential(*(AdaptiveConv(dim, dim, 3, dilation=dilation) for dilation in _DILATIONS))
         self.last_conv = end_conv(dim, 6)
 
