@@ -77,11 +77,11 @@ setup(
     },
     entry_points={
         'console_scripts': [
-            'hcl-app = hcl_arch.app:main',
-            'hcl-convert = hcl_arch.convert:main',
-            'hcl-export = hcl_arch.export:main',
-            'hcl-report = hcl_arch.report.__main__:main',
-            'hcl-restore = hcl_arch.restore_command:main',
+            'hcl-app = hcl_arch.commands.app:main',
+            'hcl-convert = hcl_arch.commands.convert:main',
+            'hcl-export = hcl_arch.commands.export:main',
+            'hcl-report = hcl_arch.commands.report.__main__:main',
+            'hcl-restore = hcl_arch.commands.restore:main',
             'hcl-test = hcl_arch.test:main',
             'hcl-train = hcl_arch.train:main',
         ],

@@ -2,7 +2,7 @@
 
     python benchmarks/lmdb_scale.py scratch/lmdb_scale --count 200000
 
-writes an LMDB of small synthetic images through `hcl_arch.prep.prepare` in a program of its own, kills that program
+writes an LMDB of small synthetic images through `preparation.prepare` in a program of its own, kills that program
 with SIGKILL at half of the count, runs it again, and checks that every entry is there once with the right bytes.
 Prints a table of the writing process's memory and a JSON line. Linux only (memory is read from /proc).
 
@@ -27,10 +27,9 @@ from typing import overload
 import cv2
 import lmdb
 import numpy as np
-
-from hcl_arch.prep import EncodedImage, PrepItem, prepare, whole_number
-from hcl_arch.prep.preparation import COMMIT_EVERY
-from hcl_arch.prep.workers import default_workers
+from preparation import EncodedImage, PrepItem, prepare, whole_number
+from preparation.preparation import COMMIT_EVERY
+from preparation.workers import default_workers
 
 MARKS = (0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 KILL_SHARE = 0.5

@@ -140,7 +140,7 @@ class PartTimes:
         with contextlib.ExitStack() as stack:
             for name, module in modules.items():
                 stack.enter_context(mock.patch.object(module, 'forward', self.wrapped(module.forward, name)))
-            original = hcl_arch.archs.mask_hierarchy.detect_masks
+            original = hcl_arch.archs.hcl.mask_hierarchy.detect_masks
             stack.enter_context(mock.patch(hierarchy, self.wrapped(original, 'mask hierarchy')))
             yield
 

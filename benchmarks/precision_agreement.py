@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from hcl_arch.archs import HCLNet
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
-from hcl_arch.precision import Precision, autocast, lower_weights
 from hcl_arch.train import read_option_file
+from hcl_arch.utils.precision import Precision, autocast, lower_weights
 
 PRECISIONS: tuple[Precision, ...] = ('bf16', 'fp16')
 

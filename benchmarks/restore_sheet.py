@@ -22,8 +22,8 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 import hcl_arch
+from hcl_arch.commands.restore.pictures import overlay_picture
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
-from hcl_arch.restore_command.pictures import overlay_picture
 
 Picture = NDArray[np.uint8]
 KINDS = ('graffiti', 'patch', 'constant', 'watermark', 'noise', 'text')

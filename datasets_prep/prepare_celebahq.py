@@ -17,7 +17,7 @@ import os
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from hcl_arch.prep import (
+from preparation import (
     PreparationError,
     PrepItem,
     PrepOptions,

@@ -15,7 +15,7 @@ import os
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from hcl_arch.prep import (
+from preparation import (
     PrepItem,
     PrepOptions,
     add_common_arguments,

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from hcl_arch.prep import check_count, check_layout, list_images, prepare_train_val
+from preparation import check_count, check_layout, list_images, prepare_train_val
 
 SYNSETS = 1000
 COUNTS = {'train': 1_281_167, 'val': 50_000}

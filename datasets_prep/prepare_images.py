@@ -16,8 +16,7 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
-
-from hcl_arch.prep import (
+from preparation import (
     FileItems,
     PrepOptions,
     add_common_arguments,

@@ -24,11 +24,7 @@ from pathlib import PurePosixPath
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
-
-from hcl_arch.data.mask_images import WHITE_FROM
-from hcl_arch.data.mask_resize import resize_holes
-from hcl_arch.prep import (
+from preparation import (
     EncodedImage,
     PreparationError,
     PrepItem,
@@ -47,6 +43,10 @@ from hcl_arch.prep import (
     read_source,
     split_path,
 )
+from tqdm import tqdm
+
+from hcl_arch.data.masks.mask_images import WHITE_FROM
+from hcl_arch.data.masks.mask_resize import resize_holes
 
 SPLITS = ('train', 'test')
 TEST_SHARE = 0.2

@@ -14,9 +14,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from preparation import add_missing_argument, plain_errors
+from preparation.pairs import add_paired_arguments, prepare_pairs
+
 from hcl_arch.data.istd_dataset import ISTD
-from hcl_arch.prep import add_missing_argument, plain_errors
-from hcl_arch.prep.pairs import add_paired_arguments, prepare_pairs
 
 COUNTS = {'train': 1330, 'test': 540}
 

@@ -17,9 +17,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from preparation import plain_errors
+from preparation.pairs import add_paired_arguments, prepare_pairs
+
 from hcl_arch.data.logo30k_dataset import LOGO30K
-from hcl_arch.prep import plain_errors
-from hcl_arch.prep.pairs import add_paired_arguments, prepare_pairs
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -16,7 +16,7 @@ import argparse
 import posixpath
 from collections.abc import Sequence
 
-from hcl_arch.prep import (
+from preparation import (
     PreparationError,
     UnreadableImageError,
     check_count,

@@ -2,7 +2,7 @@
 
 Feng, Xu, Lu, Pei: "Hierarchical Contrastive Learning for Pattern-Generalizable Image Corruption
 Detection", ICCV 2023. Importing the package registers its architectures, losses, metrics, data sets and model with
-BasicSR, after mending what BasicSR needs on today's libraries (`hcl_arch.compat`). `hcl_arch.restore(image)` finds and
+BasicSR, after mending what BasicSR needs on today's libraries (`hcl_arch.plugin.compat`). `hcl_arch.restore(image)` finds and
 repairs what is corrupted in a photograph; a `Restorer` keeps the model for many.
 
 Glossary: what the names mean everywhere in this package.
@@ -23,7 +23,7 @@ truth, noise, input
     over); and the two blended: input = s * truth + (1 - s) * noise, s = the blurred mask of the holes.
 hole, corrupted
     Where noise is put, and which of these pixels count: all of them if it is opaque, else those that it changes
-    (`hcl_arch.data.corruption.changed_pixels`).
+    (`hcl_arch.data.corruptions.corruption.changed_pixels`).
 photograph
     In and out of `hcl_arch.restoration` images are arrays (H, W, channels) as files hold them, 8 or 16 bit, and masks
     are as in mask files: (H, W), 255 = corrupted.
@@ -59,7 +59,7 @@ from __future__ import annotations
 
 __version__ = '0.1.0'
 
-from hcl_arch import compat
+from hcl_arch.plugin import compat
 
 # The order matters: BasicSR 1.4.2 cannot be imported before the first fix, and our sub-packages import it.
 compat.apply_before_import()
@@ -67,7 +67,7 @@ compat.apply_after_import()
 
 # Imported last, and for what it does: registering all our types.
 from hcl_arch import archs, data, losses, metrics, models
-from hcl_arch.training import pipeline
+from hcl_arch.plugin import pipeline
 
 pipeline.install()
 

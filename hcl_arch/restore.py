@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from hcl_arch.restore_command import main
+from hcl_arch.commands.restore import main
 
 if __name__ == '__main__':
     sys.exit(main())

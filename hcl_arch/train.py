@@ -19,19 +19,19 @@ from typing import Callable, Optional
 from basicsr.train import train_pipeline
 from basicsr.utils.options import parse_options
 
-from hcl_arch.data.unreadable_image import UnreadableImageError
-from hcl_arch.forced_options import with_forced_options
-from hcl_arch.host_memory import keep_freed_memory
 from hcl_arch.option_checks import find_structure_problems
-from hcl_arch.option_file import OptionFileError, read_option_file
+from hcl_arch.plugin.forced_options import with_forced_options
+from hcl_arch.plugin.pipeline import OptionsError, check_options, problems_text
 from hcl_arch.training.checkpoints import FULL_DISK, CheckpointError
 from hcl_arch.training.guarded_dataset import SampleError
 from hcl_arch.training.interruption import interruption
-from hcl_arch.training.pipeline import OptionsError, check_options, problems_text
 from hcl_arch.training.process_group import note_error
 from hcl_arch.training.run_lock import RunInUseError
 from hcl_arch.training.step_watch import NonFiniteError
 from hcl_arch.training.unreadable_log import TooManyUnreadableError
+from hcl_arch.utils.host_memory import keep_freed_memory
+from hcl_arch.utils.option_file import OptionFileError, read_option_file
+from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 _HELP = """Beside the arguments of BasicSR, which follow:
   --check              list all that is wrong with the options, and do nothing else

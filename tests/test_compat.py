@@ -1,4 +1,4 @@
-"""Each fix of `hcl_arch.compat`: that it cures its defect, with both BasicSRs, and stays away where there is none."""
+"""Each fix of `hcl_arch.plugin.compat`: that it cures its defect, with both BasicSRs, and stays away where there is none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from basicsr.data.prefetch_dataloader import CPUPrefetcher, PrefetchDataLoader
 from basicsr.utils import dist_util
 from torch.utils.data import Dataset
 
-from hcl_arch import compat
+from hcl_arch.plugin import compat
 from hcl_arch.training.process_group import init_gloo
 
 FUNCTIONAL_TENSOR = 'torchvision.transforms.functional_tensor'
@@ -65,7 +65,7 @@ class TestFunctionalTensor:
         code = (
             'import torchvision.transforms as transforms\n'
             f'transforms.__path__.append({str(tmp_path)!r})\n'
-            'import hcl_arch.compat\n'
+            'import hcl_arch.plugin.compat\n'
             'from torchvision.transforms.functional_tensor import rgb_to_grayscale\n'
             'print(rgb_to_grayscale)'
         )
@@ -95,7 +95,7 @@ class TestInitDist:
         self, which: str, tmp_path: Path, repository: Path, request: pytest.FixtureRequest
     ) -> None:
         code = (
-            'import hcl_arch.compat, torch\n'
+            'import hcl_arch.plugin.compat, torch\n'
             'from basicsr.utils.dist_util import get_dist_info, init_dist\n'
             f'init_dist("pytorch", init_method="file://{tmp_path}/store", rank=0, world_size=1)\n'
             'print(torch.distributed.get_backend(), *get_dist_info())'

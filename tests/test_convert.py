@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from hcl_arch.archs import HCLNet, HCLPatchDiscriminator, HCLRefineNet
 from hcl_arch.archs.image_range import to_image_range, to_network_range
-from hcl_arch.convert import main
+from hcl_arch.commands.convert import main
 
 # Sizes that differ from every default.
 NET_OPTIONS: dict[str, Any] = {
@@ -720,7 +720,7 @@ def test_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sys, 'argv', ['convert.py', str(save(checkpoint)), str(out)])
-    runpy.run_module('hcl_arch.convert', run_name='__main__')
+    runpy.run_module('hcl_arch.commands.convert', run_name='__main__')
     assert yaml.safe_load(capsys.readouterr().out)['network_g']['dim'] == 8
     assert out.is_file()
 

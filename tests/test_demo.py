@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.demo import summary_picture, summary_table
+from examples.demo import summary_picture, summary_table
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Callable
 
 import pytest
 
-from hcl_arch.host_memory import keep_freed_memory
+from hcl_arch.utils.host_memory import keep_freed_memory
 
 # mallopt's parameters, from glibc's <malloc.h>.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hcl_arch.archs import HCLNet, HCLOutput, HCLRefineNet
-from hcl_arch.archs.center_classifier import CenterClassifier
-from hcl_arch.archs.partial_conv import PartialConv2d
-from hcl_arch.archs.window_attention import WindowAttention
-from hcl_arch.precision import Precision, autocast, check_precision, lower_weights
+from hcl_arch.archs.hcl.center_classifier import CenterClassifier
+from hcl_arch.archs.layers.partial_conv import PartialConv2d
+from hcl_arch.archs.layers.window_attention import WindowAttention
+from hcl_arch.utils.precision import Precision, autocast, check_precision, lower_weights
 
 DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16}
 # Differences from float32 that are allowed in an image of [0, 1] and in an embedding of unit length, and the share of

@@ -15,12 +15,12 @@ import yaml
 from torch.utils.data import DataLoader, Dataset
 
 from hcl_arch import option_checks, train
+from hcl_arch.plugin.pipeline import OptionsError
 from hcl_arch.train import explains_itself, last_words, run_pipeline
 from hcl_arch.training import process_group
 from hcl_arch.training.checkpoints import CheckpointError
 from hcl_arch.training.guarded_dataset import SampleError
 from hcl_arch.training.interruption import interruption
-from hcl_arch.training.pipeline import OptionsError
 from hcl_arch.training.run_lock import RunInUseError
 from hcl_arch.training.step_watch import NonFiniteError
 from hcl_arch.training.unreadable_log import TooManyUnreadableError

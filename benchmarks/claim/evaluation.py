@@ -12,8 +12,8 @@ from basicsr.archs import build_network
 from numpy.typing import NDArray
 from torch import nn
 
-from hcl_arch.atomic_file import atomic_file
 from hcl_arch.metrics import calculate_corrupted_iou, calculate_mask_auc
+from hcl_arch.utils.atomic_file import atomic_file
 
 from .design import FAMILIES, Run, Settings, network_options
 from .samples import Samples, final_samples, tuning_samples

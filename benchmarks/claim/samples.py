@@ -12,7 +12,7 @@ from basicsr.data import build_dataset
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from hcl_arch.atomic_file import atomic_file
+from hcl_arch.utils.atomic_file import atomic_file
 
 from .design import KINDS, corruption
 

@@ -13,7 +13,7 @@ from typing import Any, Optional
 import torch
 from basicsr.archs import build_network
 
-from hcl_arch.atomic_file import atomic_file
+from hcl_arch.utils.atomic_file import atomic_file
 
 from .design import Run, Settings, initial_file, network_options
 

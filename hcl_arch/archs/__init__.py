@@ -1,15 +1,15 @@
 """Networks; importing this package registers them in BasicSR's ARCH_REGISTRY."""
 
 from hcl_arch.archs import baselines
+from hcl_arch.archs.baselines.segmenter_arch import SegmenterDetector
+from hcl_arch.archs.baselines.vcnet_arch import VCNet
+from hcl_arch.archs.baselines.vcnet_inpainter_arch import VCNetInpainter
+from hcl_arch.archs.baselines.vcnet_mask_predictor_arch import VCNetMaskPredictor
 from hcl_arch.archs.detect_then_restore_arch import DetectThenRestore
 from hcl_arch.archs.hcl_detector_arch import Detection, HCLDetector
 from hcl_arch.archs.hcl_net_arch import HCLNet, HCLOutput
 from hcl_arch.archs.hcl_patch_discriminator_arch import HCLPatchDiscriminator
 from hcl_arch.archs.hcl_refine_net_arch import HCLRefineNet
-from hcl_arch.archs.segmenter_arch import SegmenterDetector
-from hcl_arch.archs.vcnet_arch import VCNet
-from hcl_arch.archs.vcnet_inpainter_arch import VCNetInpainter
-from hcl_arch.archs.vcnet_mask_predictor_arch import VCNetMaskPredictor
 
 __all__ = [
     'Detection',

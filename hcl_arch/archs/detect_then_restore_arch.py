@@ -13,12 +13,12 @@ from basicsr.utils import get_root_logger
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.blind_output import BlindOutput
+from hcl_arch.archs.blind_restoration import BlindOutput
 from hcl_arch.archs.hcl_detector_arch import HCLDetector, MapUpsampling, check_choice, check_image, to_image_size
 from hcl_arch.archs.hcl_net_arch import Guidance, check_guidance
+from hcl_arch.archs.image_form import pad_to_multiple
 from hcl_arch.archs.image_range import to_image_range, to_network_range
-from hcl_arch.archs.padding import pad_to_multiple
-from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 
 RestorerInput = Literal['image', 'masked_image', 'mask', 'hole']
 MaskKind = Literal['binary', 'soft']

@@ -11,18 +11,18 @@ import torch.nn.functional as F
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.argument_checks import check_above_zero, check_at_least
-from hcl_arch.archs.center_classifier import CenterClassifier
-from hcl_arch.archs.conv_encoder import ConvEncoder
-from hcl_arch.archs.encoder import ConvStageOrder, Encoder
+from hcl_arch.archs.hcl.center_classifier import CenterClassifier
+from hcl_arch.archs.hcl.conv_encoder import ConvEncoder
+from hcl_arch.archs.hcl.encoder import ConvStageOrder, Encoder
+from hcl_arch.archs.hcl.look_windows import LookWindows, draw_windows
+from hcl_arch.archs.hcl.mask_hierarchy import StageMasks, detect_masks, masks_of_logits
+from hcl_arch.archs.hcl.projection_heads import ProjectionHeads
+from hcl_arch.archs.hcl.spherical_kmeans import weighted_centers
+from hcl_arch.archs.hcl.timm_encoder import TimmEncoder
+from hcl_arch.archs.image_form import pad_to_multiple
 from hcl_arch.archs.image_range import to_network_range
-from hcl_arch.archs.look_windows import LookWindows, draw_windows
-from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks, masks_of_logits
-from hcl_arch.archs.padding import pad_to_multiple
-from hcl_arch.archs.projection_heads import ProjectionHeads
-from hcl_arch.archs.spherical_kmeans import weighted_centers
-from hcl_arch.archs.timm_encoder import TimmEncoder
-from hcl_arch.training.random_state import draw_for_batch
+from hcl_arch.utils.argument_checks import check_above_zero, check_at_least
+from hcl_arch.utils.random_state import draw_for_batch
 
 MIN_IMAGE_SIZE = 16
 MaskFrom = Literal['clusters', 'pixels']

@@ -12,9 +12,10 @@ from basicsr.archs import build_network
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.argument_checks import check_at_least
-from hcl_arch.archs.decoder import Decoder, UpsampleMode
-from hcl_arch.archs.encoder import ConvStageOrder
+from hcl_arch.archs.hcl.decoder import Decoder, UpsampleMode
+from hcl_arch.archs.hcl.encoder import ConvStageOrder
+from hcl_arch.archs.hcl.look_windows import LookWindows
+from hcl_arch.archs.hcl.mask_hierarchy import StageMasks
 from hcl_arch.archs.hcl_detector_arch import (
     EncoderKind,
     HCLDetector,
@@ -24,12 +25,11 @@ from hcl_arch.archs.hcl_detector_arch import (
     check_stage_lists,
     to_image_size,
 )
+from hcl_arch.archs.image_form import pad_to_multiple
 from hcl_arch.archs.image_range import to_image_range, to_network_range
-from hcl_arch.archs.look_windows import LookWindows
-from hcl_arch.archs.mask_hierarchy import StageMasks
-from hcl_arch.archs.padding import pad_to_multiple
-from hcl_arch.archs.transformer_layer import TransformerLayer
-from hcl_arch.archs.weight_init import WeightInit, init_weights
+from hcl_arch.archs.layers.transformer_layer import TransformerLayer
+from hcl_arch.archs.layers.weight_init import WeightInit, init_weights
+from hcl_arch.utils.argument_checks import check_at_least
 
 Guidance = Literal['predicted', 'true']
 

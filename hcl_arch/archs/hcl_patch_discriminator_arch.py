@@ -9,9 +9,9 @@ from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.image_range import to_network_range
-from hcl_arch.archs.weight_init import WeightInit, init_weights
+from hcl_arch.archs.layers.weight_init import WeightInit, init_weights
+from hcl_arch.utils.argument_checks import check_at_least
 
 
 @ARCH_REGISTRY.register()

@@ -9,16 +9,16 @@ import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.activations import gated_gelu
-from hcl_arch.archs.argument_checks import check_at_least
-from hcl_arch.archs.checkpointing import checkpointed
-from hcl_arch.archs.decoder import UpsampleMode
-from hcl_arch.archs.exporting import cut_back, twice_as_large
+from hcl_arch.archs.hcl.decoder import UpsampleMode
 from hcl_arch.archs.hcl_detector_arch import check_choice
+from hcl_arch.archs.image_form import pad_to_multiple
 from hcl_arch.archs.image_range import to_image_range, to_network_range
-from hcl_arch.archs.padding import pad_to_multiple
-from hcl_arch.archs.upsample_conv import nearest_upsample_conv
-from hcl_arch.archs.weight_init import WeightInit, init_weights
+from hcl_arch.archs.layers.activations import gated_gelu
+from hcl_arch.archs.layers.checkpointing import checkpointed
+from hcl_arch.archs.layers.exporting import cut_back, twice_as_large
+from hcl_arch.archs.layers.upsample_conv import nearest_upsample_conv
+from hcl_arch.archs.layers.weight_init import WeightInit, init_weights
+from hcl_arch.utils.argument_checks import check_at_least
 
 
 class GatedConv2d(nn.Module):

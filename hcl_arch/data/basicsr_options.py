@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hcl_arch.data.image_root import LMDB_SUFFIX, is_lmdb
-from hcl_arch.data.option_reader import is_number
-from hcl_arch.option_check import OptionError
+from hcl_arch.data.storage.image_root import LMDB_SUFFIX, is_lmdb
+from hcl_arch.utils.option_error import OptionError
+from hcl_arch.utils.option_reader import is_number
 
 
 def check_io_backend(io_backend: Any, roots: Sequence[str], where: str) -> None:

@@ -13,18 +13,18 @@ from basicsr.utils.registry import DATASET_REGISTRY
 from numpy.typing import NDArray
 from torch.utils import data
 
-from hcl_arch.data.corruption import FloatArray, blend, round_to_8_bit
-from hcl_arch.data.corruption_kinds import Resources, build_corruptions, open_images
-from hcl_arch.data.corruption_options import CorruptionOptions
+from hcl_arch.data.corruptions.corruption import FloatArray, blend, round_to_8_bit
+from hcl_arch.data.corruptions.corruption_kinds import Resources, build_corruptions, open_images
+from hcl_arch.data.corruptions.corruption_options import CorruptionOptions
+from hcl_arch.data.corruptions.degradation import degrade
+from hcl_arch.data.corruptions.font_files import find_fonts
+from hcl_arch.data.corruptions.hole_contents import Truth
+from hcl_arch.data.corruptions.hole_corruption import Corrupt
+from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
 from hcl_arch.data.dataset_options import LEAST_SIZE, DatasetOptions, read_options
-from hcl_arch.data.degradation import degrade
 from hcl_arch.data.epoch_length import epoch_length
-from hcl_arch.data.font_files import find_fonts
-from hcl_arch.data.hole_contents import Truth
-from hcl_arch.data.hole_corruption import Corrupt
-from hcl_arch.data.image_source import ImageSource
-from hcl_arch.data.mask_images import MaskImages
-from hcl_arch.data.mask_sampler import MaskSampler
+from hcl_arch.data.masks.mask_images import MaskImages
+from hcl_arch.data.masks.mask_sampler import MaskSampler
 from hcl_arch.data.square_crop import (
     centre_square,
     enlarge_square,
@@ -34,8 +34,8 @@ from hcl_arch.data.square_crop import (
     to_float,
     to_tensor,
 )
+from hcl_arch.data.storage.image_source import ImageSource
 from hcl_arch.data.truth_variety import varied
-from hcl_arch.data.weighted_choice import choose_by_weight
 
 
 class Sample(TypedDict):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from hcl_arch.data.basicsr_options import check_enlarge_ratio, check_io_backend
-from hcl_arch.data.corruption_options import DRAWN_KINDS, MOST_BLUR, CorruptionOptions, read_corruptions
-from hcl_arch.data.corruptions.everyday import CLEAN, EVERYDAY_KINDS, PASTED_KINDS, PHOTO_KINDS
-from hcl_arch.data.degradation import Degradation
-from hcl_arch.data.degradation_options import read_degradation
-from hcl_arch.data.mask_sampler import FOLDER, MASK_GENERATORS
-from hcl_arch.data.option_reader import OptionReader
-from hcl_arch.option_check import OptionError, check_keys
+from hcl_arch.data.corruptions.corruption_options import DRAWN_KINDS, MOST_BLUR, CorruptionOptions, read_corruptions
+from hcl_arch.data.corruptions.degradation import Degradation
+from hcl_arch.data.corruptions.degradation_options import read_degradation
+from hcl_arch.data.corruptions.everyday.kinds import CLEAN, EVERYDAY_KINDS, PASTED_KINDS, PHOTO_KINDS
+from hcl_arch.data.masks.mask_sampler import FOLDER, MASK_GENERATORS
+from hcl_arch.utils.option_error import OptionError, check_keys
+from hcl_arch.utils.option_reader import OptionReader
 
 BASICSR_KEYS = ('name', 'type', 'phase', 'scale', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
                 'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hcl_arch.data.image_source import ImageSource
 from hcl_arch.data.name_template import NameTemplate
+from hcl_arch.data.storage.image_source import ImageSource
 
 # How many names an error shows.
 SHOWN = 3

@@ -14,11 +14,11 @@ from torch.utils import data
 
 from hcl_arch.data.epoch_length import epoch_length
 from hcl_arch.data.image_match import ImageMatch, NamedImages, match_images
-from hcl_arch.data.mask_images import WHITE_FROM, check_has_white
-from hcl_arch.data.mask_resize import resize_holes
+from hcl_arch.data.masks.mask_images import WHITE_FROM, check_has_white
+from hcl_arch.data.masks.mask_resize import resize_holes
 from hcl_arch.data.paired_options import PairedOptions, read_paired_options
 from hcl_arch.data.square_crop import centre_square, random_square, resize_square, to_float, to_tensor
-from hcl_arch.data.unreadable_image import UnusableImageError
+from hcl_arch.utils.unreadable_image import UnusableImageError
 
 # Corrupted image, clean image, hole map, and the watermark's picture where there is one.
 _Images = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_], Optional[NDArray[np.uint8]]]

@@ -8,10 +8,10 @@ from typing import Any
 
 from hcl_arch.data.basicsr_options import check_enlarge_ratio, check_io_backend
 from hcl_arch.data.dataset_options import BASICSR_KEYS, LEAST_SIZE
-from hcl_arch.data.difference_mask import DifferenceMask
+from hcl_arch.data.masks.difference_mask import DifferenceMask
 from hcl_arch.data.name_template import NameTemplate
-from hcl_arch.data.option_reader import OptionReader
-from hcl_arch.option_check import OptionError, check_keys
+from hcl_arch.utils.option_error import OptionError, check_keys
+from hcl_arch.utils.option_reader import OptionReader
 
 ROLES = ('lq', 'gt', 'mask', 'wm')
 # What a data set with a layout of its own sets itself.

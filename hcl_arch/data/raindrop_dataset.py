@@ -8,7 +8,7 @@ from typing import Any
 from basicsr.utils.registry import DATASET_REGISTRY
 
 from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
-from hcl_arch.data.paired_layout import PairedLayout, to_paired_options
+from hcl_arch.data.published_pairs_dataset import PairedLayout, to_paired_options
 
 RAINDROP = PairedLayout(
     title='Raindrop',

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from hcl_arch.data.corruption import FloatArray, round_to_8_bit
-from hcl_arch.data.corruptions.print_toning import tone
+from hcl_arch.data.corruptions.corruption import FloatArray, round_to_8_bit
+from hcl_arch.data.corruptions.everyday.print_toning import tone
 
 SIGMA = (0.6, 2.0)
 AMOUNT = (0.3, 2.5)

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.argument_checks import check_at_least
-from hcl_arch.archs.mask_hierarchy import StageMasks
+from hcl_arch.archs.hcl.mask_hierarchy import StageMasks
 from hcl_arch.losses.pixel_sampling import gather_pixels, random_pixels, representative_pixels
+from hcl_arch.utils.argument_checks import check_at_least
 
 # Below it the product of two sums of up to 10,000 exponentials of +-1/t could exceed float32.
 LOWEST_TEMPERATURE = 0.03

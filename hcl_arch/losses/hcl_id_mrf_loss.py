@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.argument_checks import check_above_zero, check_at_least
-from hcl_arch.archs.checkpointing import checkpointed
+from hcl_arch.archs.layers.checkpointing import checkpointed
 from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.losses.pixel_sampling import gather_pixels, random_pixels
+from hcl_arch.utils.argument_checks import check_above_zero, check_at_least
 
 # Of the source: once each for texture, and relu4_2 once more for content.
 LAYER_WEIGHTS: Mapping[str, float] = {'relu3_2': 1.0, 'relu4_2': 2.0}

@@ -16,8 +16,8 @@ from basicsr.utils import get_root_logger
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.checkpointing import checkpointed
-from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.archs.layers.checkpointing import checkpointed
+from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 
 RANDOM_WEIGHTS = 'random'
 _HOW_TO_GET_WEIGHTS = (

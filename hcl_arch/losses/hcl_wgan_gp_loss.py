@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hcl_arch.archs.hcl_detector_arch import check_choice
 from hcl_arch.archs.image_range import to_image_range, to_network_range
-from hcl_arch.training.random_state import draw_for_batch
+from hcl_arch.utils.random_state import draw_for_batch
 
 PenaltyOf = Literal['sum', 'mean']
 

@@ -7,8 +7,8 @@ from typing import NamedTuple, Optional
 import torch
 from torch import Tensor
 
-from hcl_arch.archs.mask_hierarchy import erode
-from hcl_arch.training.random_state import draw_for_batch
+from hcl_arch.archs.hcl.mask_hierarchy import erode
+from hcl_arch.utils.random_state import draw_for_batch
 
 
 class PixelChoice(NamedTuple):

@@ -16,7 +16,7 @@ from basicsr.archs import inception
 from basicsr.utils import get_root_logger
 from torch import Tensor, nn
 
-from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 
 RANDOM_WEIGHTS = 'random'
 _RANDOM_SEED = 0

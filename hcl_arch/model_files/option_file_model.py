@@ -10,7 +10,7 @@ from basicsr.archs import build_network
 from hcl_arch.model_files.errors import ModelFileError
 from hcl_arch.model_files.network import without_files
 from hcl_arch.model_files.torch_file import TorchFile
-from hcl_arch.option_file import OptionFileError, read_option_file
+from hcl_arch.utils.option_file import OptionFileError, read_option_file
 
 OPTION_SUFFIXES = ('.yml', '.yaml')
 

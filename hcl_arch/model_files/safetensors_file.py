@@ -12,9 +12,9 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from hcl_arch.atomic_file import atomic_file
 from hcl_arch.model_files.errors import ModelFileError
-from hcl_arch.regular_file import check_regular_file, read_regular_file, reason_of
+from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.regular_file import check_regular_file, read_regular_file, reason_of
 
 SUFFIX = '.safetensors'
 # A file begins with the length of its header, in eight bytes, the lowest first.

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-from hcl_arch.archs.authors_conversion import convert_checkpoint
-from hcl_arch.archs.authors_sizes import AuthorsCheckpointError
-from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.model_files.authors_conversion import convert_checkpoint
+from hcl_arch.model_files.authors_sizes import AuthorsCheckpointError
 from hcl_arch.model_files.errors import ModelFileError
 from hcl_arch.model_files.network import without_files
 from hcl_arch.model_files.state import check_stored_whole
-from hcl_arch.option_file import OptionFileError, read_option_file
-from hcl_arch.regular_file import reason_of
+from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.utils.option_file import OptionFileError, read_option_file
+from hcl_arch.utils.regular_file import reason_of
 
 TORCH_SUFFIXES = ('.pth', '.pt')
 # Of the weights' running mean, which is what is tested, and of the weights themselves.

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Optional
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
-from hcl_arch.archs.blind_output import BlindRestoration
+from hcl_arch.archs.blind_restoration import BlindRestoration
 from hcl_arch.models.blind_restoration_model import BlindRestorationModel, TrainingPart
 
 # BasicSR's SRModel wants one of its own losses; taken away again before anything is trained.

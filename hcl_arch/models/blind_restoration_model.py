@@ -18,20 +18,20 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from hcl_arch.archs.blind_output import BlindRestoration
-from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.archs.blind_restoration import BlindRestoration
+from hcl_arch.archs.image_form import pad_to_multiple
 from hcl_arch.losses.gradient_ratio import adversarial_ratio
 from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.losses.hcl_wgan_gp_loss import HCLWGANGPLoss
 from hcl_arch.losses.mask_losses import soft_iou_loss
-from hcl_arch.models.compilation import check_compile, compile_network
 from hcl_arch.models.gradient_step import GradientStep
 from hcl_arch.models.interruptible_model import InterruptibleModel
 from hcl_arch.models.parameter_groups import parameter_groups
-from hcl_arch.option_check import check_keys
-from hcl_arch.precision import autocast
-from hcl_arch.training.random_state import derived_seed, seed_generators
 from hcl_arch.training.step_watch import NonFiniteError, StepWatch
+from hcl_arch.utils.compilation import check_compile, compile_network
+from hcl_arch.utils.option_error import check_keys
+from hcl_arch.utils.precision import autocast
+from hcl_arch.utils.random_state import derived_seed, seed_generators
 
 Losses = OrderedDict[str, Tensor]
 
@@ -60,7 +60,7 @@ class BlindRestorationModel(InterruptibleModel):
     """Training and blind evaluation of a network that finds a mask and restores.
 
     Its network takes ``net(lq, return_all=True, true_mask=..., guidance=..., restore=...)`` as ``HCLNet`` does and
-    returns a named tuple that is a :class:`hcl_arch.archs.blind_output.BlindRestoration`: ``VCNet``,
+    returns a named tuple that is a :class:`hcl_arch.archs.blind_restoration.BlindRestoration`: ``VCNet``,
     ``DetectThenRestore``, ``HCLNet``.
 
     Up to iteration ``train.phase1_iter`` the true mask guides the restoration, afterwards the predicted one; up to

@@ -28,10 +28,10 @@ from hcl_arch.models.validation_scores import (
     gather_scores,
     write_csv,
 )
-from hcl_arch.option_check import check_keys
-from hcl_arch.pictures import mask_picture, stack_rows, write_picture
-from hcl_arch.precision import autocast, check_precision, lower_weights
 from hcl_arch.training.checkpoints import CheckpointError, damage_of
+from hcl_arch.utils.option_error import check_keys
+from hcl_arch.utils.pictures import mask_picture, stack_rows, write_picture
+from hcl_arch.utils.precision import autocast, check_precision, lower_weights
 
 _VAL_KEYS = (
     'val_freq', 'save_img', 'max_save_img', 'suffix', 'pbar', 'metrics', 'panel_images', 'hole_share_bins', 'reverse',
@@ -47,7 +47,7 @@ class BlindValidationModel(SRModel):
     Validation is shared among the processes; its results are the same for any number of them. With ``val.guidance:
     true`` (default ``predicted``) the true mask guides its restorations; the masks stay those found blindly. The
     network computes in the option ``precision``: ``fp32`` (default), ``bf16`` or ``fp16``, see
-    :mod:`hcl_arch.precision`.
+    :mod:`hcl_arch.utils.precision`.
 
     Args:
         opt: BasicSR's options.

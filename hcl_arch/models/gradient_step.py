@@ -8,7 +8,7 @@ from typing import Any, Optional
 import torch
 from torch import Tensor
 
-from hcl_arch.precision import Precision
+from hcl_arch.utils.precision import Precision
 
 
 class GradientStep:

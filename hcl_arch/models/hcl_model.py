@@ -11,9 +11,9 @@ from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor
 
 from hcl_arch.archs.hcl_net_arch import HCLOutput
-from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.archs.image_form import pad_to_multiple
 from hcl_arch.models.blind_restoration_model import BlindRestorationModel, TrainingPart
-from hcl_arch.option_check import check_keys
+from hcl_arch.utils.option_error import check_keys
 
 
 @MODEL_REGISTRY.register()

@@ -24,7 +24,7 @@ _NEVER = -2
 class InterruptibleModel(BlindValidationModel):
     """Training that can be stopped anywhere and resumed without a trace.
 
-    In BasicSR's training pipeline (`hcl_arch.training.pipeline` notes there in ``opt['position']`` how far the run is),
+    In BasicSR's training pipeline (`hcl_arch.plugin.pipeline` notes there in ``opt['position']`` how far the run is),
     SIGTERM and Ctrl-C let the iteration end, save a checkpoint and end the program, in all processes alike. Checkpoints
     are written whole or not at all, the networks before the state that belongs to them; the option
     ``logger.keep_checkpoints`` keeps that many and removes older ones.

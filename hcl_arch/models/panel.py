@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.models.validation_sample import ValidationSample
-from hcl_arch.pictures import captioned_row, mask_picture
+from hcl_arch.utils.pictures import captioned_row, mask_picture
 
 
 def panel_row(sample: ValidationSample) -> NDArray:

@@ -13,7 +13,7 @@ from basicsr.utils.registry import METRIC_REGISTRY
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hcl_arch.archs.blind_output import BlindRestoration
+from hcl_arch.archs.blind_restoration import BlindRestoration
 from hcl_arch.archs.hcl_detector_arch import to_image_size
 
 # Options of a metric that are not the metric's own.

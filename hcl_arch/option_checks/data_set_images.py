@@ -6,15 +6,15 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
+from hcl_arch.data.corruptions.font_files import find_fonts
+from hcl_arch.data.corruptions.hole_contents import PhotoFill
 from hcl_arch.data.dataset_options import DatasetOptions
-from hcl_arch.data.font_files import find_fonts
-from hcl_arch.data.hole_contents import PhotoFill
 from hcl_arch.data.image_match import NamedImages, match_images
-from hcl_arch.data.image_root import is_lmdb, open_root
-from hcl_arch.data.image_source import ImageSource
-from hcl_arch.data.lmdb_file import check_lmdb_file
-from hcl_arch.data.lmdb_keys import DATA_NAME
 from hcl_arch.data.paired_options import ROLES, PairedOptions
+from hcl_arch.data.storage.image_root import is_lmdb, open_root
+from hcl_arch.data.storage.image_source import ImageSource
+from hcl_arch.data.storage.lmdb_file import check_lmdb_file
+from hcl_arch.data.storage.lmdb_keys import DATA_NAME
 from hcl_arch.option_checks.data_set_reading import SET_ASIDE_PATH
 from hcl_arch.option_checks.lines import Place, problem
 

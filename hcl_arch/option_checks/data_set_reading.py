@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Generic, Optional, TypeVar
 
-from hcl_arch.option_check import OptionError
+from hcl_arch.utils.option_error import OptionError
 
 T = TypeVar('T')
 Keys = tuple[Any, ...]

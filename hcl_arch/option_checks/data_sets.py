@@ -10,9 +10,8 @@ from basicsr.utils.registry import DATASET_REGISTRY
 
 from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
 from hcl_arch.data.dataset_options import DatasetOptions
-from hcl_arch.data.option_reader import is_number
-from hcl_arch.data.paired_layout import PairedLayout, to_paired_options
 from hcl_arch.data.paired_options import read_paired_options
+from hcl_arch.data.published_pairs_dataset import PairedLayout, to_paired_options
 from hcl_arch.option_checks.data_set_images import ImageFolders, places_of_roles
 from hcl_arch.option_checks.data_set_kinds import LAYOUTS, AnyOptions, reader_of
 from hcl_arch.option_checks.data_set_reading import Reading, read_with_set_aside
@@ -22,6 +21,7 @@ from hcl_arch.option_checks.lines import problem
 from hcl_arch.option_checks.registered import type_problem
 from hcl_arch.option_checks.rules import FLAG, Rule, Rules, check_values, choice, is_whole, number, whole
 from hcl_arch.option_checks.run_options import PHASES, DataSetSection, RunOptions
+from hcl_arch.utils.option_reader import is_number
 
 _LOADER_RULES: Rules = {
     'pin_memory': FLAG, 'persistent_workers': FLAG, 'prefetch_mode': choice('cpu', 'cuda', nullable=True),

@@ -8,8 +8,8 @@ from typing import Any
 
 from basicsr.utils.registry import DATASET_REGISTRY
 
-from hcl_arch.data.image_root import LMDB_SUFFIX, is_lmdb
-from hcl_arch.data.lmdb_file import check_lmdb_file
+from hcl_arch.data.storage.image_root import LMDB_SUFFIX, is_lmdb
+from hcl_arch.data.storage.lmdb_file import check_lmdb_file
 from hcl_arch.option_checks.files import file_problem
 from hcl_arch.option_checks.lines import Place, got, problem
 from hcl_arch.option_checks.registered import find_registered

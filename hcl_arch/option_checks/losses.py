@@ -8,7 +8,6 @@ from typing import Any
 from basicsr.archs.vgg_arch import NAMES, insert_bn
 from basicsr.utils.registry import LOSS_REGISTRY
 
-from hcl_arch.data.option_reader import is_number
 from hcl_arch.option_checks.files import check_file_arguments, is_file_argument
 from hcl_arch.option_checks.limits import LARGEST_NUMBER, argument_limits
 from hcl_arch.option_checks.lines import Place, got, problem
@@ -17,6 +16,7 @@ from hcl_arch.option_checks.registered import find_registered, type_problem
 from hcl_arch.option_checks.rules import Rule, Rules, check_unknown, check_values, number, whole
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments, check_arguments
+from hcl_arch.utils.option_reader import is_number
 
 _SUFFIX = '_opt'
 # The models compute these themselves, from a weight.

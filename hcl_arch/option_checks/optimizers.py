@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from basicsr.models.base_model import BaseModel
 
-from hcl_arch.data.option_reader import is_number
 from hcl_arch.option_checks.limits import LARGEST_NUMBER
 from hcl_arch.option_checks.lines import Place, problem, shown
 from hcl_arch.option_checks.rules import Rule, Rules, check_unknown, check_values, number
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments
+from hcl_arch.utils.option_reader import is_number
 
 _RATE: Rule = number(0, below=LARGEST_NUMBER)
 # Of these, torch's own words would only come one at a time.

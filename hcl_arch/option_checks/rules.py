@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from hcl_arch.data.option_reader import is_number
-from hcl_arch.option_check import unknown_option
 from hcl_arch.option_checks.lines import Place, got, problem
+from hcl_arch.utils.option_error import unknown_option
+from hcl_arch.utils.option_reader import is_number
 
 
 @dataclass(frozen=True)

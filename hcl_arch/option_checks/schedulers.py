@@ -8,11 +8,11 @@ from typing import Any
 
 from basicsr.models import lr_scheduler
 
-from hcl_arch.data.option_reader import is_number
 from hcl_arch.option_checks.lines import problem
 from hcl_arch.option_checks.rules import Rule, Rules, check_unknown, check_values, choice, is_whole, number
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments
+from hcl_arch.utils.option_reader import is_number
 
 _PLACE = 'train', 'scheduler'
 # Name in the option file -> BasicSR's class (`BaseModel.setup_schedulers`), and its lists of one length.

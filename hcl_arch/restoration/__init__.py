@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hcl_arch.restoration.restoration import Restoration
 from hcl_arch.restoration.restorer import Restorer, restore
+from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.verdict import Finding
 
 __all__ = ['Finding', 'Restoration', 'Restorer', 'restore']

@@ -8,9 +8,9 @@ import numpy as np
 
 from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
 from hcl_arch.restoration.edge_aware import enlarge_along_edges
-from hcl_arch.restoration.image_source import ImageSource
 from hcl_arch.restoration.looks import detect_in_looks
 from hcl_arch.restoration.network_calls import NetworkCalls
+from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import enlarge_rows
 
 # Pictures of up to so many pixels are looked at as they are, whatever the memory.

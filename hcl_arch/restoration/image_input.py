@@ -32,7 +32,7 @@ def image_array(image: ImageInput) -> np.ndarray:
         ValueError: If it is none of these, is empty, or holds a value that is not finite or beyond [0, 1].
     """
     if isinstance(image, (str, os.PathLike)):
-        from hcl_arch.restoration.photograph import read_photograph
+        from hcl_arch.restoration.photographs.photograph import read_photograph
 
         image = read_photograph(image).pixels
     if isinstance(image, Image.Image):

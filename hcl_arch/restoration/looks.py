@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
-from hcl_arch.restoration.image_source import ImageSource
 from hcl_arch.restoration.network_calls import NetworkCalls
+from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import reduce_by_area
 from hcl_arch.restoration.tiles import spans
 

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE, HCLDetector
+from hcl_arch.archs.image_form import pad_to_multiple
 from hcl_arch.archs.image_range import to_network_range
-from hcl_arch.archs.padding import pad_to_multiple
-from hcl_arch.precision import Precision, autocast, lower_weights
 from hcl_arch.restoration.memory_use import peak_bytes
+from hcl_arch.utils.precision import Precision, autocast, lower_weights
 
 # Side of the picture that memory is measured on.
 _TRIAL_SIDE = 256

@@ -13,9 +13,9 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
-from hcl_arch.restoration.image_source import ImageSource
 from hcl_arch.restoration.mask_array import distance_to
 from hcl_arch.restoration.network_calls import NetworkCalls
+from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import enlarge_part
 from hcl_arch.restoration.tiles import Span, TileGrid, smooth_step, spans
 

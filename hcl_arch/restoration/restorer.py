@@ -12,10 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from hcl_arch.precision import Precision, check_precision
 from hcl_arch.restoration import detection
 from hcl_arch.restoration.image_input import ImageInput, image_array
-from hcl_arch.restoration.image_source import ImageSource
 from hcl_arch.restoration.mask_array import (
     MaskInput,
     check_confidence,
@@ -27,8 +25,10 @@ from hcl_arch.restoration.mask_array import (
 )
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.painting import Progress, paint
-from hcl_arch.restoration.restoration import Restoration
+from hcl_arch.restoration.pixel_source import ImageSource
+from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.verdict import Finding, check_min_score, corruption_score, find_by
+from hcl_arch.utils.precision import Precision, check_precision
 
 DEFAULT_DETECT_SIDE = 256
 DEFAULT_THRESHOLD = 0.5

@@ -12,9 +12,9 @@ from typing import IO, Any, Optional, cast
 
 import torch
 
-from hcl_arch.atomic_file import atomic_file, remove_partial_files
-from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
-from hcl_arch.regular_file import reason_of
+from hcl_arch.utils.atomic_file import atomic_file, remove_partial_files
+from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.utils.regular_file import reason_of
 
 _MARK_OF_FOLDERS = 0x10
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)

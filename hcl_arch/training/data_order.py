@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from basicsr.data.data_sampler import EnlargedSampler
 
-from hcl_arch.training.random_state import derived_seed
+from hcl_arch.utils.random_state import derived_seed
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any, Optional, Union
 import numpy as np
 from torch.utils import data
 
-from hcl_arch.data.unreadable_image import UnreadableImageError
 from hcl_arch.training.data_order import Draw
-from hcl_arch.training.random_state import derived_seed, seed_generators
 from hcl_arch.training.unreadable_log import UnreadableLog
+from hcl_arch.utils.random_state import derived_seed, seed_generators
+from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 # In a data set of which a tenth is unreadable, ten in a row are unreadable once in ten thousand million samples.
 MOST_TRIES = 10

@@ -39,7 +39,7 @@ class Served:
 
 def serve(restorer, limits, **options):
     """Serve a page from another thread until the generator is closed."""
-    from hcl_arch.app import server
+    from hcl_arch.commands.app import server
 
     with server.kept_for_visitors(limits) as kept, server.open_socket('127.0.0.1', 0) as listening:
         running = server.make_server(server.build_server(restorer, kept, **options))
@@ -61,8 +61,8 @@ def served():
     need(importlib.util.find_spec('gradio'), 'gradio')
     import numpy as np
 
-    from hcl_arch.app.examples import Example
-    from hcl_arch.app.limits import Limits
+    from hcl_arch.commands.app.examples import Example
+    from hcl_arch.commands.app.limits import Limits
 
     pixels = np.full((60, 80, 3), 200, np.uint8)
     pixels[:30] = (255, 0, 255)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from hcl_arch.restoration.restoration import Restoration
+from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.verdict import corruption_score
 
 MAGENTA = (1.0, 0.0, 1.0)

@@ -12,8 +12,8 @@ import urllib.request
 
 import pytest
 
-from hcl_arch.app import main
-from hcl_arch.app.server import open_socket, url_of
+from hcl_arch.commands.app import main
+from hcl_arch.commands.app.server import open_socket, url_of
 
 
 def error_of(arguments, capsys) -> str:
@@ -63,7 +63,7 @@ def test_addresses_for_a_browser():
 def test_it_serves_until_interrupted_and_leaves_nothing(tmp_path, tiny_model, ending):
     """With a model file: the page is there, a signal ends it, the temporary folder is empty again."""
     environment = {**os.environ, 'TMPDIR': str(tmp_path)}
-    command = [sys.executable, '-m', 'hcl_arch.app', '--no-browser', '--port', '0', '--model', str(tiny_model),
+    command = [sys.executable, '-m', 'hcl_arch.commands.app', '--no-browser', '--port', '0', '--model', str(tiny_model),
                '--device', 'cpu', '--threads', '1']
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           env=environment) as process:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_page_in_browser import download_all, photograph, png, share_of, upload, wait_until_done
 
-from hcl_arch.app.examples import make_examples
-from hcl_arch.app.limits import Limits
+from hcl_arch.commands.app.examples import make_examples
+from hcl_arch.commands.app.limits import Limits
 from hcl_arch.restoration.restorer import Restorer
 
 

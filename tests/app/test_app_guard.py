@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from hcl_arch.app.guard import names_file
+from hcl_arch.commands.app.guard import names_file
 
 REFUSED = (
     '/gradio_api/file=/etc/passwd', '/gradio_api/file=../../etc/passwd', '/gradio_api/file/etc/passwd',

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.app.limits import Limits
-from hcl_arch.app.page_error import PageError
-from hcl_arch.app.shelf import Shelf
-from hcl_arch.app.uploads import Uploads, safe_name
+from hcl_arch.commands.app.limits import Limits
+from hcl_arch.commands.app.page_error import PageError
+from hcl_arch.commands.app.shelf import Shelf
+from hcl_arch.commands.app.uploads import Uploads, safe_name
 
 PNG = cv2.imencode('.png', np.full((40, 50, 3), 9, np.uint8))[1].tobytes()
 

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.app import display
-from hcl_arch.app.downloads import download
-from hcl_arch.app.examples import make_examples
-from hcl_arch.app.job import Job
-from hcl_arch.app.page_error import PageError
-from hcl_arch.restoration.photograph import Photograph
+from hcl_arch.commands.app import display
+from hcl_arch.commands.app.downloads import download
+from hcl_arch.commands.app.examples import make_examples
+from hcl_arch.commands.app.job import Job
+from hcl_arch.commands.app.page_error import PageError
+from hcl_arch.restoration.photographs.photograph import Photograph
 
 
 def decoded(content: bytes) -> np.ndarray:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from hcl_arch.app.page_error import PageError
-from hcl_arch.app.strokes import MAX_POINTS, MAX_STROKES, paint, read_strokes
+from hcl_arch.commands.app.page_error import PageError
+from hcl_arch.commands.app.strokes import MAX_POINTS, MAX_STROKES, paint, read_strokes
 
 DOT = {'erase': False, 'radius': 0.1, 'points': [[0.5, 0.5]]}
 

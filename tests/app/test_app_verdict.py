@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from restorer_fake import FakeRestorer
 
-from hcl_arch.app.examples import Example
-from hcl_arch.app.job import Job
-from hcl_arch.app.limits import Limits
-from hcl_arch.app.strokes import read_strokes
-from hcl_arch.restoration.photograph import Photograph
+from hcl_arch.commands.app.examples import Example
+from hcl_arch.commands.app.job import Job
+from hcl_arch.commands.app.limits import Limits
+from hcl_arch.commands.app.strokes import read_strokes
+from hcl_arch.restoration.photographs.photograph import Photograph
 
 # In shares of the width and of the sides.
 STROKE = [{'erase': False, 'radius': 0.03, 'points': [[0.1, 0.1], [0.2, 0.1]]}]
@@ -31,9 +31,9 @@ def spotted(height: int = 60, width: int = 80, *, side: int = 20) -> np.ndarray:
 def open_tabs(tmp_path):
     """Function (restorer, pixels) that returns both tabs of a page with these pixels as its example."""
     gr = pytest.importorskip('gradio')
-    from hcl_arch.app.kept import Kept
-    from hcl_arch.app.several_tab import SeveralTab
-    from hcl_arch.app.single_tab import SingleTab
+    from hcl_arch.commands.app.kept import Kept
+    from hcl_arch.commands.app.several_tab import SeveralTab
+    from hcl_arch.commands.app.single_tab import SingleTab
 
     kept = Kept(tmp_path, Limits())
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from basicsr.archs import build_network
 
 from hcl_arch.archs import HCLNet
-from hcl_arch.archs.mask_hierarchy import masks_of_logits
+from hcl_arch.archs.hcl.mask_hierarchy import masks_of_logits
 from hcl_arch.losses import HCLContrastiveLoss
 from hcl_arch.losses.hcl_contrastive_loss import circle_contrastive_loss, whole_patches
 

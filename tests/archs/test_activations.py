@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hcl_arch.archs.activations import OverwritingGELU, gated_gelu, gelu_
+from hcl_arch.archs.layers.activations import OverwritingGELU, gated_gelu, gelu_
 
 
 def gelu(x: float) -> float:

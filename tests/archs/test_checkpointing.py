@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from hcl_arch.archs import HCLDetector, HCLNet, HCLOutput, HCLRefineNet, transformer_layer
-from hcl_arch.archs.checkpointing import checkpointed
-from hcl_arch.archs.transformer_layer import TransformerLayer
-from hcl_arch.precision import Precision, autocast
+from hcl_arch.archs import HCLDetector, HCLNet, HCLOutput, HCLRefineNet
+from hcl_arch.archs.layers import transformer_layer
+from hcl_arch.archs.layers.checkpointing import checkpointed
+from hcl_arch.archs.layers.transformer_layer import TransformerLayer
+from hcl_arch.utils.precision import Precision, autocast
 
 SmallNet = Callable[..., HCLNet]
 

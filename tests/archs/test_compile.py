@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hcl_arch.archs import HCLNet, HCLOutput, HCLRefineNet
-from hcl_arch.archs.activations import gated_gelu
+from hcl_arch.archs.layers.activations import gated_gelu
 
 # Two stages, the finer with displaced windows, and a refiner: tracing, not computing, takes the time.
 TINY = {

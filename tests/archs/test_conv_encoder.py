@@ -6,7 +6,7 @@ import pytest
 import torch
 from basicsr.archs import build_network
 
-from hcl_arch.archs.conv_encoder import ConvEncoder, ConvResBlock
+from hcl_arch.archs.hcl.conv_encoder import ConvEncoder, ConvResBlock
 
 SMALL = {
     'encoder': 'conv', 'dim': 4, 'dim_mults': [1, 2], 'encoder_depths': [0, 1], 'num_heads': [1, 1],

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from hcl_arch.archs.depthwise_conv import prepare_convolutions
+from hcl_arch.archs.layers.depthwise_conv import prepare_convolutions
 
 timm = pytest.importorskip('timm')
 

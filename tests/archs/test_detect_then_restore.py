@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from hcl_arch.archs import DetectThenRestore, HCLDetector, HCLNet, VCNet
 from hcl_arch.archs import detect_then_restore_arch as module
-from hcl_arch.archs.blind_output import BlindOutput
-from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.archs.blind_restoration import BlindOutput
+from hcl_arch.archs.image_form import pad_to_multiple
 
 SmallNet = Callable[..., HCLNet]
 

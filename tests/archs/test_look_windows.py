@@ -6,7 +6,7 @@ import pytest
 import torch
 from basicsr.archs import build_network
 
-from hcl_arch.archs.look_windows import LookWindows, draw_windows
+from hcl_arch.archs.hcl.look_windows import LookWindows, draw_windows
 
 NETWORK = {
     'type': 'HCLNet', 'encoder': 'timm', 'backbone': 'test_efficientnet', 'looks': 2, 'look_window': 64, 'dim': 4,

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hcl_arch.archs.mask_hierarchy import (
+from hcl_arch.archs.hcl.mask_hierarchy import (
     StageMasks,
     certain_pixels,
     detect_masks,

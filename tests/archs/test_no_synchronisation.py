@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hcl_arch.archs import HCLNet, HCLRefineNet
-from hcl_arch.archs.mask_hierarchy import detect_masks
+from hcl_arch.archs.hcl.mask_hierarchy import detect_masks
 from hcl_arch.losses import HCLContrastiveLoss, HCLWGANGPLoss, gradient_ratio
 from hcl_arch.models import HCLModel
 from hcl_arch.models.gradient_step import GradientStep

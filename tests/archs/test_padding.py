@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.archs.image_form import pad_to_multiple
 
 
 def test_mirror_by_hand() -> None:

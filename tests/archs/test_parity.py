@@ -11,14 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hcl_arch.archs import HCLDetector, HCLNet, HCLPatchDiscriminator, HCLRefineNet
-from hcl_arch.archs.authors_checkpoint import discriminator_state, generator_state
-from hcl_arch.archs.authors_config import LEGACY_VERSIONS
+from hcl_arch.archs.hcl.mask_hierarchy import StageMasks, detect_masks
 from hcl_arch.archs.image_range import to_image_range, to_network_range
-from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks
 from hcl_arch.losses import HCLContrastiveLoss, HCLWGANGPLoss
 from hcl_arch.losses.hcl_wgan_gp_loss import gradient_penalty
 from hcl_arch.metrics import calculate_mask_bce
-from hcl_arch.precision import Precision, autocast
+from hcl_arch.model_files.authors_checkpoint import discriminator_state, generator_state
+from hcl_arch.model_files.authors_config import LEGACY_VERSIONS
+from hcl_arch.utils.precision import Precision, autocast
 
 N_STAGES = 3
 # Our names of the hierarchy's maps, and the authors'.

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from hcl_arch.archs.partial_conv import PartialConv2d
-from hcl_arch.archs.transformer_layer import TransformerLayer
+from hcl_arch.archs.layers.partial_conv import PartialConv2d
+from hcl_arch.archs.layers.transformer_layer import TransformerLayer
 
 
 def test_by_hand() -> None:

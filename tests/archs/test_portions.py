@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hcl_arch.archs import portions
-from hcl_arch.archs.portions import overwrite_in_portions, recomputed_in_portions
-from hcl_arch.archs.transformer_layer import SwinBlock
+from hcl_arch.archs.layers import portions
+from hcl_arch.archs.layers.portions import overwrite_in_portions, recomputed_in_portions
+from hcl_arch.archs.layers.transformer_layer import SwinBlock
 
 N = 4  # tokens of a window
 

@@ -9,8 +9,8 @@ from basicsr.archs import build_network
 from torch import Tensor
 
 from hcl_arch.archs import SegmenterDetector
-from hcl_arch.archs.padding import pad_to_multiple
-from hcl_arch.archs.segmenter_arch import GlobalAttentionBlock
+from hcl_arch.archs.baselines.segmenter_arch import GlobalAttentionBlock
+from hcl_arch.archs.image_form import pad_to_multiple
 
 
 def small_segmenter(**options: object) -> SegmenterDetector:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hcl_arch.archs.spherical_kmeans import cluster_weights, spherical_two_means, weighted_centers
+from hcl_arch.archs.hcl.spherical_kmeans import cluster_weights, spherical_two_means, weighted_centers
 
 
 def oracle(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hcl_arch.archs.backbone_weights import build_backbone
-from hcl_arch.archs.timm_encoder import TimmEncoder
+from hcl_arch.archs.hcl.backbone_weights import build_backbone
+from hcl_arch.archs.hcl.timm_encoder import TimmEncoder
 
 timm = pytest.importorskip('timm')
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hcl_arch.archs.upsample_conv import nearest_upsample_conv
+from hcl_arch.archs.layers.upsample_conv import nearest_upsample_conv
 
 SIZES = [(1, 1), (1, 5), (3, 7), (5, 4)]
 

@@ -10,16 +10,16 @@ from basicsr.archs import build_network
 from torch import Tensor
 
 from hcl_arch.archs import VCNet, VCNetInpainter, VCNetMaskPredictor
-from hcl_arch.archs.blind_output import BlindOutput
-from hcl_arch.archs.padding import pad_to_multiple
-from hcl_arch.archs.vcnet_context_norm import (
+from hcl_arch.archs.baselines.vcnet_context_norm import (
     ProbabilisticContextNorm,
     published_mean_std,
     transfer_context_statistics,
     transfer_published_statistics,
     weighted_mean_std,
 )
-from hcl_arch.archs.vcnet_published_layers import PointwiseConv2d
+from hcl_arch.archs.baselines.vcnet_published_layers import PointwiseConv2d
+from hcl_arch.archs.blind_restoration import BlindOutput
+from hcl_arch.archs.image_form import pad_to_multiple
 
 # Of VCNet's program: input and output channels, kernel, stride and dilation of the convolutions in the order of their
 # use; in a block with a convolution on its shortcut that comes last.

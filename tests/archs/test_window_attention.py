@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hcl_arch.archs.partial_conv import PartialConv2d
-from hcl_arch.archs.transformer_layer import SwinBlock, TransformerLayer
-from hcl_arch.archs.window_attention import WindowAttention, window_attention
+from hcl_arch.archs.layers.partial_conv import PartialConv2d
+from hcl_arch.archs.layers.transformer_layer import SwinBlock, TransformerLayer
+from hcl_arch.archs.layers.window_attention import WindowAttention, window_attention
 
 
 def naive_attention(attention: WindowAttention, tokens: NDArray, positions: list[tuple[int, int]], window_size: int,

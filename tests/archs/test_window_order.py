@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hcl_arch.archs.window_order import Reordering, WindowGrid, between_windows, from_windows, to_windows
+from hcl_arch.archs.layers.window_order import Reordering, WindowGrid, between_windows, from_windows, to_windows
 
 CPU = torch.device('cpu')
 GRIDS = [

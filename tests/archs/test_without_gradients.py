@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hcl_arch.archs import HCLDetector, HCLNet, HCLRefineNet, portions, transformer_layer
-from hcl_arch.archs.partial_conv import PartialConv2d
-from hcl_arch.archs.transformer_layer import TransformerLayer
+from hcl_arch.archs import HCLDetector, HCLNet, HCLRefineNet
+from hcl_arch.archs.layers import portions, transformer_layer
+from hcl_arch.archs.layers.partial_conv import PartialConv2d
+from hcl_arch.archs.layers.transformer_layer import TransformerLayer
 
 SmallNet = Callable[..., HCLNet]
 FORMATS = [torch.contiguous_format, torch.channels_last]

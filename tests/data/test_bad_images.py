@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
-from hcl_arch.data.image_source import ImageSource
+from hcl_arch.data.storage.image_source import ImageSource
 
 SIZE = 32
 MakeFolder = Callable[..., Path]

@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader
 
 from hcl_arch.data import epoch_length
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
-from hcl_arch.data.corruption_options import KINDS
-from hcl_arch.data.corruptions.everyday import EVERYDAY_KINDS
+from hcl_arch.data.corruptions.corruption_options import KINDS
+from hcl_arch.data.corruptions.everyday.kinds import EVERYDAY_KINDS
 from tests.data.conftest import stem_from_spawned_worker
 
 SIZE = 32

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from hcl_arch.data.corruption import FloatArray, blend, changed_pixels, mix, round_to_8_bit
+from hcl_arch.data.corruptions.corruption import FloatArray, blend, changed_pixels, mix, round_to_8_bit
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hcl_arch.data.corruption_options import KINDS, CorruptionOptions, read_corruptions
+from hcl_arch.data.corruptions.corruption_options import KINDS, CorruptionOptions, read_corruptions
 
 WHERE = "data set 'Faces'"
 

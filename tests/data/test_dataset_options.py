@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from hcl_arch.data.dataset_options import read_options
-from hcl_arch.option_check import check_keys
+from hcl_arch.utils.option_error import check_keys
 
 Options = dict[str, Any]
 BASE: Options = {'name': 'Faces', 'type': 'BlindCorruptionDataset', 'phase': 'train', 'dataroot_gt': 'a',

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from hcl_arch.data.corruption import FloatArray
-from hcl_arch.data.degradation import INTERPOLATIONS, Degradation, degrade
+from hcl_arch.data.corruptions.corruption import FloatArray
+from hcl_arch.data.corruptions.degradation import INTERPOLATIONS, Degradation, degrade
 from hcl_arch.data.square_crop import to_float
 
 SIZE = 64

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from hcl_arch.data.corruptions.degradation import Degradation
 from hcl_arch.data.dataset_options import read_options
-from hcl_arch.data.degradation import Degradation
-from hcl_arch.option_check import OptionError
+from hcl_arch.utils.option_error import OptionError
 
 BASE: dict[str, Any] = {'name': 'Faces', 'type': 'BlindCorruptionDataset', 'phase': 'train', 'dataroot_gt': 'a',
                         'dataroot_noise': 'b', 'gt_size': 64}

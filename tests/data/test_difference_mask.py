@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hcl_arch.data.difference_mask import DifferenceMask
-from hcl_arch.data.mask_resize import resize_holes
+from hcl_arch.data.masks.difference_mask import DifferenceMask
+from hcl_arch.data.masks.mask_resize import resize_holes
 
 PLAIN = {'threshold': 0.1, 'smoothing': 0.0, 'least_area': 0, 'closing': 0}
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruption import changed_pixels
-from hcl_arch.data.drawn_corruption import DrawnOver
-from hcl_arch.data.hole_contents import Truth
-from hcl_arch.data.overlay import Overlay
-from hcl_arch.data.overlay_growth import DrawLayer
+from hcl_arch.data.corruptions.corruption import changed_pixels
+from hcl_arch.data.corruptions.drawn_corruption import DrawnOver
+from hcl_arch.data.corruptions.hole_contents import Truth
+from hcl_arch.data.corruptions.overlay import Overlay
+from hcl_arch.data.corruptions.overlay_growth import DrawLayer
 
 SIZE = 64
 

@@ -13,15 +13,15 @@ import torch
 from scipy.ndimage import binary_dilation
 from torch.utils.data import DataLoader
 
+from hcl_arch.commands.preview import contact_sheet, draw_samples
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
-from hcl_arch.data.corruption_options import KINDS
-from hcl_arch.data.corruptions import everyday
-from hcl_arch.data.corruptions.everyday import CLEAN, EVERYDAY_KINDS, PASTED_KINDS, PICTURE_KINDS
-from hcl_arch.data.corruptions.spoiled import Materials, Spoil, Spoiled, with_change
+from hcl_arch.data.corruptions.corruption_options import KINDS
+from hcl_arch.data.corruptions.everyday import kinds as everyday
+from hcl_arch.data.corruptions.everyday.kinds import CLEAN, EVERYDAY_KINDS, PASTED_KINDS, PICTURE_KINDS
+from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoil, Spoiled, with_change
+from hcl_arch.data.corruptions.font_files import find_fonts
+from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.dataset_options import read_options
-from hcl_arch.data.font_files import find_fonts
-from hcl_arch.data.hole_contents import Truth
-from hcl_arch.data.preview import contact_sheet, draw_samples
 from hcl_arch.option_checks.data_set_images import ImageFolders
 
 SIZE = 64

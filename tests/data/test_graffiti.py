@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hcl_arch.data.graffiti import PictureGraffiti, _grainy, draw_spray, vivid_colour
-from hcl_arch.data.overlay import Overlay
-from hcl_arch.data.overlay_growth import grow_overlay
-from hcl_arch.data.placement import OverlayPictures
+from hcl_arch.data.corruptions.graffiti import PictureGraffiti, _grainy, draw_spray, vivid_colour
+from hcl_arch.data.corruptions.overlay import Overlay
+from hcl_arch.data.corruptions.overlay_growth import grow_overlay
+from hcl_arch.data.corruptions.placement import OverlayPictures
 
 
 def pictures_of(pixels: NDArray[np.uint8]) -> OverlayPictures:

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.data.hole_contents import ConstantFill, PhotoFill, Truth, fill_noise
-from hcl_arch.data.image_source import ImageSource
+from hcl_arch.data.corruptions.hole_contents import ConstantFill, PhotoFill, Truth, fill_noise
+from hcl_arch.data.storage.image_source import ImageSource
 
 MakeFolder = Callable[..., Path]
 TRUTH = Truth(np.zeros((64, 64, 3), np.float32), 'the truth')

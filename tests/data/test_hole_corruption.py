@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruption import BoolArray, FloatArray
-from hcl_arch.data.hole_contents import Truth
-from hcl_arch.data.hole_corruption import FilledHoles, fit_to_changed
-from hcl_arch.data.mask_sampler import MaskSampler
+from hcl_arch.data.corruptions.corruption import BoolArray, FloatArray
+from hcl_arch.data.corruptions.hole_contents import Truth
+from hcl_arch.data.corruptions.hole_corruption import FilledHoles, fit_to_changed
+from hcl_arch.data.masks.mask_sampler import MaskSampler
 
 MASKS = MaskSampler({'free_form': 1.0})
 GRAY = Truth(np.full((64, 64, 3), 0.5, np.float32), 'gray')

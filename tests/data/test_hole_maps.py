@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hcl_arch.data.combined_mask import combined_mask
-from hcl_arch.data.free_form_mask import free_form_mask
-from hcl_arch.data.half_mask import half_mask
-from hcl_arch.data.hole_growth import grow_holes
-from hcl_arch.data.line_mask import line_mask
-from hcl_arch.data.mask_sampler import MASK_GENERATORS
-from hcl_arch.data.random_walk_mask import random_walk_mask
-from hcl_arch.data.rectangle_mask import rectangle_mask
+from hcl_arch.data.masks.combined_mask import combined_mask
+from hcl_arch.data.masks.free_form_mask import free_form_mask
+from hcl_arch.data.masks.half_mask import half_mask
+from hcl_arch.data.masks.hole_growth import grow_holes
+from hcl_arch.data.masks.line_mask import line_mask
+from hcl_arch.data.masks.mask_sampler import MASK_GENERATORS
+from hcl_arch.data.masks.random_walk_mask import random_walk_mask
+from hcl_arch.data.masks.rectangle_mask import rectangle_mask
 
 # Those whose shares are exact to the pixel and spread over the range; the others take whole lines, as near to half as
 # the range allows.
@@ -170,7 +170,7 @@ def test_combined_contains_masks_of_two_different_kinds(monkeypatch: pytest.Monk
         return draw
 
     kinds = [kind for kind in MASK_GENERATORS if kind != 'combined']
-    monkeypatch.setattr('hcl_arch.data.combined_mask.COMBINED_GENERATORS', {kind: recording(kind) for kind in kinds})
+    monkeypatch.setattr('hcl_arch.data.masks.combined_mask.COMBINED_GENERATORS', {kind: recording(kind) for kind in kinds})
     seen, unions = set(), 0
     for seed in range(100):
         drawn.clear()

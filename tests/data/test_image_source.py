@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from hcl_arch.data import lmdb_reader
-from hcl_arch.data.image_source import ImageSource
+from hcl_arch.data.storage import lmdb_reader
+from hcl_arch.data.storage.image_source import ImageSource
 
 
 def test_folder_is_searched_sorted_and_filtered(make_folder: Callable[..., Path]) -> None:

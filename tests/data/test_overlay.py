@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruption import FloatArray
-from hcl_arch.data.overlay import Overlay, drawn_box, lay_over, overlay_changes, stack, transparent
+from hcl_arch.data.corruptions.corruption import FloatArray
+from hcl_arch.data.corruptions.overlay import Overlay, drawn_box, lay_over, overlay_changes, stack, transparent
 
 
 def random_overlay(seed: int, size: tuple[int, int] = (9, 7)) -> Overlay:

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruption import FloatArray
-from hcl_arch.data.graffiti import draw_spray
-from hcl_arch.data.overlay import Overlay, overlay_changes, transparent
-from hcl_arch.data.overlay_growth import MAX_DRAWINGS, DrawLayer, grow_overlay
-from hcl_arch.data.text_overlay import draw_text
-from hcl_arch.data.watermark import Watermarks
+from hcl_arch.data.corruptions.corruption import FloatArray
+from hcl_arch.data.corruptions.graffiti import draw_spray
+from hcl_arch.data.corruptions.overlay import Overlay, overlay_changes, transparent
+from hcl_arch.data.corruptions.overlay_growth import MAX_DRAWINGS, DrawLayer, grow_overlay
+from hcl_arch.data.corruptions.text_overlay import draw_text
+from hcl_arch.data.corruptions.watermark import Watermarks
 from tests.conftest import smooth_image
 
 BINS = [(0.02, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4)]

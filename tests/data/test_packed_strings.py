@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from hcl_arch.data.packed_strings import PackedStrings
+from hcl_arch.data.storage.packed_strings import PackedStrings
 
 TEXTS = ['a/b', '', 'Grüße', 'x' * 1000, 'broken \udcff byte']
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from hcl_arch.data import epoch_length
-from hcl_arch.data.difference_mask import DifferenceMask
+from hcl_arch.data.masks.difference_mask import DifferenceMask
 from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
 from tests.data.conftest import stem_from_spawned_worker
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hcl_arch.data import picture_cache
-from hcl_arch.data.image_source import ImageSource
-from hcl_arch.data.picture_cache import PictureCache
+from hcl_arch.data.corruptions import picture_cache
+from hcl_arch.data.corruptions.picture_cache import PictureCache
+from hcl_arch.data.storage.image_source import ImageSource
 
 
 def write(folder: Path, name: str, rgba: NDArray[np.uint8]) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hcl_arch.data.placement import OverlayPictures, painted, place, rgba_picture, tile
+from hcl_arch.data.corruptions.placement import OverlayPictures, painted, place, rgba_picture, tile
 
 RED = np.array([1.0, 0.0, 0.0], np.float32)
 BLUE = np.array([0.0, 0.0, 1.0], np.float32)

@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from hcl_arch.data.preview import draw_samples, main, open_dataset, share_table
+from hcl_arch.commands.preview import draw_samples, main, open_dataset, share_table
 
 Options = dict[str, Any]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from basicsr.data import build_dataset
 
-from hcl_arch.data.difference_mask import DifferenceMask
+from hcl_arch.data.masks.difference_mask import DifferenceMask
 from hcl_arch.data.raindrop_dataset import HCLRaindropDataset
 
 Options = dict[str, Any]

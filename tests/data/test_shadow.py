@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruption import FloatArray
-from hcl_arch.data.shadow import BRIGHTNESS, TINT, VARIATION, fill_shadow
+from hcl_arch.data.corruptions.corruption import FloatArray
+from hcl_arch.data.corruptions.shadow import BRIGHTNESS, TINT, VARIATION, fill_shadow
 
 
 def flat(value: float = 0.8, size: tuple[int, int] = (48, 64)) -> FloatArray:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hcl_arch.data.share_fit import fit_share, hole_counts, set_hole_count
+from hcl_arch.data.masks.hole_maps import fit_share, hole_counts, set_hole_count
 
 
 def blobs(seed: int, side: int = 24) -> NDArray[np.bool_]:

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from hcl_arch.data import text_overlay
-from hcl_arch.data.placement import place
-from hcl_arch.data.text_overlay import FONTS, draw_text, text_picture
+from hcl_arch.data.corruptions import text_overlay
+from hcl_arch.data.corruptions.placement import place
+from hcl_arch.data.corruptions.text_overlay import FONTS, draw_text, text_picture
 
 WHITE = np.ones(3, np.float32)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hcl_arch.data.overlay import Overlay, overlay_changes
-from hcl_arch.data.overlay_growth import grow_overlay
-from hcl_arch.data.placement import OverlayPictures
-from hcl_arch.data.watermark import Watermarks
+from hcl_arch.data.corruptions.overlay import Overlay, overlay_changes
+from hcl_arch.data.corruptions.overlay_growth import grow_overlay
+from hcl_arch.data.corruptions.placement import OverlayPictures
+from hcl_arch.data.corruptions.watermark import Watermarks
 
 LOW = (0.02, 0.1)
 

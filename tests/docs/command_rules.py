@@ -13,7 +13,7 @@ from typing import Any, Callable, NamedTuple
 
 import pytest
 
-from hcl_arch.option_file import read_option_file
+from hcl_arch.utils.option_file import read_option_file
 from tests.docs import example_files as files
 from tests.docs.documented_commands import REPOSITORY, all_commands
 from tests.docs.workplace import Call, Workplace, main_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hcl_arch.restore_command import main
+from hcl_arch.commands.restore import main
 from tests.docs import example_files
 from tests.docs.documented_commands import REPOSITORY, blocks_of
 from tests.docs.workplace import Call, Workplace
@@ -60,7 +60,7 @@ def test_option_of_the_table(code: str, workplace: Workplace) -> None:
 
 def test_limits_of_the_readers(workplace: Workplace) -> None:
     """The formats that the page names are those that are read and written."""
-    from hcl_arch.restoration.photograph import SUFFIXES
+    from hcl_arch.restoration.photographs.photograph import SUFFIXES
 
     listed = re.search(r'^## Photographs\n\n([^;]*);', PAGE.read_text('utf-8'), re.MULTILINE)
     assert listed is not None

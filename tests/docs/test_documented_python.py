@@ -10,7 +10,7 @@ import torch
 import yaml
 from basicsr.archs import build_network
 
-from hcl_arch.data.degradation_options import read_degradation
+from hcl_arch.data.corruptions.degradation_options import read_degradation
 from tests.docs import example_files
 from tests.docs.documented_commands import PAGES, PYTHON, YAML, Block, blocks_of
 from tests.docs.workplace import Workplace

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from basicsr.utils import logger as basicsr_logger
 
-from hcl_arch.option_file import read_option_file
+from hcl_arch.utils.option_file import read_option_file
 from tests.docs.documented_commands import REPOSITORY, all_commands
 from tests.docs.workplace import Workplace
 from tests.options.test_option_files import SIZE, give_pictures, shrink_network

@@ -15,13 +15,13 @@ import torch
 from basicsr.archs import build_network
 from torch import Tensor, nn
 
-from hcl_arch.archs.depthwise_conv import prepare_convolutions
-from hcl_arch.export import main
-from hcl_arch.export.comparison import compare
-from hcl_arch.export.onnx_file import onnx_runner, to_onnx
-from hcl_arch.export.parts import INTERFACES, PartName, build_part
-from hcl_arch.export.program_file import program_runner, smallest_side, to_program
-from hcl_arch.export.strided_convs import EvenStridedConv, with_even_strides
+from hcl_arch.archs.layers.depthwise_conv import prepare_convolutions
+from hcl_arch.commands.export import main
+from hcl_arch.commands.export.comparison import compare
+from hcl_arch.commands.export.onnx_file import onnx_runner, to_onnx
+from hcl_arch.commands.export.parts import INTERFACES, PartName, build_part
+from hcl_arch.commands.export.program_file import program_runner, smallest_side, to_program
+from hcl_arch.commands.export.strided_convs import EvenStridedConv, with_even_strides
 from hcl_arch.model_files import load_model, save_model
 from tests.contrast import with_contrast
 
@@ -213,10 +213,10 @@ def test_missing_packages(
 def test_full_disk_leaves_nothing(
     model: Path, refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = importlib.import_module('hcl_arch.export.command')
+    command = importlib.import_module('hcl_arch.commands.export.command')
     monkeypatch.setattr(command, 'to_onnx', lambda part, **_: b'0' * 10)
     monkeypatch.setattr(command, 'onnx_runner', lambda content: None)
-    atomic = importlib.import_module('hcl_arch.atomic_file')
+    atomic = importlib.import_module('hcl_arch.utils.atomic_file')
 
     def disk_full(descriptor: int) -> None:
         raise OSError(28, 'No space left on device')
@@ -229,7 +229,7 @@ def test_full_disk_leaves_nothing(
 def test_differences_are_told(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    command = importlib.import_module('hcl_arch.export.command')
+    command = importlib.import_module('hcl_arch.commands.export.command')
     part = build_part(load_model(model).network, 'detect')
 
     def wrong(inputs: Sequence[Tensor]) -> list[Tensor]:

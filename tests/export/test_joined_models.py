@@ -11,11 +11,11 @@ import yaml
 from basicsr.archs import build_network
 from torch import nn
 
-from hcl_arch.export import main
-from hcl_arch.export.comparison import compare
-from hcl_arch.export.onnx_file import onnx_runner, to_onnx
-from hcl_arch.export.parts import build_part
-from hcl_arch.export.program_file import program_runner, smallest_side, to_program
+from hcl_arch.commands.export import main
+from hcl_arch.commands.export.comparison import compare
+from hcl_arch.commands.export.onnx_file import onnx_runner, to_onnx
+from hcl_arch.commands.export.parts import build_part
+from hcl_arch.commands.export.program_file import program_runner, smallest_side, to_program
 from hcl_arch.model_files import ModelFileError, load_model
 
 DETECTOR = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hcl_arch.models.hcl_model import MODEL_REGISTRY, HCLModel
 from hcl_arch.train import main
-from hcl_arch.training.random_state import get_dist_info
+from hcl_arch.utils.random_state import get_dist_info
 
 
 @MODEL_REGISTRY.register()

@@ -16,15 +16,15 @@ import torch
 from torch import nn
 
 from hcl_arch.archs.detect_then_restore_arch import DetectThenRestore
-from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
-from hcl_arch.convert import ConvertError, convert_file
+from hcl_arch.commands.convert import ConvertError, convert_file
 from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.metrics.fid_metric import HCLFID
 from hcl_arch.metrics.lpips_metric import calculate_hcl_lpips
 from hcl_arch.metrics.pretrained_weights import PretrainedWeights
 from hcl_arch.models import HCLModel
-from hcl_arch.training import pipeline
+from hcl_arch.plugin import pipeline
 from hcl_arch.training.checkpoints import CheckpointError
+from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 from tests.faults import image_bytes as ib
 from tests.faults.time_limit import time_limit
 

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.data.image_source import ImageSource
-from hcl_arch.data.mask_images import MaskImages
+from hcl_arch.data.masks.mask_images import MaskImages
 from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
-from hcl_arch.data.unreadable_image import UnreadableImageError, UnusableImageError
+from hcl_arch.data.storage.image_source import ImageSource
+from hcl_arch.utils.unreadable_image import UnreadableImageError, UnusableImageError
 from tests.faults import image_bytes as ib
 from tests.faults.time_limit import time_limit
 

@@ -13,11 +13,11 @@ import yaml
 from basicsr.utils.options import ordered_yaml
 
 import hcl_arch
-from hcl_arch import yaml_loader
-from hcl_arch.option_file import OptionFileError, read_option_file
-from hcl_arch.report.errors import ReportError
-from hcl_arch.report.paper_tables import read_paper
-from hcl_arch.report.runs_file import read_runs_file
+from hcl_arch.commands.report.errors import ReportError
+from hcl_arch.commands.report.paper_tables import read_paper
+from hcl_arch.commands.report.runs_file import read_runs_file
+from hcl_arch.utils import yaml_loader
+from hcl_arch.utils.option_file import OptionFileError, read_option_file
 from tests.faults.time_limit import time_limit
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -51,7 +51,7 @@ CODE: dict[str, tuple[str, str]] = {
 TAGS: dict[str, tuple[str, str]] = {
     'object': ('a: !!python/object:pathlib.Path {}', BUILDS),
     'builtin': ('a: !!python/name:eval', IMPORTS),
-    'name_of_this_package': ('plugin: !!python/name:hcl_arch.compat', IMPORTS),
+    'name_of_this_package': ('plugin: !!python/name:hcl_arch.plugin.compat', IMPORTS),
     'longer_name': ('plugin: !!python/name:hcl_arch.__version__.x', IMPORTS),
     'name_of_a_neighbour': ('plugin: !!python/name:hcl_arch_evil.__version__', IMPORTS),
     'upper_case': ('plugin: !!python/name:HCL_ARCH.__version__', IMPORTS),

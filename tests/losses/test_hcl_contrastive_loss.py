@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hcl_arch.archs.mask_hierarchy import StageMasks, detect_masks
+from hcl_arch.archs.hcl.mask_hierarchy import StageMasks, detect_masks
 from hcl_arch.losses import HCLContrastiveLoss
 from hcl_arch.losses.hcl_contrastive_loss import circle_contrastive_loss, whole_patches
 

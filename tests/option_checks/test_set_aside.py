@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from hcl_arch.data.dataset_options import read_options
-from hcl_arch.option_check import OptionError, check_keys
 from hcl_arch.option_checks.data_set_reading import read_with_set_aside
+from hcl_arch.utils.option_error import OptionError, check_keys
 
 BASE: dict[str, Any] = {
     'name': 'Faces', 'phase': 'val', 'dataroot_gt': 'a', 'dataroot_noise': 'b', 'gt_size': 64,

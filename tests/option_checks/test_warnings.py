@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hcl_arch.option_checks import find_problems, find_warnings
-from hcl_arch.training.pipeline import check_options
+from hcl_arch.plugin.pipeline import check_options
 from tests.example_options import IMAGES, Keys, Options, changed, parsed
 
 SEVEN_BINS = [[0.1 * i, 0.1 * i + 0.1] for i in range(7)]

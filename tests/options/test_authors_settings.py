@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hcl_arch.option_file import read_option_file
+from hcl_arch.utils.option_file import read_option_file
 
 OPTIONS = Path(__file__).resolve().parents[2] / 'options'
 # With data and aims of their own.

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hcl_arch.option_file import read_option_file
+from hcl_arch.utils.option_file import read_option_file
 from tests.docs.test_documented_trainings import _logger_as_before  # noqa: F401  (a fixture)
 from tests.options.short_training import ITERATIONS, Trained, shorten, train_shortly, write_pictures
 

@@ -27,11 +27,11 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import hcl_arch
+from hcl_arch.commands.report.paper_tables import read_paper
+from hcl_arch.commands.report.runs_file import check_entries, read_runs_file
 from hcl_arch.data.dataset_options import read_options
 from hcl_arch.data.paired_options import read_paired_options
 from hcl_arch.models.validation_sample import metric_arguments
-from hcl_arch.report.paper_tables import read_paper
-from hcl_arch.report.runs_file import check_entries, read_runs_file
 from hcl_arch.train import read_option_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]

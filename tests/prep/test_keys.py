@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-
-from hcl_arch.prep.keys import key_fault, key_of
+from preparation.keys import key_fault, key_of
 
 
 @pytest.mark.parametrize(('path', 'key'), [

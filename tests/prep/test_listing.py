@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from preparation import PreparationError, list_images
 
-from hcl_arch.data.image_root import open_root
-from hcl_arch.prep import PreparationError, list_images
+from hcl_arch.data.storage.image_root import open_root
 
 
 def touch(folder: Path, *names: str) -> None:

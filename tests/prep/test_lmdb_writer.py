@@ -7,10 +7,9 @@ import lmdb
 import numpy as np
 import pytest
 from basicsr.utils import FileClient
-
-from hcl_arch.prep.items import PrepItem
-from hcl_arch.prep.journal import Entry, Journal, Unreadable, Written
-from hcl_arch.prep.stores import FolderStore, LmdbStore, Store
+from preparation.items import PrepItem
+from preparation.journal import Entry, Journal, Unreadable, Written
+from preparation.stores import FolderStore, LmdbStore, Store
 
 TINY_MAP = 2**16
 

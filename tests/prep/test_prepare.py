@@ -21,9 +21,7 @@ import lmdb
 import numpy as np
 import pytest
 from basicsr.utils import FileClient, scandir
-
-from hcl_arch.data.image_source import ImageSource
-from hcl_arch.prep import (
+from preparation import (
     EncodedImage,
     FileItems,
     PreparationError,
@@ -36,11 +34,13 @@ from hcl_arch.prep import (
     prepare,
     workers,
 )
-from hcl_arch.prep.journal import Journal
-from hcl_arch.prep.record import Plan, PrepRecord
-from hcl_arch.prep.stores import LmdbStore
-from hcl_arch.prep.workers import WorkerPool
-from hcl_arch.prep.workshop import Workshop
+from preparation.journal import Journal
+from preparation.record import Plan, PrepRecord
+from preparation.stores import LmdbStore
+from preparation.workers import WorkerPool
+from preparation.workshop import Workshop
+
+from hcl_arch.data.storage.image_source import ImageSource
 
 WriteImage = Callable[..., Path]
 TreeState = dict[str, tuple[str, int]]
@@ -205,7 +205,7 @@ def test_lmdb_changed_from_outside(sources: Path, tmp_path: Path) -> None:
 
 def test_killed_between_publishing_and_tidying(sources: Path, output: Path, monkeypatch: pytest.MonkeyPatch,
                                                capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr('hcl_arch.prep.workshop.shutil.rmtree', lambda folder: None)
+    monkeypatch.setattr('preparation.workshop.shutil.rmtree', lambda folder: None)
     run(sources, output)
     monkeypatch.undo()
     assert os.path.exists(f'{output}.unfinished')
@@ -225,7 +225,7 @@ def test_killed_while_tidying(sources: Path, output: Path, monkeypatch: pytest.M
             os.remove(os.path.join(folder, name))
 
     (sources / '05.jpg').write_bytes(b'bad')
-    monkeypatch.setattr('hcl_arch.prep.workshop.shutil.rmtree', remove_some)
+    monkeypatch.setattr('preparation.workshop.shutil.rmtree', remove_some)
     run(sources, output)
     monkeypatch.undo()
     run(sources, output)

@@ -13,8 +13,8 @@ import PIL.Image
 import pytest
 import yaml
 
-from hcl_arch.data.difference_mask import DifferenceMask
 from hcl_arch.data.istd_dataset import HCLISTDDataset
+from hcl_arch.data.masks.difference_mask import DifferenceMask
 from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
 
 LoadMain = Callable[[str], Callable[[Sequence[str]], None]]
@@ -190,7 +190,7 @@ def test_killed_and_gone_on_with(request: pytest.FixtureRequest, load_main: Load
     broken = tmp_path / 'broken'
     with monkeypatch.context() as context:
         # This look at all files, before anything is written, would be where the run is caught.
-        context.setattr('hcl_arch.prep.pairs._check_sizes', lambda items: None)
+        context.setattr('preparation.pairs._check_sizes', lambda items: None)
         done = killed_run(lambda: main([str(source), str(broken), *options]), broken / cut, source / blocking, 2)
     assert 2 <= done < COUNT
     assert not (broken / cut).exists()

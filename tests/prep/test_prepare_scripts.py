@@ -11,7 +11,7 @@ from typing import Callable
 import numpy as np
 import pytest
 
-from hcl_arch.data.image_source import ImageSource
+from hcl_arch.data.storage.image_source import ImageSource
 
 WriteImage = Callable[..., Path]
 Main = Callable[[Sequence[str]], None]
@@ -348,7 +348,7 @@ def test_errors_of_the_file_system_are_one_line(images: Case, load_main: LoadMai
     def listdir(path: str) -> list[str]:
         raise PermissionError(13, 'Permission denied', path)
 
-    monkeypatch.setattr('hcl_arch.prep.preparation.os.listdir', listdir)
+    monkeypatch.setattr('preparation.preparation.os.listdir', listdir)
     with pytest.raises(SystemExit, match=r'^Error: .*photos\.lmdb: Permission denied\. Correct the path, or allow'):
         load_main('prepare_images')(images.command(tmp_path / 'out'))
 
@@ -357,7 +357,7 @@ def test_size_is_reached_from_at_least_twice_of_it(tmp_path: Path, write_image: 
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked to keep twice the size, the decoder keeps that and not four times it."""
     asked: list[int | None] = []
-    monkeypatch.setattr('hcl_arch.prep.decoding.decode_image', lambda content, *, least_side: (
+    monkeypatch.setattr('preparation.decoding.decode_image', lambda content, *, least_side: (
         asked.append(least_side), np.zeros((60, 80, 3), np.uint8))[1])
     write_image(tmp_path / 'photos' / 'x.jpg')
     load_main('prepare_images')([str(tmp_path / 'photos'), str(tmp_path / 'out'), *QUICK])

@@ -9,9 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from numpy.typing import NDArray
-
-from hcl_arch.data.image_source import ImageSource
-from hcl_arch.prep import (
+from preparation import (
     EncodedImage,
     PrepItem,
     ResizeShortSide,
@@ -20,6 +18,8 @@ from hcl_arch.prep import (
     read_source,
     resize_short_side,
 )
+
+from hcl_arch.data.storage.image_source import ImageSource
 
 WriteImage = Callable[..., Path]
 

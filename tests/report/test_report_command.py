@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-import hcl_arch.report.output as output_module
-from hcl_arch.report.__main__ import main
-from hcl_arch.report.curves import curve
-from hcl_arch.report.results import ImageRow
+import hcl_arch.commands.report.output as output_module
+from hcl_arch.commands.report.__main__ import main
+from hcl_arch.commands.report.curves import curve
+from hcl_arch.commands.report.results import ImageRow
 
 CsvWriter = Callable[..., Path]
 MakeRun = Callable[..., Path]

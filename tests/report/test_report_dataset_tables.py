@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from hcl_arch.report.comparability import differences
-from hcl_arch.report.dataset_tables import bins_table, corruptions_table, stages_table
-from hcl_arch.report.document import Table
-from hcl_arch.report.metric_kinds import best_of, format_value, kind_of, split_stage
-from hcl_arch.report.paper_tables import read_paper
-from hcl_arch.report.results import DatasetScores, read_run
+from hcl_arch.commands.report.comparability import differences
+from hcl_arch.commands.report.dataset_tables import bins_table, corruptions_table, stages_table
+from hcl_arch.commands.report.document import Table
+from hcl_arch.commands.report.metric_kinds import best_of, format_value, kind_of, split_stage
+from hcl_arch.commands.report.paper_tables import read_paper
+from hcl_arch.commands.report.results import DatasetScores, read_run
 
 CsvWriter = Callable[..., Path]
 MakeRun = Callable[..., Path]

@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from hcl_arch.report.document import Block, Cell, Column, Details, Gallery, Heading, Paragraph, Picture, Table
-from hcl_arch.report.html_page import html_page
-from hcl_arch.report.markdown_page import escape, markdown_page
+from hcl_arch.commands.report.document import Block, Cell, Column, Details, Gallery, Heading, Paragraph, Picture, Table
+from hcl_arch.commands.report.html_page import html_page
+from hcl_arch.commands.report.markdown_page import escape, markdown_page
 
 ODD = '<b>|*_x_ & "y"'
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hcl_arch.report.document import Table
-from hcl_arch.report.errors import ReportError
-from hcl_arch.report.paper_comparison import comparison_table, our_figures
-from hcl_arch.report.paper_tables import FILE, read_paper
-from hcl_arch.report.results import read_run
-from hcl_arch.report.runs_file import RunEntry, check_entries, entries_of_folders, read_runs_file
+from hcl_arch.commands.report.document import Table
+from hcl_arch.commands.report.errors import ReportError
+from hcl_arch.commands.report.paper_comparison import comparison_table, our_figures
+from hcl_arch.commands.report.paper_tables import FILE, read_paper
+from hcl_arch.commands.report.results import read_run
+from hcl_arch.commands.report.runs_file import RunEntry, check_entries, entries_of_folders, read_runs_file
 
 CsvWriter = Callable[..., Path]
 MakeRun = Callable[..., Path]

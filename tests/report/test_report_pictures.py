@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hcl_arch.report.document import Table
-from hcl_arch.report.paper_tables import read_paper
-from hcl_arch.report.picture_rows import ChosenImage, SavedPictures, choose_images, picture_table
-from hcl_arch.report.results import DatasetScores, read_run
+from hcl_arch.commands.report.document import Table
+from hcl_arch.commands.report.paper_tables import read_paper
+from hcl_arch.commands.report.picture_rows import ChosenImage, SavedPictures, choose_images, picture_table
+from hcl_arch.commands.report.results import DatasetScores, read_run
 
 CsvWriter = Callable[..., Path]
 KINDS = read_paper().metrics

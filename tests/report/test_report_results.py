@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hcl_arch.commands.report.errors import ReportError
+from hcl_arch.commands.report.results import mean_of, read_run
 from hcl_arch.models.validation_scores import ImageScores, bin_rows, write_csv
-from hcl_arch.report.errors import ReportError
-from hcl_arch.report.results import mean_of, read_run
 
 CsvWriter = Callable[..., Path]
 MakeRun = Callable[..., Path]

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from hcl_arch.archs import DetectThenRestore, HCLDetector, HCLRefineNet
 from hcl_arch.restoration import Restorer, looks
-from hcl_arch.restoration.image_source import ImageSource
 from hcl_arch.restoration.looks import detect_in_looks, plan_looks
 from hcl_arch.restoration.network_calls import NetworkCalls
+from hcl_arch.restoration.pixel_source import ImageSource
 
 SIZES = [
     (16, 16), (17, 401), (288, 384), (511, 700), (512, 512), (513, 515), (3000, 4000), (12000, 8400), (50000, 40),

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hcl_arch.restoration.restoration import Restoration
+from hcl_arch.commands.restore.command import run
+from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.verdict import corruption_score
-from hcl_arch.restore_command.command import run
 
 
 class StubRestorer:

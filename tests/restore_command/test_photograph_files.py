@@ -11,10 +11,10 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms
 
-from hcl_arch.data.unreadable_image import UnreadableImageError
-from hcl_arch.restoration.photograph import Photograph, read_photograph
-from hcl_arch.restoration.photograph_encoding import as_8_bit, on_white
-from hcl_arch.restoration.photograph_metadata import PhotographMetadata
+from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
+from hcl_arch.restoration.photographs.photograph_encoding import as_8_bit, on_white
+from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata
+from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 ORIENTATION = 0x0112
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from hcl_arch import __version__
-from hcl_arch.restore_command import command as command_module
-from hcl_arch.restore_command.command import run
-from hcl_arch.restore_command.console import Console, shown
-from hcl_arch.restore_command.library_noise import silenced_libraries
+from hcl_arch.commands.restore import command as command_module
+from hcl_arch.commands.restore.command import run
+from hcl_arch.commands.restore.console import Console, shown
+from hcl_arch.commands.restore.library_noise import silenced_libraries
 
 
 class Stream(io.StringIO):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hcl_arch.restore_command.command import run
+from hcl_arch.commands.restore.command import run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs processes that fork')
 

@@ -17,7 +17,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from hcl_arch.restore_command.console import shown
+from hcl_arch.commands.restore.console import shown
 
 
 def pixels(*shape: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hcl_arch.restoration.photograph import read_photograph
+from hcl_arch.restoration.photographs.photograph import read_photograph
 
 
 def opened(path: str | Path) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hcl_arch.restore_command.pictures import confidence_picture, overlay_picture, side_by_side
+from hcl_arch.commands.restore.pictures import confidence_picture, overlay_picture, side_by_side
 
 
 def test_confidence_by_hand() -> None:

@@ -15,8 +15,8 @@ import torch
 from basicsr.archs import build_network
 from PIL import Image
 
+from hcl_arch.commands.restore import main
 from hcl_arch.model_files import save_model
-from hcl_arch.restore_command import main
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hcl_arch.atomic_file import PARTIAL_SUFFIX, atomic_file, remove_partial_files
+from hcl_arch.utils.atomic_file import PARTIAL_SUFFIX, atomic_file, remove_partial_files
 
 
 def write(path: Path, content: bytes) -> None:

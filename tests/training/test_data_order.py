@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from hcl_arch.training.data_order import Draw, Position, ResumableSampler, resumed_position
 from hcl_arch.training.guarded_dataset import GuardedDataset
-from hcl_arch.training.random_state import derived_seed
+from hcl_arch.utils.random_state import derived_seed
 
 COUNT = 13
 

@@ -14,11 +14,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from hcl_arch.data.image_source import ImageSource
-from hcl_arch.data.unreadable_image import UnreadableImageError, UnusableImageError
+from hcl_arch.data.storage.image_source import ImageSource
 from hcl_arch.training.data_order import Draw, ResumableSampler
 from hcl_arch.training.guarded_dataset import MOST_TRIES, GuardedDataset, SampleError
 from hcl_arch.training.unreadable_log import TooManyUnreadableError, UnreadableLog
+from hcl_arch.utils.unreadable_image import UnreadableImageError, UnusableImageError
 
 BAD = (2, 5)
 

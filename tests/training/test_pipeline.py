@@ -20,11 +20,11 @@ import torch
 from basicsr.data.prefetch_dataloader import CPUPrefetcher, CUDAPrefetcher
 
 from hcl_arch import option_checks
-from hcl_arch.training import pipeline
+from hcl_arch.plugin import pipeline
+from hcl_arch.plugin.pipeline import OptionsError, check_options, last_epoch, load_resume_state, problems_text
 from hcl_arch.training.checkpoints import CheckpointError
 from hcl_arch.training.data_order import Position, ResumableSampler
 from hcl_arch.training.guarded_dataset import GuardedDataset
-from hcl_arch.training.pipeline import OptionsError, check_options, last_epoch, load_resume_state, problems_text
 from hcl_arch.training.run_lock import RunInUseError
 from hcl_arch.training.unreadable_log import TooManyUnreadableError
 from hcl_arch.training.worker_signals import WorkerStart

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from hcl_arch.archs import HCLDetector
 from hcl_arch.losses.hcl_wgan_gp_loss import gradient_penalty
 from hcl_arch.losses.pixel_sampling import random_pixels
-from hcl_arch.training import random_state
-from hcl_arch.training.random_state import derived_seed, draw_for_batch, seed_generators
+from hcl_arch.utils import random_state
+from hcl_arch.utils.random_state import derived_seed, draw_for_batch, seed_generators
 
 InProcess = Callable[[int, int], None]
 

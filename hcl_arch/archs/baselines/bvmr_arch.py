@@ -6,10 +6,10 @@ import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.baselines.unet_blocks import Decoder, Encoder, initialise_convolutions, level_widths
 from hcl_arch.archs.baselines.watermark_remover import Layers, WatermarkRemover
 from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.utils.argument_checks import check_at_least
 
 _N_SHARED = 2
 

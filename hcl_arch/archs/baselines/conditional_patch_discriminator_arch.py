@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.argument_checks import check_at_least
+from hcl_arch.utils.argument_checks import check_at_least
 
 # Width over that of the first convolution, and stride.
 _CONVS = ((1, 2), (2, 2), (4, 2), (8, 1))

@@ -8,9 +8,9 @@ from typing import Optional
 
 from torch import Tensor
 
-from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.baselines.unguided_restorer import UnguidedRestorer
 from hcl_arch.archs.baselines.vgg_hypercolumn import VGG_DIMS, FrozenVGG19, HypercolumnConv, check_vgg_dims
+from hcl_arch.utils.argument_checks import check_at_least
 
 
 class HypercolumnRestorer(UnguidedRestorer):

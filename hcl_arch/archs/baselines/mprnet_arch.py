@@ -8,7 +8,6 @@ import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.baselines.mprnet_blocks import ChannelAttentionBlock, SupervisedAttention, conv3
 from hcl_arch.archs.baselines.mprnet_stages import (
     OriginalResolutionStage,
@@ -19,7 +18,8 @@ from hcl_arch.archs.baselines.mprnet_stages import (
 from hcl_arch.archs.baselines.unguided_restorer import soft_mask_of_change
 from hcl_arch.archs.hcl_detector_arch import check_image
 from hcl_arch.archs.hcl_net_arch import Guidance, check_guidance
-from hcl_arch.archs.padding import pad_to_multiple
+from hcl_arch.archs.image_form import pad_to_multiple
+from hcl_arch.utils.argument_checks import check_at_least
 
 # Axes of a tensor.
 _ROWS, _COLUMNS = -2, -1

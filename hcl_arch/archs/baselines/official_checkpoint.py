@@ -10,11 +10,11 @@ import torch
 from basicsr.archs import build_network
 from torch import Tensor
 
-from hcl_arch.archs.authors_conversion import Conversion
-from hcl_arch.archs.authors_sizes import AuthorsCheckpointError
 from hcl_arch.archs.baselines.official_names import OfficialNetwork, from_official
 from hcl_arch.archs.baselines.tensorflow_names import dhan_names, sirf_names, state_of
 from hcl_arch.archs.baselines.vgg_hypercolumn import VGG_DIMS, FrozenVGG19
+from hcl_arch.model_files.authors_conversion import Conversion
+from hcl_arch.model_files.authors_sizes import AuthorsCheckpointError
 
 Baseline = Literal['BS2AM', 'BVMR', 'DHAN', 'MPRNet', 'SIRF', 'SplitThenRefine']
 State = dict[str, Tensor]

@@ -6,9 +6,9 @@ import torch
 from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor
 
-from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.baselines.split_then_refine_stages import TASKS, RefineNet, SplitNet
 from hcl_arch.archs.baselines.watermark_remover import Layers, WatermarkRemover
+from hcl_arch.utils.argument_checks import check_at_least
 
 
 @ARCH_REGISTRY.register()

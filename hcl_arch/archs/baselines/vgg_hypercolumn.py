@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from basicsr.utils import get_root_logger
 from torch import Tensor, nn
 
-from hcl_arch.archs.argument_checks import check_at_least
 from hcl_arch.archs.baselines.adaptive_conv import AdaptiveConv
 from hcl_arch.archs.baselines.corner_resize import corner_resize
-from hcl_arch.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.utils.argument_checks import check_at_least
+from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 
 RANDOM_WEIGHTS = 'random'
 VGG_DIMS = (64, 128, 256, 512, 512)

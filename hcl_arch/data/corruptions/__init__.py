@@ -1,1 +1,0 @@
-"""Where the corruption of everyday life is made: one file a kind of spoiling."""

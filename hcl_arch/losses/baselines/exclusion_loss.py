@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.argument_checks import check_at_least
+from hcl_arch.utils.argument_checks import check_at_least
 
 # Of means and fourth roots, which have no slope at 0.
 _TINY = 1e-12

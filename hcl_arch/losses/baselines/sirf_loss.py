@@ -10,7 +10,7 @@ from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines.vgg_hypercolumn import VGG_DIMS
-from hcl_arch.archs.blind_output import BlindOutput
+from hcl_arch.archs.blind_restoration import BlindOutput
 from hcl_arch.losses.baselines.exclusion_loss import ExclusionLoss
 from hcl_arch.losses.baselines.sirf_perceptual_loss import SIRFPerceptualLoss
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from hcl_arch.archs.baselines import BS2AM
 from hcl_arch.archs.baselines.s2am_names import attention_name, network_name
 from hcl_arch.archs.baselines.s2am_unet import BlindSeparatedAttention
-from hcl_arch.archs.blind_output import BlindOutput
+from hcl_arch.archs.blind_restoration import BlindOutput
 
 
 def small_net(**options: int) -> BS2AM:

@@ -11,7 +11,7 @@ from torch import Tensor
 from hcl_arch.archs.baselines import DHAN
 from hcl_arch.archs.baselines.dhan_aggregation import window_means
 from hcl_arch.archs.baselines.tensorflow_names import dhan_names
-from hcl_arch.archs.blind_output import BlindOutput
+from hcl_arch.archs.blind_restoration import BlindOutput
 
 
 def small_net() -> DHAN:

@@ -9,7 +9,7 @@ from tensorflow_case import case_folder, fill, from_file, read_case, value_by_ru
 
 from hcl_arch.archs.baselines import SIRF
 from hcl_arch.archs.baselines.tensorflow_names import sirf_names
-from hcl_arch.archs.blind_output import BlindOutput
+from hcl_arch.archs.blind_restoration import BlindOutput
 
 
 def small_net() -> SIRF:

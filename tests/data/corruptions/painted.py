@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hcl_arch.data.corruptions.spoiled import Materials
-from hcl_arch.data.hole_contents import Truth
-from hcl_arch.data.placement import OverlayPictures
+from hcl_arch.data.corruptions.everyday.spoiled import Materials
+from hcl_arch.data.corruptions.hole_contents import Truth
+from hcl_arch.data.corruptions.placement import OverlayPictures
 
 
 def photo(truth: Truth, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruptions.bars import _LAYOUTS, spoil_bars
-from hcl_arch.data.corruptions.spoiled import Materials
-from hcl_arch.data.corruptions.stencils import StencilCanvas
-from hcl_arch.data.hole_contents import Truth
+from hcl_arch.data.corruptions.everyday.bars import _LAYOUTS, spoil_bars
+from hcl_arch.data.corruptions.everyday.spoiled import Materials
+from hcl_arch.data.corruptions.everyday.stencils import StencilCanvas
+from hcl_arch.data.corruptions.hole_contents import Truth
 
 MATERIALS = Materials()
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from writing_check import a_font, a_truth, check_draws, check_repeatable
 
-from hcl_arch.data.corruptions.captions import spoil_captions
-from hcl_arch.data.corruptions.spoiled import Materials
+from hcl_arch.data.corruptions.everyday.captions import spoil_captions
+from hcl_arch.data.corruptions.everyday.spoiled import Materials
 
 
 def materials(with_font: bool) -> Materials:

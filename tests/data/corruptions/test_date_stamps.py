@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from writing_check import a_font, a_truth, check_draws, check_repeatable
 
-from hcl_arch.data.corruptions.date_stamps import random_date, spoil_date_stamps
-from hcl_arch.data.corruptions.painting import drawn_visibly
-from hcl_arch.data.corruptions.rubber_stamps import draw_rubber_stamp
-from hcl_arch.data.corruptions.segment_digits import bar_digits, dot_digits
-from hcl_arch.data.corruptions.spoiled import Materials, Spoiled
-from hcl_arch.data.hole_contents import Truth
+from hcl_arch.data.corruptions.everyday.date_stamps import random_date, spoil_date_stamps
+from hcl_arch.data.corruptions.everyday.painting import drawn_visibly
+from hcl_arch.data.corruptions.everyday.rubber_stamps import draw_rubber_stamp
+from hcl_arch.data.corruptions.everyday.segment_digits import bar_digits, dot_digits
+from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
+from hcl_arch.data.corruptions.hole_contents import Truth
 
 
 def materials(with_font: bool) -> Materials:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from writing_check import a_font
 
-from hcl_arch.data.corruptions.lettering import Face, Setting, random_face, scripts_of, text_mask
-from hcl_arch.data.corruptions.mask_effects import arched, thickened, thinned, turned
-from hcl_arch.data.corruptions.painting import Blend, Coat, paint
-from hcl_arch.data.corruptions.random_texts import ALPHABETS, made_up_word, some_text
+from hcl_arch.data.corruptions.everyday.lettering import Face, Setting, random_face, scripts_of, text_mask
+from hcl_arch.data.corruptions.everyday.mask_effects import arched, thickened, thinned, turned
+from hcl_arch.data.corruptions.everyday.painting import Blend, Coat, paint
+from hcl_arch.data.corruptions.everyday.random_texts import ALPHABETS, made_up_word, some_text
 
 
 @pytest.mark.parametrize('height', [6.0, 12.0, 40.0])

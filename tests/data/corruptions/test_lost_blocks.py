@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruptions.block_maps import PATTERNS, Grid, draw_lost
-from hcl_arch.data.corruptions.lost_blocks import FAULTS, MOST, spoil_lost_blocks
-from hcl_arch.data.corruptions.spoiled import Materials
+from hcl_arch.data.corruptions.everyday.block_maps import PATTERNS, Grid, draw_lost
+from hcl_arch.data.corruptions.everyday.lost_blocks import FAULTS, MOST, spoil_lost_blocks
+from hcl_arch.data.corruptions.everyday.spoiled import Materials
 from tests.data.corruptions.waves import SEEDS, SIZES, make_truth, spoil_twice
 
 

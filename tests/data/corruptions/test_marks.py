@@ -5,15 +5,15 @@ import pytest
 from numpy.typing import NDArray
 from writing_check import a_font, a_truth, check_draws, check_repeatable
 
-from hcl_arch.data.corruptions.letter_styles import grey
-from hcl_arch.data.corruptions.logos import FORMS, logo_mask
-from hcl_arch.data.corruptions.marks import mark_mask, mark_opacity
-from hcl_arch.data.corruptions.painting import Coat, drawn_visibly, paint
-from hcl_arch.data.corruptions.single_marks import spoil_single_mark
-from hcl_arch.data.corruptions.spoiled import Materials, Spoil
-from hcl_arch.data.corruptions.tiled_marks import _repeated, spoil_tiled_marks
-from hcl_arch.data.hole_contents import Truth
-from hcl_arch.data.placement import OverlayPictures
+from hcl_arch.data.corruptions.everyday.letter_styles import grey
+from hcl_arch.data.corruptions.everyday.logos import FORMS, logo_mask
+from hcl_arch.data.corruptions.everyday.marks import mark_mask, mark_opacity
+from hcl_arch.data.corruptions.everyday.painting import Coat, drawn_visibly, paint
+from hcl_arch.data.corruptions.everyday.single_marks import spoil_single_mark
+from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoil
+from hcl_arch.data.corruptions.everyday.tiled_marks import _repeated, spoil_tiled_marks
+from hcl_arch.data.corruptions.hole_contents import Truth
+from hcl_arch.data.corruptions.placement import OverlayPictures
 
 KINDS: list[Spoil] = [spoil_single_mark, spoil_tiled_marks]
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruptions.block_means import block_colours
-from hcl_arch.data.corruptions.mosaics import CENSORS, spoil_mosaic
-from hcl_arch.data.corruptions.regions import Region
-from hcl_arch.data.corruptions.spoiled import Materials
+from hcl_arch.data.corruptions.everyday.block_means import block_colours
+from hcl_arch.data.corruptions.everyday.mosaics import CENSORS, spoil_mosaic
+from hcl_arch.data.corruptions.everyday.regions import Region
+from hcl_arch.data.corruptions.everyday.spoiled import Materials
 from tests.data.corruptions.waves import SEEDS, SIZES, make_truth, spoil_twice
 
 

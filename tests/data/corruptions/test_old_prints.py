@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruption import changed_pixels
-from hcl_arch.data.corruptions.old_prints import DAMAGES, TONED, spoil_old_print
-from hcl_arch.data.corruptions.print_layers import Layer, Stroke, draw_strokes, jagged, lay_on
-from hcl_arch.data.corruptions.print_toning import tone
-from hcl_arch.data.corruptions.spoiled import Materials
+from hcl_arch.data.corruptions.corruption import changed_pixels
+from hcl_arch.data.corruptions.everyday.old_prints import DAMAGES, TONED, spoil_old_print
+from hcl_arch.data.corruptions.everyday.print_layers import Layer, Stroke, draw_strokes, jagged, lay_on
+from hcl_arch.data.corruptions.everyday.print_toning import tone
+from hcl_arch.data.corruptions.everyday.spoiled import Materials
 from tests.data.corruptions.waves import SEEDS, SIZES, make_truth, spoil_twice
 
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruptions.bars import spoil_bars
-from hcl_arch.data.corruptions.scribbles import spoil_scribbles
-from hcl_arch.data.corruptions.spoiled import Spoil
-from hcl_arch.data.corruptions.stickers import spoil_stickers
+from hcl_arch.data.corruptions.everyday.bars import spoil_bars
+from hcl_arch.data.corruptions.everyday.scribbles import spoil_scribbles
+from hcl_arch.data.corruptions.everyday.spoiled import Spoil
+from hcl_arch.data.corruptions.everyday.stickers import spoil_stickers
 from tests.data.corruptions.painted import MATERIALS, truth_of
 
 # Each kind, and the side in pixels of the square around a corrupted pixel that it may touch without being seen.

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruption import FloatArray
-from hcl_arch.data.corruptions.colour_match import LUMA, match_colours
-from hcl_arch.data.corruptions.pastes import spoil_hard_paste, spoil_soft_paste
-from hcl_arch.data.corruptions.regions import SHAPES, Region, draw_region, put
-from hcl_arch.data.corruptions.spoiled import Materials, Spoil
-from hcl_arch.data.hole_contents import Truth
+from hcl_arch.data.corruptions.corruption import FloatArray
+from hcl_arch.data.corruptions.everyday.colour_match import LUMA, match_colours
+from hcl_arch.data.corruptions.everyday.pastes import spoil_hard_paste, spoil_soft_paste
+from hcl_arch.data.corruptions.everyday.regions import SHAPES, Region, draw_region, put
+from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoil
+from hcl_arch.data.corruptions.hole_contents import Truth
 from tests.data.corruptions.waves import SEEDS, SIZES, make_truth, spoil_twice
 
 

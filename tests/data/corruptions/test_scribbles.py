@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruptions.scribbles import spoil_scribbles
-from hcl_arch.data.corruptions.spoiled import Materials
-from hcl_arch.data.corruptions.stroke_paths import PATHS, STEPS, length_of, smoothed
-from hcl_arch.data.hole_contents import Truth
+from hcl_arch.data.corruptions.everyday.scribbles import spoil_scribbles
+from hcl_arch.data.corruptions.everyday.spoiled import Materials
+from hcl_arch.data.corruptions.everyday.stroke_paths import PATHS, STEPS, length_of, smoothed
+from hcl_arch.data.corruptions.hole_contents import Truth
 
 MATERIALS = Materials()
 

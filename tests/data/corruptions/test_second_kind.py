@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruptions.clean import leave_clean
-from hcl_arch.data.corruptions.lost_blocks import spoil_lost_blocks
-from hcl_arch.data.corruptions.mosaics import spoil_mosaic
-from hcl_arch.data.corruptions.old_prints import spoil_old_print
-from hcl_arch.data.corruptions.second_kind import spoil_twice
-from hcl_arch.data.corruptions.spoiled import Materials, Spoiled
-from hcl_arch.data.hole_contents import Truth
+from hcl_arch.data.corruptions.everyday.clean import leave_clean
+from hcl_arch.data.corruptions.everyday.lost_blocks import spoil_lost_blocks
+from hcl_arch.data.corruptions.everyday.mosaics import spoil_mosaic
+from hcl_arch.data.corruptions.everyday.old_prints import spoil_old_print
+from hcl_arch.data.corruptions.everyday.second_kind import spoil_twice
+from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
+from hcl_arch.data.corruptions.hole_contents import Truth
 
 SIZES = [(16, 16), (40, 300), (64, 96)]
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruptions.outlines import ellipse, rectangle, sized
-from hcl_arch.data.corruptions.paint_colours import COLOUR_SORTS, contrasting, paint_colour
-from hcl_arch.data.corruptions.paint_patterns import _SHARES, PATTERN_SORTS, grain, noisy, pattern
-from hcl_arch.data.corruptions.stencils import Stencil, StencilCanvas, StencilPainting, log_uniform
+from hcl_arch.data.corruptions.everyday.outlines import ellipse, rectangle, sized
+from hcl_arch.data.corruptions.everyday.paint_colours import COLOUR_SORTS, contrasting, paint_colour
+from hcl_arch.data.corruptions.everyday.paint_patterns import _SHARES, PATTERN_SORTS, grain, noisy, pattern
+from hcl_arch.data.corruptions.everyday.stencils import Stencil, StencilCanvas, StencilPainting, log_uniform
 
 
 def test_paint_is_laid_by_its_weight() -> None:

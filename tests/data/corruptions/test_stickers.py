@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hcl_arch.data.corruptions.outlines import OUTLINES, ellipse, put_at_random, sized
-from hcl_arch.data.corruptions.spoiled import Materials
-from hcl_arch.data.corruptions.stencils import StencilPainting
-from hcl_arch.data.corruptions.sticker_cutouts import Cutout, Finish, photo_cutout, picture_cutout, stick
-from hcl_arch.data.corruptions.sticker_drawings import drawn_cutout
-from hcl_arch.data.corruptions.stickers import spoil_stickers
-from hcl_arch.data.hole_contents import Truth
+from hcl_arch.data.corruptions.everyday.outlines import OUTLINES, ellipse, put_at_random, sized
+from hcl_arch.data.corruptions.everyday.spoiled import Materials
+from hcl_arch.data.corruptions.everyday.stencils import StencilPainting
+from hcl_arch.data.corruptions.everyday.sticker_cutouts import Cutout, Finish, photo_cutout, picture_cutout, stick
+from hcl_arch.data.corruptions.everyday.sticker_drawings import drawn_cutout
+from hcl_arch.data.corruptions.everyday.stickers import spoil_stickers
+from hcl_arch.data.corruptions.hole_contents import Truth
 from tests.data.corruptions.painted import MATERIALS, disc, photo, truth_of
 
 

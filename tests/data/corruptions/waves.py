@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from hcl_arch.data.corruptions.spoiled import Materials, Spoil, Spoiled
-from hcl_arch.data.hole_contents import Truth
+from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoil, Spoiled
+from hcl_arch.data.corruptions.hole_contents import Truth
 
 SEEDS = range(200)
 SIZES = [(16, 16), (40, 300), (64, 96)]

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruption import FloatArray
-from hcl_arch.data.corruptions.spoiled import Materials, Spoil
-from hcl_arch.data.hole_contents import Truth
+from hcl_arch.data.corruptions.corruption import FloatArray
+from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoil
+from hcl_arch.data.corruptions.hole_contents import Truth
 
 
 def a_font() -> Path:

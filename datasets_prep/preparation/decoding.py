@@ -1,0 +1,122 @@
+"""Read, decode, resize and encode single images for a preparation."""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from hcl_arch.utils.image_decoding import DamagedImageError, decode_image
+from hcl_arch.utils.regular_file import FileTooLargeError, NotRegularFileError, read_regular_file, reason_of
+from preparation.items import EncodedImage, UnreadableImageError
+
+ImageFormat = Literal['jpg', 'png']
+FORMATS: tuple[ImageFormat, ...] = ('jpg', 'png')
+_ORIENTATION_TAG = 0x0112
+# EXIF orientations that change width and height places.
+SIDEWAYS = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What an image file says of itself.
+
+    Attributes:
+        file_format: 'jpg', 'png' or '' for all others.
+        short_side: in pixels.
+        channels: 1 or 3 if the pixels are 8-bit gray or RGB, 0 for all others (16 bit, alpha, palette, CMYK).
+        upright: the pixels need not be turned or mirrored.
+    """
+
+    file_format: str
+    short_side: int
+    channels: int
+    upright: bool
+
+
+def read_source(path: str) -> bytes:
+    """Return the content of a source file.
+
+    Raises:
+        UnreadableImageError: it is empty, a dangling link, no regular file (a pipe would be waited for without end),
+            larger than any image, or must not be read.
+        OSError: it cannot be read for another reason, such as a network drive that is gone: no ground to pass over it.
+    """
+    try:
+        content = read_regular_file(path)
+    except (PermissionError, NotRegularFileError, FileTooLargeError) as error:
+        raise UnreadableImageError(reason_of(error)) from None
+    except FileNotFoundError:
+        if os.path.lexists(path):
+            raise UnreadableImageError('a link to nothing') from None
+        raise
+    if not content:
+        raise UnreadableImageError('an empty file')
+    return content
+
+
+def read_header(content: bytes) -> ImageHeader | None:
+    """Return the header of an image, None if it is of no known form (OpenCV may still decode it)."""
+    try:
+        with PIL.Image.open(io.BytesIO(content)) as image:
+            file_format = {'JPEG': 'jpg', 'MPO': 'jpg', 'PNG': 'png'}.get(image.format or '', '')
+            channels = {'L': 1, 'RGB': 3}.get(image.mode, 0)
+            if file_format == 'png' and content[24] != 8:  # bits a channel, which PIL's mode does not tell
+                channels = 0
+            return ImageHeader(file_format, min(image.size), channels, orientation_of(image) == 1)
+    except Exception:  # whatever a damaged header leads to; OpenCV has the last word
+        return None
+
+
+def orientation_of(image: PIL.Image.Image) -> int:
+    """Return the EXIF orientation of an opened image, 1 (upright) if it tells none; reads no pixels."""
+    exif = PIL.Image.Exif()
+    exif.load(image.info.get('exif', b''))
+    return int(exif.get(_ORIENTATION_TAG, 1))
+
+
+def decode_bgr(content: bytes, *, least_short_side: int | None = None) -> NDArray[np.uint8]:
+    """Return an image as (H, W, 3) uint8 BGR, upright, decoded as `ImageSource` does when it reads the file itself.
+
+    Args:
+        content: the file's bytes.
+        least_short_side: a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as its short
+            side keeps twice this many pixels for the reduction that follows. None: at full size.
+
+    Raises:
+        UnreadableImageError: OpenCV cannot decode it, or the file is cut short.
+    """
+    try:
+        return decode_image(content, least_side=least_short_side)
+    except DamagedImageError as error:
+        raise UnreadableImageError(str(error)) from None
+
+
+def resize_short_side(image: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
+    """Return an image reduced by area so that its short side is `size`; a smaller one, or size None, as it is."""
+    height, width = image.shape[:2]
+    short = min(height, width)
+    if size is None or short <= size:
+        return image
+    shape = (max(size, round(width * size / short)), max(size, round(height * size / short)))
+    return cv2.resize(image, shape, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def encode_image(image: NDArray[np.uint8], image_format: ImageFormat, *, quality: int = 95) -> EncodedImage:
+    """Encode a gray (H, W) or BGR (H, W, 3) uint8 image.
+
+    Args:
+        image: the pixels.
+        image_format: 'jpg' or 'png'.
+        quality: of a JPEG, 1 to 100; a PNG is lossless and knows none.
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if image_format == 'jpg' else []
+    content = cv2.imencode(f'.{image_format}', image, options)[1].tobytes()
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    return EncodedImage(content, f'.{image_format}', image.shape[0], image.shape[1], channels)

@@ -1,0 +1,137 @@
+"""Lay out a folder of files that come from many places: linked, copied or made; resumable, with a record."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Callable, Optional
+
+from tqdm import tqdm
+
+from hcl_arch import __version__
+from preparation.items import PreparationError, PreparationInterruptedError
+from preparation.record import RECORD_NAME, Plan, PrepRecord, list_name, read_record
+from preparation.stores import PARTIAL_SUFFIX
+from preparation.workshop import UNFINISHED_SUFFIX, Workshop, check_plan, remove_leftover
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file to lay out.
+
+    Attributes:
+        name: its path in the output, with '/' as separator.
+        source: the file that it is, or what it is made of, in words.
+        copied: copy the source instead of linking to it.
+        make: returns the content; None: the source is taken as it is.
+    """
+
+    name: str
+    source: str
+    copied: bool = False
+    make: Optional[Callable[[], bytes]] = None
+
+
+def lay_out(entries: Sequence[Entry], output: str, *, settings: Mapping[str, Any]) -> PrepRecord:
+    """Write a folder of links, copies and made files, as `prepare` writes one of images.
+
+    It grows in `<output>.unfinished` and appears under its name when it is complete. A run that was ended is gone on
+    with by the same call; a complete output of the same call is left as it is. `.prepare.json` in it is the record.
+
+    Args:
+        entries: the files.
+        output: path of the folder.
+        settings: what belongs to the output beside the entries, as JSON values; part of the record.
+
+    Raises:
+        PreparationError: two entries have one name, or the output is of another run or cannot be replaced.
+        PreparationInterruptedError: Ctrl-C; what is done is kept.
+        OSError: a source cannot be read, or the output cannot be written.
+    """
+    output = os.path.realpath(output)
+    plan = _plan_of(entries, settings)
+    if _is_complete(output, plan):
+        record = read_record(output)
+        print(f'{output}: already done, {record.written_count} files')
+        return record
+    if os.path.dirname(output):
+        os.makedirs(os.path.dirname(output), exist_ok=True)
+    try:
+        with contextlib.closing(Workshop(output, plan)) as workshop:
+            record = _write(entries, workshop.content, plan, output)
+            if hasattr(os, 'sync'):  # so that a power cut after the renaming leaves no empty file
+                os.sync()
+            workshop.publish()
+    except KeyboardInterrupt:
+        raise PreparationInterruptedError(f'{output}: interrupted. What is done is kept in {output}{UNFINISHED_SUFFIX};'
+                                          ' run the same command again to go on.') from None
+    print(f'{output}: {record.written_count} files, {record.total_bytes / 1e6:.1f} MB')
+    return record
+
+
+def _plan_of(entries: Iterable[Entry], settings: Mapping[str, Any]) -> Plan:
+    """Return the plan; refuses two entries of one name."""
+    sources: dict[str, str] = {}
+    digest = hashlib.sha256()
+    for entry in entries:
+        if entry.name in sources:
+            raise PreparationError(f"two files would get the name '{entry.name}': {sources[entry.name]} and "
+                                   f'{entry.source}. Rename one of them in a copy of the folder, or leave one out.')
+        sources[entry.name] = entry.source
+        digest.update(f'{entry.name}\t{entry.source}\t{entry.copied}\n'.encode('utf-8', 'surrogateescape'))
+    if not sources:
+        raise PreparationError('expected files to lay out, got none.')
+    return Plan(dict(settings), {'name': 'lay_out'}, len(sources), digest.hexdigest())
+
+
+def _is_complete(output: str, plan: Plan) -> bool:
+    """Say whether the output is there, made by the same plan; one of another plan or program is refused."""
+    if os.path.ismount(output):
+        raise PreparationError(f'{output}: expected a path that a folder can be renamed to, found a mount point. Give '
+                               'a folder below it.')
+    if os.path.lexists(output) and not os.path.isdir(output):
+        raise PreparationError(f'{output}: expected a new path or a folder, found a file. Give another path.')
+    if not os.path.isdir(output) or not os.listdir(output):
+        return False
+    check_plan(plan, dataclasses.asdict(read_record(output).plan), output)
+    remove_leftover(output)
+    return True
+
+
+def _write(entries: Sequence[Entry], folder: str, plan: Plan, output: str) -> PrepRecord:
+    """Write what is missing in the folder that becomes the output, and the record."""
+    digest, total = hashlib.sha256(), 0
+    for entry in tqdm(entries, desc=os.path.basename(output), unit='file'):
+        path = os.path.join(folder, *entry.name.split('/'))
+        if not os.path.lexists(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            _put(entry, path)
+        size = os.path.getsize(path)
+        digest.update(f'{entry.name} {size}\n'.encode('utf-8', 'surrogateescape'))
+        total += size
+    record = PrepRecord(
+        program=f'hcl_arch {__version__}', date=datetime.now(timezone.utc).isoformat(timespec='seconds'), plan=plan,
+        written_count=len(entries), unreadable_count=0, total_bytes=total, list_sha256=digest.hexdigest())
+    with open(os.path.join(folder, list_name(RECORD_NAME, output)), 'w', encoding='utf-8') as file:
+        file.write(record.to_json())
+    return record
+
+
+def _put(entry: Entry, path: str) -> None:
+    """Make one file, which appears as a whole."""
+    if entry.make is None and not entry.copied:
+        os.stat(entry.source)  # a link to nothing would come to light in the middle of a training
+        os.symlink(os.path.abspath(entry.source), path)
+        return
+    if entry.make is None:
+        shutil.copyfile(entry.source, path + PARTIAL_SUFFIX)
+    else:
+        with open(path + PARTIAL_SUFFIX, 'wb') as file:
+            file.write(entry.make())
+    os.replace(path + PARTIAL_SUFFIX, path)

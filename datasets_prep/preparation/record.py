@@ -1,0 +1,148 @@
+"""The record of a finished preparation, `prepare.json`, and the plan of an unfinished one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hcl_arch.data.storage.image_root import is_lmdb
+from preparation.items import PreparationError, Transform
+
+RECORD_NAME = 'prepare.json'
+UNREADABLE_NAME = 'unreadable.txt'
+# Raised when outputs or half-done ones can no longer be gone on with.
+LAYOUT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a preparation is to make: two runs with equal plans make the same output.
+
+    Attributes:
+        settings: the script's settings, as JSON values.
+        transform: name and fields of the transform.
+        source_count: number of items.
+        items_sha256: digest of the item list (see `check_items`).
+        layout_version: version of the output's layout.
+    """
+
+    settings: dict[str, Any]
+    transform: dict[str, Any]
+    source_count: int
+    items_sha256: str
+    layout_version: int = LAYOUT_VERSION
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], transform: Transform, source_count: int, items_sha256: str) -> Plan:
+        """Return the plan, with values as they come back from JSON."""
+        plain = json.loads(json.dumps({'settings': dict(settings), 'transform': describe_transform(transform)}))
+        return cls(plain['settings'], plain['transform'], source_count, items_sha256)
+
+    def differences(self, other: Mapping[str, Any]) -> list[str]:
+        """Return what stands otherwise in `other`, a plan or record as a dictionary: 'size: 256 there, 512 now'."""
+        mine, theirs = _flat(dataclasses.asdict(self)), _flat(other)
+        names = sorted(set(mine) | {name for name in theirs if name.startswith(('settings.', 'transform.'))})
+        lines = (
+            'other source files' if name == 'items_sha256'
+            else f'{name.partition(".")[2] or name}: {theirs.get(name)!r} there, {mine.get(name)!r} now'
+            for name in names if mine.get(name) != theirs.get(name)
+        )
+        return list(dict.fromkeys(lines))  # a size may stand in the settings and in the transform
+
+
+@dataclass(frozen=True)
+class PrepRecord:
+    """What `prepare.json` of an output holds.
+
+    Attributes:
+        program: 'hcl_arch' and its version.
+        date: when the output was finished, ISO 8601 in UTC.
+        plan: what was to be made.
+        written_count: number of images in the output.
+        unreadable_count: number of items listed in `unreadable.txt`.
+        total_bytes: sum of the images' sizes.
+        list_sha256: SHA-256 of a line `key.ext size` for each image, in the order of the items.
+    """
+
+    program: str
+    date: str
+    plan: Plan
+    written_count: int
+    unreadable_count: int
+    total_bytes: int
+    list_sha256: str
+
+    @property
+    def source_count(self) -> int:
+        """Number of items."""
+        return self.plan.source_count
+
+    def to_json(self) -> str:
+        """Return the record as text; the plan's fields stand beside the others."""
+        fields = dataclasses.asdict(self)
+        plan = fields.pop('plan')
+        return json.dumps({**fields, **plan}, indent=2) + '\n'
+
+    @classmethod
+    def from_json(cls, text: str) -> PrepRecord:
+        """Return the record from its text.
+
+        Raises:
+            ValueError: a field is missing or unknown.
+        """
+        fields = json.loads(text)
+        names = {field.name for field in dataclasses.fields(Plan)}
+        try:
+            plan = Plan(**{name: fields.pop(name) for name in names if name in fields})
+            return cls(plan=plan, **fields)
+        except TypeError as error:
+            raise ValueError(f'not a record of this program: {error}') from error
+
+
+def list_name(name: str, output: str) -> str:
+    """Return how a file about the images is called in an output: hidden in a folder of images.
+
+    BasicSR's own data sets take every visible file of a folder for an image.
+    """
+    return name if is_lmdb(output) else f'.{name}'
+
+
+def read_record(output: str) -> PrepRecord:
+    """Return the record of a finished output.
+
+    Raises:
+        PreparationError: the folder has none, or one of another form.
+    """
+    path = os.path.join(output, list_name(RECORD_NAME, output))
+    try:
+        with open(path, encoding='utf-8') as file:
+            return PrepRecord.from_json(file.read())
+    except FileNotFoundError:
+        raise PreparationError(f'{output}: expected a new path or an output of this program, found a folder without '
+                               f'{list_name(RECORD_NAME, output)}. Give another path, or remove the folder.') from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise PreparationError(f'{path}: cannot be read as a record ({error}). Remove the output, or give another '
+                               'path.') from error
+
+
+def describe_transform(transform: Transform) -> dict[str, Any]:
+    """Return the name of a transform and, if it is a dataclass, its fields."""
+    instance: Any = transform  # mypy takes a Callable for no dataclass
+    if dataclasses.is_dataclass(instance) and not isinstance(instance, type):
+        return {'name': type(instance).__qualname__, **dataclasses.asdict(instance)}
+    return {'name': getattr(instance, '__qualname__', type(instance).__qualname__)}
+
+
+def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with those of `settings` and `transform` under 'settings.x' and 'transform.x'."""
+    flat = {}
+    for name, value in fields.items():
+        if name in ('settings', 'transform') and isinstance(value, dict):
+            flat.update({f'{name}.{inner}': inner_value for inner, inner_value in value.items()})
+        else:
+            flat[name] = value
+    return flat

@@ -1,0 +1,130 @@
+"""The folder in which an output grows, and how it becomes the output."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import json
+import os
+import shutil
+from types import ModuleType
+from typing import IO
+
+from preparation.items import PreparationError
+from preparation.record import Plan
+
+UNFINISHED_SUFFIX = '.unfinished'
+_KNOWN_NAMES = {'content', 'journal.txt', 'plan.json', 'plan.json.new', 'lock'}
+
+
+class Workshop:
+    """The folder `<output>.unfinished`, taken by this process until `close`.
+
+    It holds the growing output in `content/`, the journal, the plan, and a lock file against a second process.
+
+    Args:
+        output: path of the output.
+        plan: what is to be made; an unfinished folder with another plan is refused.
+
+    Raises:
+        PreparationError: another process works here, the plan is another, or the folder is not one of this program.
+    """
+
+    def __init__(self, output: str, plan: Plan) -> None:
+        self.folder = output + UNFINISHED_SUFFIX
+        self.content = os.path.join(self.folder, 'content')
+        self.journal_path = os.path.join(self.folder, 'journal.txt')
+        self._output = output
+        self._plan_path = os.path.join(self.folder, 'plan.json')
+        self._refuse_foreign_folder()
+        os.makedirs(self.folder, exist_ok=True)
+        self._lock = self._take_lock()
+        try:
+            self._check_or_write_plan(plan)
+            os.makedirs(self.content, exist_ok=True)
+        except BaseException:
+            self.close()
+            raise
+
+    def publish(self) -> None:
+        """Make the content the output and remove the rest; the output appears as a whole."""
+        if os.path.isdir(self._output):
+            os.rmdir(self._output)  # `prepare` has seen that it is empty
+        os.rename(self.content, self._output)
+        self.close()
+        shutil.rmtree(self.folder)
+
+    def close(self) -> None:
+        """Let another process go on."""
+        self._lock.close()
+
+    def _refuse_foreign_folder(self) -> None:
+        if os.path.lexists(self.folder) and not os.path.isdir(self.folder):
+            raise PreparationError(f'{self.folder}: expected nothing or a folder, found a file. Remove it.')
+        others = set(os.listdir(self.folder)) - _KNOWN_NAMES if os.path.isdir(self.folder) else set()
+        if others:
+            raise PreparationError(f"{self.folder}: expected nothing or an unfinished output, found '{min(others)}' in "
+                                   'it. Remove the folder, or give another output.')
+
+    def _take_lock(self) -> IO[bytes]:
+        """Return the open lock file; the system frees the lock however this process ends."""
+        lock = open(os.path.join(self.folder, 'lock'), 'ab')  # noqa: SIM115  (held until `close`)
+        fcntl = _import_fcntl()
+        if fcntl is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                raise PreparationError(f'{self._output}: another process is writing it. Wait for it, or end it and run '
+                                       'the command again.') from None
+            except OSError:  # a file system without locks
+                pass
+        return lock
+
+    def _check_or_write_plan(self, plan: Plan) -> None:
+        found = self._read_plan()
+        if found is not None:
+            check_plan(plan, found, self.folder)
+            return
+        # A kill while the folder was being removed can leave a journal, which belongs to no plan and to no content.
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self.journal_path)
+        if os.path.isdir(self.content):
+            shutil.rmtree(self.content)
+        with open(self._plan_path + '.new', 'w', encoding='utf-8') as file:
+            json.dump(dataclasses.asdict(plan), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(self._plan_path + '.new', self._plan_path)
+
+    def _read_plan(self) -> dict[str, object] | None:
+        """Return the plan of the unfinished output, None if there is none or a power cut has left an empty file."""
+        try:
+            with open(self._plan_path, encoding='utf-8') as file:
+                found = json.load(file)
+        except (FileNotFoundError, ValueError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+
+
+def check_plan(plan: Plan, found: dict[str, object], folder: str) -> None:
+    """Raise a PreparationError if the plan found in `folder` is another one."""
+    differences = plan.differences(found)
+    if differences:
+        raise PreparationError(f'{folder}: made with other settings or of other images ({"; ".join(differences)}). '
+                               'Remove it, give another output, or use the settings it was made with.')
+
+
+def remove_leftover(output: str) -> None:
+    """Remove what is left of an unfinished folder whose content has become the output, if the run was killed then."""
+    folder = output + UNFINISHED_SUFFIX
+    if os.path.isdir(folder) and set(os.listdir(folder)) <= _KNOWN_NAMES - {'content'}:
+        shutil.rmtree(folder)
+
+
+def _import_fcntl() -> ModuleType | None:
+    try:
+        return importlib.import_module('fcntl')
+    except ImportError:  # Windows
+        return None

@@ -1,0 +1,145 @@
+"""An encoder with a pretrained backbone of timm: it learns from a fraction of the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hcl_arch.archs.hcl.backbone_weights import build_backbone, normalisation
+from hcl_arch.archs.hcl.conv_encoder import ConvResBlock
+from hcl_arch.archs.image_range import to_image_range
+from hcl_arch.archs.layers.checkpointing import checkpointed
+from hcl_arch.archs.layers.depthwise_conv import prepare_convolutions
+from hcl_arch.archs.layers.exporting import twice_as_large
+from hcl_arch.utils.argument_checks import check_at_least
+
+# What a look at the image is told of the coarser one: whether there was one, and its confidence from -1 to 1.
+PRIOR_CHANNELS = 2
+
+
+class TimmEncoder(nn.Module):
+    """Turns an image into one feature map a stage, fine to coarse, by a backbone of timm and a way up.
+
+    The backbone's feature maps are joined from coarse to fine, each level with the next coarser one's result, as in
+    :class:`ConvEncoder`. Levels that are finer than the backbone's finest see the image itself through one convolution.
+
+    Differs from the paper, whose encoder is made of transformer layers and starts from random weights.
+
+    Args:
+        widths: Width of each stage, fine to coarse.
+        n_conv_stages: How often the size is halved before the finest stage.
+        context_widths: Widths of further, coarser levels that are no stages.
+        backbone: Its name in timm (``timm.list_models()``); it must give feature maps
+            (``timm.create_model(name, features_only=True)``).
+        backbone_weights: File of its weights, of timm or of another program with the same tensors in the same order;
+            None starts from random ones.
+        frozen_norm: Whether the backbone's batch normalisation keeps the statistics that it starts with.
+        takes_prior: Whether it is told what a coarser look at the image has found.
+        use_checkpoint: Whether training computes the backbone again in the backward pass.
+
+    Raises:
+        ValueError: If there is no such backbone, it gives no feature maps at the levels' strides, or the weights do not
+            fit.
+        FileNotFoundError: If there is no file of weights.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        *,
+        widths: Sequence[int],
+        n_conv_stages: int,
+        context_widths: Sequence[int] = (),
+        backbone: str,
+        backbone_weights: Optional[str] = None,
+        frozen_norm: bool = False,
+        takes_prior: bool = False,
+        use_checkpoint: bool = False,
+    ) -> None:
+        super().__init__()
+        check_at_least(1, dim=widths)
+        self.n_stages = len(widths)
+        self.frozen_norm = frozen_norm
+        self.takes_prior = takes_prior
+        self.use_checkpoint = use_checkpoint
+        levels = [*widths, *context_widths]
+        strides = [2 ** (n_conv_stages + level) for level in range(len(levels))]
+        self.backbone, self.taken, channels = build_backbone(backbone, backbone_weights, strides)
+        prepare_convolutions(self.backbone)
+        mean, std = normalisation(backbone)
+        self.register_buffer('mean', torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer('std', torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        own = len(levels) - len(channels)  # levels finer than the backbone's finest
+        self.fine = nn.ModuleList(
+            _conv_norm_relu(3, width, stride=stride) for width, stride in zip(levels[:own], strides)
+        )
+        skips = [*levels[:own], *channels]
+        prior = PRIOR_CHANNELS if takes_prior else 0
+        self.top = _conv_norm_relu(skips[-1] + prior, levels[-1], kernel_size=1)
+        joined = [skip + coarser + prior for skip, coarser in zip(skips, levels[1:])]
+        self.up = nn.ModuleList([
+            # One convolution where the map is largest: it costs as much as a whole block of the next level.
+            *(_conv_norm_relu(inputs, width) for inputs, width in list(zip(joined, levels))[:2]),
+            *(ConvResBlock(inputs, width) for inputs, width in list(zip(joined, levels))[2:]),
+        ])  # fmt: skip
+
+    def train(self, mode: bool = True) -> TimmEncoder:
+        """Set training mode; frozen normalisation stays in evaluation mode."""
+        super().train(mode)
+        if self.frozen_norm:
+            for module in self.backbone.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.eval()
+        return self
+
+    def forward(self, image: Tensor, prior: Optional[Tensor] = None) -> list[Tensor]:
+        """Encode.
+
+        Args:
+            image: (B, 3, H, W) in [-1, 1], H and W multiples of 2**(n_conv_stages + levels - 1).
+            prior: (B, 1, h, w), logits that pixels are uncorrupted, found by a coarser look, at the finest stage's size
+                or a half of it; only with ``takes_prior``, and None where there was none.
+
+        Returns:
+            The stages' feature maps, fine to coarse: (B, widths[i], H / 2**(n_conv_stages + i), W / ...).
+        """
+        image = (to_image_range(image) - self.mean) / self.std
+        maps = checkpointed(self._backbone_maps, image, enabled=self.use_checkpoint)
+        levels = [*(fine(image) for fine in self.fine), *maps]
+        priors = self._priors(levels, prior)
+        joined = self.top(torch.cat([levels[-1], *priors[-1]], dim=1))
+        found = [joined]
+        for level in reversed(range(len(self.up))):
+            coarser = twice_as_large(joined, 'nearest')
+            joined = self.up[level](torch.cat([levels[level], coarser, *priors[level]], dim=1))
+            found.append(joined)
+        return found[::-1][: self.n_stages]
+
+    def _backbone_maps(self, image: Tensor) -> list[Tensor]:
+        maps = self.backbone(image)
+        return [maps[index] for index in self.taken]
+
+    def _priors(self, levels: Sequence[Tensor], prior: Optional[Tensor]) -> list[list[Tensor]]:
+        """For each level what it is joined with of the coarser look, (B, 2, h, w); nothing where none is taken."""
+        if not self.takes_prior:
+            return [[] for _ in levels]
+        if prior is None:
+            return [[level.new_zeros(level.shape[0], PRIOR_CHANNELS, *level.shape[-2:])] for level in levels]
+        confidence = torch.tanh(prior.float() / 2)
+        if confidence.shape[-1] < levels[0].shape[-1]:
+            confidence = twice_as_large(confidence, 'bilinear')
+        confidences = [confidence]
+        for _ in levels[1:]:
+            confidences.append(F.avg_pool2d(confidences[-1], 2))
+        return [[torch.cat([each, torch.ones_like(each)], dim=1)] for each in confidences]
+
+
+def _conv_norm_relu(in_channels: int, out_channels: int, *, kernel_size: int = 3, stride: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))

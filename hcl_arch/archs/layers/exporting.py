@@ -1,0 +1,42 @@
+"""What networks do another way while they are exported: sizes are symbols then, of which nothing may be decided."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def is_exporting() -> bool:
+    """Whether ``torch.export`` or ``torch.onnx`` looks on; their graphs have to work for sizes that nobody has seen."""
+    # torch.onnx's tracer tells by the second; torch.compiler tells since PyTorch 2.7.
+    return getattr(torch.compiler, 'is_exporting', lambda: False)() or torch.onnx.is_in_onnx_export()
+
+
+def twice_as_large(x: Tensor, mode: str) -> Tensor:
+    """``F.interpolate(x, scale_factor=2, mode=mode)``.
+
+    Args:
+        x: (B, C, H, W).
+        mode: ``nearest`` or ``bilinear``.
+
+    Returns:
+        (B, C, 2 H, 2 W).
+    """
+    if not is_exporting():
+        return F.interpolate(x, scale_factor=2, mode=mode)
+    height, width = x.shape[-2:]
+    if mode == 'nearest':
+        doubled = x[:, :, :, None, :, None].expand(-1, -1, -1, 2, -1, 2)
+        return doubled.reshape(x.shape[0], x.shape[1], 2 * height, 2 * width)
+    return F.interpolate(x, size=(2 * height, 2 * width), mode=mode)
+
+
+def cut_back(padded: Tensor, height: int, width: int) -> Tensor:
+    """``padded[..., :height, :width]``, the inverse of :func:`hcl_arch.archs.image_form.pad_to_multiple`."""
+    if not getattr(torch.compiler, 'is_exporting', lambda: False)():
+        return padded[..., :height, :width]
+    # A slice would promise of every size that it leaves something away.
+    for axis, size in ((-2, height), (-1, width)):
+        padded = padded.index_select(axis, torch.arange(size, device=padded.device))
+    return padded

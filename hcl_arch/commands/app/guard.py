@@ -1,0 +1,182 @@
+"""What reaches Gradio: only what this page needs. All else is refused before Gradio sees it.
+
+Gradio serves files, fetches URLs that are named as file data, proxies, records and describes its interface. This page
+uses none of that: pictures go through our own routes (`hcl_arch.commands.app.routes`), under tokens that cannot be guessed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Whole paths by method; all that the page asks for in use.
+_READ = re.compile(r'/|/config/?|/theme\.css|/favicon\.ico|/manifest\.json|/(assets|static|svelte)/[\w./@-]+'
+                   r'|/gradio_api/(startup-events|theme\.css|queue/data|heartbeat/\w{1,64})'
+                   r'|/hcl/(photo/[\w-]{1,64}/[a-z]+|several/[\w-]{1,64})')
+_WRITE = re.compile(r'/gradio_api/(queue/join|cancel|reset)|/hcl/upload')
+_JSON = re.compile(r'/gradio_api/.+')
+MAX_JSON_BYTES = 4 * 2**20
+# By these, Gradio takes a value for a file.
+_FILE_KEYS = frozenset(('path', 'url', 'meta', 'orig_name', 'is_stream'))
+# Gradio's page compiles its templates and styles itself, hence the unsafe words; nothing is loaded from elsewhere.
+_POLICY = ("default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
+           "script-src 'self' 'unsafe-inline' 'unsafe-eval'; connect-src 'self'; worker-src 'self' blob:; "
+           "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'")
+_HEADERS = {
+    'content-security-policy': _POLICY,
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-resource-policy': 'same-origin',
+    'cross-origin-opener-policy': 'same-origin',
+}
+
+
+class Guard:
+    """Middleware that refuses hosts, origins, routes and file data that the page has no use for.
+
+    Args:
+        app: what it protects.
+        host_names: by which the page may be called; addresses in digits are always taken. A web site whose own name
+            is made to lead here (DNS rebinding) thus reads nothing.
+    """
+
+    def __init__(self, app: ASGIApp, host_names: Iterable[str]) -> None:
+        self._app = app
+        self._host_names = frozenset(name.lower() for name in host_names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with a refusal."""
+        if scope['type'] == 'lifespan':
+            await self._app(scope, receive, send)
+            return
+        if scope['type'] != 'http':
+            await send({'type': 'websocket.close', 'code': 1008})
+            return
+        send = _with_headers(send, scope['path'])
+        refusal = self._refusal(scope)
+        if refusal is None and _JSON.fullmatch(scope['path']) and scope['method'] == 'POST':
+            body = await _read_body(receive)
+            refusal = body if isinstance(body, PlainTextResponse) else _refuse_body(body)
+            if isinstance(body, bytes):
+                receive = _replayed(body, receive)
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await refusal(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> PlainTextResponse | None:
+        headers = Headers(scope=scope)
+        host = headers.get('host', '')
+        if not self._is_ours(host):
+            return PlainTextResponse('This page is not served under that name.', 403)
+        method, path = scope['method'], scope['path']
+        allowed = _READ if method in ('GET', 'HEAD') else _WRITE if method == 'POST' else None
+        if allowed is None or not allowed.fullmatch(path) or '..' in path:
+            return PlainTextResponse('There is nothing here.', 404)
+        if method == 'POST' and not _is_same_origin(headers, host):
+            return PlainTextResponse('Requests from other pages are refused.', 403)
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        name = _name_of(host)
+        return name in self._host_names or _is_address(name)
+
+
+def own_names() -> set[str]:
+    """Names by which this machine may be called besides addresses."""
+    return {'localhost', socket.gethostname().lower(), socket.getfqdn().lower()}
+
+
+def names_file(value: Any) -> bool:
+    """Say whether a JSON value holds anything that Gradio would take for a file, at any depth."""
+    pending = [value]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Mapping):
+            if not _FILE_KEYS.isdisjoint(value):
+                return True
+            pending.extend(value.values())
+        elif isinstance(value, list):
+            pending.extend(value)
+    return False
+
+
+def _refuse_body(body: bytes) -> PlainTextResponse | None:
+    try:
+        value = json.loads(body or b'{}')
+    except (ValueError, RecursionError):
+        return PlainTextResponse('This is no JSON.', 400)
+    if names_file(value):
+        return PlainTextResponse('Files are not taken this way.', 400)
+    return None
+
+
+async def _read_body(receive: Receive) -> bytes | PlainTextResponse:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message['type'] != 'http.request':
+            return PlainTextResponse('Cut short.', 400)
+        body += message.get('body', b'')
+        if len(body) > MAX_JSON_BYTES:
+            return PlainTextResponse('This request is too large.', 413)
+        if not message.get('more_body', False):
+            return bytes(body)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body that was read already, and then what comes after it."""
+    pending: list[Message] = [{'type': 'http.request', 'body': body, 'more_body': False}]
+
+    async def replay() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replay
+
+
+def _with_headers(send: Send, path: str) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message['type'] == 'http.response.start':
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers[name] = value
+            # Gradio lets pages of other local servers read its answers.
+            for name in [name for name in headers if name.startswith('access-control-')]:
+                del headers[name]
+            if path.startswith(('/hcl/', '/gradio_api/')):
+                headers['cache-control'] = 'no-store'
+        await send(message)
+
+    return send_with_headers
+
+
+def _is_same_origin(headers: Headers, host: str) -> bool:
+    origin = headers.get('origin')
+    if headers.get('sec-fetch-site', 'same-origin') not in ('same-origin', 'none'):
+        return False
+    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+
+
+def _name_of(host: str) -> str:
+    try:
+        return (urlsplit(f'//{host}').hostname or '').lower()
+    except ValueError:
+        return ''
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,82 @@
+"""A photograph that is open on a page: what was found, what was painted, what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hcl_arch.commands.app.strokes import Stroke, paint
+from hcl_arch.restoration.photographs.photograph import Photograph
+from hcl_arch.restoration.restorer import Restorer
+from hcl_arch.restoration.result import Restoration
+from hcl_arch.restoration.verdict import corruption_score, find_by
+
+
+@dataclass
+class Job:
+    """One photograph at work.
+
+    Attributes:
+        name: of its file.
+        photograph: as read, at full size and depth.
+        confidence: (H, W) float32, found once.
+        score: in [0, 1], that anything is corrupted at all; of `confidence`.
+        threshold, grow: what the mask is made with.
+        min_score: regions with a lower score are not marked.
+        strokes: what is painted on it.
+        restoration: the latest; None before the first.
+        repairs: how many there were.
+    """
+
+    name: str
+    photograph: Photograph
+    confidence: NDArray[np.float32]
+    threshold: float = 0.5
+    grow: int = 0
+    min_score: float = 0.0
+    strokes: list[Stroke] = field(default_factory=list)
+    restoration: Restoration | None = None
+    repairs: int = 0
+    score: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.score = corruption_score(self.confidence, threshold=self.threshold)
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its ending."""
+        return PurePath(self.name).stem or 'photograph'
+
+    @property
+    def weight(self) -> int:
+        """Bytes that this takes, at most."""
+        return 2 * self.photograph.pixels.nbytes + 3 * self.confidence.nbytes
+
+    def mask(self) -> NDArray[np.uint8]:
+        """Return the mask, (H, W), 255 = corrupted: of the threshold, grown, with the strokes on it."""
+        finding = find_by(self.confidence, threshold=self.threshold, grow=self.grow, min_score=self.min_score)
+        return paint(finding.mask, self.strokes)
+
+    def set_threshold(self, threshold: float) -> None:
+        """Take another threshold; whoever moves it wants to see what it marks, whatever the score."""
+        if threshold != self.threshold:
+            self.threshold, self.min_score = threshold, 0.0
+
+    def repair(self, restorer: Restorer, *, composite: bool, reverse: bool) -> Restoration:
+        """Repair with the mask as it is now, without finding anything anew; without a mark nothing is changed."""
+        mask, pixels = self.mask(), self.photograph.pixels
+        if mask.any():
+            self.restoration = restorer.repair(pixels, mask, composite=composite, reverse=reverse,
+                                               confidence=self.confidence)
+        else:
+            self.restoration = Restoration(pixels.copy(), mask, self.confidence, self.score, found=False)
+        self.repairs += 1
+        return self.restoration
+
+
+def share_of(mask: NDArray[np.uint8]) -> float:
+    """Share of corrupted pixels of a mask, in [0, 1]."""
+    return float(np.count_nonzero(mask)) / mask.size

@@ -1,0 +1,38 @@
+"""All that is kept for visitors while the page runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hcl_arch.commands.app.job import Job
+from hcl_arch.commands.app.limits import Limits
+from hcl_arch.commands.app.shelf import Shelf
+from hcl_arch.commands.app.uploads import Uploads
+
+# Archives of "Several"; the oldest go first.
+ARCHIVES_BYTES = 4 * 2**30
+
+
+class Kept:
+    """What waits, what is open, and the archives to be fetched.
+
+    Args:
+        folder: for files, private to the page.
+        limits: how much is kept.
+    """
+
+    def __init__(self, folder: Path, limits: Limits) -> None:
+        self.folder, self.limits = folder, limits
+        self.uploads = Uploads(folder, limits)
+        self.jobs = Shelf[Job](capacity=limits.kept_bytes, lifetime=limits.kept_seconds)
+        self.archives = Shelf[Path](capacity=ARCHIVES_BYTES, lifetime=limits.kept_seconds, drop=_remove)
+
+    def clear(self) -> None:
+        """Remove all."""
+        self.uploads.clear()
+        self.jobs.clear()
+        self.archives.clear()
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)

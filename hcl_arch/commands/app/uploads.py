@@ -1,0 +1,146 @@
+"""Take in files: bounded, checked before anything is decoded, under names of our own."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from hcl_arch.commands.app.limits import MIB, Limits
+from hcl_arch.commands.app.page_error import PageError
+from hcl_arch.commands.app.shelf import Shelf
+from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
+from hcl_arch.restoration.photographs.photograph_kinds import UndecodableError, check_decodable
+from hcl_arch.utils.image_headers import Stated, UnknownFormatError, read_stated
+from hcl_arch.utils.unreadable_image import UnreadableImageError
+
+_LONGEST_NAME = 100
+_ODD_CHARACTERS = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
+WAITING_SECONDS = 900.0
+
+
+class Upload(NamedTuple):
+    """A file that was brought, by a name that is safe to show and to give to a download."""
+
+    path: Path
+    name: str
+
+
+class Uploads:
+    """The files that wait to be restored.
+
+    Args:
+        folder: where they are kept; nobody else writes there.
+        limits: what is taken.
+    """
+
+    def __init__(self, folder: Path, limits: Limits) -> None:
+        self.folder, self.limits = folder, limits
+        self._shelf = Shelf[Upload](capacity=limits.uploads_bytes, lifetime=WAITING_SECONDS, drop=_remove)
+
+    async def receive(self, name: str, chunks: AsyncIterator[bytes]) -> str:
+        """Keep a file; return its token.
+
+        Raises:
+            PageError: it is too large, or empty.
+        """
+        path = self.folder / secrets.token_hex(16)
+        try:
+            size = await self._write(path, chunks)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return self._shelf.add(Upload(path, safe_name(name)), weight=size)
+
+    def open(self, token: object) -> tuple[str, Photograph]:
+        """Return the name and the photograph of an upload, which is kept no longer.
+
+        Raises:
+            PageError: there is none, or it cannot be restored; the message says why.
+        """
+        upload = self._shelf.get(token)
+        try:
+            return upload.name, read_limited(upload.path, self.limits)
+        except PageError as error:
+            raise PageError(f'{upload.name}: {error}') from None
+        finally:
+            self._shelf.remove(str(token))
+
+    def name_of(self, token: object) -> str:
+        """Return the name of an upload.
+
+        Raises:
+            PageError: there is none.
+        """
+        return self._shelf.get(token).name
+
+    def clear(self) -> None:
+        """Remove all."""
+        self._shelf.clear()
+
+    async def _write(self, path: Path, chunks: AsyncIterator[bytes]) -> int:
+        size = 0
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, 'wb') as file:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > self.limits.file_bytes:
+                    raise PageError(too_large(self.limits))
+                file.write(chunk)
+        if not size:
+            raise PageError('This file is empty.')
+        return size
+
+
+def read_limited(path: Path, limits: Limits) -> Photograph:
+    """Read a photograph within the limits.
+
+    Raises:
+        PageError: it is of another kind, damaged or too large; in plain words.
+    """
+    content = path.read_bytes()
+    try:
+        check_decodable(content)
+        width, height = _stated_size(content)
+        megapixels = width * height / 1e6
+        if megapixels > limits.megapixels:
+            raise PageError(f'it has {megapixels:,.1f} megapixels ({width:,} x {height:,}), and at most '
+                            f'{limits.megapixels:g} can be restored here. Reduce it first.')
+        return read_photograph(io.BytesIO(content))
+    except UndecodableError as error:
+        raise PageError(f'{error}.') from None
+    except UnreadableImageError as error:
+        raise PageError(f'{error.reason}.') from None
+
+
+def _stated_size(content: bytes) -> tuple[int, int]:
+    """Return width and height in pixels, of a file that was found decodable."""
+    try:
+        stated = read_stated(content)
+    except UnknownFormatError:  # it is a GIF
+        stated = Stated(int.from_bytes(content[6:8], 'little'), int.from_bytes(content[8:10], 'little'))
+    assert stated is not None
+    return stated.width, stated.height
+
+
+def too_large(limits: Limits) -> str:
+    """What is said of a file with too many bytes."""
+    return f'This file is too large: at most {limits.file_bytes / MIB:g} MiB can be taken.'
+
+
+def safe_name(quoted: str) -> str:
+    """Return the last part of a file's name as sent, percent-encoded, without what no file name should have."""
+    name = _ODD_CHARACTERS.sub('_', re.split(r'[/\\]', unquote(quoted[:10 * _LONGEST_NAME]))[-1]).strip(' ._')
+    stem, dot, suffix = name.rpartition('.')
+    if len(name) > _LONGEST_NAME and dot:
+        name = stem[:_LONGEST_NAME - len(suffix[:10]) - 1] + dot + suffix[:10]
+    return name[:_LONGEST_NAME] or 'photograph'
+
+
+def _remove(upload: Upload) -> None:
+    upload.path.unlink(missing_ok=True)

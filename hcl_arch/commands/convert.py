@@ -1,0 +1,283 @@
+"""Command `hcl-convert official.pt out.pth`: weights of the authors' program, for BasicSR or for `hcl-restore`.
+
+Reads the sizes of the networks from the tensors, checks that every tensor has its place, writes {'params': ...} for the
+network (and, with --discriminator, for the discriminator), and prints the lines of an option file that fit. What it
+prints is YAML throughout: its remarks are comments. Optimizers and the step are not kept.
+
+    hcl-convert official.pt hcl_places.pth --discriminator hcl_places_d.pth > lines.yml
+
+A name that ends in .safetensors gives a file with the options inside, for `hcl-restore --model`.
+
+    hcl-convert official.pt hcl_places.safetensors --config official.yml
+
+The YAML file beside the authors' weights tells what no tensor does: the version, on which the upsampling hangs, and how
+clusters are looked for. Without --config a remark says what was supposed.
+
+    hcl-convert model_deraining.pth mprnet.pth --network MPRNet
+    hcl-convert sirf.npz sirf.pth --network SIRF --vgg vgg19-dcbb9e9d.pth
+
+--network takes the published weights of a network that the paper compares itself with. Those of SIRF and DHAN are
+TensorFlow's: save their variables by their names in an .npz file, where TensorFlow is installed:
+
+    reader = tf.train.load_checkpoint('checkpoint/model')
+    np.savez('sirf.npz', **{name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()})
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, Optional, get_args
+
+import numpy as np
+import torch
+import yaml
+from torch import Tensor
+
+from hcl_arch.archs.baselines.official_checkpoint import Baseline, convert_baseline
+from hcl_arch.model_files import ModelFileError, save_model
+from hcl_arch.model_files.authors_config import LEGACY_VERSIONS
+from hcl_arch.model_files.authors_conversion import Conversion, convert_checkpoint
+from hcl_arch.model_files.authors_sizes import AuthorsCheckpointError
+from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.utils.option_file import OptionFileError, read_option_file
+
+
+class ConvertError(Exception):
+    """The command cannot do what was asked; the text is for the user."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Leave with one line, without the usage."""
+        self.exit(2, f'{self.prog}: error: {" ".join(message.split())}\n')
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    """Run the command.
+
+    Args:
+        argv: The arguments, by default those of the process.
+
+    Raises:
+        SystemExit: With code 2, after one line on stderr, if the arguments or the files do not allow it.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        print(convert_file(
+            arguments.checkpoint,
+            arguments.out,
+            discriminator=arguments.discriminator,
+            legacy_v=arguments.legacy_v,
+            config=arguments.config,
+            network=arguments.network,
+            vgg=arguments.vgg,
+            overwrite=arguments.overwrite,
+        ), end='')  # fmt: skip
+    except ConvertError as error:
+        parser.error(str(error))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog='hcl-convert',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument('checkpoint', type=Path, help="checkpoint of the authors' program")
+    parser.add_argument('out', type=Path, help='file to write: the network with its refiner and classifier')
+    parser.add_argument('--discriminator', type=Path, metavar='OUT_D', help='file to write: the discriminator')
+    parser.add_argument(
+        '--config',
+        type=Path,
+        metavar='OFFICIAL.YML',
+        help="the authors' YAML file for this checkpoint: legacy_v, conf_threshs, temperature, kmeans_n_iters and "
+        'kmeans_repeat are read',
+    )
+    parser.add_argument(
+        '--legacy-v',
+        type=int,
+        choices=tuple(LEGACY_VERSIONS),
+        help="the authors' version, which the tensors do not tell: 4 = bilinear upsampling, convolution before GELU; "
+        '3 = bilinear, GELU first; 1, 2 = nearest, convolution first (default: as --config or the file states, else 4)',
+    )
+    parser.add_argument(
+        '--network', choices=get_args(Baseline), help='the file holds the published weights of this network, not of HCL'
+    )
+    parser.add_argument(
+        '--vgg', type=Path, metavar='FILE', help="for SIRF and DHAN, whose files hold no VGG-19: torchvision's"
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace files that exist')
+    return parser
+
+
+def convert_file(
+    checkpoint: Path,
+    out: Path,
+    *,
+    discriminator: Optional[Path] = None,
+    legacy_v: Optional[int] = None,
+    config: Optional[Path] = None,
+    network: Optional[Baseline] = None,
+    vgg: Optional[Path] = None,
+    overwrite: bool = False,
+) -> str:
+    """Convert a checkpoint of the authors' program into files that BasicSR loads.
+
+    Args:
+        checkpoint: The authors' file; never altered.
+        out: File to write for ``HCLNet``; one that ends in .safetensors holds the options too.
+        discriminator: File to write for ``HCLPatchDiscriminator``; none by default.
+        legacy_v: The authors' version, by default the one that ``config`` or the file states, else 4.
+        config: The authors' YAML file for the checkpoint; never altered.
+        network: The network compared with whose published weights the file holds; by default it is of HCL's authors.
+        vgg: For SIRF and DHAN, a file of torchvision's VGG-19.
+        overwrite: Whether to replace files that exist.
+
+    Returns:
+        Lines of an option file, YAML with comments.
+
+    Raises:
+        ConvertError: If a file cannot be read or written, or the checkpoint is not what the authors' program writes.
+            No output file is left then.
+    """
+    outputs = [out] if discriminator is None else [out, discriminator]
+    _check_outputs(checkpoint, outputs, overwrite)
+    try:
+        if network is not None:
+            _check_of_baselines(discriminator, legacy_v, config)
+            conversion = convert_baseline(load_tensors(checkpoint), network, vgg=str(vgg) if vgg else None)
+        else:
+            stated = None if config is None else read_option_file(config)
+            conversion = convert_checkpoint(load_tensors(checkpoint), legacy_v=legacy_v, config=stated)
+    except OptionFileError as error:
+        raise ConvertError(str(error)) from error
+    except AuthorsCheckpointError as error:
+        raise ConvertError(f'{checkpoint}: {error}') from error
+    if discriminator is not None and conversion.network_d is None:
+        raise ConvertError(f"{checkpoint}: part 'pdisc' is missing: leave --discriminator out, or take another file")
+    if out.suffix == '.safetensors':
+        _write_model(conversion, out, checkpoint)
+        return _comments([*conversion.notes, f'{out}: options and weights in one file, for hcl-restore --model'])
+    _write({path: {'params': state} for path, state in zip(outputs, (conversion.params_g, conversion.params_d))})
+    return option_lines(conversion, out, discriminator)
+
+
+def _check_of_baselines(discriminator: Optional[Path], legacy_v: Optional[int], config: Optional[Path]) -> None:
+    given = {'--discriminator': discriminator, '--legacy-v': legacy_v, '--config': config}
+    for name, value in given.items():
+        if value is not None:
+            raise ConvertError(f"{name}: is for HCL's own weights: leave it out, or --network")
+
+
+def load_tensors(path: Path) -> object:
+    """Load a checkpoint of tensors, numbers, texts and containers; nothing else in it is ever unpickled.
+
+    Args:
+        path: Of torch.save, or an .npz file of numbers.
+
+    Raises:
+        ConvertError: If the file cannot be read, or holds anything else.
+    """
+    if path.suffix == '.npz':
+        return _load_arrays(path)
+    try:
+        return load_checkpoint(path)
+    except OSError as error:
+        raise ConvertError(f'{path}: cannot be read: {error.strerror or error}') from error
+    except CheckpointFileError as error:
+        raise ConvertError(f'{path}: {error}') from error
+
+
+def _load_arrays(path: Path) -> dict[str, Tensor]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: torch.from_numpy(np.asarray(arrays[name])) for name in arrays.files}
+    except OSError as error:
+        raise ConvertError(f'{path}: cannot be read: {error.strerror or error}') from error
+    except Exception as error:  # a damaged archive can fail in any way
+        raise ConvertError(f'{path}: no .npz file of numbers: {type(error).__name__}: {error}') from error
+
+
+def option_lines(conversion: Conversion, out: Path, discriminator: Optional[Path] = None) -> str:
+    """Lines of an option file that build and load the converted networks.
+
+    Args:
+        conversion: The networks' options, and the remarks, which become comments.
+        out: The network's file.
+        discriminator: The discriminator's file, if it was written.
+    """
+    lines: dict[str, Any] = {'network_g': conversion.network_g}
+    if conversion.network_d is not None:
+        lines['network_d'] = conversion.network_d
+    lines['path'] = {'pretrain_network_g': str(out), 'strict_load_g': True}
+    if discriminator is not None:
+        lines['path'].update({'pretrain_network_d': str(discriminator), 'strict_load_d': True})
+    text = yaml.dump(lines, Dumper=_Dumper, sort_keys=False, width=10**6, allow_unicode=True)
+    return _comments(conversion.notes) + text
+
+
+def _comments(remarks: Sequence[str]) -> str:
+    return ''.join(f'# {" ".join(remark.split())}\n' for remark in remarks)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Mappings in lines, lists in brackets, as the option files have them."""
+
+
+def _in_brackets(dumper: yaml.SafeDumper, values: list) -> yaml.Node:
+    return dumper.represent_sequence('tag:yaml.org,2002:seq', values, flow_style=True)
+
+
+_Dumper.add_representer(list, _in_brackets)
+
+
+def _check_outputs(checkpoint: Path, outputs: Sequence[Path], overwrite: bool) -> None:
+    if not checkpoint.is_file():
+        raise ConvertError(f"{checkpoint}: no such file: expected a checkpoint of the authors' program")
+    if len({path.resolve() for path in outputs}) < len(outputs):
+        raise ConvertError(f'{outputs[0]}: named for the network and for --discriminator: expected two files')
+    if len(outputs) > 1 and '.safetensors' in {path.suffix for path in outputs}:
+        raise ConvertError(f'{outputs[-1]}: --discriminator goes with .pth only: for training, convert to two of them')
+    for path in outputs:
+        if path.exists() and path.samefile(checkpoint):
+            raise ConvertError(f'{path}: is the checkpoint itself: expected another file to write')
+        if path.is_dir() or not path.parent.is_dir():
+            raise ConvertError(f'{path}: cannot be written: expected the name of a file in a folder that exists')
+        if os.path.lexists(path) and not overwrite:
+            raise ConvertError(f'{path}: exists already: name another file, or give --overwrite')
+
+
+def _write_model(conversion: Conversion, out: Path, checkpoint: Path) -> None:
+    info = {'description': f"converted from {checkpoint.name}, a checkpoint of the authors' program"}
+    try:
+        save_model(out, conversion.network_g, conversion.params_g, info)
+    except ModelFileError as error:
+        raise ConvertError(str(error)) from error
+
+
+def _write(contents: Mapping[Path, Mapping[str, Mapping[str, Tensor]]]) -> None:
+    """Write files, each whole or not at all: first all beside their places, then each into its own."""
+    partial = {path: path.with_name(f'.{path.name}.{os.getpid()}.part') for path in contents}
+    try:
+        for path, content in contents.items():
+            with open(partial[path], 'xb') as file:
+                torch.save(content, file)
+                file.flush()
+                os.fsync(file.fileno())
+        for path in contents:
+            os.replace(partial[path], path)
+    # torch.save reports a full disk by RuntimeError.
+    except (OSError, RuntimeError) as error:
+        raise ConvertError(f'{" and ".join(map(str, contents))}: cannot be written: {error}') from error
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
+
+
+if __name__ == '__main__':
+    main()

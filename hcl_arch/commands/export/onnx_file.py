@@ -1,0 +1,91 @@
+"""Parts of networks as ONNX."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hcl_arch.commands.export.comparison import Runner, test_inputs
+from hcl_arch.commands.export.errors import ExportError
+from hcl_arch.commands.export.parts import INTERFACES, Part
+
+# 18 is the first with the operators of the k-means' starts, 20 the last that PyTorch's tracing exporter writes.
+OPSETS = range(18, 21)
+_AXES = {0: 'batch', 2: 'height', 3: 'width'}
+
+
+def require_onnx() -> None:
+    """Raise ExportError if what the export needs is not installed."""
+    for name in ('onnx', 'onnxscript', 'onnxruntime'):
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ExportError(f'ONNX needs {name}: pip install "hcl-arch[export]".') from error
+
+
+def to_onnx(part: Part, *, opset: int, remarks: Mapping[str, str]) -> bytes:
+    """The content of an ONNX file of a part, for batches and images of any size.
+
+    Args:
+        part: On the CPU.
+        opset: One of ``OPSETS``.
+        remarks: Become the metadata of the model.
+
+    Raises:
+        ExportError: If a package is missing or PyTorch cannot export the part.
+    """
+    require_onnx()
+    import onnx
+
+    interface = INTERFACES[part.name]
+    inputs = test_inputs(part, 2, 3 * part.size_multiple // 2 + 1, 2 * part.size_multiple + 3)
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
+        # That the exporter which traces is the older one, and that sizes are not constants: both are meant so. The
+        # newer one needs proofs for sizes that are sums of quotients, takes minutes for them and then rules sizes out.
+        warnings.simplefilter('ignore')
+        path = Path(folder) / 'part.onnx'
+        try:
+            torch.onnx.export(
+                part, tuple(inputs), str(path), dynamo=False, opset_version=opset,
+                input_names=list(interface.inputs), output_names=list(interface.outputs),
+                dynamic_axes=dict.fromkeys((*interface.inputs, *interface.outputs), _AXES),
+            )  # fmt: skip
+        except Exception as error:  # whatever a part of the network does that ONNX lacks
+            raise ExportError(f'PyTorch cannot write this network as ONNX: {_first_line(error)}.') from error
+        model = onnx.load(path)
+    onnx.helper.set_model_props(model, dict(remarks))
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def onnx_runner(content: bytes) -> Runner:
+    """Run an ONNX file by onnxruntime on the CPU.
+
+    Raises:
+        ExportError: If it does not take the file.
+    """
+    import onnxruntime
+
+    try:
+        session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
+    except Exception as error:
+        raise ExportError(f'onnxruntime does not take the file: {_first_line(error)}.') from error
+    names = [given.name for given in session.get_inputs()]
+
+    def run(inputs: Sequence[Tensor]) -> list[Tensor]:
+        fed = {name: tensor.numpy() for name, tensor in zip(names, inputs)}
+        outputs: list[Any] = session.run(None, fed)
+        return [torch.from_numpy(output) for output in outputs]
+
+    return run
+
+
+def _first_line(error: Exception) -> str:
+    return f'{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}'[:300]

@@ -1,0 +1,76 @@
+"""Putting a report in place: made in a temporary folder, then moved, so that no half of one is left."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from hcl_arch.commands.report.errors import ReportError
+
+GENERATOR = 'hcl-report'
+"""Stands in both pages, by which an earlier report is recognised."""
+
+MARKDOWN, HTML = 'report.md', 'report.html'
+
+
+def check_output(folder: Path, parts: tuple[str, ...], *, overwrite: bool) -> None:
+    """Refuse an output folder that holds anything but an earlier report.
+
+    Args:
+        folder: Where the report is to be.
+        parts: Names of the files and folders that a report consists of.
+        overwrite: Whether to accept a folder with other things; they are kept, but for those named as ours.
+
+    Raises:
+        ReportError: If it cannot be used.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ReportError(f"The output '{folder}' is a file: name a folder with --output.")
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if names and not overwrite and not (names <= set(parts) and _is_report(folder / MARKDOWN)):
+        raise ReportError(
+            f"The output folder '{folder}' is not empty and no earlier report: name another one with --output, or "
+            f'give --overwrite, which replaces {", ".join(parts)} in it and keeps the rest.'
+        )
+
+
+@contextlib.contextmanager
+def replaced_together(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+    """Give a temporary folder; what was made in it takes its place in `folder` when the block ends without an error.
+
+    Args:
+        folder: Where the report is to be; made if it is not there.
+        parts: Names of the files and folders to move; all have to be made.
+    """
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the output, because a rename works within a file system only.
+    with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', suffix='.partial', dir=folder.parent) as temporary:
+        made, old = Path(temporary, 'new'), Path(temporary, 'old')
+        made.mkdir()
+        old.mkdir()
+        yield made
+        folder.mkdir(exist_ok=True)
+        try:
+            for part in parts:
+                if (folder / part).exists():
+                    shutil.move(folder / part, old / part)
+                shutil.move(made / part, folder / part)
+        except BaseException:
+            for part in parts:
+                if not (made / part).exists():
+                    shutil.move(folder / part, made / part)
+                if (old / part).exists():
+                    shutil.move(old / part, folder / part)
+            raise
+
+
+def _is_report(page: Path) -> bool:
+    try:
+        with page.open(encoding='utf-8') as file:
+            return file.readline().strip() == f'<!-- {GENERATOR} -->'
+    except (OSError, UnicodeDecodeError):
+        return False

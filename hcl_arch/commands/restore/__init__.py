@@ -1,0 +1,12 @@
+"""Command `hcl-restore`: find what is corrupted in photographs, and repair it.
+
+    hcl-restore holiday/ -o repaired/
+
+`arguments` has the command line, `command` the whole course, and `workflow` the images' one after the other.
+"""
+
+from __future__ import annotations
+
+from hcl_arch.commands.restore.command import main
+
+__all__ = ['main']

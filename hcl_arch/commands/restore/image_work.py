@@ -1,0 +1,150 @@
+"""The steps of one image: read it, restore it, write its pictures."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hcl_arch.commands.restore.console import Progress, shown
+from hcl_arch.commands.restore.errors import ImageError
+from hcl_arch.commands.restore.library_noise import silenced_libraries
+from hcl_arch.commands.restore.models import ImageRestorer
+from hcl_arch.commands.restore.options import STANDARD_STREAM, Options, PictureKind
+from hcl_arch.commands.restore.outputs import Job, existing_output
+from hcl_arch.commands.restore.pictures import confidence_picture, overlay_picture, side_by_side
+from hcl_arch.commands.restore.user_masks import read_mask
+from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
+from hcl_arch.restoration.photographs.photograph_encoding import as_seen
+from hcl_arch.restoration.result import Restoration
+from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.regular_file import reason_of
+from hcl_arch.utils.unreadable_image import UnreadableImageError
+
+
+class ReadImage(NamedTuple):
+    """A photograph, the user's mask for it if there is one, and how long reading took."""
+
+    photograph: Photograph
+    mask: Optional[NDArray[np.uint8]]
+    seconds: float
+
+
+class Written(NamedTuple):
+    """Where pictures were written, what the formats could not hold, and how long writing took."""
+
+    outputs: dict[PictureKind, str]
+    remarks: list[str]
+    seconds: float
+
+
+def read_image(job: Job, stdin: Optional[bytes]) -> ReadImage:
+    """Read a photograph, and its mask.
+
+    Args:
+        job: which.
+        stdin: what came from standard input, for the job that reads that.
+
+    Raises:
+        ImageError: One of them cannot be read.
+    """
+    start = time.monotonic()
+    with silenced_libraries():
+        try:
+            photograph = read_photograph(io.BytesIO(stdin or b'') if job.input.is_stdin else job.input.path)
+        except UnreadableImageError as error:
+            raise ImageError(error.reason) from error
+        mask = None if job.mask is None else read_mask(job.mask, photograph.size)
+    return ReadImage(photograph, mask, time.monotonic() - start)
+
+
+def restore_image(
+    restorer: ImageRestorer, read: ReadImage, options: Options, progress: Optional[Progress]
+) -> Restoration:
+    """Restore a photograph.
+
+    Raises:
+        ImageError: It cannot be; memory ran out, for example.
+    """
+    settings: dict[str, Any] = {'grow': options.grow, 'composite': options.composite, 'reverse': options.reverse}
+    if options.threshold is not None:
+        settings['threshold'] = options.threshold
+    if options.min_score is not None:
+        settings['min_score'] = options.min_score
+    try:
+        return restorer.restore(read.photograph.pixels, mask=read.mask, progress=progress, **settings)
+    except Exception as error:  # of whatever kind: the other images are to be done
+        raise ImageError(_failure(error)) from error
+
+
+def _failure(error: Exception) -> str:
+    text = ' '.join(str(error).split())
+    if isinstance(error, MemoryError) or 'out of memory' in text.lower() or "can't allocate memory" in text:
+        return 'memory ran out: give a smaller number to --memory or --batch'
+    return f'cannot be restored: {text or type(error).__name__}'
+
+
+def write_pictures(job: Job, read: ReadImage, restoration: Restoration, options: Options) -> Written:
+    """Write the pictures that are asked for, each whole or not at all.
+
+    Raises:
+        ImageError: One cannot be written; those before it are.
+    """
+    start = time.monotonic()
+    remarks: list[str] = []
+    written: dict[PictureKind, str] = {}
+    try:
+        for kind, path in job.outputs.items():
+            content = _encode(kind, job, read.photograph, restoration, options, remarks)
+            _put(content, path, overwrite=options.overwrite)
+            written[kind] = path
+    except OSError as error:
+        raise ImageError(f'{shown(path)} cannot be written: {reason_of(error)}') from error
+    except (ValueError, MemoryError) as error:
+        raise ImageError(f'{shown(path)} cannot be written: {error}') from error
+    return Written(written, remarks, time.monotonic() - start)
+
+
+def _encode(
+    kind: PictureKind, job: Job, photograph: Photograph, restoration: Restoration, options: Options, remarks: list[str]
+) -> bytes:
+    if kind == 'restored':
+        content, more = photograph.with_pixels(restoration.image).encode(
+            job.format, quality=options.quality, keep_metadata=not options.strip_metadata
+        )
+        remarks += more
+        return content
+    if kind == 'mask':
+        return _png(restoration.mask)
+    if kind == 'confidence':
+        return _png(confidence_picture(restoration.confidence))
+    if kind == 'overlay':
+        return _png(overlay_picture(as_seen(photograph.pixels), restoration.mask))
+    return _png(side_by_side(as_seen(photograph.pixels), restoration.mask, as_seen(restoration.image)))
+
+
+def _png(picture: NDArray[np.uint8]) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, 'PNG', compress_level=4)
+    return content.getvalue()
+
+
+def _put(content: bytes, path: str, *, overwrite: bool) -> None:
+    if path == STANDARD_STREAM:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    # Asked again: while the network worked, somebody else may have written there.
+    problem = existing_output([path], overwrite=overwrite)
+    if problem is not None:
+        raise OSError(problem)
+    with atomic_file(Path(path), durable=False) as file:
+        file.write(content)

@@ -1,0 +1,70 @@
+"""The model that the options name, ready for use, and the list of those that have a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Optional, Protocol
+
+from numpy.typing import NDArray
+
+from hcl_arch.commands.restore.console import Progress
+from hcl_arch.commands.restore.options import Options
+from hcl_arch.restoration.result import Restoration
+
+
+class ImageRestorer(Protocol):
+    """What the command needs of `hcl_arch.restoration.restorer.Restorer`."""
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+
+    @property
+    def min_score(self) -> float:
+        """Least score of pictures that are repaired, unless another one is given."""
+
+    def restore(
+        self, image: NDArray[Any], *, mask: Optional[NDArray[Any]] = None, threshold: float = 0.5, grow: int = 0,
+        min_score: float = 0.0, composite: bool = True, reverse: bool = False, progress: Optional[Progress] = None,
+    ) -> Restoration:
+        """Find what is corrupted in an image and repair it."""
+
+
+def make_restorer(options: Options) -> ImageRestorer:
+    """Load the model that the options name.
+
+    Raises:
+        ValueError, OSError: It is not there or cannot be used.
+    """
+    import torch
+
+    from hcl_arch.model_files import load_model
+    from hcl_arch.restoration.restorer import Restorer
+
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    settings: dict[str, Any] = {
+        'device': options.device, 'precision': options.precision, 'memory': options.memory,
+        'detect_side': options.detect_side,
+    }
+    if options.model_options is None:
+        return Restorer(options.model, **settings)
+    loaded = load_model(options.model, options=Path(options.model_options))
+    settings['detect_side'] = options.detect_side or _recommended_side(loaded.info)
+    restorer = Restorer(loaded.network, **settings)
+    restorer.name = loaded.name
+    return restorer
+
+
+def _recommended_side(info: Mapping[str, Any]) -> Optional[int]:
+    side = info.get('detect_side')
+    return int(side) if side else None
+
+
+def model_lines() -> list[str]:
+    """Return a line for each model that has a name."""
+    from hcl_arch.model_files import list_models, model_line, user_folder
+
+    lines = [model_line(entry) for entry in list_models()]
+    return lines or [f'No models. Put .safetensors files into {user_folder()}, or give a file to --model.']

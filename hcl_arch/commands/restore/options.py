@@ -1,0 +1,82 @@
+"""The options of a run, checked."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Optional, get_args
+
+from hcl_arch.utils.precision import Precision
+
+PictureKind = Literal['restored', 'mask', 'confidence', 'overlay', 'side-by-side']
+PICTURE_KINDS: tuple[PictureKind, ...] = get_args(PictureKind)
+DEFAULT_KINDS: tuple[PictureKind, ...] = ('restored', 'mask')
+FORMATS = {'keep': None, 'png': 'PNG', 'jpg': 'JPEG', 'webp': 'WEBP', 'tiff': 'TIFF'}
+DEFAULT_OUTPUT = 'restored'
+STANDARD_STREAM = '-'
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for; the fields are its arguments."""
+
+    inputs: tuple[str, ...]
+    output: str
+    model: str
+    model_options: Optional[str]
+    list_models: bool
+    save: tuple[PictureKind, ...]
+    format: str
+    quality: Optional[int]
+    composite: bool
+    mask: Optional[str]
+    grow: int
+    threshold: Optional[float]
+    min_score: Optional[float]
+    reverse: bool
+    device: str
+    precision: Precision
+    batch: int
+    memory: int
+    detect_side: Optional[int]
+    strip_metadata: bool
+    json: Optional[str]
+    dry_run: bool
+    quiet: bool
+    overwrite: bool
+    threads: Optional[int]
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether the one picture goes to standard output."""
+        return self.output == STANDARD_STREAM
+
+    @property
+    def wanted_format(self) -> Optional[str]:
+        """Pillow's name of the format to write, None to keep each input's."""
+        return FORMATS[self.format]
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the options for the summary."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+def check_options(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> Options:
+    """Return the options of parsed arguments; ends the program with status 2 if they contradict each other."""
+    values = vars(arguments)
+    to_stdout = values['output'] == STANDARD_STREAM
+    kinds: Sequence[PictureKind] = values['save'] or (('restored',) if to_stdout else DEFAULT_KINDS)
+    values['save'] = tuple(kind for kind in PICTURE_KINDS if kind in kinds)
+    values['output'] = values['output'] or DEFAULT_OUTPUT
+    values['inputs'] = tuple(values['inputs'])
+    options = Options(**values)
+    if not options.inputs and not options.list_models:
+        parser.error('expected photographs: files, folders, or - for standard input')
+    if any(not name for name in options.inputs):
+        parser.error("expected photographs, got an empty name ''")
+    if to_stdout and len(options.save) > 1:
+        parser.error(f'-o - takes one picture: give one kind to --save, not {", ".join(options.save)}')
+    if to_stdout and options.json == STANDARD_STREAM:
+        parser.error('-o - and --json - would both write to standard output: give a file to one of them')
+    return options

@@ -1,0 +1,187 @@
+"""Plan which files are written for each photograph, so that none is lost: no input, nothing that is there already."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Optional
+
+from hcl_arch.commands.restore.console import shown
+from hcl_arch.commands.restore.errors import CommandError
+from hcl_arch.commands.restore.inputs import Found, Input
+from hcl_arch.commands.restore.options import STANDARD_STREAM, Options, PictureKind
+from hcl_arch.restoration.photographs.photograph import FORMAT_OF_SUFFIX, SUFFIX_OF_FORMAT
+
+_NAME_ENDS: dict[PictureKind, str] = {
+    'restored': '', 'mask': '_mask', 'confidence': '_confidence', 'overlay': '_overlay',
+    'side-by-side': '_side_by_side',
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A photograph and what is written for it.
+
+    Attributes:
+        input: the photograph.
+        outputs: paths of the pictures; '-' for standard output.
+        format: Pillow's name of the format of the restored photograph; None: that of the input's content.
+        problem: why it cannot be done, known before it is read; None if nothing is.
+        mask: path of the user's mask, None without one.
+    """
+
+    input: Input
+    outputs: dict[PictureKind, str] = field(default_factory=dict)
+    format: Optional[str] = None
+    problem: Optional[str] = None
+    mask: Optional[str] = None
+
+
+def output_folder(options: Options, found: Found) -> Optional[str]:
+    """Return the folder to write to, None where a file or standard output is named.
+
+    Raises:
+        CommandError: It is a file, but there are several photographs, or a device.
+    """
+    place = options.output
+    if options.to_stdout:
+        if len(found.inputs) + len(found.problems) > 1 or not (found.is_single_file or found.problems):
+            raise CommandError('-o - takes one photograph: name one file, or a folder to write to')
+        return None
+    if os.path.isdir(place) or place.endswith(('/', os.sep)):
+        return place
+    if os.path.lexists(place) and not os.path.isfile(place):
+        raise CommandError(f'-o {shown(place)}: expected a file or a folder, found a pipe, a device, a socket or a '
+                           'link that leads nowhere')
+    suffix = os.path.splitext(place)[1].lower()
+    if found.is_single_file and suffix in FORMAT_OF_SUFFIX:
+        return None
+    if os.path.isfile(place):
+        raise CommandError(f'-o {shown(place)}: is a file; expected a folder, or with one photograph a file named '
+                           f'{", ".join(sorted(FORMAT_OF_SUFFIX))}')
+    return place
+
+
+def plan_jobs(found: Found, options: Options, folder: Optional[str]) -> list[Job]:
+    """Plan what is written for each photograph.
+
+    Args:
+        found: the photographs.
+        options: of the run.
+        folder: `output_folder`.
+
+    Raises:
+        CommandError: Two photographs would be written to one place, or the format contradicts a file's extension.
+    """
+    if folder is None:
+        return [_single_job(item, options) for item in found.inputs]
+    jobs = []
+    for item, stem, suffix in _told_apart(found.inputs):
+        file_format = options.wanted_format or FORMAT_OF_SUFFIX.get(suffix.lower(), 'PNG')
+        if options.format != 'keep' or suffix.lower() not in FORMAT_OF_SUFFIX:
+            suffix = SUFFIX_OF_FORMAT[file_format]
+        base = os.path.join(folder, *stem.split('/'))
+        outputs = {kind: base + _NAME_ENDS[kind] + (suffix if kind == 'restored' else '.png') for kind in options.save}
+        jobs.append(Job(item, outputs, file_format))
+    _refuse_shared_outputs(jobs)
+    return jobs
+
+
+def _single_job(item: Input, options: Options) -> Job:
+    """Plan the job whose output is a named file or standard output."""
+    if options.to_stdout:
+        return Job(item, {options.save[0]: STANDARD_STREAM}, options.wanted_format)
+    stem, suffix = os.path.splitext(options.output)
+    file_format = FORMAT_OF_SUFFIX[suffix.lower()]
+    if options.wanted_format not in (None, file_format):
+        raise CommandError(f'-o {shown(options.output)} and --format {options.format} contradict each other: leave one '
+                           'out')
+    if len(options.save) == 1:
+        if options.save[0] != 'restored' and file_format != 'PNG':
+            raise CommandError(f'-o {shown(options.output)}: --save {options.save[0]} is written as PNG: expected a '
+                               'name that ends in .png')
+        return Job(item, {options.save[0]: options.output}, file_format)
+    outputs = {kind: options.output if kind == 'restored' else f'{stem}{_NAME_ENDS[kind]}.png' for kind in options.save}
+    job = Job(item, outputs, file_format)
+    _refuse_shared_outputs([job])
+    return job
+
+
+def _told_apart(inputs: Sequence[Input]) -> Iterable[tuple[Input, str, str]]:
+    """Yield inputs, stems of their outputs and extensions; where only the extension differs, it joins the stem."""
+    by_stem: dict[str, set[str]] = defaultdict(set)
+    parts = [(item, *os.path.splitext(item.relative)) for item in inputs]
+    for _, stem, suffix in parts:
+        by_stem[_folded(stem)].add(suffix.lower())
+    for item, stem, suffix in parts:
+        if len(by_stem[_folded(stem)]) > 1:
+            stem = f'{stem}_{suffix[1:]}'
+        yield item, stem, suffix
+
+
+def _folded(name: str) -> str:
+    """Return a name as file systems compare it that do not tell upper from lower case, nor two ways to write an é."""
+    return unicodedata.normalize('NFC', name).casefold()
+
+
+def _refuse_shared_outputs(jobs: Sequence[Job]) -> None:
+    taken: dict[str, tuple[Input, str]] = {}
+    for job in jobs:
+        for path in job.outputs.values():
+            other, _ = taken.setdefault(_folded(os.path.abspath(path)), (job.input, path))
+            if other is not job.input:
+                raise CommandError(f'{shown(other.name)} and {shown(job.input.name)} would both be written to '
+                                   f'{shown(path)} (upper and lower case count as one): name the folder that holds '
+                                   'both, or restore them one after the other into two folders')
+
+
+def refuse_overwritten_inputs(jobs: Sequence[Job], read: Iterable[str], more_outputs: Iterable[str]) -> None:
+    """Refuse to write over anything that is read, by whatever name or link.
+
+    Args:
+        jobs: what is to be done.
+        read: other paths that are read: masks, models.
+        more_outputs: other paths that are written.
+
+    Raises:
+        CommandError: An output is one of the inputs.
+    """
+    identities: dict[tuple[int, int], str] = {}
+    places: dict[str, str] = {}
+    for path in [*(job.input.path for job in jobs if not job.input.is_stdin), *read]:
+        identity = _identity(path)
+        places[os.path.abspath(path)] = path
+        if identity is not None:
+            identities[identity] = path
+    outputs = [path for job in jobs for path in job.outputs.values()]
+    for path in [*outputs, *more_outputs]:
+        if path == STANDARD_STREAM:
+            continue
+        identity = _identity(path)
+        hit = places.get(os.path.abspath(path)) or (identities.get(identity) if identity is not None else None)
+        if hit is not None:
+            raise CommandError(f'{shown(path)} would be written over what is read from {shown(hit)}, which is never '
+                               'done: name another folder with -o')
+
+
+def _identity(path: str) -> Optional[tuple[int, int]]:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+def existing_output(outputs: Iterable[str], *, overwrite: bool) -> Optional[str]:
+    """Return why outputs may not be written, None if they may."""
+    for path in outputs:
+        if path == STANDARD_STREAM or not os.path.lexists(path):
+            continue
+        if os.path.isdir(path):
+            return f'{shown(path)} is a folder, where a file is to be written'
+        if not overwrite:
+            return f'{shown(path)} exists already: name another folder with -o, or give --overwrite'
+    return None

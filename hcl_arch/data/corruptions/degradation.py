@@ -1,0 +1,157 @@
+"""What happens to a picture on its way to us, all over it: blur, another size, noise, JPEG, WebP."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hcl_arch.data.corruptions.corruption import FloatArray, Span
+from hcl_arch.data.square_crop import to_float
+
+Pixels = NDArray[np.uint8]  # (H, W, 3), BGR, which OpenCV's encoders expect
+
+# How a picture is brought to another size and back, each way a random one of them.
+INTERPOLATIONS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
+# Share of the noisy pictures whose noise is the same in all channels, and of those whose noise grows with the light.
+GRAY_NOISE_SHARE = 0.4
+POISSON_SHARE = 0.4
+# Share of the JPEGs whose colours are stored at half the size (4:2:0); the others are 4:4:4.
+SUBSAMPLED_SHARE = 0.5
+
+# cv2.IMWRITE_JPEG_SAMPLING_FACTOR; OpenCV before 4.6 passes over it and always takes 4:2:0.
+_SAMPLING_KEY = 7
+_SAMPLING_420, _SAMPLING_444 = 0x221111, 0x111111
+# The standard deviation of photons is the root of their number; as a factor that is 1 at middle gray.
+_LIGHT = np.sqrt(np.arange(256) / 127.5).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """How pictures are degraded; a stage whose chance is not given never happens.
+
+    Attributes:
+        prob: chance that a picture is degraded at all.
+        blur_prob: chance of a Gaussian blur.
+        blur_sigma: its least and largest sigma in pixels.
+        resize_prob: chance of a detour by another size.
+        resize_range: least and largest factor of that size, drawn evenly on a logarithmic scale: below 1 the picture
+            shrinks first, above 1 it grows first.
+        noise_prob: chance of noise.
+        noise_sigma: its least and largest sigma in gray levels of 255; of noise that grows with the light, at middle
+            gray.
+        jpeg_prob: chance of a JPEG at the size of the detour.
+        jpeg_quality: least and largest quality of the JPEGs, the second one's too.
+        webp_prob: chance of a WebP at the size of the detour, after the JPEG if there is one.
+        webp_quality: its least and largest quality.
+        second_jpeg_prob: chance of a JPEG at the end, at the picture's own size.
+    """
+
+    prob: float = 1.0
+    blur_prob: float = 0.0
+    blur_sigma: Span = (0.2, 1.5)
+    resize_prob: float = 0.0
+    resize_range: Span = (0.5, 1.5)
+    noise_prob: float = 0.0
+    noise_sigma: Span = (1.0, 10.0)
+    jpeg_prob: float = 0.0
+    jpeg_quality: Span = (40.0, 95.0)
+    webp_prob: float = 0.0
+    webp_quality: Span = (40.0, 95.0)
+    second_jpeg_prob: float = 0.0
+
+
+def degrade(image: FloatArray, options: Degradation, rng: np.random.Generator) -> FloatArray:
+    """Return the image as it would come over the internet; the given one where nothing happens to it.
+
+    Blur -> to another size -> noise -> JPEG -> WebP -> back to the own size -> JPEG. What lies between the two changes
+    of size happens at the other size, so that the blocks of a JPEG may be smaller or larger than 8 pixels in the end.
+
+    Differs from Real-ESRGAN (Wang et al. 2021, Section 3), whose stages these are: no low-resolution result, only one
+    round and a second JPEG, and milder by default, since what is to be repaired is the damage and not this.
+
+    Args:
+        image: (H, W, 3) float32, RGB in [0, 1]; it is not changed.
+        options: chances and strengths.
+        rng: source of all randomness.
+
+    Returns:
+        (H, W, 3) float32, RGB in [0, 1], in steps of 1/255 where it was degraded.
+    """
+    if rng.random() >= options.prob:
+        return image
+    given: Pixels = cv2.convertScaleAbs(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), alpha=255)  # type: ignore[assignment]
+    pixels = given
+    size = image.shape[0], image.shape[1]
+    if rng.random() < options.blur_prob:
+        pixels = _blurred(pixels, _draw(options.blur_sigma, rng))
+    if rng.random() < options.resize_prob:
+        pixels = _resized(pixels, _scaled(size, options.resize_range, rng), rng)
+    if rng.random() < options.noise_prob:
+        pixels = _with_noise(pixels, _draw(options.noise_sigma, rng), rng)
+    if rng.random() < options.jpeg_prob:
+        pixels = _as_jpeg(pixels, options.jpeg_quality, rng)
+    if rng.random() < options.webp_prob:
+        pixels = _as_webp(pixels, round(_draw(options.webp_quality, rng)))
+    if pixels.shape[:2] != size:
+        pixels = _resized(pixels, size, rng)
+    if rng.random() < options.second_jpeg_prob:
+        pixels = _as_jpeg(pixels, options.jpeg_quality, rng)
+    return image if pixels is given else to_float(_swapped(pixels))
+
+
+def _blurred(pixels: Pixels, sigma: float) -> Pixels:
+    return cv2.GaussianBlur(pixels, (0, 0), sigma) if sigma > 0 else pixels  # type: ignore[return-value]
+
+
+def _scaled(size: tuple[int, int], factors: Span, rng: np.random.Generator) -> tuple[int, int]:
+    """Return height and width times a factor of the range."""
+    factor = math.exp(_draw((math.log(factors[0]), math.log(factors[1])), rng))
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def _resized(pixels: Pixels, size: tuple[int, int], rng: np.random.Generator) -> Pixels:
+    """Return the picture in another height and width, interpolated in one of several ways."""
+    method = INTERPOLATIONS[int(rng.integers(len(INTERPOLATIONS)))]
+    return cv2.resize(pixels, size[::-1], interpolation=method)  # type: ignore[return-value]
+
+
+def _with_noise(pixels: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
+    """Return the picture with noise: in all channels alike or not, everywhere alike or more where there is light."""
+    gray, grows = rng.random() < GRAY_NOISE_SHARE, rng.random() < POISSON_SHARE
+    drawn = rng.standard_normal(pixels.shape[:2] if gray else pixels.shape, np.float32) * np.float32(sigma)
+    noise = cv2.merge([drawn, drawn, drawn]) if gray else drawn
+    if grows:
+        noise = cv2.multiply(noise, cv2.LUT(pixels, _LIGHT))
+    return cv2.add(pixels, noise, dtype=cv2.CV_8U)  # type: ignore[return-value]
+
+
+def _as_jpeg(pixels: Pixels, qualities: Span, rng: np.random.Generator) -> Pixels:
+    """Return the picture as a JPEG gives it back."""
+    sampling = _SAMPLING_420 if rng.random() < SUBSAMPLED_SHARE else _SAMPLING_444
+    settings = [cv2.IMWRITE_JPEG_QUALITY, round(_draw(qualities, rng)), _SAMPLING_KEY, sampling]
+    _, content = cv2.imencode('.jpg', pixels, settings)
+    return cv2.imdecode(content, cv2.IMREAD_COLOR)  # type: ignore[return-value]
+
+
+def _as_webp(pixels: Pixels, quality: int) -> Pixels:
+    """Return the picture as a WebP gives it back."""
+    content = io.BytesIO()
+    # With the least effort, which OpenCV does not offer: that takes a third of the time.
+    Image.fromarray(_swapped(pixels)).save(content, 'WEBP', quality=quality, method=0)
+    return cv2.imdecode(np.frombuffer(content.getbuffer(), np.uint8), cv2.IMREAD_COLOR)  # type: ignore[return-value]
+
+
+def _swapped(pixels: Pixels) -> Pixels:
+    """Return RGB for BGR."""
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+def _draw(span: Span, rng: np.random.Generator) -> float:
+    """Return a number drawn uniformly from a range."""
+    return span[0] if span[0] == span[1] else float(rng.uniform(*span))

@@ -1,0 +1,13 @@
+"""No corruption at all: pictures that a network is to leave as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
+from hcl_arch.data.corruptions.hole_contents import Truth
+
+
+def leave_clean(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
+    """Return a copy of the truth, of which nothing is corrupted."""
+    return Spoiled(truth.image.copy(), np.zeros(truth.image.shape[:2], bool))

@@ -1,0 +1,59 @@
+"""What the everyday kinds of corruption are made from, and what they return."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, NamedTuple, Optional
+
+import numpy as np
+
+from hcl_arch.data.corruptions.corruption import BoolArray, FloatArray, changed_pixels
+from hcl_arch.data.corruptions.hole_contents import Truth
+from hcl_arch.data.corruptions.overlay import Overlay, lay_over, overlay_changes
+from hcl_arch.data.corruptions.placement import OverlayPictures
+
+
+class Spoiled(NamedTuple):
+    """A spoiled image.
+
+    Attributes:
+        image: (H, W, 3) float32, RGB in [0, 1]; equal to the picture to be restored outside of what was put over it.
+        corrupted: (H, W) bool, the pixels that count as corrupted.
+        truth: the picture to be restored, where that is not the given one: an old print is toned all over, and only its
+            damage is to be repaired. (H, W, 3) float32, RGB in [0, 1]; None = the given one.
+    """
+
+    image: FloatArray
+    corrupted: BoolArray
+    truth: Optional[FloatArray] = None
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What the kinds of a data set share.
+
+    Attributes:
+        photo: returns a crop of a photograph that is not the truth, in the truth's form; None where there are none.
+        fonts: TrueType and OpenType files; may be empty: OpenCV's own fonts then.
+        pictures: RGBA pictures of a folder; None where there are none.
+    """
+
+    photo: Optional[Callable[[Truth, np.random.Generator], FloatArray]] = None
+    fonts: Sequence[Path] = ()
+    pictures: Optional[OverlayPictures] = None
+
+
+# Spoils a true image, of any height and width from 16 pixels up, at random.
+Spoil = Callable[[Truth, Materials, np.random.Generator], Spoiled]
+
+
+def with_overlay(truth: FloatArray, overlay: Overlay, opacity: float = 1.0) -> Spoiled:
+    """Return the truth with a drawing over it; corrupted is what it changes visibly (`overlay_changes`)."""
+    return Spoiled(lay_over(truth, overlay, opacity), overlay_changes(truth, overlay, opacity))
+
+
+def with_change(truth: FloatArray, image: FloatArray) -> Spoiled:
+    """Return an image of which those pixels count as corrupted that differ visibly from the truth."""
+    return Spoiled(image, changed_pixels(truth, image))

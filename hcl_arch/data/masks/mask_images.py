@@ -1,0 +1,153 @@
+"""Draw hole maps from mask images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hcl_arch.data.masks.hole_maps import fit_share
+from hcl_arch.data.masks.mask_resize import resize_holes
+from hcl_arch.data.storage.image_source import ImageSource
+from hcl_arch.utils.unreadable_image import UnusableImageError
+
+# On disk white is corrupted, as inpainting tools and mask data sets have it.
+WHITE_FROM = 128
+MAX_TRIES = 50
+# A mask that is further from the wanted range than this is first joined with others: moving its border so far would
+# leave little of its shape.
+FIT_DISTANCE = 0.1
+MAX_JOINED = 8
+# What Python needs for an entry of the cache besides the bits, in bytes.
+ENTRY_BYTES = 250
+
+Size = tuple[int, int]
+
+
+class MaskImages:
+    """Random hole maps out of mask images, in 8 rotations and flips, with a share of holes in a wanted range.
+
+    An image is made binary and then resized (`resize_holes`: a pixel is a hole if at least half of its area is).
+
+    Args:
+        source: the mask images; gray values from 128 on are holes.
+        inverted: take gray values below 128 for the holes instead.
+        cache_mib: memory for decoded masks in MiB, kept with one bit per pixel at the size they are drawn in (8 KiB
+            for 256 px). The first masks that are read stay: since every mask is as likely as the next, throwing out
+            old ones would gain nothing. Each worker process has its own cache; it is not pickled. The draws are the
+            same with and without it.
+    """
+
+    def __init__(self, source: ImageSource, *, inverted: bool = False, cache_mib: float = 0) -> None:
+        self._source = source
+        self._inverted = inverted
+        # Shares seen so far, NaN for the others, by size: an image known not to fit is passed over without decoding
+        # it. The random draws are the same either way.
+        self._shares: dict[Size, NDArray[np.float32]] = {}
+        self._cache_bytes = int(cache_mib * 2**20)
+        self._cache: dict[tuple[int, Size], bytes] = {}
+        self._cache_left = self._cache_bytes
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, '_cache': {}, '_cache_left': self._cache_bytes}
+
+    def draw(self, size: Size, *, hole_share: tuple[float, float], rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Return a random mask image, resized, turned and flipped at random, with a share of holes in the range.
+
+        Up to 50 images are tried for the range. If none fits, the closest one is changed: one that is more than 0.1
+        away is joined with up to 8 others, by union where it has too few holes and by intersection where it has too
+        many, each taken if it brings the share nearer. The rest is made up for along the border of the holes
+        (`fit_share`), so that even empty and full images, if there is nothing else, give a share in the range.
+
+        Args:
+            size: height and width; must be equal, since the quarter turns swap them.
+            hole_share: least and largest share of holes in [0, 1].
+            rng: source of all randomness.
+
+        Returns:
+            (H, W) bool, True = hole.
+
+        Raises:
+            UnreadableImageError: a mask image cannot be read; an OSError that says which image it is.
+            UnusableImageError: a mask image has gray values, but none of them is bright; also a ValueError.
+        """
+        closest, closest_distance = self._find_closest(size, hole_share, rng)
+        holes = _turn(closest, rng)
+        if closest_distance > FIT_DISTANCE:
+            holes = self._join_others(holes, hole_share, rng)
+        return fit_share(np.ascontiguousarray(holes), hole_share, rng)
+
+    def _join_others(self, holes: NDArray[np.bool_], hole_share: tuple[float, float],
+                     rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Return `holes` united or intersected with other images until they are near enough to the range."""
+        size = (holes.shape[0], holes.shape[1])
+        distance = _distance(float(holes.mean()), hole_share)
+        for _ in range(MAX_JOINED):
+            if distance <= FIT_DISTANCE:
+                break
+            other = _turn(self._read(int(rng.integers(len(self._source))), size), rng)
+            joined = holes | other if holes.mean() < hole_share[0] else holes & other
+            joined_distance = _distance(float(joined.mean()), hole_share)
+            if joined_distance < distance:
+                holes, distance = joined, joined_distance
+        return holes
+
+    def _find_closest(self, size: Size, hole_share: tuple[float, float],
+                      rng: np.random.Generator) -> tuple[NDArray[np.bool_], float]:
+        """Return the first of some random masks that is in the range, or the closest of them, and how far it is off."""
+        shares = self._shares.setdefault(size, np.full(len(self._source), np.nan, np.float32))
+        closest, closest_distance = -1, np.inf
+        holes: NDArray[np.bool_] | None = None  # of the closest, if it was read just now
+        for _ in range(MAX_TRIES):
+            index = int(rng.integers(len(self._source)))
+            read = None
+            if np.isnan(shares[index]):
+                read = self._read(index, size)
+                shares[index] = read.mean()
+            distance = _distance(float(shares[index]), hole_share)
+            if distance < closest_distance:
+                closest, closest_distance, holes = index, distance, read
+            if distance == 0:
+                break
+        return (self._read(closest, size) if holes is None else holes), closest_distance
+
+    def _read(self, index: int, size: Size) -> NDArray[np.bool_]:
+        """Return mask `index` at a size, out of the cache if it is there."""
+        packed = self._cache.get((index, size))
+        if packed is not None:
+            bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=size[0] * size[1])
+            return bits.reshape(size).view(np.bool_)
+        holes = self._decode(index, size)
+        needed = (holes.size + 7) // 8 + ENTRY_BYTES
+        if needed <= self._cache_left:
+            self._cache[index, size] = np.packbits(holes).tobytes()
+            self._cache_left -= needed
+        return holes
+
+    def _decode(self, index: int, size: Size) -> NDArray[np.bool_]:
+        gray = self._source.read_gray(index)
+        check_has_white(gray, self._source.path_of(index))
+        return resize_holes(gray < WHITE_FROM if self._inverted else gray >= WHITE_FROM, size)
+
+
+def check_has_white(gray: NDArray[np.uint8], path: str) -> None:
+    """Refuse a mask image that has gray values, but none of them bright: a map of labels, not of black and white.
+
+    Raises:
+        UnusableImageError: it is none; also a ValueError.
+    """
+    if 0 < gray.max() < WHITE_FROM:
+        raise UnusableImageError('expected a mask image of black (0) and white (255), found gray values up to '
+                                 f'{gray.max()}. Save masks as 8-bit images with 255 for white.', path)
+
+
+def _distance(share: float, hole_share: tuple[float, float]) -> float:
+    """Return how far a share is from a range; 0 within it."""
+    return max(hole_share[0] - share, share - hole_share[1], 0.0)
+
+
+def _turn(holes: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Return one of the 8 rotations and flips."""
+    turned = np.rot90(holes, int(rng.integers(4)))
+    return turned[:, ::-1] if rng.random() < 0.5 else turned

@@ -1,0 +1,113 @@
+"""Look at the head of an LMDB's data file before the lmdb library maps it into memory.
+
+The library reads pages without asking whether the file has them: in a file that is cut short, a read behind its end
+kills the process (SIGBUS), with no word of a reason. LMDB writes its files in the byte order and word size of the
+machine, so that only files of the common 64-bit little-endian machines pass.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from hcl_arch.data.storage.lmdb_tree import DamagedTreeError, check_tree
+from hcl_arch.utils.regular_file import check_regular_file, reason_of
+
+# Page header (number, padding, flags, bounds) and the start of a meta page: magic number, version, address, map size,
+# two databases of 48 bytes each, last page, transaction. The free pages' database keeps the page size in its padding.
+_META = struct.Struct('<QHHHHIIQQ' + 2 * 'IHHQQQQQ' + 'QQ')
+_MAGIC, _VERSION = 0xBEEFC0DE, 1
+_META_FLAG = 0x08
+_PAGE_SIZES = tuple(2**power for power in range(8, 17))
+_NO_ROOT = 2**64 - 1
+_MAX_BYTES = 2**63 - 1
+# The library's own limit of the height of a tree.
+_MOST_LEVELS = 32
+
+
+@dataclass(frozen=True)
+class _Meta:
+    page_size: int
+    depths: tuple[int, int]
+    roots: tuple[int, int]
+    last_page: int
+    transaction: int
+
+
+def check_lmdb_file(path: str) -> None:
+    """Check that a `data.mdb` is one, and that it has all of its pages.
+
+    Costs the reading of its two first pages' heads. Only if the file is shorter than they say, the tree is followed.
+
+    Args:
+        path: the data file.
+
+    Raises:
+        OSError: it is not, or cannot be read; names the file.
+    """
+    try:
+        check_regular_file(path, max_bytes=_MAX_BYTES)
+        with open(path, 'rb') as file:
+            size = os.fstat(file.fileno()).st_size
+            newest = _newest_meta(file)
+            if newest is None:
+                raise _error(path, 'the data file of an LMDB, written on a 64-bit machine', f'{size:,} bytes that '
+                             'begin otherwise')
+            expected = (newest.last_page + 1) * newest.page_size
+            if size < expected and not _holds_tree(file, newest, size // newest.page_size):
+                raise _error(path, f'{expected:,} bytes', f'{size:,}: the file is cut short')
+            if not _has_sound_roots(newest):
+                raise _error(path, 'the data file of an LMDB', 'one whose head is damaged')
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(f'{path}: cannot be read ({reason_of(error)}). Restore it, or allow '
+                      'reading it.') from error
+
+
+def _error(path: str, expected: str, found: str) -> OSError:
+    return OSError(f'{path}: expected {expected}, found {found}. Copy or build the LMDB again, or give the right '
+                   'folder.')
+
+
+def _newest_meta(file: BinaryIO) -> _Meta | None:
+    """Return the newer one of the two meta pages, None if the file has no such pages."""
+    first = _read_meta(file.read(_META.size))
+    if first is None:
+        return None
+    file.seek(first.page_size)
+    second = _read_meta(file.read(_META.size))
+    if second is None or second.page_size != first.page_size:
+        return None
+    return max(first, second, key=lambda meta: meta.transaction)
+
+
+def _holds_tree(file: BinaryIO, meta: _Meta, page_count: int) -> bool:
+    """Say whether a file that is shorter than its head says lacks only pages that nothing uses."""
+    root = meta.roots[1]
+    if root == _NO_ROOT:
+        return True
+    try:
+        check_tree(file, root, page_size=meta.page_size, page_count=page_count)
+    except DamagedTreeError:
+        return False
+    return True
+
+
+def _read_meta(head: bytes) -> _Meta | None:
+    """Return what the head of a meta page says, None if it is none."""
+    if len(head) < _META.size:
+        return None
+    _, _, flags, _, _, magic, version, _, _, *rest = _META.unpack(head)
+    free, main, (last_page, transaction) = rest[:8], rest[8:16], rest[16:]
+    if magic != _MAGIC or version != _VERSION or not flags & _META_FLAG or free[0] not in _PAGE_SIZES:
+        return None
+    return _Meta(free[0], (free[2], main[2]), (free[7], main[7]), last_page, transaction)
+
+
+def _has_sound_roots(meta: _Meta) -> bool:
+    """Say whether both trees begin within the file."""
+    return all(depth <= _MOST_LEVELS and (root == _NO_ROOT or 2 <= root <= meta.last_page)
+               for depth, root in zip(meta.depths, meta.roots))

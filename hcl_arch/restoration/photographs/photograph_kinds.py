@@ -1,0 +1,104 @@
+"""Which kind of file some bytes are, and whether it may be decoded as a photograph."""
+
+from __future__ import annotations
+
+from hcl_arch.utils.image_decoding import MAX_PIXELS, MAX_SCANNED_PIXELS, MAX_SCANS
+from hcl_arch.utils.image_headers import Stated, UnknownFormatError, read_stated
+
+ACCEPTED = 'BMP, GIF, JPEG, PNG, TIFF or WebP'
+SUFFIXES = frozenset({
+    '.bmp', '.dib', '.gif', '.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.apng', '.tif', '.tiff', '.webp',
+})
+_GIF_STARTS = (b'GIF87a', b'GIF89a')
+# Files that people will try; what is said of them says what they are.
+_OTHER_STARTS: tuple[tuple[int, bytes, str], ...] = (
+    (4, b'ftyphei', 'a HEIC photograph'),
+    (4, b'ftyphev', 'a HEIC photograph'),
+    (4, b'ftypmif1', 'a HEIF photograph'),
+    (4, b'ftypmsf1', 'a HEIF photograph'),
+    (4, b'ftypavi', 'an AVIF picture'),
+    (4, b'ftypcrx', 'a raw camera file'),
+    (4, b'ftyp', 'a film'),
+    (8, b'CR\x02', 'a raw camera file'),
+    (0, b'IIU\0', 'a raw camera file'),
+    (0, b'IIRO', 'a raw camera file'),
+    (0, b'MMOR', 'a raw camera file'),
+    (0, b'FUJIFILMCCD-RAW', 'a raw camera file'),
+    (0, b'%PDF', 'a PDF document'),
+    (0, b'8BPS', 'a Photoshop document'),
+    (0, b'\0\0\0\x0cJXL ', 'a JPEG XL picture'),
+    (0, b'\xff\x0a', 'a JPEG XL picture'),
+    (0, b'\0\0\0\x0cjP  ', 'a JPEG 2000 picture'),
+    (0, b'\xffO\xffQ', 'a JPEG 2000 picture'),
+    (0, b'v/1\x01', 'an OpenEXR picture'),
+    (0, b'gimp xcf', 'a GIMP document'),
+    (0, b'PK\x03\x04', 'a ZIP archive or an office document'),
+    (0, b'\0\0\x01\0', 'an icon'),
+)
+_LOOKED_AT = 512
+
+
+class UndecodableError(ValueError):
+    """The bytes are no photograph that can be decoded, or that may be; the message says why, without a name."""
+
+
+def check_decodable(content: bytes) -> None:
+    """Check what a file states of itself before any of its pixels is decoded, and any memory taken for them.
+
+    Raises:
+        UndecodableError: It is empty, of another kind, damaged, cut short, or states more than `MAX_PIXELS` pixels.
+    """
+    if not content:
+        raise UndecodableError('an empty file')
+    other = _other_kind(content)
+    if other is not None:
+        raise UndecodableError(f'{other}: expected {ACCEPTED}. Convert it to one of these first')
+    stated = _stated(content)
+    if stated is None or not stated.width or not stated.height:
+        raise UndecodableError('its header is damaged or cut short')
+    pixels = stated.width * stated.height
+    if pixels > MAX_PIXELS:
+        raise UndecodableError(f'it states {stated.width:,} x {stated.height:,} pixels, more than the limit of '
+                               f'{MAX_PIXELS:,} pixels in all. Reduce it first')
+    if not stated.is_whole:
+        raise UndecodableError(f'it is cut short after {len(content):,} bytes. Copy or download it again')
+    if stated.scans > MAX_SCANS or stated.scans * pixels > MAX_SCANNED_PIXELS:
+        raise UndecodableError(f'a JPEG coded in {stated.scans:,} scans, where some ten are usual')
+
+
+def _stated(content: bytes) -> Stated | None:
+    if content.startswith(_GIF_STARTS):
+        if len(content) < 10:
+            return None
+        return Stated(int.from_bytes(content[6:8], 'little'), int.from_bytes(content[8:10], 'little'))
+    try:
+        return read_stated(content)
+    except UnknownFormatError as error:
+        if 'compression' in str(error):
+            kind = str(error).partition(',')[0]
+            raise UndecodableError(f'{kind}, which is not read here. Save it uncompressed or as PNG first') from None
+        raise UndecodableError(f'no photograph: expected {ACCEPTED}') from None
+
+
+def _other_kind(content: bytes) -> str | None:
+    for place, start, kind in _OTHER_STARTS:
+        if content.startswith(start, place):
+            return kind
+    head = content[:_LOOKED_AT].lstrip(b'\xef\xbb\xbf \t\r\n').lower()
+    if head.startswith((b'<svg', b'<?xml')) and b'<svg' in content[:8 * _LOOKED_AT].lower():
+        return 'an SVG drawing'
+    if head.startswith((b'<!doctype html', b'<html')):
+        return 'a web page'
+    return None
+
+
+def is_lossless_webp(content: bytes) -> bool:
+    """Say whether a WebP is coded without loss, by its first image chunk."""
+    place = 12
+    while place + 8 <= len(content):
+        name, length = content[place:place + 4], int.from_bytes(content[place + 4:place + 8], 'little')
+        if name in (b'VP8 ', b'VP8L'):
+            return name == b'VP8L'
+        # The frame of an animation holds its image chunk after 16 bytes of its own.
+        place += 8 + (16 if name == b'ANMF' else length + length % 2)
+    return False
