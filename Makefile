@@ -52,7 +52,7 @@ lint: setup
 	$(BIN)/python -m mypy
 
 demo: setup
-	$(BIN)/python -m examples.demo $(DEMO_ARGS)
+	$(BIN)/python examples/demo.py $(DEMO_ARGS)
 
 clean:
 	rm -rf $(VENV) demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

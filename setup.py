@@ -44,9 +44,9 @@ DEV_REQUIRES = [
 
 def read_version() -> str:
     """Return `hcl_arch.__version__` without importing the package, which needs torch."""
-    match = re.search(r"^__version__ = '(.+)'$", (ROOT / 'hcl_arch' / '__init__.py').read_text('utf-8'), re.MULTILINE)
+    match = re.search(r"^__version__ = '(.+)'$", (ROOT / 'hcl_arch' / 'version.py').read_text('utf-8'), re.MULTILINE)
     if match is None:
-        raise RuntimeError("hcl_arch/__init__.py must hold a line `__version__ = '...'`")
+        raise RuntimeError("hcl_arch/version.py must hold a line `__version__ = '...'`")
     return match.group(1)
 
 
@@ -65,7 +65,9 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     packages=find_packages(include=['hcl_arch', 'hcl_arch.*']),
-    package_data={'hcl_arch': ['py.typed', 'app/*.css', 'app/*.js', 'report/paper_tables.yml', 'weights/*']},
+    package_data={
+        'hcl_arch': ['py.typed', 'commands/app/*.css', 'commands/app/*.js', 'commands/report/*.yml', 'weights/*']
+    },
     python_requires='>=3.9',
     install_requires=INSTALL_REQUIRES,
     extras_require={
@@ -80,7 +82,7 @@ setup(
             'hcl-app = hcl_arch.commands.app:main',
             'hcl-convert = hcl_arch.commands.convert:main',
             'hcl-export = hcl_arch.commands.export:main',
-            'hcl-report = hcl_arch.commands.report.__main__:main',
+            'hcl-report = hcl_arch.commands.report:main',
             'hcl-restore = hcl_arch.commands.restore:main',
             'hcl-test = hcl_arch.test:main',
             'hcl-train = hcl_arch.train:main',

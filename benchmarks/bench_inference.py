@@ -24,9 +24,8 @@ import torch
 from measuring import INFERENCE_GFLOP, PartTimes, all_seconds, bytes_in_use, figures
 
 from hcl_arch.archs import HCLNet, HCLRefineNet
-from hcl_arch.utils.compilation import COMPILE_MODES, compile_network
 from hcl_arch.utils.host_memory import keep_freed_memory
-from hcl_arch.utils.precision import autocast, lower_weights
+from hcl_arch.utils.precision import COMPILE_MODES, autocast, compile_network, lower_weights
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:

@@ -26,8 +26,8 @@ from torch.profiler import profile
 
 from hcl_arch.models import HCLModel
 from hcl_arch.train import read_option_file
-from hcl_arch.utils.compilation import COMPILE_MODES
 from hcl_arch.utils.host_memory import keep_freed_memory
+from hcl_arch.utils.precision import COMPILE_MODES
 
 OPTION_FILE = Path(__file__).resolve().parents[1] / 'options' / 'train_hcl_places.yml'
 # Of the operators and of CUDA's runtime: what makes the host wait.

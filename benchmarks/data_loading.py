@@ -23,12 +23,12 @@ from typing import Any, Optional
 import cv2
 import numpy as np
 import torch
-from preparation import FileItems, ResizeShortSide, list_images, prepare
 
 import hcl_arch
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
 from hcl_arch.data.corruptions.corruption_options import DRAWN_KINDS, KINDS
 from hcl_arch.data.masks.mask_sampler import MASK_GENERATORS
+from preparation import FileItems, ResizeShortSide, list_images, prepare
 
 Options = dict[str, Any]
 LARGE_IMAGES = 40

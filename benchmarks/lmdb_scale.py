@@ -27,6 +27,7 @@ from typing import overload
 import cv2
 import lmdb
 import numpy as np
+
 from preparation import EncodedImage, PrepItem, prepare, whole_number
 from preparation.preparation import COMMIT_EVERY
 from preparation.workers import default_workers

@@ -25,11 +25,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from hcl_arch.data.corruptions.font_files import find_fonts
 from preparation import PreparationError, check_apart, list_images, plain_errors, whole_number
 from preparation.font_pictures import PictureFont, png_of
 from preparation.laying_out import Entry, lay_out
-
-from hcl_arch.data.corruptions.font_files import find_fonts
 
 # The one size of Noto Color Emoji, and about the same for signs.
 EMOJI_SIZE, SIGN_SIZE = 109, 120

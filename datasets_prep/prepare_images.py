@@ -16,6 +16,7 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
+
 from preparation import (
     FileItems,
     PrepOptions,

@@ -24,6 +24,10 @@ from pathlib import PurePosixPath
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
+
+from hcl_arch.data.masks.hole_maps import resize_holes
+from hcl_arch.data.masks.mask_images import WHITE_FROM
 from preparation import (
     EncodedImage,
     PreparationError,
@@ -43,10 +47,6 @@ from preparation import (
     read_source,
     split_path,
 )
-from tqdm import tqdm
-
-from hcl_arch.data.masks.mask_images import WHITE_FROM
-from hcl_arch.data.masks.mask_resize import resize_holes
 
 SPLITS = ('train', 'test')
 TEST_SHARE = 0.2

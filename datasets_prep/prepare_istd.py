@@ -14,10 +14,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from hcl_arch.data.published_pairs_dataset import ISTD
 from preparation import add_missing_argument, plain_errors
 from preparation.pairs import add_paired_arguments, prepare_pairs
-
-from hcl_arch.data.istd_dataset import ISTD
 
 COUNTS = {'train': 1330, 'test': 540}
 

@@ -17,10 +17,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from hcl_arch.data.published_pairs_dataset import LOGO30K
 from preparation import plain_errors
 from preparation.pairs import add_paired_arguments, prepare_pairs
-
-from hcl_arch.data.logo30k_dataset import LOGO30K
 
 
 def main(argv: Sequence[str] | None = None) -> None:

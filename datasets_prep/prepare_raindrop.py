@@ -14,10 +14,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from hcl_arch.data.published_pairs_dataset import RAINDROP
 from preparation import add_missing_argument, plain_errors
 from preparation.pairs import add_paired_arguments, prepare_pairs
-
-from hcl_arch.data.raindrop_dataset import RAINDROP
 
 COUNTS = {'train': 861, 'test_a': 58, 'test_b': 249}
 

@@ -1,6 +1,6 @@
 """The demo: train a small HCL, test it on photographs that it has not seen, show what it found.
 
-    python -m examples.demo            (`make demo` in a clone)
+    python examples/demo.py            (or `make demo`)
 
 Everything goes through BasicSR's training and test pipelines with `options/train_hcl_demo.yml` and
 `options/test_hcl_demo.yml`, and into the folder demo/: the data, experiments/, results/, demo.md and demo.png. (What an

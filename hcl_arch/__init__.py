@@ -1,9 +1,11 @@
 """Blind image inpainting by hierarchical contrastive learning, as a plugin for BasicSR.
 
-Feng, Xu, Lu, Pei: "Hierarchical Contrastive Learning for Pattern-Generalizable Image Corruption
-Detection", ICCV 2023. Importing the package registers its architectures, losses, metrics, data sets and model with
-BasicSR, after mending what BasicSR needs on today's libraries (`hcl_arch.plugin.compat`). `hcl_arch.restore(image)` finds and
-repairs what is corrupted in a photograph; a `Restorer` keeps the model for many.
+Feng, Xu, Lu, Pei: "Hierarchical Contrastive Learning for Pattern-Generalizable Image Corruption Detection", ICCV
+2023.
+
+`import hcl_arch` registers the architectures, losses, metrics, data sets and models with BasicSR and mends what BasicSR
+needs on today's libraries (`hcl_arch.plugin`): at once if BasicSR is loaded, else when it is. `hcl_arch.restore(image)`
+finds and repairs what is corrupted in a photograph; a `Restorer` keeps the model for many. These two need no BasicSR.
 
 Glossary: what the names mean everywhere in this package.
 
@@ -11,7 +13,7 @@ B, C, H, W
     Batch, channels, height, width: tensors are (B, C, H, W) unless a docstring says otherwise.
 image
     RGB, float. In [0, 1] at every registry boundary (data sets, networks, losses, metrics); in [-1, 1] inside the
-    network. The two functions of `hcl_arch.archs.image_range` convert, nothing else does. BasicSR's own image metrics
+    network. The two functions of `hcl_arch.archs.image_form` convert, nothing else does. BasicSR's own image metrics
     take BGR, 0-255.
 mask
     (B, 1, H, W). **1 = uncorrupted, 0 = corrupted** (paper, Eq. 1) in every tensor. In mask *files* it is the other
@@ -57,23 +59,29 @@ classifier
 
 from __future__ import annotations
 
-__version__ = '0.1.0'
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from hcl_arch.plugin import compat
+from hcl_arch.plugin.basicsr_import import complete_when_imported
+from hcl_arch.plugin.retired_modules import run_retired_modules
+from hcl_arch.version import __version__
 
-# The order matters: BasicSR 1.4.2 cannot be imported before the first fix, and our sub-packages import it.
-compat.apply_before_import()
-compat.apply_after_import()
-
-# Imported last, and for what it does: registering all our types.
-from hcl_arch import archs, data, losses, metrics, models
-from hcl_arch.plugin import pipeline
-
-pipeline.install()
-
-# After the types are registered that its models are made of.
-from hcl_arch.restoration import Restoration, Restorer, restore
+if TYPE_CHECKING:
+    from hcl_arch import archs, data, losses, metrics, models
+    from hcl_arch.restoration import Restoration, Restorer, restore
 
 __all__ = [
-    'Restoration', 'Restorer', 'archs', 'compat', 'data', 'losses', 'metrics', 'models', 'restore'
+    'Restoration', 'Restorer', '__version__', 'archs', 'data', 'losses', 'metrics', 'models', 'restore'
 ]  # fmt: skip
+
+complete_when_imported()
+run_retired_modules()
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is asked for."""
+    if name in ('archs', 'data', 'losses', 'metrics', 'models'):
+        return importlib.import_module(f'hcl_arch.{name}')
+    if name in ('Restoration', 'Restorer', 'restore'):
+        return getattr(importlib.import_module('hcl_arch.restoration'), name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

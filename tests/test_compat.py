@@ -1,4 +1,4 @@
-"""Each fix of `hcl_arch.plugin.compat`: that it cures its defect, with both BasicSRs, and stays away where there is none."""
+"""Each fix of `hcl_arch.plugin.compat` cures its defect, with both BasicSRs, and stays away where there is none."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from basicsr.models.base_model import BaseModel
 from torch import Tensor, nn
 
 from hcl_arch.archs import HCLNet, HCLPatchDiscriminator, HCLRefineNet
-from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.image_form import to_image_range, to_network_range
 from hcl_arch.commands.convert import main
 
 # Sizes that differ from every default.

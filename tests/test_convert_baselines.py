@@ -14,10 +14,10 @@ import yaml
 from basicsr.archs import build_network
 from torch import Tensor, nn
 
-from hcl_arch.archs.baselines.official_names import OfficialNetwork, official_name
-from hcl_arch.archs.baselines.tensorflow_names import dhan_names, sirf_names
 from hcl_arch.archs.baselines.vgg_hypercolumn import VGG_DIMS, FrozenVGG19
 from hcl_arch.commands.convert import main
+from hcl_arch.model_files.official_names import OfficialNetwork, official_name
+from hcl_arch.model_files.tensorflow_names import dhan_names, sirf_names
 
 # Sizes that differ from every default.
 TORCH: dict[OfficialNetwork, dict[str, Any]] = {

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hcl_arch.utils.command_line import whole_number
 from preparation.decoding import FORMATS, ImageFormat
 from preparation.items import PreparationError, PrepItem, Transform
 from preparation.preparation import COMMIT_EVERY, prepare
@@ -111,19 +112,3 @@ def plain_errors() -> Iterator[None]:
     except KeyboardInterrupt as error:
         print(f'\n{error or "Interrupted."}', file=sys.stderr)
         sys.exit(130)
-
-
-def whole_number(least: int, most: int | None = None) -> Any:
-    """Return an argparse type for whole numbers of at least `least` and, if given, at most `most`."""
-    words = f'of at least {least}' if most is None else f'from {least} to {most}'
-
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if number < least or (most is not None and number > most):
-            raise argparse.ArgumentTypeError(f"expected a whole number {words}, got '{text}'")
-        return number
-
-    return parse

@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional
 
 from tqdm import tqdm
 
-from hcl_arch import __version__
+from hcl_arch.version import __version__
 from preparation.items import PreparationError, PreparationInterruptedError
 from preparation.record import RECORD_NAME, Plan, PrepRecord, list_name, read_record
 from preparation.stores import PARTIAL_SUFFIX

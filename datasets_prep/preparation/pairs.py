@@ -12,11 +12,10 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from hcl_arch.data.image_match import SHOWN, NamedImages, match_images
+from hcl_arch.data.image_match import SHOWN, NamedImages, NameTemplate, match_images
 from hcl_arch.data.masks.difference_mask import DifferenceMask
+from hcl_arch.data.masks.hole_maps import resize_holes
 from hcl_arch.data.masks.mask_images import WHITE_FROM
-from hcl_arch.data.masks.mask_resize import resize_holes
-from hcl_arch.data.name_template import NameTemplate
 from hcl_arch.data.published_pairs_dataset import PairedLayout
 from hcl_arch.utils.regular_file import check_regular_file
 from preparation.command_line import PrepOptions, add_common_arguments, add_store_argument, split_path

@@ -15,9 +15,9 @@ from typing import Any
 import lmdb
 from tqdm import tqdm
 
-from hcl_arch import __version__
 from hcl_arch.data.storage.image_root import is_lmdb
 from hcl_arch.utils.safe_names import on_one_line
+from hcl_arch.version import __version__
 from preparation.item_check import check_items
 from preparation.items import (
     EncodedImage,

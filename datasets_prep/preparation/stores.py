@@ -8,7 +8,7 @@ from typing import Protocol
 import lmdb
 
 from hcl_arch.data.storage.lmdb_file import check_lmdb_file
-from hcl_arch.data.storage.lmdb_keys import DATA_NAME
+from hcl_arch.data.storage.lmdb_reader import DATA_NAME
 from preparation.items import PreparationError
 from preparation.journal import Written
 

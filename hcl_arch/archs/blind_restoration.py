@@ -1,11 +1,15 @@
-"""What a blind restoration network returns when asked for everything."""
+"""What a blind restoration network is asked for, and what it returns."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional, Protocol
+from typing import Literal, NamedTuple, Optional, Protocol, get_args
 
 import torch
 from torch import Tensor
+
+from hcl_arch.utils.argument_checks import check_choice
+
+Guidance = Literal['predicted', 'true']
 
 
 class BlindOutput(NamedTuple):
@@ -61,3 +65,15 @@ class BlindRestoration(Protocol):
     @property
     def stage_soft_masks(self) -> list[Tensor]:
         """(B, 1, h, w) in [0, 1], on the padded grid, fine to coarse."""
+
+
+def check_guidance(lq: Tensor, true_mask: Optional[Tensor], guidance: Guidance) -> None:
+    """Raise ValueError if guidance is no choice or lacks its mask, or a mask does not fit images (B, 3, H, W)."""
+    check_choice('guidance', guidance, get_args(Guidance))
+    if true_mask is None:
+        if guidance == 'true':
+            raise ValueError("guidance='true' needs true_mask.")
+        return
+    expected = (lq.shape[0], 1, *lq.shape[-2:])
+    if true_mask.shape != expected:
+        raise ValueError(f'Expected true_mask of shape {expected} for these images, got {tuple(true_mask.shape)}.')

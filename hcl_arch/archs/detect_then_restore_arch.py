@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Optional, Union, get_args
 
 import torch
 import torch.nn.functional as F
-from basicsr.archs import build_network
-from basicsr.utils import get_root_logger
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.blind_restoration import BlindOutput
-from hcl_arch.archs.hcl_detector_arch import HCLDetector, MapUpsampling, check_choice, check_image, to_image_size
-from hcl_arch.archs.hcl_net_arch import Guidance, check_guidance
-from hcl_arch.archs.image_form import pad_to_multiple
-from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.blind_restoration import BlindOutput, Guidance, check_guidance
+from hcl_arch.archs.hcl_detector_arch import HCLDetector
+from hcl_arch.archs.image_form import (
+    MapUpsampling,
+    check_image,
+    pad_to_multiple,
+    to_image_range,
+    to_image_size,
+    to_network_range,
+)
+from hcl_arch.archs.registry import ARCHS
+from hcl_arch.utils.argument_checks import check_choice
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 
 RestorerInput = Literal['image', 'masked_image', 'mask', 'hole']
@@ -27,7 +32,7 @@ MaskKind = Literal['binary', 'soft']
 _CONFIDENCE_MARGIN = 1e-6
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class DetectThenRestore(nn.Module):
     """Blind restoration from two networks: a detector finds the mask, a restorer repaints by it (Table 2).
 
@@ -124,7 +129,7 @@ class DetectThenRestore(nn.Module):
             part.requires_grad_(False)
         self.train()
         if isinstance(self.detector, HCLDetector) and self.detector.pixel_classifiers is None and not freeze_detector:
-            get_root_logger().warning(
+            logging.getLogger('basicsr').warning(
                 'DetectThenRestore: no loss here trains an HCLDetector with mask_from: clusters. '
                 'Give its detector_weights and set freeze_detector: true, or choose mask_from: pixels.'
             )
@@ -323,7 +328,7 @@ def _built(option: str, network: Union[nn.Module, Mapping[str, Any]]) -> nn.Modu
         return network
     if not isinstance(network, Mapping) or 'type' not in network:
         raise ValueError(f'{option} must be a network or options with a registered `type`, got {network!r}.')
-    return build_network(network)
+    return ARCHS.build(network)
 
 
 def _load_part(part: str, network: nn.Module, path: Optional[str], param_key: Optional[str]) -> None:

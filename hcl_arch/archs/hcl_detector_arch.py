@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, Optional, Union, get_args
 
 import torch
 import torch.nn.functional as F
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.hcl.center_classifier import CenterClassifier
@@ -19,15 +17,13 @@ from hcl_arch.archs.hcl.mask_hierarchy import StageMasks, detect_masks, masks_of
 from hcl_arch.archs.hcl.projection_heads import ProjectionHeads
 from hcl_arch.archs.hcl.spherical_kmeans import weighted_centers
 from hcl_arch.archs.hcl.timm_encoder import TimmEncoder
-from hcl_arch.archs.image_form import pad_to_multiple
-from hcl_arch.archs.image_range import to_network_range
-from hcl_arch.utils.argument_checks import check_above_zero, check_at_least
+from hcl_arch.archs.image_form import check_image, pad_to_multiple, to_image_size, to_network_range
+from hcl_arch.archs.registry import ARCHS
+from hcl_arch.utils.argument_checks import check_above_zero, check_at_least, check_choice
 from hcl_arch.utils.random_state import draw_for_batch
 
-MIN_IMAGE_SIZE = 16
 MaskFrom = Literal['clusters', 'pixels']
 EncoderKind = Literal['transformer', 'conv', 'timm']
-MapUpsampling = Literal['nearest', 'bilinear']
 
 
 class Detection(NamedTuple):
@@ -50,7 +46,7 @@ class Detection(NamedTuple):
     """Where the last look was taken, of which all of the above is; None = of the whole image."""
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class HCLDetector(nn.Module):
     """Encoder, projection heads, mask hierarchy and centre classifier (Section 3.2).
 
@@ -355,44 +351,3 @@ def check_timm(encoder: str, *, looks: int, **options: Optional[Union[str, bool]
     given = [name for name, value in {'looks': looks > 1, **options}.items() if value]
     if given and encoder != 'timm':
         raise ValueError(f'{given[0]} is an option of encoder: timm; the encoder here is {encoder}.')
-
-
-def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Raise ValueError naming the option if its value is none of the choices."""
-    if value not in choices:
-        raise ValueError(f'{name} must be one of {tuple(choices)}, got {value!r}.')
-
-
-def check_image(image: Tensor) -> tuple[int, int]:
-    """Height and width of a batch of images that the networks accept.
-
-    Raises:
-        ValueError: If it is not (B, 3, H, W) with H and W at least 16.
-    """
-    if image.ndim != 4 or image.shape[1] != 3 or min(image.shape[-2:]) < MIN_IMAGE_SIZE:
-        raise ValueError(
-            f'Expected images of shape (B, 3, H, W) with H and W >= {MIN_IMAGE_SIZE}, got {tuple(image.shape)}; '
-            'enlarge smaller ones first.'
-        )
-    return image.shape[-2], image.shape[-1]
-
-
-def to_image_size(
-    stage_map: Tensor, height: int, width: int, size_multiple: int, mode: MapUpsampling = 'nearest'
-) -> Tensor:
-    """Bring the finest stage's map to an image's size, then cut the padding off.
-
-    Args:
-        stage_map: (B, C, h, w) on the padded grid.
-        height: H of the image.
-        width: W of the image.
-        size_multiple: What the image was padded to a multiple of.
-        mode: Nearest neighbour, or bilinear for smooth borders.
-
-    Returns:
-        (B, C, H, W).
-    """
-    scale = math.ceil(height / size_multiple) * size_multiple // stage_map.shape[-2]
-    if scale > 1:
-        stage_map = F.interpolate(stage_map, scale_factor=scale, mode=mode)
-    return stage_map[..., :height, :width]

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Optional, Union, get_args
+from typing import Any, NamedTuple, Optional, Union, get_args
 
 import torch
 import torch.nn.functional as F
-from basicsr.archs import build_network
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
+from hcl_arch.archs.blind_restoration import Guidance, check_guidance
 from hcl_arch.archs.hcl.decoder import Decoder, UpsampleMode
 from hcl_arch.archs.hcl.encoder import ConvStageOrder
 from hcl_arch.archs.hcl.look_windows import LookWindows
 from hcl_arch.archs.hcl.mask_hierarchy import StageMasks
-from hcl_arch.archs.hcl_detector_arch import (
-    EncoderKind,
-    HCLDetector,
-    MaskFrom,
-    check_choice,
-    check_image,
-    check_stage_lists,
-    to_image_size,
-)
-from hcl_arch.archs.image_form import pad_to_multiple
-from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.hcl_detector_arch import EncoderKind, HCLDetector, MaskFrom, check_stage_lists
+from hcl_arch.archs.image_form import check_image, pad_to_multiple, to_image_range, to_image_size, to_network_range
 from hcl_arch.archs.layers.transformer_layer import TransformerLayer
 from hcl_arch.archs.layers.weight_init import WeightInit, init_weights
-from hcl_arch.utils.argument_checks import check_at_least
-
-Guidance = Literal['predicted', 'true']
+from hcl_arch.archs.registry import ARCHS
+from hcl_arch.utils.argument_checks import check_at_least, check_choice
 
 
 class HCLOutput(NamedTuple):
@@ -69,7 +58,7 @@ class HCLOutput(NamedTuple):
         return [stage.soft_mask for stage in self.stages]
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class HCLNet(nn.Module):
     """Blind image restoration: detector, bottleneck, mask-guided decoder and refiner (Section 3, Fig. 2).
 
@@ -203,7 +192,7 @@ class HCLNet(nn.Module):
             use_checkpoint=use_checkpoint,
         )
         init_weights(self, weight_init)
-        self.refiner = build_network(refiner) if isinstance(refiner, Mapping) else refiner
+        self.refiner = ARCHS.build(refiner) if isinstance(refiner, Mapping) else refiner
         self.refiner_sees_mask = refiner_sees_mask
         # As in HCLDetector.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -359,15 +348,3 @@ def _kept_cells(mask: Tensor, like: Tensor) -> Tensor:
     """The mask at a stage's size: 1 where all of a cell's pixels are 1."""
     cell = mask.shape[-1] // like.shape[-1]
     return mask if cell == 1 else 1 - F.max_pool2d(1 - mask, cell)
-
-
-def check_guidance(lq: Tensor, true_mask: Optional[Tensor], guidance: Guidance) -> None:
-    """Raise ValueError if guidance is no choice or lacks its mask, or a mask does not fit images (B, 3, H, W)."""
-    check_choice('guidance', guidance, get_args(Guidance))
-    if true_mask is None:
-        if guidance == 'true':
-            raise ValueError("guidance='true' needs true_mask.")
-        return
-    expected = (lq.shape[0], 1, *lq.shape[-2:])
-    if true_mask.shape != expected:
-        raise ValueError(f'Expected true_mask of shape {expected} for these images, got {tuple(true_mask.shape)}.')

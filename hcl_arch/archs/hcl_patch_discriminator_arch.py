@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch.nn.functional as F
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from hcl_arch.archs.image_range import to_network_range
+from hcl_arch.archs.image_form import to_network_range
 from hcl_arch.archs.layers.weight_init import WeightInit, init_weights
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class HCLPatchDiscriminator(nn.Module):
     """Spectrally normalised 5x5 stride-2 convolutions with LeakyReLU(0.2); a map of patch scores (Section 3.4).
 

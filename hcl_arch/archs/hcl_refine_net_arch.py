@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from typing import get_args
 
 import torch
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.hcl.decoder import UpsampleMode
-from hcl_arch.archs.hcl_detector_arch import check_choice
-from hcl_arch.archs.image_form import pad_to_multiple
-from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.image_form import pad_to_multiple, to_image_range, to_network_range
 from hcl_arch.archs.layers.activations import gated_gelu
-from hcl_arch.archs.layers.checkpointing import checkpointed
 from hcl_arch.archs.layers.exporting import cut_back, twice_as_large
+from hcl_arch.archs.layers.portions import checkpointed
 from hcl_arch.archs.layers.upsample_conv import nearest_upsample_conv
 from hcl_arch.archs.layers.weight_init import WeightInit, init_weights
-from hcl_arch.utils.argument_checks import check_at_least
+from hcl_arch.archs.registry import ARCHS
+from hcl_arch.utils.argument_checks import check_at_least, check_choice
 
 
 class GatedConv2d(nn.Module):
@@ -54,7 +52,7 @@ class GatedResBlock(nn.Module):
         return self.shortcut(x) + self.conv2(self.conv1(x))
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class HCLRefineNet(nn.Module):
     """The paper's Conv-U-Net, which renews the high-frequency detail of the coarse restoration (Section 3.1).
 

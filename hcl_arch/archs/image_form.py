@@ -1,11 +1,22 @@
-"""Padding of images to the sizes that strided stages and windows need."""
+"""The form in which networks take images, and its inverse: size, padding and range.
+
+Outside the networks an image has any size of at least 16 and values in [0, 1]; inside, a size that the strides divide
+and values in [-1, 1].
+"""
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hcl_arch.archs.layers.exporting import is_exporting
+
+MIN_IMAGE_SIZE = 16
+MapUpsampling = Literal['nearest', 'bilinear']
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
@@ -32,3 +43,48 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 def _mirrored_indices(size: int, target: int, device: torch.device) -> Tensor:
     position = torch.arange(target, device=device) % (2 * size)
     return torch.minimum(position, 2 * size - 1 - position)
+
+
+def to_network_range(image: Tensor) -> Tensor:
+    """Map an image from [0, 1] (registry boundary) to [-1, 1] (inside the networks)."""
+    return image * 2 - 1
+
+
+def to_image_range(image: Tensor) -> Tensor:
+    """Map an image from [-1, 1] (inside the networks) to [0, 1]; the inverse of :func:`to_network_range`."""
+    return (image + 1) / 2
+
+
+def check_image(image: Tensor) -> tuple[int, int]:
+    """Height and width of a batch of images that the networks accept.
+
+    Raises:
+        ValueError: If it is not (B, 3, H, W) with H and W at least 16.
+    """
+    if image.ndim != 4 or image.shape[1] != 3 or min(image.shape[-2:]) < MIN_IMAGE_SIZE:
+        raise ValueError(
+            f'Expected images of shape (B, 3, H, W) with H and W >= {MIN_IMAGE_SIZE}, got {tuple(image.shape)}; '
+            'enlarge smaller ones first.'
+        )
+    return image.shape[-2], image.shape[-1]
+
+
+def to_image_size(
+    stage_map: Tensor, height: int, width: int, size_multiple: int, mode: MapUpsampling = 'nearest'
+) -> Tensor:
+    """Bring the finest stage's map to an image's size, then cut the padding off.
+
+    Args:
+        stage_map: (B, C, h, w) on the padded grid.
+        height: H of the image.
+        width: W of the image.
+        size_multiple: What the image was padded to a multiple of.
+        mode: Nearest neighbour, or bilinear for smooth borders.
+
+    Returns:
+        (B, C, H, W).
+    """
+    scale = math.ceil(height / size_multiple) * size_multiple // stage_map.shape[-2]
+    if scale > 1:
+        stage_map = F.interpolate(stage_map, scale_factor=scale, mode=mode)
+    return stage_map[..., :height, :width]

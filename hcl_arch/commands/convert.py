@@ -36,11 +36,11 @@ import torch
 import yaml
 from torch import Tensor
 
-from hcl_arch.archs.baselines.official_checkpoint import Baseline, convert_baseline
 from hcl_arch.model_files import ModelFileError, save_model
 from hcl_arch.model_files.authors_config import LEGACY_VERSIONS
 from hcl_arch.model_files.authors_conversion import Conversion, convert_checkpoint
 from hcl_arch.model_files.authors_sizes import AuthorsCheckpointError
+from hcl_arch.model_files.official_checkpoint import Baseline, convert_baseline
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
 

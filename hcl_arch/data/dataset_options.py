@@ -1,19 +1,50 @@
-"""The options of `BlindCorruptionDataset`: read from BasicSR's dictionary, checked, with their defaults."""
+"""Options of the data sets: those that BasicSR reads for all of them, and those of `BlindCorruptionDataset`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hcl_arch.data.basicsr_options import check_enlarge_ratio, check_io_backend
+from basicsr.utils.dist_util import get_dist_info
+
 from hcl_arch.data.corruptions.corruption_options import DRAWN_KINDS, MOST_BLUR, CorruptionOptions, read_corruptions
 from hcl_arch.data.corruptions.degradation import Degradation
 from hcl_arch.data.corruptions.degradation_options import read_degradation
 from hcl_arch.data.corruptions.everyday.kinds import CLEAN, EVERYDAY_KINDS, PASTED_KINDS, PHOTO_KINDS
 from hcl_arch.data.masks.mask_sampler import FOLDER, MASK_GENERATORS
+from hcl_arch.data.storage.image_root import LMDB_SUFFIX, is_lmdb
 from hcl_arch.utils.option_error import OptionError, check_keys
-from hcl_arch.utils.option_reader import OptionReader
+from hcl_arch.utils.option_reader import OptionReader, is_number
+
+
+def check_io_backend(io_backend: Any, roots: Sequence[str], where: str) -> None:
+    """Raise an `OptionError` if `io_backend` contradicts the kinds of the roots, which their names tell.
+
+    Args:
+        io_backend: the option, None if it is missing.
+        roots: every root of the data set.
+        where: how messages call the data set.
+    """
+    if io_backend is None:
+        return
+    kind = io_backend.get('type') if isinstance(io_backend, Mapping) else io_backend
+    if kind not in ('disk', 'lmdb'):
+        raise OptionError(where, ('io_backend',), f'expects {{type: disk}} or {{type: lmdb}}, got {io_backend}.')
+    for root in roots:
+        if kind == 'lmdb' and not is_lmdb(root):
+            raise OptionError(where, ('io_backend',), f"is of type lmdb, so every root has to end with "
+                              f"'{LMDB_SUFFIX}', but {root} does not. Leave 'io_backend' out to mix folders and LMDB.")
+
+
+def check_enlarge_ratio(opt: Mapping[str, Any], where: str) -> None:
+    """Raise an `OptionError` if `dataset_enlarge_ratio` makes BasicSR count the iterations of an epoch wrongly."""
+    ratio = opt.get('dataset_enlarge_ratio', 1)
+    if not (is_number(ratio) and ratio >= 1 and ratio == int(ratio)):
+        raise OptionError(where, ('dataset_enlarge_ratio',), f'expects a whole number from 1 on, got {ratio}: with '
+                          "another one BasicSR's count of iterations per epoch comes out wrong.")
+
 
 BASICSR_KEYS = ('name', 'type', 'phase', 'scale', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
                 'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
@@ -175,3 +206,17 @@ def _check_masks(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
         problem = ("the masks 'lines' are one pixel wide and vanish when their edges are blurred with a sigma of "
                    f'{max(blurs):g} pixels. Give blur_sigma: 0, in a data set of their own.')
         raise OptionError(where, ('masks',), problem, message=f'{where}: {problem}')
+
+
+def epoch_length(image_count: int, *, batch_size: int) -> int:
+    """Return `image_count` rounded up to a whole number of batches of all processes.
+
+    BasicSR drops the last batch but counts it, and would stop early, or train not at all on fewer images than a batch.
+    The data set takes its index modulo the number of images.
+
+    Args:
+        image_count: number of images, at least 1.
+        batch_size: images per process and iteration.
+    """
+    images_per_iteration = batch_size * get_dist_info()[1]
+    return math.ceil(image_count / images_per_iteration) * images_per_iteration

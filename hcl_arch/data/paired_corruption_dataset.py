@@ -12,10 +12,10 @@ from basicsr.utils.registry import DATASET_REGISTRY
 from numpy.typing import NDArray
 from torch.utils import data
 
-from hcl_arch.data.epoch_length import epoch_length
+from hcl_arch.data.dataset_options import epoch_length
 from hcl_arch.data.image_match import ImageMatch, NamedImages, match_images
+from hcl_arch.data.masks.hole_maps import resize_holes
 from hcl_arch.data.masks.mask_images import WHITE_FROM, check_has_white
-from hcl_arch.data.masks.mask_resize import resize_holes
 from hcl_arch.data.paired_options import PairedOptions, read_paired_options
 from hcl_arch.data.square_crop import centre_square, random_square, resize_square, to_float, to_tensor
 from hcl_arch.utils.unreadable_image import UnusableImageError

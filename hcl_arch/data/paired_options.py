@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hcl_arch.data.basicsr_options import check_enlarge_ratio, check_io_backend
-from hcl_arch.data.dataset_options import BASICSR_KEYS, LEAST_SIZE
+from hcl_arch.data.dataset_options import BASICSR_KEYS, LEAST_SIZE, check_enlarge_ratio, check_io_backend
+from hcl_arch.data.image_match import NameTemplate
 from hcl_arch.data.masks.difference_mask import DifferenceMask
-from hcl_arch.data.name_template import NameTemplate
 from hcl_arch.utils.option_error import OptionError, check_keys
 from hcl_arch.utils.option_reader import OptionReader
 

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from basicsr.utils.registry import DATASET_REGISTRY
+
 from hcl_arch.data.dataset_options import BASICSR_KEYS
+from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
 from hcl_arch.data.paired_options import DERIVED_MASK_KEYS, SAMPLE_KEYS
 from hcl_arch.utils.option_error import check_keys
 from hcl_arch.utils.option_reader import OptionReader
@@ -121,3 +124,123 @@ def _read_folders(reader: OptionReader, opt: Mapping[str, Any], layout: PairedLa
         default = ', '.join(f'{role}: {folder}' for role, folder in layout.folders.items())
         raise reader.error('folders', f"folders of {', '.join(layout.folders)} below 'dataroot' (default: {default})")
     return dict(folders)
+
+
+ISTD = PairedLayout(
+    title='ISTD',
+    picture='train/train_A (with shadow), train/train_B (masks), train/train_C (without shadow), and the same for test',
+    splits=('train', 'test'),
+    split_of_phase={'train': 'train', 'val': 'test', 'test': 'test'},
+    folders={'lq': '{split}/{split}_A', 'gt': '{split}/{split}_C', 'mask': '{split}/{split}_B'},
+    defaults={'corruption': 'shadow'},
+)
+
+
+@DATASET_REGISTRY.register()
+class HCLISTDDataset(HCLPairedDataset):
+    """ISTD (Wang, Li, Yang: "Stacked Conditional Generative Adversarial Networks for Jointly Learning Shadow Detection
+    and Shadow Removal", CVPR 2018) in its published layout: 1330 triplets for training and 540 for testing.
+
+    `dataroot` holds train/train_A (with shadow), train/train_B (masks), train/train_C (without shadow), and the same
+    for test; a photograph has the same name in all three. The phases val and test take `split: test`. Copies whose
+    clean photographs were corrected in colour lie in another folder: `folders: {gt: '{split}/<folder>'}`.
+
+    The masks are taken as they are, never derived: the photographs without shadow were exposed otherwise, and outside
+    the shadow they can differ more from the others than inside it (41 against 25 gray levels in the triplet 114-5).
+
+    Args:
+        opt: see `to_paired_options` and `HCLPairedDataset`; `corruption` is 'shadow' by default.
+
+    Raises:
+        ValueError: an option is unknown, missing or wrong; an image has no partner.
+        FileNotFoundError: a folder of the layout is missing.
+    """
+
+    def __init__(self, opt: Mapping[str, Any]) -> None:
+        super().__init__(to_paired_options(opt, ISTD))
+
+
+LOGO30K = PairedLayout(
+    title='LOGO30K',
+    picture='10kgray, 10khigh and 10kmid, each with train_images, train_masks, val_images and val_masks, and natural '
+            '(clean photographs); the image <photograph>-<logo>.png of these belongs to <photograph>.jpg in natural',
+    splits=('train', 'val'),
+    split_of_phase={'train': 'train', 'val': 'val', 'test': 'val'},
+    folders={'lq': '{kind}/{split}_images', 'gt': 'natural', 'mask': '{kind}/{split}_masks'},
+    watermarks='{kind}/{split}_wms',
+    kinds=('10kgray', '10khigh', '10kmid'),
+    # Training and validation share the clean photographs.
+    settings={'lq_template': '{}-*', 'gt_template': '{}', 'mask_template': '{}-*', 'allow_unused': True},
+    defaults={'corruption': 'watermark'},
+)
+
+
+@DATASET_REGISTRY.register()
+class HCLLOGO30KDataset(HCLPairedDataset):
+    """LOGO30K (Cun, Pun: "Split then Refine: Stacked Attention-guided ResUNets for Blind Single Image Visible Watermark
+    Removal", AAAI 2021): some 30 000 photographs with gray or coloured logos, of high or middle opacity.
+
+    `dataroot` holds 10kgray, 10khigh and 10kmid, each with train_images, train_masks, val_images and val_masks
+    (train_wms and val_wms, the logos alone, are not read: `prepare_logo30k.py --watermarks` is for them), and natural
+    with the clean photographs. An image's name is '<photograph>-<logo>', split at its first '-'; its mask has the same
+    name, its clean photograph the first part of it. The phases val and test take `split: val`.
+
+    **This layout was written from the description of the publication's repository and could not be compared with a
+    download.** Where yours differs, `kinds` and `folders` change it: `kinds: [10kgray]` takes one part, `folders: {gt:
+    '{kind}/natural'}` looks for the clean photographs in each. For other names use `HCLPairedDataset`.
+
+    Args:
+        opt: see `to_paired_options` and `HCLPairedDataset`; `corruption` is 'watermark' by default.
+
+    Raises:
+        ValueError: an option is unknown, missing or wrong; an image has no partner.
+        FileNotFoundError: a folder of the layout is missing.
+    """
+
+    def __init__(self, opt: Mapping[str, Any]) -> None:
+        super().__init__(to_paired_options(opt, LOGO30K))
+
+
+RAINDROP = PairedLayout(
+    title='Raindrop',
+    picture='train/data/0_rain.png and train/gt/0_clean.png, and the same for test_a and test_b (there .jpg)',
+    splits=('train', 'test_a', 'test_b'),
+    split_of_phase={'train': 'train', 'val': 'test_a', 'test': 'test_a'},
+    folders={'lq': '{split}/data', 'gt': '{split}/gt'},
+    settings={'lq_template': '{}_rain', 'gt_template': '{}_clean'},
+    # Chosen by eye on four pairs, since no masks are published.
+    defaults={
+        'corruption': 'raindrop',
+        'mask_threshold': 0.1,
+        'mask_smoothing': 2.0,
+        'mask_least_area': 64,
+        'mask_closing': 2,
+    },
+)
+
+
+@DATASET_REGISTRY.register()
+class HCLRaindropDataset(HCLPairedDataset):
+    """Raindrop (Qian, Tan, Yang, Su, Liu: "Attentive Generative Adversarial Network for Raindrop Removal from a Single
+    Image", CVPR 2018) in its published layout: 861 pairs for training, 58 in test_a, 249 in test_b.
+
+    `dataroot` holds train/data/0_rain.png and train/gt/0_clean.png, and the same for test_a and test_b. The phases val
+    and test take `split: test_a`.
+
+    There are no masks; they are derived, and are rough: a drop that shows what lies behind it blurred differs from it
+    where there is detail and hardly on a plain wall, and the two photographs are a pixel or so apart, so that the edges
+    of trees and signs differ everywhere. Smoothing the signed difference by two pixels takes most of these edges away,
+    for they change its sign. At a threshold of 0.05 half of the dry surface counts as wet, at 0.2 only the brightest
+    drops are left. Use them to train and to look at, not to measure masks by.
+
+    Args:
+        opt: see `to_paired_options` and `HCLPairedDataset`; by default `corruption` is 'raindrop', `mask_threshold`
+            0.1, `mask_smoothing` 2.0, `mask_least_area` 64, `mask_closing` 2.
+
+    Raises:
+        ValueError: an option is unknown, missing or wrong; an image has no partner.
+        FileNotFoundError: a folder of the layout is missing.
+    """
+
+    def __init__(self, opt: Mapping[str, Any]) -> None:
+        super().__init__(to_paired_options(opt, RAINDROP))

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.layers.checkpointing import checkpointed
+from hcl_arch.archs.layers.portions import checkpointed
 from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.losses.pixel_sampling import gather_pixels, random_pixels
 from hcl_arch.utils.argument_checks import check_above_zero, check_at_least

@@ -16,7 +16,7 @@ from basicsr.utils import get_root_logger
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.layers.checkpointing import checkpointed
+from hcl_arch.archs.layers.portions import checkpointed
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 
 RANDOM_WEIGHTS = 'random'

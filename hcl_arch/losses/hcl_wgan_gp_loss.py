@@ -8,8 +8,8 @@ import torch
 from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
-from hcl_arch.archs.hcl_detector_arch import check_choice
-from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.image_form import to_image_range, to_network_range
+from hcl_arch.utils.argument_checks import check_choice
 from hcl_arch.utils.random_state import draw_for_batch
 
 PenaltyOf = Literal['sum', 'mean']

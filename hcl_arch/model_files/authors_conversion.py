@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, Optional
 
 import torch
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.model_files.authors_checkpoint import CONV_STAGES, GENERATOR_PARTS, authors_name, is_derived
 from hcl_arch.model_files.authors_config import (
     LEGACY_VERSIONS,
@@ -257,14 +257,13 @@ def _matched_state(
 
 
 def _network_without_memory(options: Mapping[str, Any]) -> nn.Module:
-    """The network on the meta device. Not by BasicSR's ``build_network``, which writes to the log."""
+    """The network on the meta device."""
     options = dict(options)
-    network = ARCH_REGISTRY.get(options.pop('type'))
     try:
         with torch.device('meta'):
             if 'refiner' in options:
                 options['refiner'] = _network_without_memory(options['refiner'])
-            return network(**options)
+            return ARCHS.build(options)
     except (ValueError, TypeError) as error:
         raise AuthorsCheckpointError(f'the sizes read from the file make no network: {error}') from error
 

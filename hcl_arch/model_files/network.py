@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.model_files.state import check_state
 from hcl_arch.option_checks.files import is_file_argument
 from hcl_arch.option_checks.networks import inspect_network
-from hcl_arch.option_checks.registered import find_registered
 from hcl_arch.option_checks.signatures import Arguments
 
 # What a restorer gives a network beside the images.
@@ -106,11 +105,8 @@ def _check_bounds(options: Mapping[str, Any], network: nn.Module) -> None:
 
 
 def _built(options: Mapping[str, Any]) -> nn.Module:
-    """The network. Not by BasicSR's ``build_network``, which writes to the log."""
-    architecture = find_registered(ARCH_REGISTRY, options['type'])
-    arguments = {
+    """The network, with the networks that its options describe."""
+    return ARCHS.build({
         key: _built(value) if isinstance(value, Mapping) and 'type' in value else value
         for key, value in options.items()
-        if key != 'type'
-    }
-    return architecture(**arguments)
+    })  # fmt: skip

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from basicsr.archs import build_network
 
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.model_files.errors import ModelFileError
 from hcl_arch.model_files.network import without_files
 from hcl_arch.model_files.torch_file import TorchFile
@@ -40,5 +40,5 @@ def read_option_file_model(path: Path) -> TorchFile:
         )
     name = options.get('name')
     with torch.random.fork_rng(devices=[]):
-        state = build_network(network).state_dict()
+        state = ARCHS.build(network).state_dict()
     return TorchFile(without_files(network), state, name if isinstance(name, str) else path.stem, {})

@@ -28,9 +28,8 @@ from hcl_arch.models.gradient_step import GradientStep
 from hcl_arch.models.interruptible_model import InterruptibleModel
 from hcl_arch.models.parameter_groups import parameter_groups
 from hcl_arch.training.step_watch import NonFiniteError, StepWatch
-from hcl_arch.utils.compilation import check_compile, compile_network
 from hcl_arch.utils.option_error import check_keys
-from hcl_arch.utils.precision import autocast
+from hcl_arch.utils.precision import autocast, check_compile, compile_network
 from hcl_arch.utils.random_state import derived_seed, seed_generators
 
 Losses = OrderedDict[str, Tensor]

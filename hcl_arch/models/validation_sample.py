@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hcl_arch.archs.blind_restoration import BlindRestoration
-from hcl_arch.archs.hcl_detector_arch import to_image_size
+from hcl_arch.archs.image_form import to_image_size
 
 # Options of a metric that are not the metric's own.
 _OUR_KEYS = ('type', 'better', 'image', 'stage')

@@ -16,10 +16,9 @@ from basicsr.utils.dist_util import get_dist_info
 from basicsr.utils.registry import METRIC_REGISTRY
 from numpy.typing import NDArray
 
+from hcl_arch.metrics.hole_share_bins import Bin, bin_name, in_bin
 from hcl_arch.metrics.set_metric import SetMetric, is_set_metric
 from hcl_arch.models.validation_sample import ValidationSample, metric_arguments
-
-Bin = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -136,34 +135,6 @@ class SampleNames:
             if name not in self._given:
                 self._given.add(name)
                 return name
-
-
-def bin_name(span: Bin) -> str:
-    """A bin as the paper writes it, in percent: (0.0, 0.3) -> '0-30'."""
-    return f'{100 * span[0]:g}-{100 * span[1]:g}'
-
-
-def check_bins(bins: Any) -> list[Bin]:
-    """Read the option ``val.hole_share_bins``: a list of [least, most] in [0, 1], which may overlap.
-
-    Raises:
-        ValueError: If it is none.
-    """
-    try:
-        spans = [(float(low), float(high)) for low, high in bins or ()]
-    except (TypeError, ValueError):
-        spans = [(1.0, 0.0)]
-    if not all(0 <= low < high <= 1 for low, high in spans):
-        raise ValueError(f'Option val.hole_share_bins must be a list of [least, most] shares in [0, 1], got {bins!r}.')
-    return spans
-
-
-def in_bin(share: Optional[float], span: Bin, bins: Sequence[Bin]) -> bool:
-    """Whether a hole share lies in a bin. Its upper limit does too, unless another bin begins there."""
-    low, high = span
-    if share is None or not low <= share <= high:
-        return False
-    return share < high or all(other_low != high for other_low, _ in bins)
 
 
 def bin_rows(scores: Sequence[ImageScores], bins: Sequence[Bin], scorer: Scorer) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from hcl_arch.data.paired_options import ROLES, PairedOptions
 from hcl_arch.data.storage.image_root import is_lmdb, open_root
 from hcl_arch.data.storage.image_source import ImageSource
 from hcl_arch.data.storage.lmdb_file import check_lmdb_file
-from hcl_arch.data.storage.lmdb_keys import DATA_NAME
+from hcl_arch.data.storage.lmdb_reader import DATA_NAME
 from hcl_arch.option_checks.data_set_reading import SET_ASIDE_PATH
 from hcl_arch.option_checks.lines import Place, problem
 

@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Callable, Union
 
 from hcl_arch.data.dataset_options import DatasetOptions, read_options
-from hcl_arch.data.istd_dataset import ISTD
-from hcl_arch.data.logo30k_dataset import LOGO30K
 from hcl_arch.data.paired_options import PairedOptions, read_paired_options
-from hcl_arch.data.published_pairs_dataset import PairedLayout, to_paired_options
-from hcl_arch.data.raindrop_dataset import RAINDROP
+from hcl_arch.data.published_pairs_dataset import ISTD, LOGO30K, RAINDROP, PairedLayout, to_paired_options
 from hcl_arch.option_checks.data_set_reading import SET_ASIDE_PATH
 
 AnyOptions = Union[DatasetOptions, PairedOptions]

@@ -8,7 +8,7 @@ from typing import Any, Optional
 import torch
 from basicsr.utils.registry import DATASET_REGISTRY
 
-from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
+from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
 from hcl_arch.data.dataset_options import DatasetOptions
 from hcl_arch.data.paired_options import read_paired_options
 from hcl_arch.data.published_pairs_dataset import PairedLayout, to_paired_options

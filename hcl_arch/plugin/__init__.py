@@ -1,0 +1,1 @@
+"""All that changes BasicSR; nothing else does."""

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
+from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
 from hcl_arch.restoration.edge_aware import enlarge_along_edges
 from hcl_arch.restoration.looks import detect_in_looks
 from hcl_arch.restoration.network_calls import NetworkCalls

@@ -8,7 +8,7 @@ from typing import NamedTuple, Optional
 import cv2
 import numpy as np
 
-from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
+from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import reduce_by_area

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE, HCLDetector
-from hcl_arch.archs.image_form import pad_to_multiple
-from hcl_arch.archs.image_range import to_network_range
+from hcl_arch.archs.hcl_detector_arch import HCLDetector
+from hcl_arch.archs.image_form import MIN_IMAGE_SIZE, pad_to_multiple, to_network_range
 from hcl_arch.restoration.memory_use import peak_bytes
 from hcl_arch.utils.precision import Precision, autocast, lower_weights
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
+from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
 from hcl_arch.restoration.mask_array import distance_to
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.pixel_source import ImageSource

@@ -27,3 +27,9 @@ def check_above_zero(**arguments: float) -> None:
     for name, value in arguments.items():
         if not value > 0:
             raise ValueError(f'{name}: expects a number above 0, got {value}.')
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Raise ValueError naming the option if its value is none of the choices."""
+    if value not in choices:
+        raise ValueError(f'{name} must be one of {tuple(choices)}, got {value!r}.')

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hcl_arch.utils.image_headers import Stated, UnknownFormatError, read_stated
-from hcl_arch.utils.jpeg_header import JPEG_START
+from hcl_arch.utils.image_headers import JPEG_START, Stated, UnknownFormatError, read_stated
 
 # A file of 300 KB can state 2**32 pixels. This many take 0.8 GB as decoded colour image.
 MAX_PIXELS = 2**28

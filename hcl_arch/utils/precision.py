@@ -1,8 +1,8 @@
-"""Numeric precision of training and inference: float32, or mixed precision in bfloat16 or float16.
+"""Numeric precision (float32, bfloat16 or float16 by autocast) and compilation of networks.
 
-In mixed precision, convolutions, linear layers and attention compute in 16 bit (autocast). What needs float32 has it by
-itself, whatever the precision: embeddings' length, k-means and confidences, the centre classifier, images at the
-networks' ends, all losses, the discriminator with its penalty, and the weights that are trained.
+In mixed precision, convolutions, linear layers and attention compute in 16 bit. What needs float32 always has it:
+embedding lengths, k-means and confidences, the centre classifier, images at the networks' ends, all losses, the
+discriminator with its penalty, and the trained weights.
 """
 
 from __future__ import annotations
@@ -52,3 +52,24 @@ def lower_weights(net: nn.Module, precision: Precision) -> None:
         net.to(_DTYPES[precision])
     for child in net.children():
         lower_weights(child, precision)
+
+
+# torch.compile's modes; `reduce-overhead` and `max-autotune` record CUDA graphs.
+COMPILE_MODES = ('default', 'reduce-overhead', 'max-autotune', 'max-autotune-no-cudagraphs')
+
+
+def check_compile(option: Union[bool, str]) -> None:
+    """Raise ValueError naming the option if it is neither a boolean nor a mode of torch.compile."""
+    if not isinstance(option, bool) and option not in COMPILE_MODES:
+        raise ValueError(f'Option compile must be true, false or one of {COMPILE_MODES}, got {option!r}.')
+
+
+def compile_network(net: nn.Module, option: Union[bool, str]) -> None:
+    """Compile a network in place, at its first call; its class and the names of its parameters stay.
+
+    Args:
+        net: The network.
+        option: False changes nothing; True is the mode ``default``.
+    """
+    if option is not False:
+        net.compile(mode='default' if option is True else option)

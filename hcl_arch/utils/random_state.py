@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from basicsr.utils.dist_util import get_dist_info
+import torch.distributed as dist
 from torch import Tensor
 
 
@@ -48,6 +48,7 @@ def draw_for_batch(draw: Callable[[int], Tensor], size: int) -> Tensor:
     Returns:
         (size, ...). Without a process group, `draw(size)`.
     """
-    rank, world_size = get_dist_info()
+    joined = dist.is_available() and dist.is_initialized()
+    rank, world_size = (dist.get_rank(), dist.get_world_size()) if joined else (0, 1)
     # BasicSR deals the images out in turn: process r has the images r, r + n, r + 2n, ...
     return draw(size * world_size)[rank::world_size]

@@ -14,7 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from hcl_arch.archs import HCLDetector, HCLNet, HCLOutput, HCLRefineNet
 from hcl_arch.archs.layers import transformer_layer
-from hcl_arch.archs.layers.checkpointing import checkpointed
+from hcl_arch.archs.layers.portions import checkpointed
 from hcl_arch.archs.layers.transformer_layer import TransformerLayer
 from hcl_arch.utils.precision import Precision, autocast
 

@@ -7,8 +7,7 @@ import torch
 from basicsr.archs import build_network
 
 from hcl_arch.archs import HCLDetector, HCLNet
-from hcl_arch.archs.hcl_detector_arch import to_image_size
-from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.image_form import to_image_range, to_image_size, to_network_range
 
 SmallNet = Callable[..., HCLNet]
 SMALL = {'dim': 4, 'encoder_depths': (2, 1, 1), 'window_size': 4, 'proj_dim': 8}

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from hcl_arch.archs import HCLDetector, HCLNet
 from hcl_arch.archs.hcl_detector_arch import Detection
-from hcl_arch.archs.image_form import pad_to_multiple
-from hcl_arch.archs.image_range import to_network_range
+from hcl_arch.archs.image_form import pad_to_multiple, to_network_range
 
 pytest.importorskip('timm')
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from hcl_arch.archs import HCLDetector, HCLNet, HCLPatchDiscriminator, HCLRefineNet
 from hcl_arch.archs.hcl.mask_hierarchy import StageMasks, detect_masks
-from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.image_form import to_image_range, to_network_range
 from hcl_arch.losses import HCLContrastiveLoss, HCLWGANGPLoss
 from hcl_arch.losses.hcl_wgan_gp_loss import gradient_penalty
 from hcl_arch.metrics import calculate_mask_bce

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hcl_arch.data.masks.difference_mask import DifferenceMask
-from hcl_arch.data.masks.mask_resize import resize_holes
+from hcl_arch.data.masks.hole_maps import resize_holes
 
 PLAIN = {'threshold': 0.1, 'smoothing': 0.0, 'least_area': 0, 'closing': 0}
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from hcl_arch.data.corruptions.corruption import changed_pixels
-from hcl_arch.data.corruptions.drawn_corruption import DrawnOver
 from hcl_arch.data.corruptions.hole_contents import Truth
+from hcl_arch.data.corruptions.hole_corruption import DrawnOver
 from hcl_arch.data.corruptions.overlay import Overlay
 from hcl_arch.data.corruptions.overlay_growth import DrawLayer
 

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.masks.combined_mask import combined_mask
 from hcl_arch.data.masks.free_form_mask import free_form_mask
-from hcl_arch.data.masks.half_mask import half_mask
-from hcl_arch.data.masks.hole_growth import grow_holes
-from hcl_arch.data.masks.line_mask import line_mask
+from hcl_arch.data.masks.hole_maps import grow_holes
+from hcl_arch.data.masks.line_mask import half_mask, line_mask
 from hcl_arch.data.masks.mask_sampler import MASK_GENERATORS
 from hcl_arch.data.masks.random_walk_mask import random_walk_mask
 from hcl_arch.data.masks.rectangle_mask import rectangle_mask
@@ -170,7 +169,8 @@ def test_combined_contains_masks_of_two_different_kinds(monkeypatch: pytest.Monk
         return draw
 
     kinds = [kind for kind in MASK_GENERATORS if kind != 'combined']
-    monkeypatch.setattr('hcl_arch.data.masks.combined_mask.COMBINED_GENERATORS', {kind: recording(kind) for kind in kinds})
+    recorded = {kind: recording(kind) for kind in kinds}
+    monkeypatch.setattr('hcl_arch.data.masks.combined_mask.COMBINED_GENERATORS', recorded)
     seen, unions = set(), 0
     for seed in range(100):
         drawn.clear()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from basicsr.data import build_dataset
 
-from hcl_arch.data.istd_dataset import HCLISTDDataset
+from hcl_arch.data.published_pairs_dataset import HCLISTDDataset
 
 Options = dict[str, Any]
 LEVELS = {'A': 10, 'B': 255, 'C': 90}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from basicsr.data import build_dataset
 
-from hcl_arch.data.logo30k_dataset import HCLLOGO30KDataset
+from hcl_arch.data.published_pairs_dataset import HCLLOGO30KDataset
 
 Options = dict[str, Any]
 KINDS = {'10kgray': 1, '10khigh': 2, '10kmid': 3}

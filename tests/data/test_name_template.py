@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hcl_arch.data.name_template import NameTemplate
+from hcl_arch.data.image_match import NameTemplate
 
 
 @pytest.mark.parametrize(('template', 'name', 'parts'), [

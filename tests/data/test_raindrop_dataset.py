@@ -11,7 +11,7 @@ import pytest
 from basicsr.data import build_dataset
 
 from hcl_arch.data.masks.difference_mask import DifferenceMask
-from hcl_arch.data.raindrop_dataset import HCLRaindropDataset
+from hcl_arch.data.published_pairs_dataset import HCLRaindropDataset
 
 Options = dict[str, Any]
 

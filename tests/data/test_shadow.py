@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hcl_arch.data.corruptions.corruption import FloatArray
-from hcl_arch.data.corruptions.shadow import BRIGHTNESS, TINT, VARIATION, fill_shadow
+from hcl_arch.data.corruptions.hole_contents import BRIGHTNESS, TINT, VARIATION, fill_shadow
 
 
 def flat(value: float = 0.8, size: tuple[int, int] = (48, 64)) -> FloatArray:

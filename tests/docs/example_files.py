@@ -17,10 +17,10 @@ import yaml
 from basicsr.archs import build_network
 from PIL import Image
 
-from hcl_arch.archs.baselines.official_names import official_name
 from hcl_arch.commands.report.paper_tables import read_paper
 from hcl_arch.commands.report.runs_file import read_runs_file
 from hcl_arch.model_files import save_model
+from hcl_arch.model_files.official_names import official_name
 from hcl_arch.utils.option_file import read_option_file
 from tests.export.test_export import REFINER, TINY, contrasting
 

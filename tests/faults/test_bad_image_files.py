@@ -12,13 +12,13 @@ from typing import Any, Callable
 import cv2
 import numpy as np
 import pytest
-from preparation import PrepItem, ResizeShortSide
-from preparation import UnreadableImageError as UnreadablePrepError
 from torch.utils.data import DataLoader, Dataset
 
 from hcl_arch.data.storage.image_source import ImageSource
 from hcl_arch.utils.image_decoding import DamagedImageError, decode_image
 from hcl_arch.utils.unreadable_image import UnreadableImageError, UnusableImageError
+from preparation import PrepItem, ResizeShortSide
+from preparation import UnreadableImageError as UnreadablePrepError
 from tests.faults import image_bytes as ib
 from tests.faults.time_limit import time_limit
 

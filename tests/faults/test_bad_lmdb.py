@@ -16,11 +16,11 @@ from typing import Any, Callable
 import lmdb
 import numpy as np
 import pytest
-from preparation import PreparationError, PrepItem, ResizeShortSide, prepare
 
 from hcl_arch.data.storage.image_source import ImageSource
 from hcl_arch.data.storage.lmdb_reader import close_lmdb_environments
 from hcl_arch.utils.unreadable_image import UnreadableImageError
+from preparation import PreparationError, PrepItem, ResizeShortSide, prepare
 from tests.faults import image_bytes as ib
 from tests.faults.time_limit import time_limit
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from preparation import FileItems, PreparationError, PrepItem, ResizeShortSide, key_of, prepare
 
 from hcl_arch.utils.safe_names import name_fault, on_one_line
+from preparation import FileItems, PreparationError, PrepItem, ResizeShortSide, key_of, prepare
 from tests.faults import image_bytes as ib
 from tests.faults.time_limit import time_limit
 

@@ -14,6 +14,7 @@ import cv2
 import lmdb
 import numpy as np
 import pytest
+
 from preparation import decoding, pairs
 
 TreeState = dict[str, tuple[str, int]]

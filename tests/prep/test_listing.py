@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from preparation import PreparationError, list_images
 
 from hcl_arch.data.storage.image_root import open_root
+from preparation import PreparationError, list_images
 
 
 def touch(folder: Path, *names: str) -> None:

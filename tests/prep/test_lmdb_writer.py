@@ -7,6 +7,7 @@ import lmdb
 import numpy as np
 import pytest
 from basicsr.utils import FileClient
+
 from preparation.items import PrepItem
 from preparation.journal import Entry, Journal, Unreadable, Written
 from preparation.stores import FolderStore, LmdbStore, Store

@@ -21,6 +21,8 @@ import lmdb
 import numpy as np
 import pytest
 from basicsr.utils import FileClient, scandir
+
+from hcl_arch.data.storage.image_source import ImageSource
 from preparation import (
     EncodedImage,
     FileItems,
@@ -39,8 +41,6 @@ from preparation.record import Plan, PrepRecord
 from preparation.stores import LmdbStore
 from preparation.workers import WorkerPool
 from preparation.workshop import Workshop
-
-from hcl_arch.data.storage.image_source import ImageSource
 
 WriteImage = Callable[..., Path]
 TreeState = dict[str, tuple[str, int]]

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import pytest
 from basicsr.data import build_dataset
-from preparation import PreparationError
-from preparation.laying_out import Entry, lay_out
 
 from hcl_arch.utils.option_file import read_option_file
+from preparation import PreparationError
+from preparation.laying_out import Entry, lay_out
 from tests.prep.conftest import load_script
 
 WriteImage = Callable[..., Path]

@@ -13,9 +13,9 @@ import PIL.Image
 import pytest
 import yaml
 
-from hcl_arch.data.istd_dataset import HCLISTDDataset
 from hcl_arch.data.masks.difference_mask import DifferenceMask
 from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
+from hcl_arch.data.published_pairs_dataset import HCLISTDDataset
 
 LoadMain = Callable[[str], Callable[[Sequence[str]], None]]
 WriteImage = Callable[..., Path]

@@ -9,6 +9,8 @@ import numpy as np
 import PIL.Image
 import pytest
 from numpy.typing import NDArray
+
+from hcl_arch.data.storage.image_source import ImageSource
 from preparation import (
     EncodedImage,
     PrepItem,
@@ -18,8 +20,6 @@ from preparation import (
     read_source,
     resize_short_side,
 )
-
-from hcl_arch.data.storage.image_source import ImageSource
 
 WriteImage = Callable[..., Path]
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hcl_arch.archs.layers.autocast import without_autocast
+from hcl_arch.archs.layers.exporting import without_autocast
 
 _EPS = 1e-3
 _SLOPE = 0.2

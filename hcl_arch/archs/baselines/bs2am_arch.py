@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines.s2am_unet import BlindSeparatedAttention, S2AMUNet, initialise
 from hcl_arch.archs.baselines.unguided_restorer import Painting, UnguidedRestorer
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class BS2AM(UnguidedRestorer):
     """Blind variant of S2AM (Table 7).
 

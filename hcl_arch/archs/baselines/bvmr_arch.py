@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import torch
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines.unet_blocks import Decoder, Encoder, initialise_convolutions, level_widths
 from hcl_arch.archs.baselines.watermark_remover import Layers, WatermarkRemover
-from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.image_form import to_image_range, to_network_range
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
 _N_SHARED = 2
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class BVMR(WatermarkRemover):
     """Blind visual motif removal of Hertz, Fogel, Hanocka, Giryes, Cohen-Or, CVPR 2019 (arXiv 1904.02756).
 

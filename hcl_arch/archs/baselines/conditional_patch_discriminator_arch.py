@@ -6,9 +6,9 @@ from typing import Optional
 
 import torch
 import torch.nn.functional as F
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
 # Width over that of the first convolution, and stride.
@@ -16,7 +16,7 @@ _CONVS = ((1, 2), (2, 2), (4, 2), (8, 1))
 _SLOPE = 0.2
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class ConditionalPatchDiscriminator(nn.Module):
     """Five 4x4 convolutions that score patches of an image, given the input it was made from.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines.adaptive_conv import AdaptiveConv, end_conv
 from hcl_arch.archs.baselines.dhan_aggregation import Aggregation, PoolingPyramid
 from hcl_arch.archs.baselines.hypercolumn_restorer import HypercolumnRestorer
 from hcl_arch.archs.baselines.unguided_restorer import Painting
+from hcl_arch.archs.registry import ARCHS
 
 # Kernel size and dilation of the convolutions, two for each step.
 _CONVS = ((1, 1), (3, 1), (3, 2), (3, 4), (3, 8), (3, 16), (3, 32), (3, 64))
@@ -17,7 +17,7 @@ _CONVS = ((1, 1), (3, 1), (3, 2), (3, 4), (3, 8), (3, 16), (3, 32), (3, 64))
 _AGGREGATED = (2, 3, 3, 4)
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class DHAN(HypercolumnRestorer):
     """Dual hierarchical aggregation network, with watermarks in the place of shadows (Table 7).
 

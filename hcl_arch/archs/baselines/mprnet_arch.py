@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple, Optional, Union
 
 import torch
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines.mprnet_blocks import ChannelAttentionBlock, SupervisedAttention, conv3
@@ -16,9 +15,9 @@ from hcl_arch.archs.baselines.mprnet_stages import (
     StageFeatures,
 )
 from hcl_arch.archs.baselines.unguided_restorer import soft_mask_of_change
-from hcl_arch.archs.hcl_detector_arch import check_image
-from hcl_arch.archs.hcl_net_arch import Guidance, check_guidance
-from hcl_arch.archs.image_form import pad_to_multiple
+from hcl_arch.archs.blind_restoration import Guidance, check_guidance
+from hcl_arch.archs.image_form import check_image, pad_to_multiple
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
 # Axes of a tensor.
@@ -52,7 +51,7 @@ class MPRNetOutput(NamedTuple):
         return []
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class MPRNet(nn.Module):
     """Zamir et al.: "Multi-Stage Progressive Image Restoration", CVPR 2021 (arXiv 2102.02808).
 

@@ -7,9 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from hcl_arch.archs.hcl_detector_arch import check_image
-from hcl_arch.archs.image_form import pad_to_multiple
-from hcl_arch.archs.image_range import to_network_range
+from hcl_arch.archs.image_form import check_image, pad_to_multiple, to_network_range
 
 
 class PixelDetector(nn.Module, ABC):

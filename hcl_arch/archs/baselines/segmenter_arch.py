@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines.pixel_detector import PixelDetector
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
 
@@ -42,7 +42,7 @@ class GlobalAttentionBlock(nn.Module):
         return self.proj(attended.transpose(1, 2).reshape(b, n, c))
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class SegmenterDetector(PixelDetector):
     """Detector that segments an image into uncorrupted and corrupted (Table 2).
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines.adaptive_conv import AdaptiveConv, end_conv
 from hcl_arch.archs.baselines.hypercolumn_restorer import HypercolumnRestorer
 from hcl_arch.archs.baselines.unguided_restorer import Painting
+from hcl_arch.archs.registry import ARCHS
 
 # Of the 3x3 convolutions.
 _DILATIONS = (1, 2, 4, 8, 16, 32, 64, 1)
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class SIRF(HypercolumnRestorer):
     """Single image reflection separation, with watermarks in the place of reflections (Table 7).
 

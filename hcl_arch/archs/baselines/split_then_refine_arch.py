@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import torch
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor
 
 from hcl_arch.archs.baselines.split_then_refine_stages import TASKS, RefineNet, SplitNet
 from hcl_arch.archs.baselines.watermark_remover import Layers, WatermarkRemover
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class SplitThenRefine(WatermarkRemover):
     """Blind watermark removal of Cun and Pun: "Split then Refine", AAAI 2021 (arXiv 2012.07007).
 

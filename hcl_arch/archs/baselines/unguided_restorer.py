@@ -8,10 +8,8 @@ from typing import NamedTuple, Optional, Union
 import torch
 from torch import Tensor, nn
 
-from hcl_arch.archs.blind_restoration import BlindOutput
-from hcl_arch.archs.hcl_detector_arch import check_image, to_image_size
-from hcl_arch.archs.hcl_net_arch import Guidance, check_guidance
-from hcl_arch.archs.image_form import pad_to_multiple
+from hcl_arch.archs.blind_restoration import BlindOutput, Guidance, check_guidance
+from hcl_arch.archs.image_form import check_image, pad_to_multiple, to_image_size
 
 # A pixel that a network without mask changes by more than this, of 1, counts as corrupted.
 CHANGE_THRESHOLD = 0.05

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Optional
 
 import torch
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor
 
 from hcl_arch.archs.baselines.vcnet_inpainter_arch import VCNetInpainter
 from hcl_arch.archs.baselines.vcnet_mask_predictor_arch import VCNetLayers, VCNetMaskPredictor
 from hcl_arch.archs.baselines.vcnet_published_layers import MaskLayers
 from hcl_arch.archs.detect_then_restore_arch import DetectThenRestore
-from hcl_arch.archs.image_form import pad_to_multiple
-from hcl_arch.archs.image_range import to_network_range
+from hcl_arch.archs.image_form import pad_to_multiple, to_network_range
 from hcl_arch.archs.layers.weight_init import WeightInit, init_weights
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class VCNet(DetectThenRestore):
     """Blind inpainting of Wang, Chen, Tao, Jia: "VCNet: A Robust Approach to Blind Image Inpainting", ECCV 2020.
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Optional, Union, get_args
 
 import torch
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines.vcnet_context_norm import ProbabilisticContextNorm
 from hcl_arch.archs.baselines.vcnet_encoder_decoder import EncoderDecoder
 from hcl_arch.archs.baselines.vcnet_mask_predictor_arch import VCNetLayers
 from hcl_arch.archs.baselines.vcnet_published_layers import InpaintingLayers
-from hcl_arch.archs.hcl_detector_arch import check_choice
-from hcl_arch.archs.image_form import pad_to_multiple
-from hcl_arch.archs.image_range import to_image_range, to_network_range
-from hcl_arch.utils.argument_checks import check_at_least
+from hcl_arch.archs.image_form import pad_to_multiple, to_image_range, to_network_range
+from hcl_arch.archs.registry import ARCHS
+from hcl_arch.utils.argument_checks import check_at_least, check_choice
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class VCNetInpainter(nn.Module):
     """Encoder-decoder with probabilistic context normalisation (RIN; Wang et al. 2020, "VCNet").
 

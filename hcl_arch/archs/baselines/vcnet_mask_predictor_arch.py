@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Literal, Union, get_args
 
-from basicsr.utils.registry import ARCH_REGISTRY
 from torch import Tensor
 
 from hcl_arch.archs.baselines.pixel_detector import PixelDetector
 from hcl_arch.archs.baselines.vcnet_encoder_decoder import EncoderDecoder, ImageNorm
 from hcl_arch.archs.baselines.vcnet_published_layers import MaskLayers
-from hcl_arch.archs.hcl_detector_arch import check_choice
-from hcl_arch.utils.argument_checks import check_at_least
+from hcl_arch.archs.registry import ARCHS
+from hcl_arch.utils.argument_checks import check_at_least, check_choice
 
 VCNetLayers = Literal['published', 'compact']
 
 
-@ARCH_REGISTRY.register()
+@ARCHS.register()
 class VCNetMaskPredictor(PixelDetector):
     """Encoder-decoder with residual blocks that predicts the mask (MPN; Wang et al. 2020, "VCNet").
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any, Optional
 
 import torch
 import torch.nn.functional as F
-from basicsr.utils import get_root_logger
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines.adaptive_conv import AdaptiveConv
@@ -61,7 +61,7 @@ class FrozenVGG19(nn.Module):
         if weights is None:
             self._mark_as_empty()
         elif weights == RANDOM_WEIGHTS:
-            get_root_logger().warning('The frozen VGG-19 has RANDOM weights: for tests only.')
+            logging.getLogger('basicsr').warning('The frozen VGG-19 has RANDOM weights: for tests only.')
             for conv in self._convs():
                 nn.init.kaiming_normal_(conv.weight)
         else:

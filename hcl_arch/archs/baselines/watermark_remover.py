@@ -8,9 +8,8 @@ from typing import NamedTuple, Optional, Union
 import torch
 from torch import Tensor, nn
 
-from hcl_arch.archs.hcl_detector_arch import check_image
-from hcl_arch.archs.hcl_net_arch import Guidance, check_guidance
-from hcl_arch.archs.image_form import pad_to_multiple
+from hcl_arch.archs.blind_restoration import Guidance, check_guidance
+from hcl_arch.archs.image_form import check_image, pad_to_multiple
 
 # Five levels and norms over the coarsest one's pixels, which have to be more than one.
 _LEAST_SIDE = 32
@@ -19,7 +18,8 @@ _LEAST_SIDE = 32
 class WatermarkOutput(NamedTuple):
     """Output of a network that removes a watermark; images RGB in [0, 1], masks 1 = uncorrupted.
 
-    It is a :class:`hcl_arch.archs.blind_restoration.BlindRestoration`; the last two fields are for the networks' own losses.
+    It is a :class:`hcl_arch.archs.blind_restoration.BlindRestoration`; the last two fields are for the networks' own
+    losses.
     """
 
     restored: Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from hcl_arch.archs.layers.autocast import without_autocast
+from hcl_arch.archs.layers.exporting import without_autocast
 
 
 class CenterClassifier(nn.Module):

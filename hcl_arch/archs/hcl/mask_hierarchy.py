@@ -14,8 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hcl_arch.archs.hcl.spherical_kmeans import cluster_weights, spherical_two_means, weighted_centers
-from hcl_arch.archs.layers.autocast import without_autocast
-from hcl_arch.archs.layers.exporting import twice_as_large
+from hcl_arch.archs.layers.exporting import twice_as_large, without_autocast
 
 # Logits that a centre is the uncorrupted one: (B, 2, P) -> (B, 2).
 CenterScorer = Callable[[Tensor], Tensor]

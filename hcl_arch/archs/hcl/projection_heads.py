@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hcl_arch.archs.layers.activations import OverwritingGELU
-from hcl_arch.archs.layers.checkpointing import checkpointed
 from hcl_arch.archs.layers.exporting import twice_as_large
+from hcl_arch.archs.layers.portions import checkpointed
 
 
 class ProjectionHeads(nn.Module):

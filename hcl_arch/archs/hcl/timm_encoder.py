@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from hcl_arch.archs.hcl.backbone_weights import build_backbone, normalisation
 from hcl_arch.archs.hcl.conv_encoder import ConvResBlock
-from hcl_arch.archs.image_range import to_image_range
-from hcl_arch.archs.layers.checkpointing import checkpointed
+from hcl_arch.archs.image_form import to_image_range
 from hcl_arch.archs.layers.depthwise_conv import prepare_convolutions
 from hcl_arch.archs.layers.exporting import twice_as_large
+from hcl_arch.archs.layers.portions import checkpointed
 from hcl_arch.utils.argument_checks import check_at_least
 
 # What a look at the image is told of the coarser one: whether there was one, and its confidence from -1 to 1.

@@ -1,6 +1,14 @@
-"""What networks do another way while they are exported: sizes are symbols then, of which nothing may be decided."""
+"""What networks do differently while they are exported or computed in 16 bit.
+
+While a network is exported, sizes are symbols, and nothing may be decided by them. Under autocast, some computations
+keep float32.
+"""
 
 from __future__ import annotations
+
+import contextlib
+from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -40,3 +48,9 @@ def cut_back(padded: Tensor, height: int, width: int) -> Tensor:
     for axis, size in ((-2, height), (-1, width)):
         padded = padded.index_select(axis, torch.arange(size, device=padded.device))
     return padded
+
+
+def without_autocast(like: Tensor) -> AbstractContextManager[Any]:
+    """Context in which autocast leaves the tensors of this one's device as they are."""
+    # Exported programs have no autocast, and other runtimes do not know what that is.
+    return contextlib.nullcontext() if is_exporting() else torch.autocast(like.device.type, enabled=False)

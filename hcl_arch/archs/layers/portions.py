@@ -1,16 +1,17 @@
-"""Blocks that go through their windows in portions, with little memory beside the windows themselves.
+"""Blocks computed in portions, or a second time in the backward pass: time against memory.
 
 On a CPU a portion's intermediate results stay in the cache: at 64 channels and 256 x 256 pixels a block without
-gradients takes two thirds of its time so. On a GPU, which wants much work at a time, portions only bound the memory.
+gradients takes two thirds of the time. On a GPU, which wants much work at once, portions only bound the memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Optional
+from collections.abc import Callable, Iterator
+from typing import Any, Optional, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 _PORTION_TOKENS = {'cpu': 8192}
 _PORTION_TOKENS_ELSEWHERE = 2**18
@@ -90,3 +91,19 @@ def _gradients(
         for total, gradient in zip(totals.values(), of_part):
             total += gradient
     return grad_windows, totals
+
+
+Result = TypeVar('Result')
+
+
+def checkpointed(function: Callable[..., Result], *arguments: Any, enabled: bool) -> Result:
+    """Call a function; if enabled and a graph is being made, keep its arguments only.
+
+    Args:
+        function: Draws no random numbers.
+        *arguments: Of the function.
+        enabled: Whether to.
+    """
+    if not enabled or not torch.is_grad_enabled():
+        return function(*arguments)
+    return checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=False)

@@ -9,12 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hcl_arch.archs.layers.activations import OverwritingGELU, gelu_
-from hcl_arch.archs.layers.autocast import without_autocast
-from hcl_arch.archs.layers.checkpointing import checkpointed
 from hcl_arch.archs.layers.exported_windows import attend_in_windows
-from hcl_arch.archs.layers.exporting import is_exporting
+from hcl_arch.archs.layers.exporting import is_exporting, without_autocast
 from hcl_arch.archs.layers.partial_conv import PartialConv2d
-from hcl_arch.archs.layers.portions import overwrite_in_portions, recomputed_in_portions
+from hcl_arch.archs.layers.portions import checkpointed, overwrite_in_portions, recomputed_in_portions
 from hcl_arch.archs.layers.window_attention import WindowAttention
 from hcl_arch.archs.layers.window_order import WindowGrid, between_windows, from_windows, to_windows
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from torch import nn
 
-from hcl_arch.archs.hcl_detector_arch import check_choice
+from hcl_arch.utils.argument_checks import check_choice
 
 WeightInit = Literal['torch', 'normal']
 # Of the normal distribution, as in the authors' program.

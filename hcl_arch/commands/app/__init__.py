@@ -9,11 +9,16 @@ folder of its own, and both go when it ends.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from typing import Optional
 
 # Gradio reads these when it is imported, which no module outside this package does: no telemetry, nothing downloaded.
 os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
 os.environ['HF_HUB_DISABLE_TELEMETRY'] = '1'
 
-from hcl_arch.commands.app.command import main
 
-__all__ = ['main']
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    """Run the command."""
+    from hcl_arch.commands.app.command import main as run
+
+    run(argv)

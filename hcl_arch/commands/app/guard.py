@@ -1,7 +1,8 @@
 """What reaches Gradio: only what this page needs. All else is refused before Gradio sees it.
 
 Gradio serves files, fetches URLs that are named as file data, proxies, records and describes its interface. This page
-uses none of that: pictures go through our own routes (`hcl_arch.commands.app.routes`), under tokens that cannot be guessed.
+uses none of that: pictures go through our own routes (`hcl_arch.commands.app.routes`), under tokens that cannot be
+guessed.
 """
 
 from __future__ import annotations

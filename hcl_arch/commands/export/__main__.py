@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hcl_arch.commands.export.command import main
+import sys
+
+from hcl_arch.commands.export import main
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

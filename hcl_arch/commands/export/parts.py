@@ -14,8 +14,7 @@ from hcl_arch.archs import DetectThenRestore, HCLDetector, HCLNet
 from hcl_arch.archs.baselines.pixel_detector import PixelDetector
 from hcl_arch.archs.detect_then_restore_arch import enlarged, pooled, to_logits
 from hcl_arch.archs.hcl_detector_arch import Detection
-from hcl_arch.archs.image_form import pad_to_multiple
-from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.image_form import pad_to_multiple, to_image_range, to_network_range
 from hcl_arch.archs.layers.exporting import cut_back
 from hcl_arch.commands.export.errors import ExportError
 from hcl_arch.commands.export.strided_convs import with_even_strides

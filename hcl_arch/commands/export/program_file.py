@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.export import Dim
 
-from hcl_arch.archs.hcl_detector_arch import MIN_IMAGE_SIZE
+from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
 from hcl_arch.commands.export.comparison import Runner, test_inputs
 from hcl_arch.commands.export.errors import ExportError
 from hcl_arch.commands.export.parts import INTERFACES, Part

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hcl_arch
 from hcl_arch.commands.export.parts import INTERFACES, Part
 from hcl_arch.model_files import LoadedModel
+from hcl_arch.version import __version__
 
 _GLOSSARY = (
     'image, restored: (batch, 3, height, width) RGB float32 in [0, 1]; mask: (batch, 1, height, width), '
@@ -32,7 +32,7 @@ def remarks(model: LoadedModel, part: Part, *, smallest_side: int) -> dict[str, 
         'glossary': _GLOSSARY,
         'sizes': f'any height and width from {smallest_side} px up; the file itself pads to multiples of '
         f'{part.size_multiple} px and cuts back',
-        'producer': f'hcl_arch {hcl_arch.__version__}',
+        'producer': f'hcl_arch {__version__}',
     }
     texts.update({key: str(model.info[key]) for key in ('detect_side', 'threshold', 'min_score') if key in model.info})
     return texts

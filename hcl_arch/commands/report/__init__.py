@@ -1,4 +1,4 @@
-"""Test runs as one page: command `hcl-report` (see `hcl_arch.commands.report.__main__`).
+"""Test runs as one page: command `hcl-report` (see `hcl_arch.commands.report.command`).
 
 The way of the figures, a file for each step: `results` reads the CSV files of the runs, `runs_file` what a run says it
 stands for, `paper_tables` the figures of the paper (all in paper_tables.yml), and `comparability` finds runs that must
@@ -6,3 +6,15 @@ not be compared. `dataset_tables` and `paper_comparison` make neutral tables of 
 `picture_rows` pictures; `page` puts all in order, `markdown_page` and `html_page` write the same blocks as text, and
 `output` puts the report in place.
 """
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Optional
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    """Run the command."""
+    from hcl_arch.commands.report.command import main as run
+
+    run(argv)

@@ -7,6 +7,12 @@
 
 from __future__ import annotations
 
-from hcl_arch.commands.restore.command import main
+from collections.abc import Sequence
+from typing import Optional
 
-__all__ = ['main']
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Run the command."""
+    from hcl_arch.commands.restore.command import main as run
+
+    return run(argv)

@@ -7,9 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import Optional, get_args
 
-from preparation.command_line import whole_number
-
-from hcl_arch import __version__
 from hcl_arch.commands.restore.options import (
     DEFAULT_KINDS,
     DEFAULT_OUTPUT,
@@ -18,7 +15,9 @@ from hcl_arch.commands.restore.options import (
     Options,
     check_options,
 )
+from hcl_arch.utils.command_line import whole_number
 from hcl_arch.utils.precision import Precision
+from hcl_arch.version import __version__
 
 PROGRAM = 'hcl-restore'
 _DESCRIPTION = """\

@@ -14,9 +14,9 @@ import numpy as np
 import PIL
 import torch
 
-from hcl_arch import __version__
 from hcl_arch.commands.restore.options import STANDARD_STREAM, Options, PictureKind
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.version import __version__
 
 
 @dataclass

@@ -12,16 +12,14 @@ import numpy as np
 
 from hcl_arch.data.corruptions.corruption import FloatArray, Span
 from hcl_arch.data.corruptions.corruption_options import CorruptionOptions
-from hcl_arch.data.corruptions.drawn_corruption import DrawnOver
 from hcl_arch.data.corruptions.everyday.kinds import CLEAN, EVERYDAY_KINDS, EverydayCorruption
 from hcl_arch.data.corruptions.everyday.spoiled import Materials
 from hcl_arch.data.corruptions.graffiti import PictureGraffiti, draw_spray
-from hcl_arch.data.corruptions.hole_contents import ConstantFill, PhotoFill, Truth, fill_noise
-from hcl_arch.data.corruptions.hole_corruption import Corrupt, FilledHoles
+from hcl_arch.data.corruptions.hole_contents import ConstantFill, PhotoFill, Truth, fill_noise, fill_shadow
+from hcl_arch.data.corruptions.hole_corruption import Corrupt, DrawnOver, FilledHoles
 from hcl_arch.data.corruptions.overlay_growth import DrawLayer
 from hcl_arch.data.corruptions.picture_cache import PictureCache
 from hcl_arch.data.corruptions.placement import OverlayPictures
-from hcl_arch.data.corruptions.shadow import fill_shadow
 from hcl_arch.data.corruptions.text_overlay import draw_text
 from hcl_arch.data.corruptions.watermark import Watermarks
 from hcl_arch.data.masks.mask_sampler import MaskSampler

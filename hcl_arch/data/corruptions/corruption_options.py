@@ -9,7 +9,7 @@ from typing import Any, Optional
 from hcl_arch.data.corruptions.corruption import Span
 from hcl_arch.data.corruptions.everyday.kinds import EVERYDAY_KINDS, PICTURE_KINDS
 from hcl_arch.data.corruptions.graffiti import PictureGraffiti
-from hcl_arch.data.corruptions.shadow import BRIGHTNESS
+from hcl_arch.data.corruptions.hole_contents import BRIGHTNESS
 from hcl_arch.data.corruptions.watermark import Watermarks
 from hcl_arch.utils.option_error import OptionError, check_keys
 from hcl_arch.utils.option_reader import OptionReader, is_number

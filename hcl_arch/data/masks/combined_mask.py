@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.data.masks.free_form_mask import free_form_mask
-from hcl_arch.data.masks.half_mask import half_mask
 from hcl_arch.data.masks.hole_maps import fit_share, hole_counts
+from hcl_arch.data.masks.line_mask import half_mask
 from hcl_arch.data.masks.random_walk_mask import random_walk_mask
 from hcl_arch.data.masks.rectangle_mask import rectangle_mask
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hcl_arch.data.masks.hole_growth import grow_holes
+from hcl_arch.data.masks.hole_maps import grow_holes
 
 # The values of DeepFill v2's published program, for images of 256 px.
 REFERENCE_SIDE = 256

@@ -1,8 +1,9 @@
-"""Bring a hole map to a wanted share of holes, exact to the pixel, by moving the border of the holes."""
+"""Hole maps (True = hole): resize them, grow them, and bring them to a wanted share of holes, exact to the pixel."""
 
 from __future__ import annotations
 
 import math
+from typing import Callable
 
 import cv2
 import numpy as np
@@ -68,3 +69,79 @@ def _grow(holes: NDArray[np.bool_], missing: int, rng: np.random.Generator) -> N
     # A run of neighbours in reading order looks like a shape's edge, a random choice like dust.
     grown.reshape(-1)[np.roll(ring, -int(rng.integers(len(ring) or 1)))[:missing]] = True
     return grown
+
+
+# Area resizing sums up float32 weights: an exact half may come out a little below.
+_HALF = 0.5 - 1e-4
+
+
+def resize_holes(holes: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return a hole map at another size: a pixel is a hole if at least half of what it covers is.
+
+    It is resized as a float, by area where it shrinks, as the image beside it, so that a pixel of both covers the same
+    pixels of the originals; linearly where it grows. Then it is cut at 0.5. Nearest neighbours would take one pixel
+    out of those covered, at random places of a jagged edge, and OpenCV's are off by half a pixel.
+
+    Args:
+        holes: (H, W) bool, True = hole.
+        shape: height and width wanted.
+
+    Returns:
+        (h, w) bool.
+    """
+    if holes.shape == shape:
+        return holes
+    shrinks = shape[0] <= holes.shape[0] and shape[1] <= holes.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized: NDArray[np.bool_] = cv2.resize(holes.astype(np.float32), shape[::-1], interpolation=method) >= _HALF
+    return resized
+
+
+# Draws one shape (value 1) into a (H, W) uint8 canvas. Arguments: canvas, scale in (0, 1], random generator; a smaller
+# scale asks for a thinner and shorter shape.
+DrawShape = Callable[[NDArray[np.uint8], float, np.random.Generator], None]
+
+# A shape may pass the drawn target by this share of the image; without a limit the shares would crowd the upper end.
+OVERSHOOT = 0.02
+# How much smaller the next shape becomes after one that did not fit.
+SHRINK = 0.6
+MAX_SHAPES = 40
+# As close to the drawn target, as a share of the image, counts as reached: the last shapes would be dust.
+TOLERANCE = 0.01
+
+
+def grow_holes(size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator,
+               draw_shape: DrawShape) -> NDArray[np.bool_]:
+    """Return a hole map whose share of holes lies in a wanted range.
+
+    A target share is drawn uniformly from the range. Shapes are added until it is reached; a shape that passes it too
+    far is taken back and the following ones are smaller. What is then still missing (in a very narrow range, or at a
+    share near 1) is added along the border of the holes, pixel by pixel.
+
+    Args:
+        size: height and width.
+        hole_share: least and largest share of holes, 0 <= least <= largest <= 1. The result keeps to it; where no
+            whole number of pixels lies in the range, it has the number nearest to the lower end.
+        rng: source of all randomness.
+        draw_shape: draws one random shape.
+
+    Returns:
+        (H, W) bool, True = hole.
+    """
+    fewest, most = hole_counts(size[0] * size[1], hole_share)
+    target = int(rng.integers(fewest, most + 1))
+    close = target - int(TOLERANCE * size[0] * size[1])
+    limit = min(most, target + int(OVERSHOOT * size[0] * size[1]))
+    canvas = np.zeros(size, np.uint8)
+    covered, scale = 0, 1.0
+    for _ in range(MAX_SHAPES):
+        if covered >= close:
+            break
+        trial = canvas.copy()
+        draw_shape(trial, scale, rng)
+        trial_covered = cv2.countNonZero(trial)
+        if trial_covered <= limit:
+            canvas, covered = trial, trial_covered
+        else:
+            scale *= SHRINK
+    return set_hole_count(canvas.astype(bool), max(covered, close, fewest), rng)

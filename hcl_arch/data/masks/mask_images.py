@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hcl_arch.data.masks.hole_maps import fit_share
-from hcl_arch.data.masks.mask_resize import resize_holes
+from hcl_arch.data.masks.hole_maps import fit_share, resize_holes
 from hcl_arch.data.storage.image_source import ImageSource
 from hcl_arch.utils.unreadable_image import UnusableImageError
 

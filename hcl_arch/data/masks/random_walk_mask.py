@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hcl_arch.data.masks.hole_growth import grow_holes
+from hcl_arch.data.masks.hole_maps import grow_holes
 
 # Lengths are in pixels of a 256 px image. The values are ours, chosen by eye beside masks of Liu et al. (2018).
 REFERENCE_SIDE = 256

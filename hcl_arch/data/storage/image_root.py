@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Union
 
 from hcl_arch.data.storage.folder_walk import walk_files
-from hcl_arch.data.storage.lmdb_keys import list_lmdb_keys
-from hcl_arch.data.storage.lmdb_reader import read_lmdb_value
+from hcl_arch.data.storage.lmdb_reader import list_lmdb_keys, read_lmdb_value
 from hcl_arch.data.storage.packed_strings import PackedStrings
 from hcl_arch.utils.regular_file import read_regular_file, reason_of
 from hcl_arch.utils.unreadable_image import UnreadableImageError

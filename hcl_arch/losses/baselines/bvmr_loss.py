@@ -8,7 +8,7 @@ from basicsr.utils.registry import LOSS_REGISTRY
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines.watermark_remover import WatermarkOutput
-from hcl_arch.archs.image_range import to_network_range
+from hcl_arch.archs.image_form import to_network_range
 from hcl_arch.losses.baselines.watermark_terms import area_l1, mask_cross_entropy
 
 

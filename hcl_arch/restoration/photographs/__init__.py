@@ -1,0 +1,1 @@
+"""Photographs as files hold them: reading, writing, metadata."""

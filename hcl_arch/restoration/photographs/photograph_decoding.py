@@ -23,8 +23,7 @@ from hcl_arch.restoration.photographs.photograph_kinds import (
 )
 from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata, read_metadata
 from hcl_arch.utils.image_decoding import MAX_PIXELS
-from hcl_arch.utils.image_headers import PNG_START
-from hcl_arch.utils.tiff_header import TIFF_STARTS
+from hcl_arch.utils.image_headers import PNG_START, TIFF_STARTS
 
 # No other of Pillow's decoders is given a byte to read.
 _FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'TIFF', 'WEBP')

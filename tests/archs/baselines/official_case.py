@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hcl_arch.archs.baselines.official_names import OfficialNetwork, from_official, official_name
+from hcl_arch.model_files.official_names import OfficialNetwork, from_official, official_name
 
 
 class OfficialCase:

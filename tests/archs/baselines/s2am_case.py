@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hcl_arch.archs.baselines.s2am_names import network_name
+from hcl_arch.model_files.s2am_names import network_name
 
 
 def fill_by_rule(network: nn.Module) -> None:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hcl_arch.archs.baselines.tensorflow_names import state_of
+from hcl_arch.model_files.tensorflow_names import state_of
 
 
 def case_folder(shared_dir: Path, name: str) -> Path:

@@ -11,9 +11,9 @@ from tensorflow_case import case_folder, read_case
 from torch import Tensor
 
 from hcl_arch.archs.baselines import BS2AM
-from hcl_arch.archs.baselines.s2am_names import attention_name, network_name
 from hcl_arch.archs.baselines.s2am_unet import BlindSeparatedAttention
 from hcl_arch.archs.blind_restoration import BlindOutput
+from hcl_arch.model_files.s2am_names import attention_name, network_name
 
 
 def small_net(**options: int) -> BS2AM:

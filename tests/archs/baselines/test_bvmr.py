@@ -8,7 +8,7 @@ from basicsr.archs import build_network
 from official_case import OfficialCase, fill_by_rule, n_parameters, names_digest
 
 from hcl_arch.archs.baselines import BVMR
-from hcl_arch.archs.image_range import to_image_range, to_network_range
+from hcl_arch.archs.image_form import to_image_range, to_network_range
 
 
 def small_net(**options: object) -> BVMR:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from hcl_arch.archs.baselines import DHAN
 from hcl_arch.archs.baselines.dhan_aggregation import window_means
-from hcl_arch.archs.baselines.tensorflow_names import dhan_names
 from hcl_arch.archs.blind_restoration import BlindOutput
+from hcl_arch.model_files.tensorflow_names import dhan_names
 
 
 def small_net() -> DHAN:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from hcl_arch.archs.baselines import BS2AM, BVMR, MPRNet, SplitThenRefine
-from hcl_arch.archs.baselines.official_names import OfficialNetwork, from_official, official_name
+from hcl_arch.model_files.official_names import OfficialNetwork, from_official, official_name
 
 NETWORKS: dict[OfficialNetwork, nn.Module] = {
     'BS2AM': BS2AM(dim=2, n_levels=5, reduction=2),

@@ -8,8 +8,8 @@ from basicsr.archs import build_network
 from tensorflow_case import case_folder, fill, from_file, read_case, value_by_rule
 
 from hcl_arch.archs.baselines import SIRF
-from hcl_arch.archs.baselines.tensorflow_names import sirf_names
 from hcl_arch.archs.blind_restoration import BlindOutput
+from hcl_arch.model_files.tensorflow_names import sirf_names
 
 
 def small_net() -> SIRF:

@@ -9,10 +9,10 @@ from official_case import OfficialCase, fill_by_rule, n_parameters, names_digest
 from torch import nn
 
 from hcl_arch.archs.baselines import SplitThenRefine
-from hcl_arch.archs.baselines.official_names import official_name
 from hcl_arch.archs.baselines.shared_blocks import ChannelGate, HoleGuidedAttention
 from hcl_arch.archs.baselines.split_then_refine_stages import TASKS
 from hcl_arch.archs.baselines.watermark_remover import WatermarkOutput
+from hcl_arch.model_files.official_names import official_name
 
 # Its instance norms divide by small deviations. In float64 the network is 2.7e-5 away from the golden pictures, which
 # are float32, and 2.2e-5 from ours.

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, Optional, get_args
 
 import torch
-from basicsr.archs import build_network
 from torch import Tensor
 
-from hcl_arch.archs.baselines.official_names import OfficialNetwork, from_official
-from hcl_arch.archs.baselines.tensorflow_names import dhan_names, sirf_names, state_of
 from hcl_arch.archs.baselines.vgg_hypercolumn import VGG_DIMS, FrozenVGG19
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.model_files.authors_conversion import Conversion
 from hcl_arch.model_files.authors_sizes import AuthorsCheckpointError
+from hcl_arch.model_files.official_names import OfficialNetwork, from_official
+from hcl_arch.model_files.tensorflow_names import dhan_names, sirf_names, state_of
 
 Baseline = Literal['BS2AM', 'BVMR', 'DHAN', 'MPRNet', 'SIRF', 'SplitThenRefine']
 State = dict[str, Tensor]
@@ -48,7 +48,7 @@ def convert_baseline(checkpoint: object, network: Baseline, *, vgg: Optional[str
     try:
         options = {'type': network, **_SIZES[network](state)}
         with torch.device('meta'):
-            net = build_network(dict(options))
+            net = ARCHS.build(dict(options))
     except KeyError as error:
         raise AuthorsCheckpointError(f'no {network}: tensor {error} is missing') from error
     except (ValueError, IndexError, ZeroDivisionError) as error:

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor, nn
 
-from hcl_arch.archs.baselines.s2am_names import network_name
+from hcl_arch.model_files.s2am_names import network_name
 
 OfficialNetwork = Literal['BS2AM', 'BVMR', 'MPRNet', 'SplitThenRefine']
 
