@@ -25,8 +25,8 @@ from measuring import TRAINING_GFLOP, PartTimes, all_seconds, bytes_in_use, figu
 from torch.profiler import profile
 
 from hcl_arch.models import HCLModel
-from hcl_arch.train import read_option_file
 from hcl_arch.utils.host_memory import keep_freed_memory
+from hcl_arch.utils.option_file import read_option_file
 from hcl_arch.utils.precision import COMPILE_MODES
 
 OPTION_FILE = Path(__file__).resolve().parents[1] / 'options' / 'train_hcl_places.yml'

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from hcl_arch.archs import HCLNet
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
-from hcl_arch.train import read_option_file
+from hcl_arch.utils.option_file import read_option_file
 from hcl_arch.utils.precision import Precision, autocast, lower_weights
 
 PRECISIONS: tuple[Precision, ...] = ('bf16', 'fp16')

@@ -20,7 +20,7 @@ from typing import Any, Optional
 import yaml
 from tqdm import tqdm
 
-from hcl_arch.train import read_option_file
+from hcl_arch.utils.option_file import read_option_file
 
 OPTIONS = Path(__file__).resolve().parents[1] / 'options' / 'small'
 TEST_SETS = ('constant', 'patch')

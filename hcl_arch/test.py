@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import sys
 
-from basicsr.test import test_pipeline
-
-from hcl_arch.train import run_pipeline
+from hcl_arch.commands.basicsr_arguments import answer_help
 
 
 def main() -> None:
     """Run the command."""
+    answer_help('hcl-test', str(__doc__), sys.argv[1:])
+    from basicsr.test import test_pipeline
+
+    from hcl_arch.commands.basicsr_run import run_pipeline
+
     run_pipeline(test_pipeline, command='hcl-test', arguments=sys.argv[1:])
 
 

@@ -21,7 +21,7 @@ from basicsr.archs import build_network
 from basicsr.data import build_dataloader, build_dataset
 from basicsr.models import build_model
 
-from hcl_arch.train import OptionFileError, check_option_file, run_pipeline
+from hcl_arch.commands.basicsr_run import OptionFileError, check_option_file, run_pipeline
 
 # The line with which an option file loads the package in BasicSR's own scripts.
 PLUGIN_LINE = 'plugin: !!python/name:hcl_arch.__version__\n'

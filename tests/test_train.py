@@ -15,8 +15,8 @@ import yaml
 from torch.utils.data import DataLoader, Dataset
 
 from hcl_arch import option_checks, train
+from hcl_arch.commands.basicsr_run import explains_itself, last_words, run_pipeline
 from hcl_arch.plugin.pipeline import OptionsError
-from hcl_arch.train import explains_itself, last_words, run_pipeline
 from hcl_arch.training import process_group
 from hcl_arch.training.checkpoints import CheckpointError
 from hcl_arch.training.guarded_dataset import SampleError

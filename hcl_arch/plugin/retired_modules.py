@@ -24,7 +24,7 @@ RETIRED = {
 def run_retired_modules() -> None:
     """Let `python -m` find the retired names; an import of them fails as for any module that is not there."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.append(_Finder())
+        sys.meta_path.insert(0, _Finder())
 
 
 class _Finder(MetaPathFinder):

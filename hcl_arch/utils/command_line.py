@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
+
+from hcl_arch.version import __version__
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser whose errors are one line without the usage, and which knows `--version`."""
+
+    def __init__(self, *, prog: str, description: str | None = None, **settings: Any) -> None:
+        settings = {'formatter_class': argparse.RawDescriptionHelpFormatter, 'allow_abbrev': False, **settings}
+        super().__init__(prog=prog, description=description, **settings)
+        self.add_argument('--version', action='version', version=f'{prog} {__version__}')
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with status 2."""
+        self.exit(2, f'{self.prog}: error: {" ".join(message.split())}\n')
 
 
 def whole_number(least: int, most: int | None = None) -> Any:

@@ -7,13 +7,14 @@ discriminator with its penalty, and the trained weights.
 
 from __future__ import annotations
 
-from typing import Literal, Union, get_args
+from typing import TYPE_CHECKING, Literal, Union, get_args
 
-import torch
-from torch import nn
+if TYPE_CHECKING:  # the command line needs the names of the precisions, and is not to import torch for them
+    import torch
+    from torch import nn
 
 Precision = Literal['fp32', 'bf16', 'fp16']
-_DTYPES: dict[str, torch.dtype] = {'fp32': torch.float32, 'bf16': torch.bfloat16, 'fp16': torch.float16}
+_DTYPES = {'fp32': 'float32', 'bf16': 'bfloat16', 'fp16': 'float16'}
 
 
 def check_precision(precision: str) -> None:
@@ -32,8 +33,11 @@ def autocast(precision: Precision, device: Union[torch.device, str]) -> torch.au
         precision: Which; `fp32` switches autocast off.
         device: Where the networks are.
     """
-    lowered = precision != 'fp32'
-    return torch.autocast(torch.device(device).type, dtype=_DTYPES[precision], enabled=lowered, cache_enabled=False)
+    import torch
+
+    return torch.autocast(
+        torch.device(device).type, dtype=_dtype(precision), enabled=precision != 'fp32', cache_enabled=False
+    )
 
 
 def lower_weights(net: nn.Module, precision: Precision) -> None:
@@ -46,12 +50,20 @@ def lower_weights(net: nn.Module, precision: Precision) -> None:
         net: Changed in place.
         precision: `fp32` changes nothing.
     """
+    from torch import nn
+
     if precision == 'fp32' or getattr(net, 'keep_float32', False):
         return
     if isinstance(net, (nn.Conv2d, nn.Linear)):
-        net.to(_DTYPES[precision])
+        net.to(_dtype(precision))
     for child in net.children():
         lower_weights(child, precision)
+
+
+def _dtype(precision: Precision) -> torch.dtype:
+    import torch
+
+    return getattr(torch, _DTYPES[precision])
 
 
 # torch.compile's modes; `reduce-overhead` and `max-autotune` record CUDA graphs.

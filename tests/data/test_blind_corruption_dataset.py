@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 from torch.utils.data import DataLoader
 
-from hcl_arch.data import epoch_length
+from hcl_arch.data import dataset_options
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
 from hcl_arch.data.corruptions.corruption_options import KINDS
 from hcl_arch.data.corruptions.everyday.kinds import EVERYDAY_KINDS
@@ -247,7 +247,7 @@ def test_native_samples_are_never_larger_than_their_crop(opt: Options) -> None:
 def test_training_length_is_whole_batches(opt: Options, make_folder: Callable[..., Path],
                                           monkeypatch: pytest.MonkeyPatch, images: int, batch: int,
                                           world: int, length: int) -> None:
-    monkeypatch.setattr(epoch_length, 'get_dist_info', lambda: (0, world))
+    monkeypatch.setattr(dataset_options, 'get_dist_info', lambda: (0, world))
     dataset = build(
         training(opt, dataroot_gt=str(make_folder('some', images)), batch_size_per_gpu=batch))
     assert len(dataset) == length
@@ -260,7 +260,7 @@ def test_training_length_is_whole_batches(opt: Options, make_folder: Callable[..
 def test_length_is_that_of_the_group_it_was_built_in(opt: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     """A spawned worker belongs to no group of processes, but gets the sampler's indices, up to the last one."""
     with monkeypatch.context() as group:
-        group.setattr(epoch_length, 'get_dist_info', lambda: (1, 2))
+        group.setattr(dataset_options, 'get_dist_info', lambda: (1, 2))
         dataset = build(training(opt, batch_size_per_gpu=4))
     assert len(dataset) == 8
     assert Path(dataset[7]['gt_path']).stem == '002'
@@ -275,7 +275,7 @@ def test_length_is_that_of_the_group_it_was_built_in(opt: Options, monkeypatch: 
 
 def test_a_spawned_worker_serves_the_last_index_of_a_group(opt: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as group:
-        group.setattr(epoch_length, 'get_dist_info', lambda: (1, 2))
+        group.setattr(dataset_options, 'get_dist_info', lambda: (1, 2))
         dataset = build(training(opt, batch_size_per_gpu=4))
     assert stem_from_spawned_worker(dataset, 7) == '002'
 

@@ -13,7 +13,7 @@ import torch
 from scipy.ndimage import binary_dilation
 from torch.utils.data import DataLoader
 
-from hcl_arch.commands.preview import contact_sheet, draw_samples
+from hcl_arch.commands.preview.command import contact_sheet, draw_samples
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
 from hcl_arch.data.corruptions.corruption_options import KINDS
 from hcl_arch.data.corruptions.everyday import kinds as everyday

@@ -14,7 +14,7 @@ from basicsr.data.data_sampler import EnlargedSampler
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from hcl_arch.data import epoch_length
+from hcl_arch.data import dataset_options
 from hcl_arch.data.masks.difference_mask import DifferenceMask
 from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
 from tests.data.conftest import stem_from_spawned_worker
@@ -175,8 +175,8 @@ def test_training_follows_torchs_seed_and_not_numpys(opt: Options) -> None:
 @pytest.mark.parametrize(('images', 'batch', 'world', 'length'), [(8, 3, 1, 9), (2, 3, 1, 3), (8, 3, 2, 12),
                                                                   (6, 3, 2, 6), (1, 4, 2, 8)])
 def test_epoch_length(monkeypatch: pytest.MonkeyPatch, images: int, batch: int, world: int, length: int) -> None:
-    monkeypatch.setattr(epoch_length, 'get_dist_info', lambda: (0, world))
-    assert epoch_length.epoch_length(images, batch_size=batch) == length
+    monkeypatch.setattr(dataset_options, 'get_dist_info', lambda: (0, world))
+    assert dataset_options.epoch_length(images, batch_size=batch) == length
 
 
 def test_length(opt: Options) -> None:
@@ -195,7 +195,7 @@ def test_length(opt: Options) -> None:
 
 def test_a_spawned_worker_serves_the_last_index_of_a_group(opt: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as group:
-        group.setattr(epoch_length, 'get_dist_info', lambda: (1, 2))
+        group.setattr(dataset_options, 'get_dist_info', lambda: (1, 2))
         dataset = build(training(opt, batch_size_per_gpu=4))
     assert stem_from_spawned_worker(dataset, 7) == '001'
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 import yaml
 
-from hcl_arch.commands.preview import draw_samples, main, open_dataset, share_table
+from hcl_arch.commands.preview import main
+from hcl_arch.commands.preview.command import draw_samples, open_dataset, share_table
 
 Options = dict[str, Any]
 

@@ -20,7 +20,7 @@ from hcl_arch.option_checks import CHECKS, find_problems, find_structure_problem
 from hcl_arch.option_checks.networks import inspect_network
 from hcl_arch.option_checks.quiet_build import try_out
 from hcl_arch.option_checks.run_options import RunOptions
-from hcl_arch.train import read_option_file
+from hcl_arch.utils.option_file import read_option_file
 from tests.example_options import IMAGES, REMOVED, Keys, Options, changed, make_folder, make_lmdb, parsed
 from tests.test_entry_points import (  # noqa: F401  (fixtures, which pytest finds by their names)
     dataset,

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import default_collate
 
+from hcl_arch.commands.basicsr_run import run_pipeline
 from hcl_arch.metrics import calculate_mask_auc
-from hcl_arch.train import run_pipeline
 
 Options = dict[str, Any]
 

@@ -32,7 +32,7 @@ from hcl_arch.commands.report.runs_file import check_entries, read_runs_file
 from hcl_arch.data.dataset_options import read_options
 from hcl_arch.data.paired_options import read_paired_options
 from hcl_arch.models.validation_sample import metric_arguments
-from hcl_arch.train import read_option_file
+from hcl_arch.utils.option_file import read_option_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OPTIONS = REPOSITORY / 'options'

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hcl_arch.commands.restore.arguments import parse_arguments
 from hcl_arch.commands.restore.command import run
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.verdict import corruption_score
@@ -85,7 +86,7 @@ def command(work_folder: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..
         restorer = restorer or StubRestorer()
         capfd.readouterr()
         try:
-            status = run([str(argument) for argument in arguments], lambda options: restorer)
+            status = run(parse_arguments([str(argument) for argument in arguments]), lambda options: restorer)
         except SystemExit as error:
             status = int(error.code or 0)
         captured = capfd.readouterr()

@@ -14,6 +14,7 @@ from PIL import Image
 
 from hcl_arch import __version__
 from hcl_arch.commands.restore import command as command_module
+from hcl_arch.commands.restore.arguments import parse_arguments
 from hcl_arch.commands.restore.command import run
 from hcl_arch.commands.restore.console import Console, shown
 from hcl_arch.commands.restore.library_noise import silenced_libraries
@@ -45,7 +46,7 @@ def streams(monkeypatch: pytest.MonkeyPatch, work_folder: Path, stub_type: type)
         output = Stream()
         monkeypatch.setattr(sys, 'stdin', Stream(content, terminal=terminal))
         monkeypatch.setattr(sys, 'stdout', output)
-        return run(arguments, lambda options: stub_type()), output.buffer.getvalue()
+        return run(parse_arguments(arguments), lambda options: stub_type()), output.buffer.getvalue()
 
     return call
 
@@ -112,12 +113,12 @@ def test_status_2_without_the_model(make_photo, capfd) -> None:
     def load(options):
         raise ValueError(f"there is no model named '{options.model}'; known: none")
 
-    assert run(['a.png', '--model', 'absent'], load) == 2
+    assert run(parse_arguments(['a.png', '--model', 'absent']), load) == 2
     assert capfd.readouterr().err == "Error: --model absent: there is no model named 'absent'; known: none\n"
 
 
 def test_status_1_if_all_fail_and_no_model_is_loaded_for_that(capfd, work_folder) -> None:
-    assert run(['absent.png'], lambda options: pytest.fail('loaded')) == 1
+    assert run(parse_arguments(['absent.png']), lambda options: pytest.fail('loaded')) == 1
     assert capfd.readouterr().err == 'Error: absent.png: no such file\n'
 
 
@@ -195,7 +196,8 @@ def test_summary_that_cannot_be_written_is_a_failure(command, make_photo, monkey
 def test_dry_run_says_what_would_be_and_does_nothing(make_photo, capfd, tree) -> None:
     for name in ('set/a.png', 'set/b.gif'):
         make_photo(name)
-    assert run(['set', 'absent.png', '-o', 'out', '--dry-run'], lambda options: pytest.fail('loaded')) == 1
+    options = parse_arguments(['set', 'absent.png', '-o', 'out', '--dry-run'])
+    assert run(options, lambda options: pytest.fail('loaded')) == 1
     captured = capfd.readouterr()
     assert captured.out == ('set/a.png -> out/a.png, out/a_mask.png\n'
                             'set/b.gif -> out/b.png, out/b_mask.png\n')

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hcl_arch.commands.restore.arguments import parse_arguments
 from hcl_arch.commands.restore.command import run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, 'fork'), reason='needs processes that fork')
@@ -43,7 +44,7 @@ def forked(arguments: list[str], restorer: Any) -> int:
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.stderr = open('errors', 'w')  # noqa: SIM115
-        status = run(arguments, lambda options: restorer)
+        status = run(parse_arguments(arguments), lambda options: restorer)
     finally:
         sys.stderr.close()
         os._exit(status)
@@ -86,6 +87,6 @@ def test_signal_while_the_model_is_loaded(work_folder: Path, make_photo, capfd) 
         time.sleep(5)
         pytest.fail('went on')
 
-    assert run(['a.png', '--json', 's.json'], load) == 130
+    assert run(parse_arguments(['a.png', '--json', 's.json']), load) == 130
     assert json.loads(Path('s.json').read_text())['totals']['not_begun'] == 1
     assert signal.getsignal(signal.SIGTERM) == before

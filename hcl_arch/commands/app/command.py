@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn, Optional
 
+from hcl_arch.utils.command_line import CommandParser
+
 EXTRA = 'pip install "hcl-arch[app]"'
 DEFAULT_HOST, DEFAULT_PORT = '127.0.0.1', 7860
 LARGEST_PORT = 65535
@@ -30,7 +32,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog='hcl-app', description='Repair photographs in a browser. Everything stays on this machine.')
     parser.add_argument('--host', default=DEFAULT_HOST,
                         help='address to listen at (default: %(default)s, this machine only). Others in the network '

@@ -1,13 +1,16 @@
-"""Models for other runtimes: ONNX, programs of torch.export, safetensors; the command hcl-export."""
+"""Command `hcl-export`: models for other runtimes: ONNX, programs of torch.export, safetensors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Optional
 
+from hcl_arch.commands.export.arguments import parse_arguments
+
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command."""
-    from hcl_arch.commands.export.command import main as run
+    arguments = parse_arguments(argv)
+    from hcl_arch.commands.export.command import run
 
-    return run(argv)
+    return run(arguments)

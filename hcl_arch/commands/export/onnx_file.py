@@ -17,7 +17,6 @@ from hcl_arch.commands.export.errors import ExportError
 from hcl_arch.commands.export.parts import INTERFACES, Part
 
 # 18 is the first with the operators of the k-means' starts, 20 the last that PyTorch's tracing exporter writes.
-OPSETS = range(18, 21)
 _AXES = {0: 'batch', 2: 'height', 3: 'width'}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Literal, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 import torch
 import torch.nn.functional as F
@@ -16,10 +16,9 @@ from hcl_arch.archs.detect_then_restore_arch import enlarged, pooled, to_logits
 from hcl_arch.archs.hcl_detector_arch import Detection
 from hcl_arch.archs.image_form import pad_to_multiple, to_image_range, to_network_range
 from hcl_arch.archs.layers.exporting import cut_back
+from hcl_arch.commands.export.arguments import PartName
 from hcl_arch.commands.export.errors import ExportError
 from hcl_arch.commands.export.strided_convs import with_even_strides
-
-PartName = Literal['detect', 'restore', 'all']
 
 
 class Interface(NamedTuple):

@@ -1,4 +1,4 @@
-"""Test runs as one page: command `hcl-report` (see `hcl_arch.commands.report.command`).
+"""Test runs as one page: command `hcl-report` (see `hcl_arch.commands.report.arguments`).
 
 The way of the figures, a file for each step: `results` reads the CSV files of the runs, `runs_file` what a run says it
 stands for, `paper_tables` the figures of the paper (all in paper_tables.yml), and `comparability` finds runs that must
@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional
 
+from hcl_arch.commands.report.arguments import parse_arguments
+
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
     """Run the command."""
-    from hcl_arch.commands.report.command import main as run
+    arguments = parse_arguments(argv)
+    from hcl_arch.commands.report.command import run
 
-    run(argv)
+    run(arguments)

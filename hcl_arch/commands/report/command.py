@@ -1,9 +1,4 @@
-"""Command `hcl-report results/run_a results/run_b ... --output report`: test runs as one page.
-
-Writes report.md, report.html and the folder pictures/ that both show. Reads what `hcl-test` left in the results
-folders: <data set>.csv, <data set>_bins.csv and, if `val.save_img` was set, visualization/. Which tables of the paper a
-run stands for is told with `--runs FILE`, see `hcl_arch.commands.report.runs_file`.
-"""
+"""The command `hcl-report` from its arguments to the report."""
 
 from __future__ import annotations
 
@@ -12,25 +7,22 @@ import base64
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional
 from urllib.parse import quote
 
 from hcl_arch.commands.report.errors import ReportError
 from hcl_arch.commands.report.html_page import html_page
 from hcl_arch.commands.report.markdown_page import markdown_page
 from hcl_arch.commands.report.output import GENERATOR, HTML, MARKDOWN, check_output, replaced_together
-from hcl_arch.commands.report.page import DEFAULT_CURVES, PICTURES, ReportOptions, ReportPage
+from hcl_arch.commands.report.page import PICTURES, ReportOptions, ReportPage
 from hcl_arch.commands.report.paper_tables import Paper, read_paper
 from hcl_arch.commands.report.results import read_run
 from hcl_arch.commands.report.runs_file import RunEntry, check_entries, entries_of_folders, read_runs_file
-from hcl_arch.utils.command_line import whole_number
 
 _PARTS = (PICTURES, MARKDOWN, HTML)
 
 
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Run the command; errors of the user and of the file system end it with one line and status 1."""
-    arguments = _parser().parse_args(argv)
     try:
         paper = read_paper()
         warnings = write_report(
@@ -104,26 +96,3 @@ def _data_address(file: Path) -> str:
 def _entries(arguments: argparse.Namespace, paper: Paper) -> list[RunEntry]:
     named = read_runs_file(arguments.runs, paper) if arguments.runs is not None else []
     return [*named, *entries_of_folders(arguments.results)]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog='hcl-report', description='Make one page of the results of test runs.')
-    parser.add_argument('results', type=Path, nargs='*', help='results folders of test runs, each a method')
-    parser.add_argument('--runs', type=Path, metavar='FILE',
-                        help='YAML list of runs {method, title, results, tables}, which tells the cells of the paper '
-                        'that each stands for')
-    parser.add_argument('--output', '--out', type=Path, default=Path('report'), metavar='FOLDER',
-                        help='folder to write to (default: %(default)s)')
-    parser.add_argument('--title', default=ReportOptions.title, help='title of the page (default: %(default)s)')
-    parser.add_argument('--curves', default=','.join(DEFAULT_CURVES), metavar='METRIC,...',
-                        help='metrics to draw against hole share, "" for none (default: %(default)s)')
-    parser.add_argument('--images', type=whole_number(0), default=ReportOptions.n_images, metavar='K',
-                        help='images to show of each data set (default: %(default)s)')
-    parser.add_argument('--embed', action='store_true', help='put the pictures into the HTML page, to send one file')
-    parser.add_argument('--overwrite', action='store_true',
-                        help='write into a folder that holds other things too; they are kept')
-    return parser
-
-
-if __name__ == '__main__':
-    main()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hcl_arch.commands.report.arguments import DEFAULT_CURVES, DEFAULT_IMAGES, DEFAULT_TITLE
 from hcl_arch.commands.report.comparability import differences
 from hcl_arch.commands.report.curves import can_draw, curves_of, draw_curves
 from hcl_arch.commands.report.dataset_tables import bins_table, corruptions_table, stages_table
@@ -22,17 +23,14 @@ from hcl_arch.commands.report.runs_file import RunEntry
 PICTURES = 'pictures'
 """Folder of the pictures, beside the pages."""
 
-DEFAULT_CURVES = ('mask_iou', 'corrupted_iou', 'psnr', 'ssim', 'lpips')
-
-
 @dataclass(frozen=True)
 class ReportOptions:
     """What the user may choose."""
 
-    title: str = 'Test report'
+    title: str = DEFAULT_TITLE
     curves: Sequence[str] = DEFAULT_CURVES
     """Metrics that get a curve, where they were measured."""
-    n_images: int = 5
+    n_images: int = DEFAULT_IMAGES
     """Images shown of each data set."""
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Callable, Optional
 
-from hcl_arch.commands.restore.arguments import parse_arguments
 from hcl_arch.commands.restore.console import Console, shown
 from hcl_arch.commands.restore.errors import CommandError, ImageError
 from hcl_arch.commands.restore.inputs import Found, find_inputs
@@ -31,24 +30,16 @@ from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, reason_of
 ALL_DONE, SOME_FAILED, NOT_BEGUN, INTERRUPTED = 0, 1, 2, 130
 
 
-def main(argv: Optional[Sequence[str]] = None) -> int:
+def run(options: Options, load: Callable[[Options], ImageRestorer] = make_restorer) -> int:
     """Run the command.
 
     Args:
-        argv: its arguments; None: those of the program.
+        options: What the command line asks for.
+        load: Makes what repairs.
 
     Returns:
         The exit status: 0 all images are done, 1 some failed, 2 nothing could be begun, 130 interrupted.
-
-    Raises:
-        SystemExit: With status 2 for wrong arguments, 0 for --help and --version.
     """
-    return run(argv, make_restorer)
-
-
-def run(argv: Optional[Sequence[str]], load: Callable[[Options], ImageRestorer]) -> int:
-    """Run the command with the restorer that `load` makes; all else as in `main`."""
-    options = parse_arguments(argv)
     with Console(quiet=options.quiet) as console:
         try:
             with interruptible():

@@ -1,27 +1,4 @@
-"""Command `hcl-convert official.pt out.pth`: weights of the authors' program, for BasicSR or for `hcl-restore`.
-
-Reads the sizes of the networks from the tensors, checks that every tensor has its place, writes {'params': ...} for the
-network (and, with --discriminator, for the discriminator), and prints the lines of an option file that fit. What it
-prints is YAML throughout: its remarks are comments. Optimizers and the step are not kept.
-
-    hcl-convert official.pt hcl_places.pth --discriminator hcl_places_d.pth > lines.yml
-
-A name that ends in .safetensors gives a file with the options inside, for `hcl-restore --model`.
-
-    hcl-convert official.pt hcl_places.safetensors --config official.yml
-
-The YAML file beside the authors' weights tells what no tensor does: the version, on which the upsampling hangs, and how
-clusters are looked for. Without --config a remark says what was supposed.
-
-    hcl-convert model_deraining.pth mprnet.pth --network MPRNet
-    hcl-convert sirf.npz sirf.pth --network SIRF --vgg vgg19-dcbb9e9d.pth
-
---network takes the published weights of a network that the paper compares itself with. Those of SIRF and DHAN are
-TensorFlow's: save their variables by their names in an .npz file, where TensorFlow is installed:
-
-    reader = tf.train.load_checkpoint('checkpoint/model')
-    np.savez('sirf.npz', **{name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()})
-"""
+"""The command `hcl-convert` from its arguments to the files that it writes."""
 
 from __future__ import annotations
 
@@ -29,15 +6,15 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, Optional, get_args
+from typing import Any, Optional
 
 import numpy as np
 import torch
 import yaml
 from torch import Tensor
 
+from hcl_arch.commands.convert.arguments import make_parser
 from hcl_arch.model_files import ModelFileError, save_model
-from hcl_arch.model_files.authors_config import LEGACY_VERSIONS
 from hcl_arch.model_files.authors_conversion import Conversion, convert_checkpoint
 from hcl_arch.model_files.authors_sizes import AuthorsCheckpointError
 from hcl_arch.model_files.official_checkpoint import Baseline, convert_baseline
@@ -49,23 +26,12 @@ class ConvertError(Exception):
     """The command cannot do what was asked; the text is for the user."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Leave with one line, without the usage."""
-        self.exit(2, f'{self.prog}: error: {" ".join(message.split())}\n')
-
-
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Run the command.
 
-    Args:
-        argv: The arguments, by default those of the process.
-
     Raises:
-        SystemExit: With code 2, after one line on stderr, if the arguments or the files do not allow it.
+        SystemExit: With code 2, after one line on stderr, if the files do not allow it.
     """
-    parser = _parser()
-    arguments = parser.parse_args(argv)
     try:
         print(convert_file(
             arguments.checkpoint,
@@ -78,41 +44,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
             overwrite=arguments.overwrite,
         ), end='')  # fmt: skip
     except ConvertError as error:
-        parser.error(str(error))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog='hcl-convert',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument('checkpoint', type=Path, help="checkpoint of the authors' program")
-    parser.add_argument('out', type=Path, help='file to write: the network with its refiner and classifier')
-    parser.add_argument('--discriminator', type=Path, metavar='OUT_D', help='file to write: the discriminator')
-    parser.add_argument(
-        '--config',
-        type=Path,
-        metavar='OFFICIAL.YML',
-        help="the authors' YAML file for this checkpoint: legacy_v, conf_threshs, temperature, kmeans_n_iters and "
-        'kmeans_repeat are read',
-    )
-    parser.add_argument(
-        '--legacy-v',
-        type=int,
-        choices=tuple(LEGACY_VERSIONS),
-        help="the authors' version, which the tensors do not tell: 4 = bilinear upsampling, convolution before GELU; "
-        '3 = bilinear, GELU first; 1, 2 = nearest, convolution first (default: as --config or the file states, else 4)',
-    )
-    parser.add_argument(
-        '--network', choices=get_args(Baseline), help='the file holds the published weights of this network, not of HCL'
-    )
-    parser.add_argument(
-        '--vgg', type=Path, metavar='FILE', help="for SIRF and DHAN, whose files hold no VGG-19: torchvision's"
-    )
-    parser.add_argument('--overwrite', action='store_true', help='replace files that exist')
-    return parser
+        make_parser().error(str(error))
 
 
 def convert_file(
@@ -277,7 +209,3 @@ def _write(contents: Mapping[Path, Mapping[str, Mapping[str, Tensor]]]) -> None:
     finally:
         for path in partial.values():
             path.unlink(missing_ok=True)
-
-
-if __name__ == '__main__':
-    main()

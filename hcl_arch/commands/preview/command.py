@@ -1,11 +1,4 @@
-"""Draw a contact sheet of the samples that an option file asks for: look at what you will train on.
-
-    python -m hcl_arch.commands.preview -opt options/train_hcl_places.yml -o sheet.png
-
-Each sample shows the input, the truth, the mask (white = corrupted) and the noise (what is put into the holes), with
-the name of its corruption and the share of corrupted pixels. A table of shares by corruption is printed. Works with
-every registered data set that gives `lq`, `gt` and `mask`.
-"""
+"""The preview from its arguments to its picture."""
 
 from __future__ import annotations
 
@@ -27,34 +20,18 @@ from tqdm import tqdm
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
 from hcl_arch.utils.pictures import captioned_row, mask_picture, stack_rows
 
-PICTURES = ('png', 'jpg', 'jpeg', 'webp')
 
-
-def main(argv: Optional[Sequence[str]] = None) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        prog='python -m hcl_arch.commands.preview', description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('-opt', type=Path, required=True, help='option file')
-    parser.add_argument('-o', '--output', type=Path, required=True, help='picture to write, e.g. sheet.png')
-    parser.add_argument('--dataset', help='its name under `datasets:`; by default train, or the first one')
-    parser.add_argument('--count', type=int, default=16, help='number of samples (default: %(default)s)')
-    parser.add_argument('--columns', type=int, default=2, help='samples side by side (default: %(default)s)')
-    parser.add_argument('--seed', type=int, default=0, help='of the training samples (default: %(default)s)')
-    arguments = parser.parse_args(argv)
-    if arguments.count < 1 or arguments.columns < 1:
-        parser.error('--count and --columns expect numbers of at least 1')
-    if arguments.output.suffix.lower().lstrip('.') not in PICTURES:
-        parser.error(f'-o {arguments.output}: expected the name of a picture ({", ".join(PICTURES)})')
     try:
         dataset = open_dataset(arguments.opt, arguments.dataset)
         samples = draw_samples(dataset, count=arguments.count, seed=arguments.seed)
     except (OSError, ValueError) as error:  # a mistake in the options or in the data: the message says which
-        print(f'hcl_arch.commands.preview: error: {error}', file=sys.stderr)
+        print(f'python -m hcl_arch.commands.preview: error: {error}', file=sys.stderr)
         raise SystemExit(2) from None
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(arguments.output), contact_sheet(samples, columns=arguments.columns)):
-        print(f'hcl_arch.commands.preview: error: {arguments.output} cannot be written', file=sys.stderr)
+        print(f'python -m hcl_arch.commands.preview: error: {arguments.output} cannot be written', file=sys.stderr)
         raise SystemExit(2)
     print(f'{share_table(samples)}\n{arguments.output}: {len(samples)} of {len(dataset)} samples')
 
@@ -134,7 +111,3 @@ def _same_height(strips: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]
     height = max(strip.shape[0] for strip in strips)
     return [cv2.copyMakeBorder(strip, 0, height - strip.shape[0], 0, 0, cv2.BORDER_CONSTANT)  # type: ignore[misc]
             for strip in strips]
-
-
-if __name__ == '__main__':
-    main()
