@@ -14,8 +14,9 @@ import pytest
 import yaml
 from torch.utils.data import DataLoader, Dataset
 
-from hcl_arch import option_checks, train
+from hcl_arch import train
 from hcl_arch.commands.basicsr_run import explains_itself, last_words, run_pipeline
+from hcl_arch.option_checks import problems as option_checks
 from hcl_arch.plugin.pipeline import OptionsError
 from hcl_arch.training import process_group
 from hcl_arch.training.checkpoints import CheckpointError

@@ -40,17 +40,21 @@ class ArchRegistry:
                 registry.register(network)
 
     def __iter__(self) -> Iterator[tuple[str, type[nn.Module]]]:
-        return iter(self._own.items())
+        """Names and networks: ours and, where it is installed, BasicSR's."""
+        return iter({**self._own, **self._others()}.items())
+
+    def _others(self) -> dict[str, Any]:
+        try:
+            from basicsr.utils.registry import ARCH_REGISTRY
+        except ImportError:
+            return {}
+        return dict(iter(ARCH_REGISTRY))  # its own `keys` would mislead `dict`
 
     def find(self, name: Any) -> Optional[Callable[..., nn.Module]]:
         """The network of this name, ours or one registered in BasicSR; None if there is neither."""
         if not isinstance(name, str) or name in self._own:
             return self._own.get(name)
-        try:
-            from basicsr.utils.registry import ARCH_REGISTRY
-        except ImportError:
-            return None
-        known = dict(iter(ARCH_REGISTRY))  # its own `keys` would mislead `dict`
+        known = self._others()
         return known.get(name, known.get(f'{name}_basicsr'))
 
     def build(self, options: Mapping[str, Any]) -> nn.Module:

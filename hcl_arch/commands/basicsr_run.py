@@ -12,7 +12,7 @@ from typing import Callable, Optional
 from basicsr.utils.options import parse_options
 
 from hcl_arch.commands.basicsr_arguments import read_arguments
-from hcl_arch.option_checks import find_structure_problems
+from hcl_arch.option_checks.problems import find_structure_problems
 from hcl_arch.plugin.forced_options import with_forced_options
 from hcl_arch.plugin.pipeline import OptionsError, check_options, problems_text
 from hcl_arch.training.checkpoints import FULL_DISK, CheckpointError

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.model_files.state import check_state
 from hcl_arch.option_checks.files import is_file_argument
-from hcl_arch.option_checks.networks import inspect_network
+from hcl_arch.option_checks.network_inspection import inspect_network
 from hcl_arch.option_checks.signatures import Arguments
 
 # What a restorer gives a network beside the images.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hcl_arch.option_checks.lines import Place, got, problem
-from hcl_arch.option_checks.run_options import RunOptions
+
+if TYPE_CHECKING:
+    from hcl_arch.option_checks.run_options import RunOptions
 
 # What stands for a file of weights in tests.
 _NO_FILE = 'random'

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hcl_arch.option_checks.lines import Place, problem, shown
-from hcl_arch.option_checks.run_options import RunOptions
+
+if TYPE_CHECKING:
+    from hcl_arch.option_checks.run_options import RunOptions
 
 MOST_WORKERS = 1024
 MOST_IMAGES = 2**16

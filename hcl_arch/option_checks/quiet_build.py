@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import sys
 import urllib.request
 import warnings
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from typing import Any, Callable, Optional
 from unittest import mock
 
 import torch
-from basicsr.utils import logger as basicsr_logger
 
 # Errors that constructors raise on purpose, and those of layers that do not fit their input.
 ON_PURPOSE = (ValueError, TypeError, AssertionError)
@@ -59,13 +59,14 @@ def _without_traces() -> Iterator[None]:
     """Keep random states and loggers as they are, print nothing, load and download nothing."""
     log = logging.getLogger(_LOGGER)
     # BasicSR's logger must not be set up before the pipeline tells it its file.
-    pretend = {} if _LOGGER in basicsr_logger.initialized_logger else {_LOGGER: True}
+    known = getattr(sys.modules.get('basicsr.utils.logger'), 'initialized_logger', {})
+    pretend = {} if _LOGGER in known else {_LOGGER: True}
     was_disabled, log.disabled = log.disabled, True
     changes: tuple[AbstractContextManager[Any], ...] = (
         warnings.catch_warnings(),
         torch.random.fork_rng(devices=[]),
         contextlib.redirect_stdout(io.StringIO()),
-        mock.patch.dict(basicsr_logger.initialized_logger, pretend),
+        mock.patch.dict(known, pretend),
         *(mock.patch.object(module, name, _refuse) for module, name in _LOADERS),
     )
     try:

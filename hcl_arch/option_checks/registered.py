@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Any, Optional
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional, Protocol
 
-from basicsr.utils.registry import Registry
-
+from hcl_arch.archs.registry import ArchRegistry
 from hcl_arch.option_checks.lines import Place, problem, shown
 
 # BasicSR registers some types under a longer name and finds them by the shorter one too.
 _SUFFIX = '_basicsr'
 
 
+class Registry(Protocol):
+    """BasicSR's registries, and ours of networks."""
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]: ...
+
+
 def find_registered(registry: Registry, name: Any) -> Any:
     """Return what is registered by a name, None if nothing is."""
     if not isinstance(name, str):
         return None
+    if isinstance(registry, ArchRegistry):  # which finds ours without BasicSR
+        return registry.find(name)
     known = dict(iter(registry))  # its own `keys` would mislead `dict`
     return known.get(name, known.get(name + _SUFFIX))
 

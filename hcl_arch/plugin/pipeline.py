@@ -285,7 +285,7 @@ class OptionsError(ValueError):
 
 def check_options(opt: Options) -> None:
     """Raise an OptionsError that lists all that is wrong with a run's options; print what may be."""
-    from hcl_arch.option_checks import find_problems, find_warnings
+    from hcl_arch.option_checks.problems import find_problems, find_warnings
 
     problems = find_problems(opt)
     if problems:

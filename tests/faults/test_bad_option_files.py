@@ -10,7 +10,7 @@ import pytest
 import yaml
 from basicsr.utils.options import ordered_yaml
 
-from hcl_arch.option_checks import find_problems, find_structure_problems
+from hcl_arch.option_checks.problems import find_problems, find_structure_problems
 from tests.example_options import Options, networks_tried_once, options_for_testing, options_for_training
 
 # Stands for an option that is taken out.

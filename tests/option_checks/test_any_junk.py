@@ -13,8 +13,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hcl_arch import option_checks
-from hcl_arch.option_checks import (
+from hcl_arch.option_checks import problems as option_checks
+from hcl_arch.option_checks.problems import (
     CHECKS,
     STRUCTURE_CHECKS,
     WARNINGS,

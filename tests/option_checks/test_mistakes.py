@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from basicsr.data import build_dataset
 
-from hcl_arch.option_checks import find_problems
+from hcl_arch.option_checks.problems import find_problems
 from tests.example_options import REMOVED, Keys, Options, changed, make_folder, make_lmdb, parsed
 
 MASKS = ('datasets', 'train', 'masks')

@@ -16,8 +16,8 @@ import torch
 from basicsr.utils import logger as basicsr_logger
 from basicsr.utils.options import parse_options
 
-from hcl_arch.option_checks import CHECKS, find_problems, find_structure_problems
 from hcl_arch.option_checks.networks import inspect_network
+from hcl_arch.option_checks.problems import CHECKS, find_problems, find_structure_problems
 from hcl_arch.option_checks.quiet_build import try_out
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.utils.option_file import read_option_file

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hcl_arch.option_checks import find_problems, find_structure_problems
+from hcl_arch.option_checks.problems import find_problems, find_structure_problems
 from tests.example_options import REMOVED, Keys, Options, changed, parsed
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hcl_arch.option_checks import find_problems, find_warnings
+from hcl_arch.option_checks.problems import find_problems, find_warnings
 from hcl_arch.plugin.pipeline import check_options
 from tests.example_options import IMAGES, Keys, Options, changed, parsed
 

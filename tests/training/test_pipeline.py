@@ -19,7 +19,7 @@ import pytest
 import torch
 from basicsr.data.prefetch_dataloader import CPUPrefetcher, CUDAPrefetcher
 
-from hcl_arch import option_checks
+from hcl_arch.option_checks import problems as option_checks
 from hcl_arch.plugin import pipeline
 from hcl_arch.plugin.pipeline import OptionsError, check_options, last_epoch, load_resume_state, problems_text
 from hcl_arch.training.checkpoints import CheckpointError

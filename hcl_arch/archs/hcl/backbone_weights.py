@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from hcl_arch.archs.hcl import efficientnet_lite
+from hcl_arch.archs.hcl.efficientnet_lite import EfficientNetLite0
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 
 # Under which a file may hold its tensors.
@@ -35,7 +37,9 @@ def build_backbone(name: str, weights: Optional[str], strides: Sequence[int]) ->
         ValueError: As :class:`TimmEncoder`.
         FileNotFoundError: If there is no such file.
     """
-    import timm  # not needed by other encoders, and slow to import
+    if name == efficientnet_lite.NAME and weights is None:
+        return EfficientNetLite0(), *_taken(name, strides, efficientnet_lite.REDUCTIONS, efficientnet_lite.CHANNELS)
+    import timm  # slow to import
 
     _check_name(name)
     overlay: dict[str, Any] = {}
@@ -47,20 +51,28 @@ def build_backbone(name: str, weights: Optional[str], strides: Sequence[int]) ->
         )
     except (RuntimeError, NotImplementedError, AttributeError) as error:
         raise ValueError(f'backbone: {name} of timm gives no feature maps ({error}); choose another one.') from error
-    reductions, channels = backbone.feature_info.reduction(), backbone.feature_info.channels()
+    return backbone, *_taken(name, strides, backbone.feature_info.reduction(), backbone.feature_info.channels())
+
+
+def _taken(
+    name: str, strides: Sequence[int], reductions: Sequence[int], channels: Sequence[int]
+) -> tuple[list[int], list[int]]:
+    """Which of a backbone's maps belong to the levels that it reaches, and their widths."""
     wanted = [stride for stride in strides if stride >= min(reductions)]
     missing = [stride for stride in wanted if stride not in reductions]
     if missing or not wanted:
         raise ValueError(
-            f'backbone: {name} has feature maps at strides {reductions}, but n_conv_stages, dim_mults and '
+            f'backbone: {name} has feature maps at strides {list(reductions)}, but n_conv_stages, dim_mults and '
             f'context_widths ask for {list(strides)}.'
         )
     taken = [reductions.index(stride) for stride in wanted]
-    return backbone, taken, [channels[index] for index in taken]
+    return taken, [channels[index] for index in taken]
 
 
 def normalisation(name: str) -> tuple[Sequence[float], Sequence[float]]:
     """Mean and deviation, by channel, of the images in [0, 1] that a backbone was trained on."""
+    if name == efficientnet_lite.NAME:
+        return efficientnet_lite.MEAN, efficientnet_lite.STD
     import timm
 
     config = timm.get_pretrained_cfg(name)
