@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from hcl_arch.archs.layers.depthwise_conv import PreparedConv2d
 
 NAME = 'tf_efficientnet_lite0'
-MEAN, STD = (0.498,) * 3, (0.502,) * 3
+MEAN, STD = (0.5,) * 3, (0.5,) * 3
 _STEM = 32
 # Of each stage: kernel size, stride of its first block, widening, output width, number of blocks.
 _STAGES = (
@@ -47,7 +47,8 @@ class EfficientNetLite0(nn.Module):
             stages.append(nn.Sequential(*blocks))
         self.blocks = nn.Sequential(*stages)
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            # On the meta device there is nothing to draw, and PyTorch would import its compiler for it.
+            if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
                 fan_out = math.prod(module.kernel_size) * module.out_channels / module.groups
                 nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
 
