@@ -1,5 +1,9 @@
 """Data sets; importing this package registers them with BasicSR."""
 
+from __future__ import annotations
+
+import basicsr  # noqa: F401  (first: completing BasicSR imports this room)
+
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
 from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
 from hcl_arch.data.published_pairs_dataset import HCLISTDDataset, HCLLOGO30KDataset, HCLRaindropDataset

@@ -1,5 +1,9 @@
 """Losses; importing this package registers them in BasicSR's LOSS_REGISTRY."""
 
+from __future__ import annotations
+
+import basicsr  # noqa: F401  (first: completing BasicSR imports this room)
+
 from hcl_arch.losses import baselines
 from hcl_arch.losses.hcl_contrastive_loss import HCLContrastiveLoss
 from hcl_arch.losses.hcl_id_mrf_loss import HCLIDMRFLoss

@@ -1,5 +1,9 @@
 """Metrics; importing this package registers them in BasicSR's METRIC_REGISTRY."""
 
+from __future__ import annotations
+
+import basicsr  # noqa: F401  (first: completing BasicSR imports this room)
+
 from hcl_arch.metrics.fid_metric import HCLFID, frechet_distance
 from hcl_arch.metrics.lpips_metric import calculate_hcl_lpips
 from hcl_arch.metrics.mask_metrics import (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, Callable
 
@@ -10,7 +11,6 @@ from basicsr.archs import build_network
 from torch import Tensor, nn
 
 from hcl_arch.archs import DetectThenRestore, HCLDetector, HCLNet, VCNet
-from hcl_arch.archs import detect_then_restore_arch as module
 from hcl_arch.archs.blind_restoration import BlindOutput
 from hcl_arch.archs.image_form import pad_to_multiple
 
@@ -254,11 +254,7 @@ class TestFreezing:
 
     def test_a_detector_that_nothing_trains_is_reported(self, monkeypatch: pytest.MonkeyPatch) -> None:
         warnings: list[str] = []
-
-        class Logger:
-            warning = warnings.append
-
-        monkeypatch.setattr(module, 'get_root_logger', Logger)
+        monkeypatch.setattr(logging.getLogger('basicsr'), 'warning', warnings.append)
         DetectThenRestore(HCL_DETECTOR, Recorder(), freeze_detector=True)
         DetectThenRestore({**HCL_DETECTOR, 'mask_from': 'pixels'}, Recorder())
         assert not warnings

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from hcl_arch.archs.detect_then_restore_arch import DetectThenRestore
-from hcl_arch.commands.convert import ConvertError, convert_file
+from hcl_arch.commands.convert.command import ConvertError, convert_file
 from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.metrics.fid_metric import HCLFID
 from hcl_arch.metrics.lpips_metric import calculate_hcl_lpips

@@ -396,7 +396,7 @@ def test_odd_paths(tmp_path: Path, refused: Callable[..., str], saved: Path) -> 
 
 @torch.no_grad()
 def test_checkpoint_of_the_authors(tmp_path: Path, shared_dir: Path, refused: Callable[..., str]) -> None:
-    from hcl_arch.commands.convert import convert_file
+    from hcl_arch.commands.convert.command import convert_file
 
     official = shared_dir / 'parity' / 'a' / 'official.pt'
     if not official.is_file():

@@ -9,12 +9,12 @@ from typing import Any, Callable
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from hcl_arch.archs import HCLDetector
 from hcl_arch.losses.hcl_wgan_gp_loss import gradient_penalty
 from hcl_arch.losses.pixel_sampling import random_pixels
-from hcl_arch.utils import random_state
 from hcl_arch.utils.random_state import derived_seed, draw_for_batch, seed_generators
 
 InProcess = Callable[[int, int], None]
@@ -25,7 +25,9 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> InProcess:
     """Function (rank, world size) that lets draws be those of one of several processes, with seeded generators."""
 
     def simulate(rank: int, world_size: int) -> None:
-        monkeypatch.setattr(random_state, 'get_dist_info', lambda: (rank, world_size))
+        monkeypatch.setattr(dist, 'is_initialized', lambda: True)
+        monkeypatch.setattr(dist, 'get_rank', lambda: rank)
+        monkeypatch.setattr(dist, 'get_world_size', lambda: world_size)
         seed_generators(17)
 
     return simulate
