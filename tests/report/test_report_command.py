@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 import hcl_arch.commands.report.output as output_module
-from hcl_arch.commands.report.command import main
+from hcl_arch.commands.report import main
 from hcl_arch.commands.report.curves import curve
 from hcl_arch.commands.report.results import ImageRow
 
