@@ -208,7 +208,7 @@ def _build_masks(options: DatasetOptions) -> MaskSampler:
     if options.mask_roots:
         source = open_images(options.mask_roots, f"{options.where}, 'dataroot_mask'")
         images = MaskImages(source, inverted=options.mask_inverted, cache_mib=options.mask_cache)
-    return MaskSampler(options.mask_weights, images=images)
+    return MaskSampler(options.masks, images=images)
 
 
 def _open_photos(options: DatasetOptions) -> ImageSource | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Optional
 
 from basicsr.utils.dist_util import get_dist_info
+from pydantic import Field
 
 from hcl_arch.data.corruptions.corruption_options import DRAWN_KINDS, MOST_BLUR, CorruptionOptions, read_corruptions
 from hcl_arch.data.corruptions.degradation import Degradation
@@ -16,7 +16,7 @@ from hcl_arch.data.corruptions.everyday.kinds import CLEAN, EVERYDAY_KINDS, PAST
 from hcl_arch.data.masks.mask_sampler import FOLDER, MASK_GENERATORS
 from hcl_arch.data.storage.image_root import LMDB_SUFFIX, is_lmdb
 from hcl_arch.utils.option_error import OptionError, check_keys
-from hcl_arch.utils.option_reader import OptionReader, is_number
+from hcl_arch.utils.option_fields import FLAG, ROOTS, SPANS, Is, OptionSection, is_number, number, span, weights, whole
 
 
 def check_io_backend(io_backend: Any, roots: Sequence[str], where: str) -> None:
@@ -46,73 +46,115 @@ def check_enlarge_ratio(opt: Mapping[str, Any], where: str) -> None:
                           "another one BasicSR's count of iterations per epoch comes out wrong.")
 
 
-BASICSR_KEYS = ('name', 'type', 'phase', 'scale', 'io_backend', 'batch_size_per_gpu', 'num_worker_per_gpu',
-                'dataset_enlarge_ratio', 'prefetch_mode', 'num_prefetch_queue', 'pin_memory', 'persistent_workers',
-                'use_shuffle', 'max_unreadable_share')
-OUR_KEYS = ('dataroot_gt', 'dataroot_noise', 'dataroot_mask', 'dataroot_fonts', 'mask_inverted', 'mask_cache', 'masks',
-            'hole_share', 'corruptions', 'second_kind', 'blur_sigma', 'degradation', 'gt_size', 'crop_scale',
-            'native_prob', 'native_size', 'use_hflip', 'sharpen_prob', 'tone_prob', 'max_samples', 'seed')
 LEAST_SIZE = 16
 # A line one pixel wide keeps two thirds of its content.
 MOST_BLUR_OF_LINES = 0.5
 DEFAULT_MASKS = ('free_form', 'random_walk')
+PHASE = Is(
+    "'train', 'val' or 'test' (BasicSR sets it)", lambda value: value in ('train', 'val', 'test'),
+    {'enum': ['train', 'val', 'test']},
+)  # fmt: skip
+ANY = Is('any value', lambda value: True, {})
 
 
-@dataclass(frozen=True)
-class DatasetOptions:
-    """Checked options.
+class LoaderSection(OptionSection):
+    """What BasicSR reads of every data set."""
 
-    Attributes:
-        where: how messages call the data set.
-        training: whether the phase is 'train'.
-        gt_roots: folders or LMDB folders of the true images.
-        noise_roots: the same for photographs that fill the holes; may be empty.
-        mask_roots: the same for mask images; may be empty.
-        font_roots: folders of fonts; may be empty.
-        mask_inverted: whether black, not white, means corrupted in mask images.
-        mask_weights: kind of mask -> weight.
-        mask_cache: MiB of mask images to keep decoded in each process.
-        hole_shares: ranges of the share of corrupted pixels.
-        corruptions: the kinds of corruption.
-        second_kind: share of the samples with an everyday kind that get a second one on top.
-        blur_sigma: least and largest softness of the edges in pixels.
-        degradation: what happens to the input after it was corrupted; None = nothing.
-        gt_size: side of a sample in pixels.
-        crop_scale: least and largest side of the training crop, as a share of the short side.
-        native_prob: share of the training samples that are corrupted before they are enlarged to `gt_size`.
-        native_size: least and largest side of those when they are corrupted.
-        use_hflip: whether training images are mirrored at random.
-        sharpen_prob: share of the training images that are sharpened.
-        tone_prob: share of those that become gray, sepia or faded.
-        max_samples: take the first images only; None = all.
-        seed: for validation.
-        batch_size: images per process and iteration.
-    """
+    name: Annotated[Optional[str], ANY] = Field(None, description='how the data set is called in logs and results')
+    type: Annotated[Optional[str], ANY] = Field(None, description='the registered name of the data set')
+    phase: Annotated[str, PHASE] = Field(description='train, val or test; BasicSR sets it')
+    scale: Annotated[Any, ANY] = Field(1, description='1; other scales are for super-resolution')
+    io_backend: Annotated[Any, ANY] = Field(None, description='{type: disk} or {type: lmdb}')
+    batch_size: Annotated[int, whole(1)] = Field(
+        1, alias='batch_size_per_gpu', description='images of a batch, for each process'
+    )
+    num_worker_per_gpu: Annotated[Any, ANY] = Field(0, description='processes that read images; 0 = the main one')
+    dataset_enlarge_ratio: Annotated[Any, ANY] = Field(1, description='how often an epoch shows each image')
+    prefetch_mode: Annotated[Any, ANY] = Field(None, description='cpu, cuda or null')
+    num_prefetch_queue: Annotated[Any, ANY] = Field(1, description='batches that prefetch_mode: cpu keeps ready')
+    pin_memory: Annotated[Any, ANY] = Field(False, description='whether batches lie in pinned memory')
+    persistent_workers: Annotated[Any, ANY] = Field(False, description='whether workers outlive an epoch')
+    use_shuffle: Annotated[Any, ANY] = Field(True, description='whether training images come in random order')
+    max_unreadable_share: Annotated[Any, ANY] = Field(
+        None, description='share of unreadable images that a training puts up with'
+    )
+
+
+BASICSR_KEYS = LoaderSection.option_names()
+
+
+class BlindCorruptionSection(LoaderSection):
+    """The options of `BlindCorruptionDataset`."""
+
+    gt_roots: Annotated[tuple[str, ...], ROOTS] = Field(
+        (), alias='dataroot_gt', description='folders or LMDB folders of the true images'
+    )
+    noise_roots: Annotated[tuple[str, ...], ROOTS] = Field(
+        (), alias='dataroot_noise', description='the same for photographs that fill the holes'
+    )
+    mask_roots: Annotated[tuple[str, ...], ROOTS] = Field(
+        (), alias='dataroot_mask', description='the same for mask images'
+    )
+    font_roots: Annotated[tuple[str, ...], ROOTS] = Field((), alias='dataroot_fonts', description='folders of fonts')
+    mask_inverted: Annotated[bool, FLAG] = Field(
+        False, description='whether black, not white, means corrupted in mask images'
+    )
+    mask_cache: Annotated[float, number(0)] = Field(
+        0.0, description='MiB of mask images to keep decoded in each process'
+    )
+    masks: Annotated[Optional[dict[str, float]], weights((*MASK_GENERATORS, FOLDER))] = Field(
+        None, description='kind of mask -> weight; by default the folder, or else free_form and random_walk'
+    )
+    hole_shares: Annotated[tuple[tuple[float, float], ...], SPANS] = Field(
+        ((0.1, 0.5),), alias='hole_share', description='ranges of the share of corrupted pixels'
+    )
+    corruptions: Annotated[Any, ANY] = Field(None, description='kind -> weight, or its options; by default patch')
+    second_kind: Annotated[float, number(0, 1)] = Field(
+        0.0, description='share of the samples with an everyday kind that get a second one on top'
+    )
+    blur_sigma: Annotated[tuple[float, float], span(0, MOST_BLUR)] = Field(
+        (3.0, 3.0), description='range of the softness of the edges in pixels'
+    )
+    degradation: Annotated[Any, ANY] = Field(
+        None, description='what happens to the input after it was corrupted; null = nothing'
+    )
+    gt_size: Annotated[int, whole(LEAST_SIZE)] = Field(description='side of a sample in pixels')
+    crop_scale: Annotated[tuple[float, float], span()] = Field(
+        (1.0, 1.0), description='range of the side of the training crop, as a share of the short side'
+    )
+    native_prob: Annotated[float, number(0, 1)] = Field(
+        0.0, description='share of the training samples that are corrupted before they are enlarged to gt_size'
+    )
+    native_size: Annotated[Optional[tuple[float, float]], span(LEAST_SIZE, math.inf)] = Field(
+        None, description='range of the side of those when they are corrupted; by default 16 to gt_size'
+    )
+    use_hflip: Annotated[bool, FLAG] = Field(True, description='whether training images are mirrored at random')
+    sharpen_prob: Annotated[float, number(0, 1)] = Field(
+        0.0, description='share of the training images that are sharpened'
+    )
+    tone_prob: Annotated[float, number(0, 1)] = Field(
+        0.0, description='share of those that become gray, sepia or faded'
+    )
+    max_samples: Annotated[Optional[int], whole(1)] = Field(
+        None, description='take the first images only; null = all'
+    )
+    seed: Annotated[int, whole(0)] = Field(0, description='of validation')
+
+
+class DatasetOptions(BlindCorruptionSection):
+    """Checked options of a `BlindCorruptionDataset`."""
 
     where: str
-    training: bool
-    gt_roots: tuple[str, ...]
-    noise_roots: tuple[str, ...]
-    mask_roots: tuple[str, ...]
-    font_roots: tuple[str, ...]
-    mask_inverted: bool
-    mask_weights: Mapping[str, float]
-    mask_cache: float
-    hole_shares: tuple[tuple[float, float], ...]
+    """How messages call the data set."""
+    masks: dict[str, float]
     corruptions: tuple[CorruptionOptions, ...]
-    second_kind: float
-    blur_sigma: tuple[float, float]
-    degradation: Degradation | None
-    gt_size: int
-    crop_scale: tuple[float, float]
-    native_prob: float
+    degradation: Optional[Degradation]
     native_size: tuple[float, float]
-    use_hflip: bool
-    sharpen_prob: float
-    tone_prob: float
-    max_samples: int | None
-    seed: int
-    batch_size: int
+
+    @property
+    def training(self) -> bool:
+        """Whether the phase is 'train'."""
+        return self.phase == 'train'
 
     @property
     def uses_photos(self) -> bool:
@@ -125,40 +167,21 @@ def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
     """Return the checked options of a data set; `opt` is left as it is.
 
     Raises:
-        ValueError: an option is unknown, missing, of a wrong type or out of its range; names the option.
+        OptionError: An option is unknown, missing, of a wrong type or out of its range.
     """
     where = f"data set '{opt.get('name', 'BlindCorruptionDataset')}'"
-    check_keys(opt, BASICSR_KEYS + OUR_KEYS, where)
-    reader = OptionReader(opt, where)
-    mask_roots = reader.roots('dataroot_mask')
-    max_samples = None if opt.get('max_samples') is None else reader.whole('max_samples', None, least=1)
-    gt_size = reader.whole('gt_size', None, least=LEAST_SIZE)
-    options = DatasetOptions(
-        where=where,
-        training=reader.phase() == 'train',
-        gt_roots=reader.roots('dataroot_gt'),
-        noise_roots=reader.roots('dataroot_noise'),
-        mask_roots=mask_roots,
-        font_roots=reader.roots('dataroot_fonts'),
-        mask_inverted=reader.flag('mask_inverted', False),
-        mask_weights=reader.weights('masks', (FOLDER,) if mask_roots else DEFAULT_MASKS, (*MASK_GENERATORS, FOLDER)),
-        mask_cache=reader.number('mask_cache', 0.0),
-        hole_shares=reader.spans('hole_share', (0.1, 0.5)),
-        corruptions=read_corruptions(opt, where),
-        second_kind=reader.number('second_kind', 0.0, most=1),
-        blur_sigma=reader.span('blur_sigma', (3.0, 3.0), most=MOST_BLUR),
-        degradation=read_degradation(opt, where),
-        gt_size=gt_size,
-        crop_scale=reader.span('crop_scale', (1.0, 1.0)),
-        native_prob=reader.number('native_prob', 0.0, most=1),
-        native_size=reader.span('native_size', (LEAST_SIZE, gt_size), least=LEAST_SIZE, most=gt_size),
-        use_hflip=reader.flag('use_hflip', True),
-        sharpen_prob=reader.number('sharpen_prob', 0.0, most=1),
-        tone_prob=reader.number('tone_prob', 0.0, most=1),
-        max_samples=max_samples,
-        seed=reader.whole('seed', 0, least=0),
-        batch_size=reader.whole('batch_size_per_gpu', 1, least=1),
-    )
+    if isinstance(opt.get('masks'), Mapping):
+        check_keys(opt['masks'], (*MASK_GENERATORS, FOLDER), f"{where}, 'masks'", inside=('masks',))
+    section = BlindCorruptionSection.read(opt, where)
+    native = span(LEAST_SIZE, section.gt_size)
+    if section.native_size and native.fault(opt['native_size']):
+        raise OptionError(where, ('native_size',), str(native.fault(opt['native_size'])))
+    values = dict(section)
+    values['masks'] = section.masks or dict.fromkeys((FOLDER,) if section.mask_roots else DEFAULT_MASKS, 1.0)
+    values['native_size'] = section.native_size or (LEAST_SIZE, section.gt_size)
+    values['corruptions'] = read_corruptions(opt, where)
+    values['degradation'] = read_degradation(section.degradation, where)
+    options = DatasetOptions.model_construct(**values, where=where)
     _check_together(options, opt)
     return options
 
@@ -189,7 +212,7 @@ def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
 def _check_masks(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
     """Raise if options about masks contradict each other, or would never be used."""
     where = options.where
-    wants_images = options.mask_weights.get(FOLDER, 0) > 0
+    wants_images = options.masks.get(FOLDER, 0) > 0
     if wants_images and not options.mask_roots:
         raise OptionError(where, ('masks',), f"gives a weight to '{FOLDER}', but 'dataroot_mask' is missing. Give a "
                           'folder or LMDB folder of mask images.')
@@ -202,7 +225,7 @@ def _check_masks(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
         raise OptionError(where, (without[0],), "is given, but no mask images. Add 'dataroot_mask', or leave it out.")
     fillers = [entry for entry in options.corruptions if entry.kind not in DRAWN_KINDS]
     blurs = [(entry.blur_sigma or options.blur_sigma)[1] for entry in fillers]
-    if options.mask_weights.get('lines', 0) > 0 and max(blurs, default=0) > MOST_BLUR_OF_LINES:
+    if options.masks.get('lines', 0) > 0 and max(blurs, default=0) > MOST_BLUR_OF_LINES:
         problem = ("the masks 'lines' are one pixel wide and vanish when their edges are blurred with a sigma of "
                    f'{max(blurs):g} pixels. Give blur_sigma: 0, in a data set of their own.')
         raise OptionError(where, ('masks',), problem, message=f'{where}: {problem}')

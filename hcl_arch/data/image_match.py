@@ -13,6 +13,14 @@ from numpy.typing import NDArray
 from hcl_arch.data.storage.image_source import ImageSource
 
 
+def is_template(text: object) -> bool:
+    """Whether a text has one '{}', at most one '*' and no '/'."""
+    if not isinstance(text, str):
+        return False
+    others = text.replace('{}', '', 1).replace('*', '', 1)
+    return '{}' in text and not any(char in others for char in '{}*/')
+
+
 @dataclass(frozen=True)
 class NameTemplate:
     """The form of an image's name within its folder, without extension.
@@ -30,8 +38,7 @@ class NameTemplate:
     text: str = '{}'
 
     def __post_init__(self) -> None:
-        others = self.text.replace('{}', '', 1).replace('*', '', 1)
-        if '{}' not in self.text or any(char in others for char in '{}*/'):
+        if not is_template(self.text):
             raise ValueError(f"a template of names with one '{{}}', at most one '*' and no '/', such as '{{}}_clean', "
                              f"got '{self.text}'")
 

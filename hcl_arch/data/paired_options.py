@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any, Optional
 
-from hcl_arch.data.dataset_options import BASICSR_KEYS, LEAST_SIZE, check_enlarge_ratio, check_io_backend
-from hcl_arch.data.image_match import NameTemplate
+from pydantic import Field
+
+from hcl_arch.data.dataset_options import LEAST_SIZE, LoaderSection, check_enlarge_ratio, check_io_backend
+from hcl_arch.data.image_match import NameTemplate, is_template
 from hcl_arch.data.masks.difference_mask import DifferenceMask
-from hcl_arch.utils.option_error import OptionError, check_keys
-from hcl_arch.utils.option_reader import OptionReader
+from hcl_arch.utils.option_error import OptionError
+from hcl_arch.utils.option_fields import FLAG, ROOTS, TEXT, Is, number, span, whole
 
 ROLES = ('lq', 'gt', 'mask', 'wm')
 # What a data set with a layout of its own sets itself.
@@ -20,89 +22,106 @@ DERIVED_MASK_KEYS = ('mask_threshold', 'mask_smoothing', 'mask_least_area', 'mas
 SAMPLE_KEYS = ('corruption', 'gt_size', 'crop_scale', 'use_hflip', 'max_samples')
 
 
-@dataclass(frozen=True)
-class PairedOptions:
-    """Checked options.
+_TEMPLATE = Is(
+    "a template of names with one '{}', at most one '*' and no '/', such as '{}_clean'", is_template,
+    {'type': 'string'}, NameTemplate,
+)  # fmt: skip
+_ANY_NAME = NameTemplate('{}')
+_DEFAULT_MASK = DifferenceMask()
 
-    Attributes:
-        where: how messages call the data set.
-        training: whether the phase is 'train'.
-        roots: role ('lq', 'gt', 'mask', 'wm') -> folders or LMDB folders; none for 'mask' if masks are derived, nor for
-            'wm' if there are no pictures of watermarks.
-        templates: role -> form of the images' names.
-        allow_unused: whether clean images and masks without a corrupted one are left out instead of refused.
-        mask_inverted: whether black, not white, means corrupted in mask images.
-        difference_mask: how masks are derived, where there are no mask images.
-        corruption: what the samples' corruption is called.
-        gt_size: side of a sample in pixels; None = whole images, in validation only.
-        crop_scale: least and largest side of the training crop, as a share of the short side.
-        use_hflip: whether training samples are mirrored at random.
-        max_samples: take the first pairs only; None = all.
-        batch_size: images per process and iteration.
-    """
+
+class PairedSection(LoaderSection):
+    """The options of `HCLPairedDataset`."""
+
+    lq_roots: Annotated[tuple[str, ...], ROOTS] = Field(
+        (), alias='dataroot_lq', description='folders or LMDB folders of the corrupted images'
+    )
+    gt_roots: Annotated[tuple[str, ...], ROOTS] = Field(
+        (), alias='dataroot_gt', description='the same for the clean images'
+    )
+    mask_roots: Annotated[tuple[str, ...], ROOTS] = Field(
+        (), alias='dataroot_mask', description='the same for the masks; without them masks are derived'
+    )
+    wm_roots: Annotated[tuple[str, ...], ROOTS] = Field(
+        (), alias='dataroot_wm', description='the same for pictures of the watermarks'
+    )
+    lq_template: Annotated[NameTemplate, _TEMPLATE] = Field(_ANY_NAME, description="form of the images' names")
+    gt_template: Annotated[NameTemplate, _TEMPLATE] = Field(_ANY_NAME, description='the same of the clean ones')
+    mask_template: Annotated[NameTemplate, _TEMPLATE] = Field(_ANY_NAME, description='the same of the masks')
+    wm_template: Annotated[NameTemplate, _TEMPLATE] = Field(_ANY_NAME, description='the same of the watermarks')
+    allow_unused: Annotated[bool, FLAG] = Field(
+        False, description='whether clean images and masks without a corrupted one are left out instead of refused'
+    )
+    mask_inverted: Annotated[bool, FLAG] = Field(
+        False, description='whether black, not white, means corrupted in mask images'
+    )
+    # 1/255: at 0 every pixel would be corrupted.
+    mask_threshold: Annotated[float, number(1 / 255, 1)] = Field(
+        _DEFAULT_MASK.threshold, description='of derived masks: the difference that counts as corrupted'
+    )
+    mask_smoothing: Annotated[float, number(0, 100)] = Field(
+        _DEFAULT_MASK.smoothing, description='of derived masks: sigma in pixels of the smoothing before'
+    )
+    mask_least_area: Annotated[int, whole(0)] = Field(
+        _DEFAULT_MASK.least_area, description='of derived masks: specks of fewer pixels are dropped'
+    )
+    mask_closing: Annotated[int, whole(0)] = Field(
+        _DEFAULT_MASK.closing, description='of derived masks: radius in pixels of the closing'
+    )
+    corruption: Annotated[str, TEXT] = Field('paired', description="what the samples' corruption is called")
+    gt_size: Annotated[Optional[int], replace(whole(LEAST_SIZE), nullable=True)] = Field(
+        description='side of a sample in pixels; null = whole images, in validation only'
+    )
+    crop_scale: Annotated[tuple[float, float], span()] = Field(
+        (1.0, 1.0), description='range of the side of the training crop, as a share of the short side'
+    )
+    use_hflip: Annotated[bool, FLAG] = Field(True, description='whether training samples are mirrored at random')
+    max_samples: Annotated[Optional[int], whole(1)] = Field(None, description='take the first pairs only; null = all')
+
+
+class PairedOptions(PairedSection):
+    """Checked options of a `HCLPairedDataset`."""
 
     where: str
-    training: bool
-    roots: Mapping[str, tuple[str, ...]]
-    templates: Mapping[str, NameTemplate]
-    allow_unused: bool
-    mask_inverted: bool
-    difference_mask: DifferenceMask
-    corruption: str
-    gt_size: int | None
-    crop_scale: tuple[float, float]
-    use_hflip: bool
-    max_samples: int | None
-    batch_size: int
+    """How messages call the data set."""
+
+    @property
+    def training(self) -> bool:
+        """Whether the phase is 'train'."""
+        return self.phase == 'train'
+
+    @property
+    def roots(self) -> dict[str, tuple[str, ...]]:
+        """Folders of each role."""
+        return {role: getattr(self, f'{role}_roots') for role in ROLES}
+
+    @property
+    def templates(self) -> dict[str, NameTemplate]:
+        """Form of the names of each role."""
+        return {role: getattr(self, f'{role}_template') for role in ROLES}
+
+    @property
+    def difference_mask(self) -> DifferenceMask:
+        """How masks are derived, where there are no mask images."""
+        return DifferenceMask(
+            threshold=self.mask_threshold, smoothing=self.mask_smoothing, least_area=self.mask_least_area,
+            closing=self.mask_closing,
+        )  # fmt: skip
 
 
 def read_paired_options(opt: Mapping[str, Any]) -> PairedOptions:
     """Return the checked options of a data set; `opt` is left as it is.
 
     Raises:
-        ValueError: an option is unknown, missing, of a wrong type or out of its range; names the option.
+        OptionError: An option is unknown, missing, of a wrong type or out of its range.
     """
     where = f"data set '{opt.get('name', 'HCLPairedDataset')}'"
-    check_keys(opt, BASICSR_KEYS + PLACE_KEYS + DERIVED_MASK_KEYS + SAMPLE_KEYS, where)
-    reader = OptionReader(opt, where)
-    training = reader.phase() == 'train'
-    whole_images = not training and 'gt_size' in opt and opt['gt_size'] is None
-    options = PairedOptions(
-        where=where,
-        training=training,
-        roots={role: reader.roots(f'dataroot_{role}') for role in ROLES},
-        templates={role: _read_template(reader, f'{role}_template') for role in ROLES},
-        allow_unused=reader.flag('allow_unused', False),
-        mask_inverted=reader.flag('mask_inverted', False),
-        difference_mask=_read_difference_mask(reader),
-        corruption=reader.text('corruption', 'paired'),
-        gt_size=None if whole_images else reader.whole('gt_size', None, least=LEAST_SIZE),
-        crop_scale=reader.span('crop_scale', (1.0, 1.0)),
-        use_hflip=reader.flag('use_hflip', True),
-        max_samples=None if opt.get('max_samples') is None else reader.whole('max_samples', None, least=1),
-        batch_size=reader.whole('batch_size_per_gpu', 1, least=1),
-    )
+    section = PairedSection.read(opt, where)
+    options = PairedOptions.model_construct(**dict(section), where=where)
+    if options.training and options.gt_size is None:
+        raise OptionError(where, ('gt_size',), str(whole(LEAST_SIZE).fault(None)))
     _check_together(options, opt)
     return options
-
-
-def _read_template(reader: OptionReader, key: str) -> NameTemplate:
-    try:
-        return NameTemplate(reader.text(key, '{}'))
-    except ValueError as error:
-        raise reader.error(key, "a template of names with one '{}', at most one '*' and no '/', such as "
-                           "'{}_clean'") from error
-
-
-def _read_difference_mask(reader: OptionReader) -> DifferenceMask:
-    default = DifferenceMask()
-    # 1/255: at 0 every pixel would be corrupted.
-    return DifferenceMask(
-        threshold=reader.number('mask_threshold', default.threshold, least=1 / 255, most=1.0),
-        smoothing=reader.number('mask_smoothing', default.smoothing, most=100.0),
-        least_area=reader.whole('mask_least_area', default.least_area, least=0),
-        closing=reader.whole('mask_closing', default.closing, least=0),
-    )
 
 
 def _check_together(options: PairedOptions, opt: Mapping[str, Any]) -> None:

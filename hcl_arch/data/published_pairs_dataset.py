@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Optional
 
 from basicsr.utils.registry import DATASET_REGISTRY
+from pydantic import Field
 
-from hcl_arch.data.dataset_options import BASICSR_KEYS
+from hcl_arch.data.dataset_options import ANY, BASICSR_KEYS, PHASE
 from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
 from hcl_arch.data.paired_options import DERIVED_MASK_KEYS, SAMPLE_KEYS
-from hcl_arch.utils.option_error import check_keys
-from hcl_arch.utils.option_reader import OptionReader
+from hcl_arch.utils.option_error import OptionError, check_keys
+from hcl_arch.utils.option_fields import ROOTS, TEXT, Is, OptionSection
+from hcl_arch.utils.option_lines import got
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,27 @@ class PairedLayout:
         return roots
 
 
+def _are_names(value: Any) -> bool:
+    names = (value,) if isinstance(value, str) else value
+    return isinstance(names, (list, tuple)) and bool(names) and all(isinstance(name, str) and name for name in names)
+
+
+_KINDS = Is(
+    'a list of folder names', _are_names, dict(ROOTS.schema),
+    lambda value: (value,) if isinstance(value, str) else tuple(value),
+)  # fmt: skip
+
+
+class PublishedSection(OptionSection):
+    """Where a published data set lies."""
+
+    phase: Annotated[str, PHASE] = Field(description='train, val or test; BasicSR sets it')
+    dataroot: Annotated[str, TEXT] = Field(description='folder of the data set')
+    split: Annotated[Optional[str], TEXT] = Field(None, description='part of the data set; by default for the phase')
+    folders: Annotated[Any, ANY] = Field(None, description='role (lq, gt, mask) -> folder below dataroot, if others')
+    kinds: Annotated[Optional[tuple[str, ...]], _KINDS] = Field(None, description='the parts to take; by default all')
+
+
 def to_paired_options(opt: Mapping[str, Any], layout: PairedLayout) -> dict[str, Any]:
     """Return the options of `HCLPairedDataset` for those of a data set with a layout of its own.
 
@@ -90,16 +113,15 @@ def to_paired_options(opt: Mapping[str, Any], layout: PairedLayout) -> dict[str,
     own_keys = ('dataroot', 'split', 'folders', *(('kinds',) if layout.kinds else ()))
     passed_keys = BASICSR_KEYS + SAMPLE_KEYS + (() if 'mask' in layout.folders else DERIVED_MASK_KEYS)
     check_keys(opt, passed_keys + own_keys, where)
-    reader = OptionReader(opt, where)
-    split = reader.text('split', layout.split_of_phase[reader.phase()])
+    section = PublishedSection.read({key: opt[key] for key in (*own_keys, 'phase') if key in opt}, where)
+    split = section.split or layout.split_of_phase[section.phase]
     if split not in layout.splits:
-        raise reader.error('split', f'one of {", ".join(layout.splits)}')
-    kinds = layout.kinds
-    if 'kinds' in opt:
-        kinds = _read_kinds(reader, opt['kinds'])
+        raise OptionError(where, ('split',), f'expects one of {", ".join(layout.splits)}, {got(split)}')
     try:
-        roots = layout.roots(reader.text('dataroot', None), split, folders=_read_folders(reader, opt, layout),
-                             kinds=kinds)
+        roots = layout.roots(
+            section.dataroot, split, folders=_read_folders(opt.get('folders'), layout, where),
+            kinds=section.kinds or layout.kinds,
+        )  # fmt: skip
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{where}: {error}') from error
     passed = {key: value for key, value in opt.items() if key not in own_keys}
@@ -109,20 +131,14 @@ def to_paired_options(opt: Mapping[str, Any], layout: PairedLayout) -> dict[str,
     }  # fmt: skip
 
 
-def _read_kinds(reader: OptionReader, kinds: Any) -> tuple[str, ...]:
-    names = (kinds,) if isinstance(kinds, str) else kinds
-    if not isinstance(names, (list, tuple)) or not names or not all(isinstance(kind, str) and kind for kind in names):
-        raise reader.error('kinds', 'a list of folder names')
-    return tuple(names)
-
-
-def _read_folders(reader: OptionReader, opt: Mapping[str, Any], layout: PairedLayout) -> dict[str, str]:
+def _read_folders(folders: Any, layout: PairedLayout, where: str) -> dict[str, str]:
     """Return the changed folders."""
-    folders = opt.get('folders') or {}
+    folders = folders or {}
     is_fine = isinstance(folders, Mapping) and set(folders) <= set(layout.folders)
     if not is_fine or not all(isinstance(folder, str) and folder for folder in folders.values()):
         default = ', '.join(f'{role}: {folder}' for role, folder in layout.folders.items())
-        raise reader.error('folders', f"folders of {', '.join(layout.folders)} below 'dataroot' (default: {default})")
+        raise OptionError(where, ('folders',), f"expects folders of {', '.join(layout.folders)} below 'dataroot' "
+                          f'(default: {default}), {got(folders)}')
     return dict(folders)
 
 

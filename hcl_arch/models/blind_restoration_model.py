@@ -131,7 +131,7 @@ class BlindRestorationModel(InterruptibleModel):
         for name in ('accumulation_steps', 'max_skipped_steps'):
             number = train_opt.get(name, 1)
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ValueError(f'Option train.{name} must be a whole number from 1 up, got {number!r}.')
+                raise ValueError(f'Option train.{name} must be a whole number of at least 1, got {number!r}.')
 
     def init_training_settings(self) -> None:
         """Build what training needs beside the generator: discriminator, losses, optimizers, schedulers."""

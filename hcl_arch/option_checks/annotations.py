@@ -8,7 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from torch import nn
 
-from hcl_arch.utils.option_reader import is_number
+from hcl_arch.utils.option_fields import is_number
 
 _PLAIN: dict[Any, tuple[str, str]] = {
     bool: ('true or false', 'true or false'),

@@ -16,7 +16,7 @@ from hcl_arch.data.storage.image_source import ImageSource
 from hcl_arch.data.storage.lmdb_file import check_lmdb_file
 from hcl_arch.data.storage.lmdb_reader import DATA_NAME
 from hcl_arch.option_checks.data_set_reading import SET_ASIDE_PATH
-from hcl_arch.option_checks.lines import Place, problem
+from hcl_arch.utils.option_lines import Place, problem
 
 # What a folder that cannot be read raises.
 _READING_ERRORS = (OSError, ValueError)

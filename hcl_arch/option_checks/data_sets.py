@@ -17,14 +17,14 @@ from hcl_arch.option_checks.data_set_kinds import LAYOUTS, AnyOptions, reader_of
 from hcl_arch.option_checks.data_set_reading import Reading, read_with_set_aside
 from hcl_arch.option_checks.foreign_data_sets import basicsr_problems
 from hcl_arch.option_checks.limits import MOST_PIXELS
-from hcl_arch.option_checks.lines import problem
 from hcl_arch.option_checks.registered import type_problem
-from hcl_arch.option_checks.rules import FLAG, Rule, Rules, check_values, choice, is_whole, number, whole
+from hcl_arch.option_checks.rules import Rules, check_values
 from hcl_arch.option_checks.run_options import PHASES, DataSetSection, RunOptions
-from hcl_arch.utils.option_reader import is_number
+from hcl_arch.utils.option_fields import FLAG, Is, choice, is_number, is_whole, number, whole
+from hcl_arch.utils.option_lines import problem
 
 _LOADER_RULES: Rules = {
-    'pin_memory': FLAG, 'persistent_workers': FLAG, 'prefetch_mode': choice('cpu', 'cuda', nullable=True),
+    'pin_memory': FLAG, 'persistent_workers': FLAG, 'prefetch_mode': choice('cpu', 'cuda').or_null(),
     'num_prefetch_queue': whole(1), 'use_shuffle': FLAG,
 }  # fmt: skip
 # Read in training only; of our data sets, `read_options` looks at the first and last.
@@ -35,7 +35,9 @@ _OF_BINS = '_bins'
 _LAYOUT_KEYS = ('name', 'phase', 'dataroot', 'split', 'folders', 'kinds')
 _FOREIGN_LOADER_RULES: Rules = {
     'batch_size_per_gpu': whole(1),
-    'dataset_enlarge_ratio': Rule('a number above 0', lambda value: is_number(value) and value > 0),
+    'dataset_enlarge_ratio': Is(
+        'a number above 0', lambda value: is_number(value) and value > 0, {'type': 'number', 'exclusiveMinimum': 0}
+    ),
 }
 
 

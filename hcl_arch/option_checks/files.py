@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hcl_arch.option_checks.lines import Place, got, problem
+from hcl_arch.utils.option_lines import Place, got, problem
 
 if TYPE_CHECKING:
     from hcl_arch.option_checks.run_options import RunOptions

@@ -11,9 +11,9 @@ from basicsr.utils.registry import DATASET_REGISTRY
 from hcl_arch.data.storage.image_root import LMDB_SUFFIX, is_lmdb
 from hcl_arch.data.storage.lmdb_file import check_lmdb_file
 from hcl_arch.option_checks.files import file_problem
-from hcl_arch.option_checks.lines import Place, got, problem
 from hcl_arch.option_checks.registered import find_registered
 from hcl_arch.option_checks.run_options import DataSetSection, RunOptions
+from hcl_arch.utils.option_lines import Place, got, problem
 
 _FOLDERS = ('dataroot_gt', 'dataroot_lq', 'dataroot_flow')
 _FILES = ('meta_info_file', 'meta_info')

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hcl_arch.option_checks.data_set_kinds import reader_of
-from hcl_arch.option_checks.lines import Place, got, problem
 from hcl_arch.option_checks.run_options import RunOptions
+from hcl_arch.utils.option_lines import Place, got, problem
 
 _KINDS = ('disk', 'lmdb')
 _KEY = 'io_backend'

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hcl_arch.option_checks.lines import Place, problem, shown
+from hcl_arch.utils.option_lines import Place, problem, shown
 
 if TYPE_CHECKING:
     from hcl_arch.option_checks.run_options import RunOptions

@@ -10,13 +10,13 @@ from basicsr.utils.registry import LOSS_REGISTRY
 
 from hcl_arch.option_checks.files import check_file_arguments, is_file_argument
 from hcl_arch.option_checks.limits import LARGEST_NUMBER, argument_limits
-from hcl_arch.option_checks.lines import Place, got, problem
 from hcl_arch.option_checks.quiet_build import try_out
 from hcl_arch.option_checks.registered import find_registered, type_problem
-from hcl_arch.option_checks.rules import Rule, Rules, check_unknown, check_values, number, whole
+from hcl_arch.option_checks.rules import Rules, check_unknown, check_values
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments, check_arguments
-from hcl_arch.utils.option_reader import is_number
+from hcl_arch.utils.option_fields import Is, is_number, number, whole
+from hcl_arch.utils.option_lines import Place, got, problem
 
 _SUFFIX = '_opt'
 # The models compute these themselves, from a weight.
@@ -24,7 +24,9 @@ _WITHOUT_TYPE = ('mask_opt', 'classifier_opt')
 _VALUES: Rules = {
     **{key: number(0, below=LARGEST_NUMBER) for key in ('loss_weight', 'penalty_weight')},
     # Of a loss that is not built.
-    'bandwidth': Rule('a number above 0', lambda value: is_number(value) and value > 0),
+    'bandwidth': Is(
+        'a number above 0', lambda value: is_number(value) and value > 0, {'type': 'number', 'exclusiveMinimum': 0}
+    ),
     'max_features': whole(2),
 }
 _KNOWN_MODULES = ('hcl_arch.', 'basicsr.')

@@ -9,11 +9,12 @@ from basicsr.utils.registry import METRIC_REGISTRY
 
 from hcl_arch.models import validation_sample
 from hcl_arch.option_checks.files import check_file_arguments
-from hcl_arch.option_checks.lines import Place, got, problem, shown
 from hcl_arch.option_checks.registered import find_registered, type_problem
-from hcl_arch.option_checks.rules import Rules, check_values, choice, is_whole, whole
+from hcl_arch.option_checks.rules import Rules, check_values
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments, check_arguments
+from hcl_arch.utils.option_fields import choice, is_whole, whole
+from hcl_arch.utils.option_lines import Place, got, problem, shown
 
 # What the validation hands over, by the names of the arguments.
 _IMAGES = ('img', 'img2', 'soft_mask', 'true_mask')

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from hcl_arch.option_checks.lines import Place, got, problem
 from hcl_arch.option_checks.run_options import RunOptions
+from hcl_arch.utils.option_lines import Place, got, problem
 
 _MOST_CHARACTERS = 100
 # File systems take 255, and dates, endings and other names are added.

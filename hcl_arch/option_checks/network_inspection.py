@@ -12,10 +12,10 @@ from hcl_arch.archs.registry import ARCHS
 from hcl_arch.option_checks.annotations import is_network
 from hcl_arch.option_checks.files import check_file_arguments, is_file_argument
 from hcl_arch.option_checks.limits import MOST_FOREIGN_PARTS, MOST_PARTS, argument_limits
-from hcl_arch.option_checks.lines import Place, problem
 from hcl_arch.option_checks.quiet_build import OF_LAYERS, ON_PURPOSE, try_out
 from hcl_arch.option_checks.registered import type_problem
 from hcl_arch.option_checks.signatures import Arguments, check_arguments
+from hcl_arch.utils.option_lines import Place, problem
 
 _OURS = 'hcl_arch.'
 

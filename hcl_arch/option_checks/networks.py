@@ -13,10 +13,10 @@ from hcl_arch.archs.detect_then_restore_arch import DetectThenRestore
 from hcl_arch.archs.hcl_net_arch import HCLNet
 from hcl_arch.models import BaselineModel
 from hcl_arch.option_checks.data_sets import is_image_side, training_size
-from hcl_arch.option_checks.lines import problem
 from hcl_arch.option_checks.network_inspection import inspect_network, run_on_meta
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments
+from hcl_arch.utils.option_lines import problem
 
 # What the models give a network beside the images.
 _ARGUMENTS = ('return_all', 'true_mask', 'guidance', 'restore')

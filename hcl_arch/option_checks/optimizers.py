@@ -9,20 +9,21 @@ import torch
 from basicsr.models.base_model import BaseModel
 
 from hcl_arch.option_checks.limits import LARGEST_NUMBER
-from hcl_arch.option_checks.lines import Place, problem, shown
-from hcl_arch.option_checks.rules import Rule, Rules, check_unknown, check_values, number
+from hcl_arch.option_checks.rules import Rules, check_unknown, check_values
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments
-from hcl_arch.utils.option_reader import is_number
+from hcl_arch.utils.option_fields import Is, is_number, number
+from hcl_arch.utils.option_lines import Place, problem, shown
 
-_RATE: Rule = number(0, below=LARGEST_NUMBER)
+_RATE: Is = number(0, below=LARGEST_NUMBER)
 # Of these, torch's own words would only come one at a time.
 _RULES: Rules = {
     'lr': _RATE, 'weight_decay': number(0), 'eps': number(0),
-    'betas': Rule(
+    'betas': Is(
         'two numbers from 0 to 1, without 1',
         lambda value: isinstance(value, (list, tuple)) and len(value) == 2
         and all(is_number(beta) and 0 <= beta < 1 for beta in value),
+        {'type': 'array', 'items': {'type': 'number', 'minimum': 0, 'exclusiveMaximum': 1}, 'minItems': 2},
     ),
 }  # fmt: skip
 

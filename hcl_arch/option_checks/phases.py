@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hcl_arch.option_checks.lines import Place, problem
 from hcl_arch.option_checks.run_options import RunOptions
+from hcl_arch.utils.option_lines import Place, problem
 
 
 def check_phases(run: RunOptions) -> Iterator[str]:

@@ -15,7 +15,6 @@ from hcl_arch.option_checks.data_sets import check_data_set_names, check_data_se
 from hcl_arch.option_checks.files import check_run_files
 from hcl_arch.option_checks.io_backends import check_io_backends, check_raw_io_backends
 from hcl_arch.option_checks.limits import check_data_set_limits
-from hcl_arch.option_checks.lines import got, problem
 from hcl_arch.option_checks.losses import check_losses
 from hcl_arch.option_checks.metrics import check_metrics
 from hcl_arch.option_checks.model_checks import check_with_model
@@ -37,6 +36,7 @@ from hcl_arch.option_checks.sections import (
 from hcl_arch.option_checks.structure import misshapen_parts, missing_parts, seed_problems
 from hcl_arch.option_checks.whole_file import check_whole_file
 from hcl_arch.option_checks.written_folders import check_written_folders
+from hcl_arch.utils.option_lines import got, problem
 
 __all__ = ['CHECKS', 'STRUCTURE_CHECKS', 'WARNINGS', 'find_problems', 'find_structure_problems', 'find_warnings']
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Optional, Protocol
 
 from hcl_arch.archs.registry import ArchRegistry
-from hcl_arch.option_checks.lines import Place, problem, shown
+from hcl_arch.utils.option_lines import Place, problem, shown
 
 # BasicSR registers some types under a longer name and finds them by the shorter one too.
 _SUFFIX = '_basicsr'

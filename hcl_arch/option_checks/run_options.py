@@ -11,7 +11,7 @@ from basicsr.utils.registry import MODEL_REGISTRY
 
 from hcl_arch.models import BlindRestorationModel
 from hcl_arch.option_checks.registered import find_registered, nearest_registered
-from hcl_arch.utils.option_reader import is_number
+from hcl_arch.utils.option_fields import is_number
 
 PHASES = ('train', 'val', 'test')
 

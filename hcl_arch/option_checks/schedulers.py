@@ -8,11 +8,11 @@ from typing import Any
 
 from basicsr.models import lr_scheduler
 
-from hcl_arch.option_checks.lines import problem
-from hcl_arch.option_checks.rules import Rule, Rules, check_unknown, check_values, choice, is_whole, number
+from hcl_arch.option_checks.rules import Rules, check_unknown, check_values
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments
-from hcl_arch.utils.option_reader import is_number
+from hcl_arch.utils.option_fields import Is, choice, is_number, is_whole, number
+from hcl_arch.utils.option_lines import problem
 
 _PLACE = 'train', 'scheduler'
 # Name in the option file -> BasicSR's class (`BaseModel.setup_schedulers`), and its lists of one length.
@@ -24,18 +24,20 @@ _KINDS = {
 _SUPPLIED = ('optimizer', 'last_epoch')
 
 
-def _whole_list(least: int) -> Rule:
-    return Rule(
-        f'a list of whole numbers from {least} up',
+def _whole_list(least: int) -> Is:
+    return Is(
+        f'a list of whole numbers of at least {least}',
         lambda value: isinstance(value, (list, tuple)) and all(is_whole(item, least, as_float=True) for item in value),
+        {'type': 'array', 'items': {'type': 'number', 'minimum': least, 'multipleOf': 1}},
     )
 
 
 _RULES: Rules = {
     'milestones': _whole_list(0), 'restarts': _whole_list(0), 'periods': _whole_list(1), 'gamma': number(0),
     'eta_min': number(0),
-    'restart_weights': Rule(
-        'a list of numbers', lambda value: isinstance(value, (list, tuple)) and all(map(is_number, value))
+    'restart_weights': Is(
+        'a list of numbers', lambda value: isinstance(value, (list, tuple)) and all(map(is_number, value)),
+        {'type': 'array', 'items': {'type': 'number'}},
     ),
 }  # fmt: skip
 

@@ -8,71 +8,31 @@ from typing import Any
 import torch
 from basicsr.utils.registry import MODEL_REGISTRY
 
-from hcl_arch.models import blind_validation_model
-from hcl_arch.option_checks.limits import LARGEST_NUMBER
-from hcl_arch.option_checks.lines import problem, shown
-from hcl_arch.option_checks.registered import type_problem
-from hcl_arch.option_checks.rules import (
-    FLAG,
-    MAPPING,
-    OPTIONAL_TEXT,
-    SEED,
-    TEXT,
-    Rule,
-    Rules,
-    check_unknown,
-    check_values,
-    count,
-    is_whole,
-    number,
-    whole,
+from hcl_arch.option_checks.declared import (
+    ClassifierLossSection,
+    DistSection,
+    LoggerSection,
+    MaskLossSection,
+    PathSection,
+    TopSection,
+    TrainSection,
+    ValSection,
+    WandbSection,
 )
+from hcl_arch.option_checks.registered import type_problem
+from hcl_arch.option_checks.rules import check_unknown
 from hcl_arch.option_checks.run_options import RunOptions
+from hcl_arch.utils.option_fields import OptionSection, is_whole
+from hcl_arch.utils.option_lines import Place, problem, shown
 
 # What `parse_options` and the pipelines add.
 _PARSER_KEYS = ('dist', 'rank', 'world_size', 'auto_resume', 'is_train', 'root_path')
 _PARSER_PATHS = ('experiments_root', 'results_root', 'models', 'training_states', 'log', 'visualization')
-_TOP_RULES: Rules = {
-    'name': TEXT,
-    'num_gpu': Rule("a whole number from 0 up or 'auto'", lambda value: value == 'auto' or is_whole(value, 0)),
-    'manual_seed': SEED,
-    'scale': whole(1),
-    'find_unused_parameters': FLAG,
-}
-_TOP_KEYS = (
-    *_TOP_RULES, 'model_type', 'datasets', 'network_g', 'network_d', 'path', 'train', 'val', 'logger', 'dist_params',
-    'precision', 'compile', 'plugin', *_PARSER_KEYS,
-)  # fmt: skip
 # The user's own sections, such as those that hold YAML anchors.
 _OWN_PREFIX = 'x-'
-_PATH_RULES: Rules = {
-    'strict_load_g': FLAG, 'strict_load_d': FLAG, 'param_key_g': OPTIONAL_TEXT,
-    'ignore_resume_networks': Rule('a list of networks', lambda value: isinstance(value, (list, str)), nullable=True),
-}  # fmt: skip
-_PATH_KEYS = (*_PATH_RULES, 'pretrain_network_g', 'pretrain_network_d', 'resume_state', *_PARSER_PATHS)
-_TRAIN_RULES: Rules = {
-    'total_iter': count(1), 'warmup_iter': count(-1), 'ema_decay': number(0, 1),
-}  # fmt: skip
-_OUR_TRAIN_RULES: Rules = {
-    'phase1_iter': count(0), 'detector_iter': count(0),
-    **dict.fromkeys(('mask_opt', 'classifier_opt'), MAPPING),
-}  # fmt: skip
-# Weights of losses that the models compute themselves.
-_OWN_LOSS_RULES: Rules = {
-    key: number(0, below=LARGEST_NUMBER) for key in ('loss_weight', 'pixel_weight', 'iou_weight')
-}  # fmt: skip
-_VAL_RULES: Rules = {
-    'val_freq': count(1), 'save_img': FLAG, 'pbar': FLAG, 'suffix': OPTIONAL_TEXT, 'metrics': MAPPING,
-}  # fmt: skip
-_OUR_VAL_RULES: Rules = {'max_save_img': whole(0, nullable=True), 'panel_images': whole(0), 'reverse': FLAG}
-_LOGGER_RULES: Rules = {
-    'print_freq': count(1), 'save_checkpoint_freq': count(1), 'use_tb_logger': FLAG,
-    'keep_checkpoints': whole(1, nullable=True), 'wandb': MAPPING,
-}  # fmt: skip
-_WANDB_RULES: Rules = {'project': OPTIONAL_TEXT, 'resume_id': OPTIONAL_TEXT}
-_DIST_RULES: Rules = {
-    'backend': TEXT, 'port': Rule('a port from 1 to 65535', lambda value: is_whole(value, 1) and value < 2**16),
-}  # fmt: skip
+# What all of BasicSR's models read.
+_BASICSRS_TRAIN_KEYS = ('total_iter', 'warmup_iter', 'ema_decay')
+_BASICSRS_VAL_KEYS = ('val_freq', 'save_img', 'pbar', 'suffix', 'metrics')
 
 
 def check_top(run: RunOptions) -> Iterator[str]:
@@ -80,11 +40,11 @@ def check_top(run: RunOptions) -> Iterator[str]:
     if run.our_model is not None:
         # Others read options of their own there.
         own = [key for key in run.opt if isinstance(key, str) and key.startswith(_OWN_PREFIX)]
-        yield from check_unknown(run.opt, (*_TOP_KEYS, *own), ())
+        yield from check_unknown(run.opt, (*TopSection.option_names(), *_PARSER_KEYS, *own), ())
     if 'model_type' in run.opt:
         wrong = type_problem(MODEL_REGISTRY, run.opt, (), key='model_type')
         yield from [wrong] if wrong else []
-    yield from check_values(run.opt, _TOP_RULES, ())
+    yield from _values(TopSection, run.opt, ())
     wanted: Any = run.opt.get('num_gpu')
     visible = torch.cuda.device_count()
     if is_whole(wanted, 1) and wanted > visible and not run.switched_on('dist'):
@@ -94,8 +54,9 @@ def check_top(run: RunOptions) -> Iterator[str]:
 def check_path(run: RunOptions) -> Iterator[str]:
     """Yield problems of the names and flags under `path:`; whether files are there is another check's business."""
     if run.our_model is not None:
-        yield from check_unknown(run.section('path'), _PATH_KEYS, ('path',))
-    yield from check_values(run.section('path'), _PATH_RULES, ('path',))
+        known = (*PathSection.option_names(), *_PARSER_PATHS)
+        yield from check_unknown(run.section('path'), known, ('path',))
+    yield from _values(PathSection, run.section('path'), ('path',))
 
 
 def check_train(run: RunOptions) -> Iterator[str]:
@@ -103,44 +64,41 @@ def check_train(run: RunOptions) -> Iterator[str]:
     if not run.is_train:
         return
     train = run.section('train')
-    yield from check_values(train, _TRAIN_RULES, ('train',))
     if run.our_model is None:
+        basicsrs = {key: train[key] for key in _BASICSRS_TRAIN_KEYS if key in train}
+        yield from _values(TrainSection, basicsrs, ('train',))
         return
     yield from check_unknown(train, run.our_model.TRAIN_KEYS, ('train',))
-    yield from check_values(train, _OUR_TRAIN_RULES, ('train',))
-    of_weights = {'mask_opt': ('loss_weight', 'iou_weight'), 'classifier_opt': ('loss_weight', 'pixel_weight')}
-    for key, known in of_weights.items():
+    yield from _values(TrainSection, train, ('train',))
+    for key, section in (('mask_opt', MaskLossSection), ('classifier_opt', ClassifierLossSection)):
         if key in run.our_model.TRAIN_KEYS:
-            yield from check_unknown(run.section('train', key), known, ('train', key))
-            yield from check_values(run.section('train', key), _OWN_LOSS_RULES, ('train', key))
+            yield from _all(section, run.section('train', key), ('train', key))
 
 
 def check_val(run: RunOptions) -> Iterator[str]:
     """Yield problems of the options under `val:`, but for the metrics."""
     val = run.section('val')
-    yield from check_values(val, _VAL_RULES, ('val',))
     if run.our_model is not None:
-        yield from check_unknown(val, blind_validation_model._VAL_KEYS, ('val',))
-        yield from check_values(val, _OUR_VAL_RULES, ('val',))
+        yield from check_unknown(val, ValSection.option_names(), ('val',))
+        yield from _values(ValSection, val, ('val',))
+    else:
+        basicsrs = {key: val[key] for key in _BASICSRS_VAL_KEYS if key in val}
+        yield from _values(ValSection, basicsrs, ('val',))
 
 
 def check_logger(run: RunOptions) -> Iterator[str]:
     """Yield problems of the options under `logger:`."""
     logger = run.section('logger')
-    yield from check_unknown(logger, tuple(_LOGGER_RULES), ('logger',))
-    yield from check_values(logger, _LOGGER_RULES, ('logger',))
+    yield from _all(LoggerSection, logger, ('logger',))
     wandb = run.section('logger', 'wandb')
-    yield from check_unknown(wandb, tuple(_WANDB_RULES), ('logger', 'wandb'))
-    yield from check_values(wandb, _WANDB_RULES, ('logger', 'wandb'))
+    yield from _all(WandbSection, wandb, ('logger', 'wandb'))
     if wandb.get('project') is not None and logger.get('use_tb_logger') is not True:
         yield problem(('logger', 'wandb'), 'needs `use_tb_logger: true`.')
 
 
 def check_dist_params(run: RunOptions) -> Iterator[str]:
     """Yield problems of the options under `dist_params:`."""
-    options: Mapping[Any, Any] = run.section('dist_params')
-    yield from check_unknown(options, tuple(_DIST_RULES), ('dist_params',))
-    yield from check_values(options, _DIST_RULES, ('dist_params',))
+    yield from _all(DistSection, run.section('dist_params'), ('dist_params',))
 
 
 def check_accumulation(run: RunOptions) -> Iterator[str]:
@@ -160,3 +118,16 @@ def check_accumulation(run: RunOptions) -> Iterator[str]:
             f'a batch of {images} images (`datasets: train: batch_size_per_gpu`) cannot be divided into '
             f'{shown(steps)} equal parts.',
         )
+
+
+def _values(section: type[OptionSection], options: Mapping[Any, Any], place: Place) -> Iterator[str]:
+    """Yield problems of the values that are there; missing ones are another check's business."""
+    for keys, text in section.faults({key: value for key, value in options.items() if key in section.option_names()}):
+        if not text.startswith('is missing'):
+            yield problem((*place, *keys), text)
+
+
+def _all(section: type[OptionSection], options: Mapping[Any, Any], place: Place) -> Iterator[str]:
+    """Yield unknown options too."""
+    yield from check_unknown(options, section.option_names(), place)
+    yield from _values(section, options, place)

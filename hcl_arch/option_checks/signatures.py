@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Callable, get_type_hints
 
 from hcl_arch.option_checks.annotations import fits, words
-from hcl_arch.option_checks.lines import Place, got, problem
 from hcl_arch.option_checks.rules import check_unknown
+from hcl_arch.utils.option_lines import Place, got, problem
 
 _ANY_KEYWORD = inspect.Parameter.VAR_KEYWORD
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from hcl_arch.option_checks.lines import Place, got, problem, shown
-from hcl_arch.option_checks.rules import MAPPING, SEED
+from hcl_arch.option_checks.declared import SEED, LoggerSection, TopSection, TrainSection, ValSection, missing
 from hcl_arch.option_checks.run_options import PHASES, RunOptions
+from hcl_arch.utils.option_fields import SECTION
+from hcl_arch.utils.option_lines import Place, got, problem, shown
 
+_SECTION = replace(SECTION, nullable=True)
 _SECTIONS = ('datasets', 'path', 'train', 'val', 'logger', 'dist_params')
 # Parts of names under `path:` that BasicSR does not make into folders (basicsr.utils.make_exp_dirs).
 _NOT_FOLDERS = ('strict_load', 'pretrain_network', 'resume', 'param_key', 'experiments_root', 'results_root')
@@ -20,27 +23,11 @@ _NEEDED_IN_TRAINING_SET = {
     'batch_size_per_gpu': 'the images of a batch, for each process',
     'num_worker_per_gpu': 'the processes that read images; 0 = none but the main one',
 }
-_NEEDED_IN_TRAIN = {
-    'total_iter': 'the iterations of the training',
-    'optim_g': 'the optimizer of the network, such as {type: Adam, lr: 0.0001}',
-    'scheduler': 'the course of the learning rate, such as {type: MultiStepLR, milestones: [], gamma: 0.5}',
-}
-_NEEDED_IN_LOGGER = {
-    'print_freq': 'the iterations between two lines of the log',
-    'save_checkpoint_freq': 'the iterations between two checkpoints',
-    'use_tb_logger': 'whether to write for TensorBoard',
-}
-_NEEDED_IN_VAL = {'save_img': 'whether to save the restored images'}
 
 
 def missing_parts(run: RunOptions) -> Iterator[str]:
     """Yield a problem for each section and option that BasicSR indexes without asking."""
-    yield from _needed(run, (), {
-        'name': 'how the run and its folder are called', 'model_type': 'the registered name of the model',
-        'num_gpu': 'the number of GPUs, or auto', 'network_g': 'the network',
-        'path': 'the option file needs a section `path:`, such as `path: {resume_state: ~}`',
-        'datasets': 'the data sets',
-    })  # fmt: skip
+    yield from _needed(run, (), missing(TopSection, run.opt))
     yield from _needed(run, ('network_g',), {'type': 'the registered name of the network'})
     yield from _data_sets(run)
     yield from _training_parts(run) if run.is_train else _testing_parts(run)
@@ -50,13 +37,13 @@ def misshapen_parts(run: RunOptions) -> Iterator[str]:
     """Yield a problem for each section that is there but no mapping, or that holds what no section can hold."""
     for key, value in run.opt.items():
         if key in _SECTIONS or (isinstance(key, str) and key.startswith('network_')):
-            yield from MAPPING.problem(value, (key,))
+            yield from _SECTION.problem(value, (key,))
     for key, value in run.section('datasets').items():
         yield from _data_set(key, value, is_train=run.is_train)
     for key, value in run.section('path').items():
         yield from _path(key, value)
     for key in ('optim_g', 'optim_d', 'scheduler'):
-        yield from MAPPING.problem(run.section('train').get(key), ('train', key))
+        yield from _SECTION.problem(run.section('train').get(key), ('train', key))
 
 
 def seed_problems(run: RunOptions) -> Iterator[str]:
@@ -87,17 +74,19 @@ def _data_sets(run: RunOptions) -> Iterator[str]:
 
 def _training_parts(run: RunOptions) -> Iterator[str]:
     yield from _needed(run, (), {'train': 'how to train', 'logger': 'what to log and to save'})
-    yield from _needed(run, ('train',), _NEEDED_IN_TRAIN)
+    yield from _needed(run, ('train',), missing(TrainSection, run.section('train')))
     for key in ('optim_g', 'optim_d', 'scheduler'):
         kind = 'scheduler' if key == 'scheduler' else 'optimizer'
         yield from _needed(run, ('train', key), {'type': f'the name of the {kind}'})
-    yield from _needed(run, ('logger',), _NEEDED_IN_LOGGER)
-    yield from _needed(run, ('val',), {'val_freq': 'the iterations between two validations', **_NEEDED_IN_VAL})
+    yield from _needed(run, ('logger',), missing(LoggerSection, run.section('logger')))
+    yield from _needed(run, ('val',), missing(ValSection, run.section('val')))
 
 
 def _testing_parts(run: RunOptions) -> Iterator[str]:
     yield from _needed(run, (), {'val': 'how to test, such as `val: {save_img: false}`'})
-    yield from _needed(run, ('val',), _NEEDED_IN_VAL)
+    needed = missing(ValSection, run.section('val'))
+    needed.pop('val_freq', None)
+    yield from _needed(run, ('val',), needed)
 
 
 def _data_set(key: Any, value: Any, *, is_train: bool) -> Iterator[str]:

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hcl_arch.option_checks.lines import Place, problem
 from hcl_arch.option_checks.run_options import RunOptions
+from hcl_arch.utils.option_lines import Place, problem
 
 # BasicSR writes sections within sections into its log by recursion.
 _DEEPEST = 100

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from hcl_arch.option_checks.files import resumes
-from hcl_arch.option_checks.lines import problem
 from hcl_arch.option_checks.run_options import RunOptions
+from hcl_arch.utils.option_lines import problem
 
 # Names by which BasicSR tells a try, for which it writes nothing for TensorBoard.
 _TRY = 'debug'

@@ -60,7 +60,7 @@ def test_colour_is_given_from_0_to_255() -> None:
     ({'grafiti': 1}, "data set 'Faces', 'corruptions': unknown option 'grafiti'. Did you mean 'graffiti'?"),
     ({'a': {'type': 'patches'}}, "corruption 'a', 'type': unknown option 'patches'. Did you mean 'patch'?"),
     ({'patch': {'brightness': 1}}, "data set 'Faces', corruption 'patch': unknown option 'brightness'"),
-    ({'noise': True}, "corruption 'noise': 'weight' expects a number of at least 0, got True"),
+    ({'noise': True}, "corruption 'noise': 'weight' expects a number of at least 0, got true"),
     ({'noise': -1}, "corruption 'noise': 'weight' expects a number of at least 0, got -1"),
     ({'noise': {'opacity': 0}}, "'opacity' expects a number or two rising numbers, from 0.02 to 1, got 0"),
     ({'graffiti': {'recolour': 0.5}}, "'recolour' is given, but no pictures whose colours it could change"),

@@ -17,7 +17,7 @@ def test_defaults() -> None:
     options = read_options(BASE)
     assert options.where == "data set 'Faces'"
     assert options.gt_roots == ('a', )
-    assert options.mask_weights == {'free_form': 1.0, 'random_walk': 1.0}
+    assert options.masks == {'free_form': 1.0, 'random_walk': 1.0}
     assert [(entry.name, entry.kind, entry.weight) for entry in options.corruptions] == [('patch', 'patch', 1.0)]
     assert options.hole_shares == ((0.1, 0.5), )
     assert options.crop_scale == (1.0, 1.0)
@@ -25,9 +25,9 @@ def test_defaults() -> None:
 
 
 def test_mask_images_replace_the_generators_unless_mixed() -> None:
-    assert read_options({**BASE, 'dataroot_mask': 'm'}).mask_weights == {'folder': 1.0}
+    assert read_options({**BASE, 'dataroot_mask': 'm'}).masks == {'folder': 1.0}
     masks = {'folder': 3, 'free_form': 1}
-    assert read_options({**BASE, 'dataroot_mask': 'm', 'masks': masks}).mask_weights == masks
+    assert read_options({**BASE, 'dataroot_mask': 'm', 'masks': masks}).masks == masks
 
 
 def test_options_of_basicsr_are_known_and_nothing_is_changed() -> None:
@@ -88,11 +88,11 @@ def test_null_stands_for_the_default_and_a_number_for_a_range() -> None:
     options = read_options({**BASE, 'hole_share': None, 'blur_sigma': None, 'seed': None})
     assert (options.hole_shares, options.blur_sigma, options.seed) == (((0.1, 0.5), ), (3.0, 3.0), 0)
     assert read_options({**BASE, 'hole_share': 0.3}).hole_shares == ((0.3, 0.3), )
-    assert read_options({**BASE, 'masks': {'lines': 1}, 'blur_sigma': 0}).mask_weights == {'lines': 1.0}
+    assert read_options({**BASE, 'masks': {'lines': 1}, 'blur_sigma': 0}).masks == {'lines': 1.0}
 
 
 def test_gt_size_is_required() -> None:
-    with pytest.raises(ValueError, match="'gt_size' expects a whole number of at least 16, got nothing"):
+    with pytest.raises(ValueError, match="'gt_size' is missing: side of a sample in pixels"):
         read_options({key: value for key, value in BASE.items() if key != 'gt_size'})
 
 

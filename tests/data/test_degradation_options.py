@@ -48,7 +48,7 @@ def test_a_chance_is_enough_for_each_stage_and_null_stands_for_the_default() -> 
     ({'jpg_prob': 1}, "data set 'Faces', 'degradation': unknown option 'jpg_prob'. Did you mean 'jpeg_prob'?"),
     ({'jpeg_prob': 1.5}, "data set 'Faces', 'degradation': 'jpeg_prob' expects a number from 0 to 1, got 1.5"),
     ({'prob': -1, 'jpeg_prob': 1}, "'prob' expects a number from 0 to 1, got -1"),
-    ({'jpeg_prob': True}, "'jpeg_prob' expects a number from 0 to 1, got True"),
+    ({'jpeg_prob': True}, "'jpeg_prob' expects a number from 0 to 1, got true"),
     ({'blur_prob': 1, 'blur_sigma': 30}, "'blur_sigma' expects a number or two rising numbers, from 0 to 20, got 30"),
     ({'resize_prob': 1, 'resize_range': [0, 1]}, 'expects a number or two rising numbers, from 0.1 to 4, got [0, 1]'),
     ({'resize_prob': 1, 'resize_range': [2, 1]}, "'resize_range' expects a number or two rising numbers"),
@@ -59,7 +59,7 @@ def test_a_chance_is_enough_for_each_stage_and_null_stands_for_the_default() -> 
     ({'prob': 1, 'jpeg_prob': 0}, "'degradation' would never do anything"),
     ({'jpeg_prob': 1, 'blur_sigma': 1}, "'blur_sigma' is given, but 'degradation' has no blur_prob"),
     ({'webp_prob': 1, 'jpeg_quality': 50}, "is given, but 'degradation' has no jpeg_prob or second_jpeg_prob"),
-    (True, "data set 'Faces': 'degradation' expects a mapping, e.g. {jpeg_prob: 0.5, jpeg_quality: [40, 95]}, got T"),
+    (True, "data set 'Faces': 'degradation' expects a mapping, e.g. {jpeg_prob: 0.5, jpeg_quality: [40, 95]}, got t"),
     (['jpeg_prob'], "'degradation' expects a mapping"),
 ])
 def test_wrong_options_are_refused(degradation: Any, message: str) -> None:

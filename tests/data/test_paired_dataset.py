@@ -313,7 +313,7 @@ def test_unequal_sizes(opt: Options, tmp_path: Path, role: str) -> None:
 @pytest.mark.parametrize(('changes', 'message'), [
     ({'gt_sise': 32}, r"unknown option 'gt_sise'. Did you mean 'gt_size'\?"),
     ({'gt_size': 8}, "'gt_size' expects a whole number of at least 16, got 8"),
-    ({'gt_size': None, 'phase': 'train'}, "'gt_size' expects a whole number of at least 16, got None"),
+    ({'gt_size': None, 'phase': 'train'}, "'gt_size' expects a whole number of at least 16, got null"),
     ({'lq_template': 'rain'}, "'lq_template' expects a template of names with one '{}'"),
     ({'gt_template': '{}-*'}, r"'gt_template' is '{}-\*', but there is no '\*' in 'lq_template' \('{}'\)"),
     ({'gt_template': '{}_clean'}, "no partner in 'dataroot_gt'|none of the 3 images"),

@@ -131,7 +131,7 @@ class TestAccumulation:
     @pytest.mark.parametrize('steps', [0, -2, 1.5, '2', None])
     def test_wrong_numbers_of_parts(self, steps: Any, plain: dict[str, Any]) -> None:
         plain['train']['accumulation_steps'] = steps
-        with pytest.raises(ValueError, match=rf'{PARTS} must be a whole number from 1 up, got {steps!r}'):
+        with pytest.raises(ValueError, match=rf'{PARTS} must be a whole number of at least 1, got {steps!r}'):
             build_model(plain)
 
 
@@ -246,7 +246,7 @@ class TestStepsThatAreNotFinite:
     @pytest.mark.parametrize('steps', [0, -2, 1.5, '2', None, True])
     def test_wrong_limits(self, steps: Any, logged: dict[str, Any]) -> None:
         logged['train']['max_skipped_steps'] = steps
-        with pytest.raises(ValueError, match=rf'max_skipped_steps must be a whole number from 1 up, got {steps!r}'):
+        with pytest.raises(ValueError, match=rf'max_skipped_steps must be a whole number of at least 1, got {steps!r}'):
             build_model(logged)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Annotated, Any, Optional
+
+from pydantic import Field
 
 from hcl_arch.data.corruptions.corruption import Span
 from hcl_arch.data.corruptions.everyday.kinds import EVERYDAY_KINDS, PICTURE_KINDS
@@ -12,7 +14,8 @@ from hcl_arch.data.corruptions.graffiti import PictureGraffiti
 from hcl_arch.data.corruptions.hole_contents import BRIGHTNESS
 from hcl_arch.data.corruptions.watermark import Watermarks
 from hcl_arch.utils.option_error import OptionError, check_keys
-from hcl_arch.utils.option_reader import OptionReader, is_number
+from hcl_arch.utils.option_fields import ROOTS, SPANS, TEXT, Is, OptionSection, number, span
+from hcl_arch.utils.option_lines import got
 
 # Wider than anything that a hole's edge is softened by; blurring takes the longer, the wider.
 MOST_BLUR = 100.0
@@ -61,41 +64,62 @@ KINDS: dict[str, CorruptionKind] = {
 DRAWN_KINDS = ('graffiti', 'text', 'watermark')
 
 
-@dataclass(frozen=True)
-class CorruptionOptions:
-    """Checked options of one entry of `corruptions`; those that its kind lacks have their defaults.
+def _is_colour(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 3 and all(map(number(0, 255).fits, value))
 
-    Attributes:
-        name: the entry's name, which the samples carry.
-        where: how messages call it.
-        kind: a key of `KINDS`.
-        weight: how often it is drawn, relative to the others.
-        opacity: least and largest opacity, in [0, 1].
-        blur_sigma: least and largest blur of the holes' edges in pixels; None = as the data set.
-        hole_share: ranges of the share of corrupted pixels; None = as the data set.
-        roots: folders or LMDB folders of photographs or RGBA pictures; may be empty.
-        colour: RGB in [0, 1]; None = random.
-        recolour: share of graffiti pictures that get a random colour.
-        scale: long side of a watermark as a share of the image's short side, least and largest.
-        rotation: of a watermark in degrees, least and largest.
-        tiled: share of the samples in which the watermark is repeated over the whole image.
-        brightness: least and largest share of the pixel values that a shadow leaves.
-    """
+
+_COLOUR = Is(
+    'three numbers from 0 to 255 (RGB)', _is_colour,
+    {'type': 'array', 'items': {'type': 'number', 'minimum': 0, 'maximum': 255}, 'minItems': 3, 'maxItems': 3},
+    lambda value: tuple(float(each) / 255 for each in value),
+)  # fmt: skip
+
+
+class CorruptionSection(OptionSection):
+    """An entry of `corruptions`; which of these a kind takes says `KINDS`."""
+
+    type: Annotated[Optional[str], TEXT] = Field(None, description='the kind, where the name of the entry is another')
+    weight: Annotated[float, number(0)] = Field(1.0, description='how often it is drawn, relative to the others')
+    opacity: Annotated[Optional[Span], span(LEAST_OPACITY, 1)] = Field(None, description='range of the opacity')
+    blur_sigma: Annotated[Optional[Span], span(0, MOST_BLUR)] = Field(
+        None, description="range of the blur of the holes' edges in pixels"
+    )
+    hole_share: Annotated[Optional[tuple[Span, ...]], SPANS] = Field(
+        None, description='ranges of the share of corrupted pixels; by default those of the data set'
+    )
+    roots: Annotated[tuple[str, ...], ROOTS] = Field(
+        (), alias='dataroot', description='folders or LMDB folders of photographs or RGBA pictures'
+    )
+    colour: Annotated[Optional[tuple[float, float, float]], _COLOUR] = Field(
+        None, description='RGB from 0 to 255; by default random'
+    )
+    recolour: Annotated[float, number(0, 1)] = Field(
+        PictureGraffiti.recoloured_share, description='share of graffiti pictures that get a random colour'
+    )
+    scale: Annotated[Span, span(LEAST_SCALE, 1)] = Field(
+        Watermarks.scale, description="long side of a watermark as a share of the image's short side"
+    )
+    rotation: Annotated[Span, span(-180, 180)] = Field(
+        Watermarks.rotation, description='angle of a watermark in degrees'
+    )
+    tiled: Annotated[float, number(0, 1)] = Field(
+        Watermarks.tiled_share, description='share of the samples in which the watermark covers the whole image'
+    )
+    brightness: Annotated[Span, span(LEAST_BRIGHTNESS, 1)] = Field(
+        BRIGHTNESS, description='share of the pixel values that a shadow leaves'
+    )
+
+
+class CorruptionOptions(CorruptionSection):
+    """A checked entry, with the defaults of its kind."""
 
     name: str
+    """Which the samples carry."""
     where: str
+    """How messages call it."""
     kind: str
-    weight: float
+    """A key of `KINDS`."""
     opacity: Span
-    blur_sigma: Optional[Span]
-    hole_share: Optional[tuple[Span, ...]]
-    roots: tuple[str, ...]
-    colour: Optional[tuple[float, float, float]]
-    recolour: float
-    scale: Span
-    rotation: Span
-    tiled: float
-    brightness: Span
 
 
 def read_corruptions(opt: Mapping[str, Any], where: str) -> tuple[CorruptionOptions, ...]:
@@ -104,16 +128,22 @@ def read_corruptions(opt: Mapping[str, Any], where: str) -> tuple[CorruptionOpti
     An entry is `name: weight` or `name: {weight: 1.0, ...}`. Its name is the kind, unless `type` tells that: so a kind
     can stand there several times with other options.
 
+    Args:
+        opt: Options of the data set.
+        where: How messages call the data set.
+
     Raises:
-        ValueError: an entry or one of its options is unknown or wrong; names it.
+        OptionError: An entry or one of its options is unknown or wrong.
     """
     entries = opt.get('corruptions')
     entries = {'patch': 1.0} if entries is None else entries
     if not isinstance(entries, Mapping):
-        raise OptionReader(opt, where).error('corruptions', 'kinds with weights, e.g. {patch: 1.0}')
+        raise OptionError(where, ('corruptions',), f'expects kinds with weights, e.g. {{patch: 1.0}}, {got(entries)}')
     corruptions = [_read_entry(name, entry, where) for name, entry in entries.items()]
     if not any(corruption.weight > 0 for corruption in corruptions):
-        raise OptionReader(opt, where).error('corruptions', 'weights of at least 0, one of them above 0')
+        raise OptionError(
+            where, ('corruptions',), f'expects weights of at least 0, one of them above 0, {got(entries)}'
+        )
     return tuple(corruption for corruption in corruptions if corruption.weight > 0)
 
 
@@ -125,46 +155,15 @@ def _read_entry(name: str, entry: Any, dataset: str) -> CorruptionOptions:
     if options.get('type') is not None:
         check_keys({kind: None}, KINDS, f"{where}, 'type'", inside=(*inside, 'type'))
     check_keys({kind: None}, KINDS, f"{dataset}, 'corruptions'", inside=('corruptions',))
-    _check_brought(kind, options, where, inside)
-    check_keys(options, KINDS[kind].keys + KINDS[kind].own_keys, where, inside=inside)
-    if 'recolour' in options and not options.get('dataroot'):
-        raise OptionError(where, (*inside, 'recolour'), 'is given, but no pictures whose colours it could change. Add '
-                          "'dataroot', or leave it out.")
-    reader = OptionReader(options, where, inside=inside)
-    own_blur = options.get('blur_sigma') is not None or KINDS[kind].blur_sigma is not None
-    return CorruptionOptions(
-        name=str(name),
-        where=where,
-        kind=kind,
-        weight=reader.number('weight', 1.0),
-        opacity=reader.span('opacity', KINDS[kind].opacity, least=LEAST_OPACITY),
-        blur_sigma=reader.span('blur_sigma', KINDS[kind].blur_sigma or (0, 0), most=MOST_BLUR) if own_blur else None,
-        hole_share=reader.spans('hole_share', (0, 1)) if options.get('hole_share') is not None else None,
-        roots=reader.roots('dataroot'),
-        colour=_read_colour(options, reader),
-        recolour=reader.number('recolour', PictureGraffiti.recoloured_share, most=1),
-        scale=reader.span('scale', Watermarks.scale, least=LEAST_SCALE),
-        rotation=reader.span('rotation', Watermarks.rotation, least=-180, most=180),
-        tiled=reader.number('tiled', Watermarks.tiled_share, most=1),
-        brightness=reader.span('brightness', BRIGHTNESS, least=LEAST_BRIGHTNESS),
-    )
-
-
-def _check_brought(kind: str, options: Mapping[str, Any], where: str, inside: tuple[Any, ...]) -> None:
-    """Raise if an everyday kind is given what it brings itself."""
     for key in BROUGHT_KEYS:
         if key in options and key not in KINDS[kind].keys:
             raise OptionError(where, (*inside, key), f'is given, but {kind} brings its own opacity, edges and share of '
                               'corrupted pixels. Leave it out.')
-
-
-def _read_colour(options: Mapping[str, Any], reader: OptionReader) -> Optional[tuple[float, float, float]]:
-    """Return `colour`, given as RGB from 0 to 255, as RGB in [0, 1]."""
-    colour = options.get('colour')
-    if colour is None:
-        return None
-    if (not isinstance(colour, (list, tuple)) or len(colour) != 3
-            or not all(is_number(value) and 0 <= value <= 255 for value in colour)):
-        raise reader.error('colour', 'three numbers from 0 to 255 (RGB)')
-    red, green, blue = (float(value) / 255 for value in colour)
-    return red, green, blue
+    section = CorruptionSection.read(options, where, inside=inside, known=KINDS[kind].keys + KINDS[kind].own_keys)
+    if 'recolour' in options and not options.get('dataroot'):
+        raise OptionError(where, (*inside, 'recolour'), 'is given, but no pictures whose colours it could change. Add '
+                          "'dataroot', or leave it out.")
+    values = dict(section)
+    values['opacity'] = section.opacity or KINDS[kind].opacity
+    values['blur_sigma'] = section.blur_sigma or KINDS[kind].blur_sigma
+    return CorruptionOptions.model_construct(**values, name=str(name), where=where, kind=kind)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import Field
 
 from hcl_arch.data.corruptions.corruption import FloatArray, Span
 from hcl_arch.data.square_crop import to_float
+from hcl_arch.utils.option_fields import OptionSection, number, span
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), BGR, which OpenCV's encoders expect
 
@@ -31,39 +33,34 @@ _SAMPLING_420, _SAMPLING_444 = 0x221111, 0x111111
 _LIGHT = np.sqrt(np.arange(256) / 127.5).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Degradation:
-    """How pictures are degraded; a stage whose chance is not given never happens.
+_PROB = number(0, 1)
 
-    Attributes:
-        prob: chance that a picture is degraded at all.
-        blur_prob: chance of a Gaussian blur.
-        blur_sigma: its least and largest sigma in pixels.
-        resize_prob: chance of a detour by another size.
-        resize_range: least and largest factor of that size, drawn evenly on a logarithmic scale: below 1 the picture
-            shrinks first, above 1 it grows first.
-        noise_prob: chance of noise.
-        noise_sigma: its least and largest sigma in gray levels of 255; of noise that grows with the light, at middle
-            gray.
-        jpeg_prob: chance of a JPEG at the size of the detour.
-        jpeg_quality: least and largest quality of the JPEGs, the second one's too.
-        webp_prob: chance of a WebP at the size of the detour, after the JPEG if there is one.
-        webp_quality: its least and largest quality.
-        second_jpeg_prob: chance of a JPEG at the end, at the picture's own size.
-    """
 
-    prob: float = 1.0
-    blur_prob: float = 0.0
-    blur_sigma: Span = (0.2, 1.5)
-    resize_prob: float = 0.0
-    resize_range: Span = (0.5, 1.5)
-    noise_prob: float = 0.0
-    noise_sigma: Span = (1.0, 10.0)
-    jpeg_prob: float = 0.0
-    jpeg_quality: Span = (40.0, 95.0)
-    webp_prob: float = 0.0
-    webp_quality: Span = (40.0, 95.0)
-    second_jpeg_prob: float = 0.0
+class Degradation(OptionSection):
+    """How pictures are degraded; a stage without a chance never happens. Of a range, a value is drawn evenly."""
+
+    prob: Annotated[float, _PROB] = Field(1.0, description='chance that a picture is degraded at all')
+    blur_prob: Annotated[float, _PROB] = Field(0.0, description='chance of a Gaussian blur')
+    blur_sigma: Annotated[Span, span(0, 20)] = Field((0.2, 1.5), description='range of its sigma in pixels')
+    resize_prob: Annotated[float, _PROB] = Field(0.0, description='chance of a detour by another size')
+    resize_range: Annotated[Span, span(0.1, 4)] = Field(
+        (0.5, 1.5), description='range of the factor of that size, drawn on a logarithmic scale: below 1 the picture '
+        'shrinks first, above 1 it grows first',
+    )  # fmt: skip
+    noise_prob: Annotated[float, _PROB] = Field(0.0, description='chance of noise')
+    noise_sigma: Annotated[Span, span(0, 100)] = Field(
+        (1.0, 10.0), description='range of its sigma in gray levels of 255; of noise that grows with the light, at '
+        'middle gray',
+    )  # fmt: skip
+    jpeg_prob: Annotated[float, _PROB] = Field(0.0, description='chance of a JPEG at the size of the detour')
+    jpeg_quality: Annotated[Span, span(1, 100)] = Field((40.0, 95.0), description='range of the quality of both JPEGs')
+    webp_prob: Annotated[float, _PROB] = Field(
+        0.0, description='chance of a WebP at the size of the detour, after the JPEG if there is one'
+    )
+    webp_quality: Annotated[Span, span(1, 100)] = Field((40.0, 95.0), description='range of its quality')
+    second_jpeg_prob: Annotated[float, _PROB] = Field(
+        0.0, description="chance of a JPEG at the end, at the picture's own size"
+    )
 
 
 def degrade(image: FloatArray, options: Degradation, rng: np.random.Generator) -> FloatArray:
