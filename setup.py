@@ -20,6 +20,7 @@ INSTALL_REQUIRES = [
     'numpy>=1.22',
     'opencv-python>=4.5',
     'pillow>=9',
+    'pydantic>=2.5',
     'pyyaml>=5.1',  # the first in which an option file can name a plugin (!!python/name) with the loader BasicSR uses
     'safetensors>=0.4',
     'scikit-image>=0.19',
@@ -36,7 +37,7 @@ INSTALL_REQUIRES = [
 APP_REQUIRES = ['gradio>=6.31,<7']  # for the page of hcl-app; needs Python 3.10
 EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for hcl-export to ONNX
 REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
-TEST_REQUIRES = ['hypothesis', 'pytest>=7']
+TEST_REQUIRES = ['hypothesis', 'jsonschema', 'pytest>=7']
 DEV_REQUIRES = [
     *TEST_REQUIRES, *APP_REQUIRES, *EXPORT_REQUIRES, *REPORT_REQUIRES, 'mypy', 'playwright', 'ruff', 'types-PyYAML'
 ]

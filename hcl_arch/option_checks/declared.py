@@ -32,6 +32,7 @@ _PORT = Is(
 )  # fmt: skip
 # Checked elsewhere, with more than the section itself.
 ELSEWHERE = Is('any value', lambda value: True, {})
+_FILE = replace(ELSEWHERE, schema={'type': ['string', 'null']})
 _WEIGHT = number(0, below=LARGEST_NUMBER)
 _SECTION = replace(SECTION, nullable=True)
 
@@ -65,9 +66,9 @@ class TopSection(OptionSection):
 class PathSection(OptionSection):
     """Files that a run reads, and how."""
 
-    pretrain_network_g: Annotated[Any, ELSEWHERE] = Field(None, description='file of weights of the network')
-    pretrain_network_d: Annotated[Any, ELSEWHERE] = Field(None, description='file of weights of the discriminator')
-    resume_state: Annotated[Any, ELSEWHERE] = Field(None, description='file of a training to go on with')
+    pretrain_network_g: Annotated[Any, _FILE] = Field(None, description='file of weights of the network')
+    pretrain_network_d: Annotated[Any, _FILE] = Field(None, description='file of weights of the discriminator')
+    resume_state: Annotated[Any, _FILE] = Field(None, description='file of a training to go on with')
     strict_load_g: Annotated[bool, FLAG] = Field(True, description='whether the weights have to fit exactly')
     strict_load_d: Annotated[bool, FLAG] = Field(True, description='the same of the discriminator')
     param_key_g: Annotated[Any, TEXT.or_null()] = Field('params', description='entry of the file: params or params_ema')

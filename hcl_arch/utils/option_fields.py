@@ -77,7 +77,10 @@ class Is:
         return core_schema.no_info_plain_validator_function(self._read)
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
-        return {'anyOf': [dict(self.schema), {'type': 'null'}]} if self.nullable else dict(self.schema)
+        kinds = self.schema.get('type')
+        if not self.nullable or kinds is None:
+            return {'anyOf': [dict(self.schema), {'type': 'null'}]} if self.nullable else dict(self.schema)
+        return {**self.schema, 'type': [*(kinds if isinstance(kinds, list) else [kinds]), 'null']}
 
     def _read(self, value: Any) -> Any:
         fault = self.fault(value)
