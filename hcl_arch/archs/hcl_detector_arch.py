@@ -46,6 +46,17 @@ class Detection(NamedTuple):
     """Where the last look was taken, of which all of the above is; None = of the whole image."""
 
 
+class BlockForm(NamedTuple):
+    """What the transformer blocks of all parts have in common."""
+
+    num_heads: tuple[int, ...]
+    """Of each stage, fine to coarse."""
+    window_size: int
+    """Side of the attention windows in pixels."""
+    use_checkpoint: bool
+    """Whether training computes blocks again in the backward pass."""
+
+
 @ARCHS.register()
 class HCLDetector(nn.Module):
     """Encoder, projection heads, mask hierarchy and centre classifier (Section 3.2).
@@ -92,6 +103,7 @@ class HCLDetector(nn.Module):
 
     def __init__(
         self,
+        *,
         dim: int = 64,
         dim_mults: Sequence[int] = (1, 2, 4),
         n_conv_stages: int = 0,
@@ -135,7 +147,9 @@ class HCLDetector(nn.Module):
         check_choice('mask_from', mask_from, get_args(MaskFrom))
         if single_stage is not None and not 0 <= single_stage < len(dim_mults):
             raise ValueError(f'single_stage must be 0 ... {len(dim_mults) - 1} (fine to coarse), got {single_stage}.')
-        widths = [dim * mult for mult in dim_mults]
+        self.widths = widths = [dim * mult for mult in dim_mults]
+        self.n_conv_stages = n_conv_stages
+        self.blocks = BlockForm(tuple(num_heads), window_size, use_checkpoint)
         # Pixels of the image along the side of a pixel of each stage, and of the finest mask.
         self.cells = [2 ** (n_conv_stages + stage) for stage in range(len(widths))]
         self.mask_cell = self.cells[single_stage or 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Optional, Union, get_args
+from typing import Any, ClassVar, NamedTuple, Optional, Union, get_args
 
 import torch
 import torch.nn.functional as F
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from hcl_arch.archs.blind_restoration import Guidance, check_guidance
 from hcl_arch.archs.hcl.decoder import Decoder, UpsampleMode
-from hcl_arch.archs.hcl.encoder import ConvStageOrder
 from hcl_arch.archs.hcl.look_windows import LookWindows
 from hcl_arch.archs.hcl.mask_hierarchy import StageMasks
-from hcl_arch.archs.hcl_detector_arch import EncoderKind, HCLDetector, MaskFrom, check_stage_lists
+from hcl_arch.archs.hcl.timm_encoder import TimmEncoder
+from hcl_arch.archs.hcl_detector_arch import HCLDetector, check_stage_lists
 from hcl_arch.archs.image_form import check_image, pad_to_multiple, to_image_range, to_image_size, to_network_range
 from hcl_arch.archs.layers.transformer_layer import TransformerLayer
 from hcl_arch.archs.layers.weight_init import WeightInit, init_weights
@@ -63,133 +63,70 @@ class HCLNet(nn.Module):
     """Blind image restoration: detector, bottleneck, mask-guided decoder and refiner (Section 3, Fig. 2).
 
     ``net(lq)`` restores, as a ``network_g`` of any BasicSR model; ``net(lq, return_all=True, ...)`` returns an
-    :class:`HCLOutput`.
+    :class:`HCLOutput`. Bottleneck and decoder are as wide as the detector's stages, with its heads, windows and
+    checkpointing.
 
     Args:
-        dim: Width of the finest stage.
-        dim_mults: Width of each stage over ``dim``, fine to coarse.
-        n_conv_stages: Number of stride-2 convolutions before the finest stage, and of x2 upsamplings after it.
-        encoder_depths: Number of Swin blocks of each encoder stage, fine to coarse.
+        detector: An :class:`HCLDetector`, or its options; by default ``detector_options`` make it.
         decoder_depths: Number of Swin blocks of each decoder stage, fine to coarse.
-        num_heads: Number of attention heads of each stage, fine to coarse.
-        window_size: Side of the attention windows in pixels.
         bottleneck_depth: Number of Swin blocks of the bottleneck.
         bottleneck_window_size: Side of the bottleneck's attention windows in pixels.
-        proj_dim: Width of the embeddings.
-        fuse: Whether a stage's embeddings also see the next coarser stage's features (Eq. 6).
-        conf_thresholds: Share of each cluster's pixels that a stage is certain of, fine to coarse.
-        temperature: Softness of the clusters (Eq. 5).
-        kmeans_iters: Rounds of the k-means.
-        kmeans_repeats: Starts of the k-means.
-        detach_classifier: See :class:`HCLDetector`.
         upsample_mode: How the decoder's conv stages upsample (the released weights differ).
-        conv_stage_order: Order in the encoder's conv stages (the released weights differ).
         refiner: A network, or options with a registered ``type``, from the coarse image and its mask (B, 4, H, W) in
             [0, 1] to the restored image (B, 3, H, W) in [0, 1]; none by default.
         refiner_sees_mask: False feeds the refiner the image only, (B, 3, H, W).
-        mask_from: See :class:`HCLDetector`.
-        single_stage: See :class:`HCLDetector`; decoder and refiner are guided by that stage's mask, resized.
-        use_checkpoint: See :class:`HCLDetector`; of detector and decoder; the refiner has an option of its own.
-        encoder: See :class:`HCLDetector`; bottleneck and decoder are made of transformer layers all the same.
-        context_widths: See :class:`HCLDetector`.
-        backbone: See :class:`HCLDetector`.
-        backbone_weights: See :class:`HCLDetector`.
-        frozen_norm: See :class:`HCLDetector`.
-        looks: See :class:`HCLDetector`; bottleneck and decoder go on from the last look's features.
-        look_window: See :class:`HCLDetector`; while it is trained so, nothing can be restored.
         weight_init: What convolutions and linear layers start from, but for the refiner's, which has an option of its
             own: ``normal`` (deviation 0.02, biases 0) as in the authors' program, ``torch`` as PyTorch's layers do.
+        detector_options: Arguments of :class:`HCLDetector`, as option files give them.
 
     Raises:
-        ValueError: If the stage lists differ in length, a choice is none, a number is too small, or ``weight_init``
-            would undo a pretrained backbone.
+        ValueError: If the stage lists differ in length, a choice is none, a number is too small, there are both a
+            detector and options of one, or ``weight_init`` would undo a pretrained backbone.
+        TypeError: If the detector has no such option.
     """
+
+    KEYWORDS_OF: ClassVar[type[nn.Module]] = HCLDetector
+    """Whose arguments ``detector_options`` are."""
 
     def __init__(
         self,
-        dim: int = 64,
-        dim_mults: Sequence[int] = (1, 2, 4),
-        n_conv_stages: int = 0,
-        encoder_depths: Sequence[int] = (6, 4, 2),
+        *,
+        detector: Optional[Union[nn.Module, Mapping[str, Any]]] = None,
         decoder_depths: Sequence[int] = (2, 2, 2),
-        num_heads: Sequence[int] = (1, 2, 4),
-        window_size: int = 8,
         bottleneck_depth: int = 2,
         bottleneck_window_size: int = 8,
-        proj_dim: int = 64,
-        fuse: bool = True,
-        conf_thresholds: Sequence[float] = (1.0, 0.95, 0.95),
-        temperature: float = 0.1,
-        kmeans_iters: int = 3,
-        kmeans_repeats: int = 1,
-        detach_classifier: bool = True,
         upsample_mode: UpsampleMode = 'bilinear',
-        conv_stage_order: ConvStageOrder = 'conv_gelu',
         refiner: Optional[Union[nn.Module, Mapping[str, Any]]] = None,
         refiner_sees_mask: bool = True,
-        mask_from: MaskFrom = 'clusters',
-        single_stage: Optional[int] = None,
-        use_checkpoint: bool = False,
-        encoder: EncoderKind = 'transformer',
-        context_widths: Sequence[int] = (),
-        backbone: str = 'tf_efficientnet_lite0',
-        backbone_weights: Optional[str] = None,
-        frozen_norm: bool = False,
-        looks: int = 1,
-        look_window: Optional[int] = None,
         weight_init: WeightInit = 'torch',
+        **detector_options: Any,
     ) -> None:
         super().__init__()
-        if encoder == 'timm' and weight_init != 'torch':
-            raise ValueError('weight_init: only torch goes with encoder: timm, whose backbone is pretrained.')
-        check_stage_lists(len(dim_mults), decoder_depths=decoder_depths)
         check_at_least(1, decoder_depths=decoder_depths, bottleneck_depth=bottleneck_depth)
         check_at_least(1, bottleneck_window_size=bottleneck_window_size)
         check_choice('upsample_mode', upsample_mode, get_args(UpsampleMode))
-        self.detector = HCLDetector(
-            dim=dim,
-            dim_mults=dim_mults,
-            n_conv_stages=n_conv_stages,
-            encoder_depths=encoder_depths,
-            num_heads=num_heads,
-            window_size=window_size,
-            proj_dim=proj_dim,
-            fuse=fuse,
-            conf_thresholds=conf_thresholds,
-            temperature=temperature,
-            kmeans_iters=kmeans_iters,
-            kmeans_repeats=kmeans_repeats,
-            detach_classifier=detach_classifier,
-            conv_stage_order=conv_stage_order,
-            mask_from=mask_from,
-            single_stage=single_stage,
-            use_checkpoint=use_checkpoint,
-            encoder=encoder,
-            context_widths=context_widths,
-            backbone=backbone,
-            backbone_weights=backbone_weights,
-            frozen_norm=frozen_norm,
-            looks=looks,
-            look_window=look_window,
-        )
-        windows = self.detector.stride * math.lcm(window_size, bottleneck_window_size)
+        self.detector = _detector(detector, detector_options)
+        check_stage_lists(len(self.detector.widths), decoder_depths=decoder_depths)
+        if isinstance(self.detector.encoder, TimmEncoder) and weight_init != 'torch':
+            raise ValueError('weight_init: only torch goes with encoder: timm, whose backbone is pretrained.')
+        blocks = self.detector.blocks
+        windows = self.detector.stride * math.lcm(blocks.window_size, bottleneck_window_size)
         self.size_multiple = math.lcm(windows, self.detector.size_multiple)
-        widths = [dim * mult for mult in dim_mults]
         self.bottleneck = TransformerLayer(
-            widths[-1],
+            self.detector.widths[-1],
             depth=bottleneck_depth,
-            num_heads=num_heads[-1],
+            num_heads=blocks.num_heads[-1],
             window_size=bottleneck_window_size,
-            use_checkpoint=use_checkpoint,
+            use_checkpoint=blocks.use_checkpoint,
         )
         self.decoder = Decoder(
-            widths=widths,
+            widths=self.detector.widths,
             depths=decoder_depths,
-            num_heads=num_heads,
-            window_size=window_size,
-            n_conv_stages=n_conv_stages,
+            num_heads=blocks.num_heads,
+            window_size=blocks.window_size,
+            n_conv_stages=self.detector.n_conv_stages,
             upsample_mode=upsample_mode,
-            use_checkpoint=use_checkpoint,
+            use_checkpoint=blocks.use_checkpoint,
         )
         init_weights(self, weight_init)
         self.refiner = ARCHS.build(refiner) if isinstance(refiner, Mapping) else refiner
@@ -338,6 +275,18 @@ class HCLNet(nn.Module):
         # Detached: the refiner's losses shape the refiner alone, the coarse image has its own.
         coarse = coarse.detach()
         return self.refiner(torch.cat([coarse, mask], dim=1) if self.refiner_sees_mask else coarse)
+
+
+def _detector(detector: Optional[Union[nn.Module, Mapping[str, Any]]], options: Mapping[str, Any]) -> HCLDetector:
+    if detector is None:
+        return HCLDetector(**options)
+    if options:
+        raise ValueError(f'detector: is given, so {", ".join(options)} belong into its options.')
+    if isinstance(detector, Mapping):
+        return HCLDetector(**{key: value for key, value in detector.items() if key != 'type'})
+    if not isinstance(detector, HCLDetector):
+        raise ValueError(f'detector: expects an HCLDetector or its options, got a {type(detector).__name__}.')
+    return detector
 
 
 def _resize(mask: Tensor, like: Tensor) -> Tensor:

@@ -42,6 +42,10 @@ class Arguments:
             if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, _ANY_KEYWORD) and name not in supplied
         }
         takes_any = any(parameter.kind is _ANY_KEYWORD for parameter in found.values())
+        others = getattr(function, 'KEYWORDS_OF', None)
+        if takes_any and others is not None:
+            more = cls.of(others, supplied=supplied)
+            return cls({**named, **more.parameters}, {**more.hints, **_hints(function)}, more.takes_any)
         return cls(named, _hints(function), takes_any)
 
 
