@@ -15,6 +15,7 @@ import yaml
 from torch.utils.data import DataLoader, Dataset
 
 from hcl_arch import train
+from hcl_arch.commands import basicsr_run
 from hcl_arch.commands.basicsr_run import explains_itself, last_words, run_pipeline
 from hcl_arch.option_checks import problems as option_checks
 from hcl_arch.plugin.pipeline import OptionsError
@@ -38,7 +39,7 @@ def _no_error_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 def option_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Options that BasicSR's parser can read, in a working directory of its own."""
     monkeypatch.chdir(tmp_path)
-    for module in (train, option_checks):
+    for module in (basicsr_run, option_checks):
         monkeypatch.setattr(module, 'find_structure_problems', lambda options, **more: [])
     path = tmp_path / 'options.yml'
     path.write_text(yaml.safe_dump({

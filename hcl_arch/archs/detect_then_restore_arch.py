@@ -82,6 +82,7 @@ class DetectThenRestore(nn.Module):
         self,
         detector: Union[nn.Module, Mapping[str, Any]],
         restorer: Union[nn.Module, Mapping[str, Any]],
+        *,
         restorer_input: Sequence[RestorerInput] = ('masked_image', 'mask'),
         mask_kind: MaskKind = 'binary',
         masked_value: float = 0.5,

@@ -29,7 +29,7 @@ class HCLPatchDiscriminator(nn.Module):
     """
 
     def __init__(
-        self, dim: int = 64, dim_mults: Sequence[int] = (1, 2, 2, 4, 8), weight_init: WeightInit = 'torch'
+        self, *, dim: int = 64, dim_mults: Sequence[int] = (1, 2, 2, 4, 8), weight_init: WeightInit = 'torch'
     ) -> None:
         super().__init__()
         check_at_least(1, dim=dim, dim_mults=dim_mults)

@@ -72,6 +72,7 @@ class HCLRefineNet(nn.Module):
 
     def __init__(
         self,
+        *,
         dim: int = 64,
         dim_mults: Sequence[int] = (1, 2, 4, 8, 8),
         upsample_mode: UpsampleMode = 'bilinear',

@@ -95,8 +95,8 @@ class HCLContrastiveLoss(nn.Module):
 
     def __init__(
         self,
-        loss_weight: float = 1.0,
         *,
+        loss_weight: float = 1.0,
         temperature: float = 0.1,
         max_pixels: Optional[int] = 512,
         max_representatives: Optional[int] = 256,

@@ -87,8 +87,8 @@ class HCLIDMRFLoss(nn.Module):
 
     def __init__(
         self,
-        loss_weight: float = 1.0,
         *,
+        loss_weight: float = 1.0,
         layer_weights: Optional[Mapping[str, float]] = None,
         weights: Optional[str] = None,
         vgg_type: str = 'vgg19',
@@ -106,7 +106,7 @@ class HCLIDMRFLoss(nn.Module):
         self.bandwidth = bandwidth
         self.max_features = max_features
         self.use_checkpoint = use_checkpoint
-        self.vgg = HCLPerceptualLoss(self.layer_weights, weights=weights, vgg_type=vgg_type)
+        self.vgg = HCLPerceptualLoss(layer_weights=self.layer_weights, weights=weights, vgg_type=vgg_type)
 
     def forward(self, image: Tensor, truth: Tensor) -> tuple[Tensor, Optional[Tensor]]:
         """Compare images.

@@ -45,9 +45,9 @@ class HCLPerceptualLoss(nn.Module):
 
     def __init__(
         self,
+        *,
         layer_weights: Mapping[str, float],
         loss_weight: float = 1.0,
-        *,
         weights: Optional[str] = None,
         vgg_type: str = 'vgg19',
         use_input_norm: bool = True,

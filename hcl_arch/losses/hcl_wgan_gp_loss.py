@@ -72,7 +72,7 @@ class HCLWGANGPLoss(nn.Module):
     """
 
     def __init__(
-        self, loss_weight: float = 1.0, *, penalty_weight: float = 10.0, penalty_of: PenaltyOf = 'sum'
+        self, *, loss_weight: float = 1.0, penalty_weight: float = 10.0, penalty_of: PenaltyOf = 'sum'
     ) -> None:
         super().__init__()
         check_choice('penalty_of', penalty_of, get_args(PenaltyOf))

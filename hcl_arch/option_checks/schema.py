@@ -104,7 +104,8 @@ def _logger() -> Schema:
 def _train() -> Schema:
     loss = _or_null(_ref('loss'))
     keys = {*HCLModel.TRAIN_KEYS, *BaselineModel.TRAIN_KEYS}
-    losses: dict[str, Any] = {key: loss for key in keys if key.endswith('_opt') and key not in ('mask_opt', 'classifier_opt')}
+    own = ('mask_opt', 'classifier_opt')
+    losses: dict[str, Any] = {key: loss for key in keys if key.endswith('_opt') and key not in own}
     rates = [*HCLModel.PART_LEARNING_RATES.values(), *BaselineModel.PART_LEARNING_RATES.values()]
     return _section(
         declared.TrainSection, **losses, mask_opt=_or_null(_section(declared.MaskLossSection)),

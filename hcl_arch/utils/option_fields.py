@@ -169,7 +169,7 @@ def weights(known: Collection[str]) -> Is:
         # Unknown kinds have a message of their own.
         return isinstance(value, Mapping) and any(value.values()) and all(map(number(0).fits, value.values()))
 
-    return Is('weights of at least 0, one of them above 0', fits, {
+    return Is('weights of at least 0, one of them above 0, such as {free_form: 1.0}', fits, {
         'type': 'object', 'properties': {kind: {'type': 'number', 'minimum': 0} for kind in known},
         'additionalProperties': False,
     }, lambda value: {kind: float(weight) for kind, weight in value.items()})  # fmt: skip

@@ -62,7 +62,7 @@ def net(case: dict[str, Any], checkpoint: dict[str, Any]) -> HCLNet:
     same_names = ('dim', 'dim_mults', 'n_conv_stages', 'proj_dim', 'fuse', 'encoder_depths', 'decoder_depths',
                   'window_size', 'bottleneck_window_size', 'bottleneck_depth')  # fmt: skip
     upsample_mode, order = LEGACY_VERSIONS[config.get('legacy_v', 4)]
-    refiner = HCLRefineNet(config['refine_dim'], config['refine_mults'], upsample_mode=upsample_mode)
+    refiner = HCLRefineNet(dim=config['refine_dim'], dim_mults=config['refine_mults'], upsample_mode=upsample_mode)
     options = {'upsample_mode': upsample_mode, 'conv_stage_order': order}
     net = HCLNet(refiner=refiner, **options, **{name: config[name] for name in same_names})
     net.load_state_dict(generator_state(checkpoint), strict=True)

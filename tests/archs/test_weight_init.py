@@ -31,18 +31,18 @@ def test_normal_weights_and_zero_biases(small_options: dict[str, Any]) -> None:
 
 def test_refiner_has_an_option_of_its_own(small_options: dict[str, Any]) -> None:
     torch.manual_seed(1)
-    refiner = HCLRefineNet(4, (1, 2))
+    refiner = HCLRefineNet(dim=4, dim_mults=(1, 2))
     before = {name: tensor.clone() for name, tensor in refiner.state_dict().items()}
     net = HCLNet(**small_options, refiner=refiner, weight_init='normal')
     torch.testing.assert_close(net.refiner.state_dict(), before)
-    refiner = HCLRefineNet(16, (1, 2), weight_init='normal')
+    refiner = HCLRefineNet(dim=16, dim_mults=(1, 2), weight_init='normal')
     for layer in layers_of(refiner).values():
         assert (layer.bias == 0).all()
         assert layer.weight.std().item() == pytest.approx(0.02, rel=0.3)
 
 
 def test_discriminator_starts_normalised() -> None:
-    discriminator = HCLPatchDiscriminator(16, weight_init='normal')
+    discriminator = HCLPatchDiscriminator(dim=16, weight_init='normal')
     for conv in discriminator.convs:
         assert (conv.bias == 0).all()
         assert conv.parametrizations.weight.original.std().item() == pytest.approx(0.02, rel=0.1)
@@ -51,7 +51,7 @@ def test_discriminator_starts_normalised() -> None:
 
 
 def test_default_is_that_of_pytorch(small_options: dict[str, Any]) -> None:
-    for network in (HCLNet(**small_options), HCLRefineNet(4, (1, 2)), HCLPatchDiscriminator(4)):
+    for network in (HCLNet(**small_options), HCLRefineNet(dim=4, dim_mults=(1, 2)), HCLPatchDiscriminator(dim=4)):
         assert any((layer.bias != 0).any() for layer in layers_of(network).values() if layer.bias is not None)
 
 

@@ -241,7 +241,7 @@ def test_no_file(kind: str, way: str, tmp_path: Path) -> None:
 
 
 LARGE: dict[str, Callable[[Path], Any]] = {
-    'vgg': lambda path: HCLPerceptualLoss({'relu1_1': 1.0}, weights=str(path)),
+    'vgg': lambda path: HCLPerceptualLoss(layer_weights={'relu1_1': 1.0}, weights=str(path)),
     'lpips': lambda path: calculate_hcl_lpips(*2 * [np.zeros((64, 64, 3), np.uint8)], weights=str(path)),
     'fid': lambda path: HCLFID(weights=str(path)),
 }

@@ -38,7 +38,7 @@ def corrupted_images() -> tuple[Tensor, Tensor, Tensor]:
 def train(adversarial: HCLWGANGPLoss, n_iterations: int) -> Trained:
     """Train a small refiner against a small discriminator, as BlindRestorationModel does."""
     truth, lq, mask = corrupted_images()
-    refiner, discriminator = HCLRefineNet(8, (1, 2)), HCLPatchDiscriminator(16)
+    refiner, discriminator = HCLRefineNet(dim=8, dim_mults=(1, 2)), HCLPatchDiscriminator(dim=16)
     optim_g = torch.optim.Adam(refiner.parameters(), lr=3e-3)
     optim_d = torch.optim.Adam(discriminator.parameters(), lr=1e-4)
     ratios = []

@@ -207,8 +207,8 @@ class TestHierarchicalLoss:
 
     def test_loss_weight(self) -> None:
         embeddings, stages, mask = embeddings_stages_mask()
-        one = HCLContrastiveLoss(1.0, max_pixels=None)(embeddings, stages, mask)
-        torch.testing.assert_close(HCLContrastiveLoss(0.3, max_pixels=None)(embeddings, stages, mask), 0.3 * one)
+        one = HCLContrastiveLoss(loss_weight=1.0, max_pixels=None)(embeddings, stages, mask)
+        torch.testing.assert_close(HCLContrastiveLoss(loss_weight=0.3, max_pixels=None)(embeddings, stages, mask), 0.3 * one)
 
     def test_lowest_temperature(self) -> None:
         HCLContrastiveLoss(temperature=0.03)

@@ -97,7 +97,7 @@ def test_finite_where_all_features_are_equal(image_value: float, truth_value: fl
 
 class TestModule:
     def test_sum_of_layers_of_the_vgg(self) -> None:
-        loss = HCLIDMRFLoss(0.1, layer_weights=LAYERS, weights='random', bandwidth=0.3)
+        loss = HCLIDMRFLoss(loss_weight=0.1, layer_weights=LAYERS, weights='random', bandwidth=0.3)
         image, truth = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8)
         ours, theirs = loss.vgg.truth_features(image), loss.vgg.truth_features(truth)
         expected = 0.0

@@ -42,7 +42,7 @@ def features(loss: HCLPerceptualLoss, image: Tensor, *, normalise: bool = True) 
 
 @pytest.mark.parametrize('use_input_norm', [True, False])
 def test_equals_the_weighted_distance_of_vgg_features(use_input_norm: bool) -> None:
-    loss = HCLPerceptualLoss(LAYERS, 0.1, weights='random', use_input_norm=use_input_norm)
+    loss = HCLPerceptualLoss(layer_weights=LAYERS, loss_weight=0.1, weights='random', use_input_norm=use_input_norm)
     image, truth = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
     ours, theirs = (features(loss, x, normalise=use_input_norm) for x in (image, truth))
     expected = 0.1 * sum(weight * (ours[name] - theirs[name]).abs().mean() for name, weight in LAYERS.items())
@@ -53,7 +53,7 @@ def test_equals_the_weighted_distance_of_vgg_features(use_input_norm: bool) -> N
 
 
 def test_gradient_goes_to_the_image_alone() -> None:
-    loss = HCLPerceptualLoss(LAYERS, weights='random')
+    loss = HCLPerceptualLoss(layer_weights=LAYERS, weights='random')
     image, truth = (torch.rand(1, 3, 16, 16, requires_grad=True) for _ in range(2))
     loss(image, truth)[0].backward()
     assert (image.grad != 0).any()
@@ -62,7 +62,7 @@ def test_gradient_goes_to_the_image_alone() -> None:
 
 
 def test_features_of_the_truth_serve_several_images() -> None:
-    loss = HCLPerceptualLoss(LAYERS, 0.1, weights='random')
+    loss = HCLPerceptualLoss(layer_weights=LAYERS, loss_weight=0.1, weights='random')
     truth = torch.rand(2, 3, 16, 16, requires_grad=True)
     of_truth = loss.truth_features(truth)
     assert set(of_truth) == set(LAYERS)
@@ -76,7 +76,7 @@ def test_features_of_the_truth_serve_several_images() -> None:
 
 def test_checkpointing_computes_again_and_changes_nothing() -> None:
     truth, image = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
-    loss = HCLPerceptualLoss(LAYERS, 0.1, weights='random')
+    loss = HCLPerceptualLoss(layer_weights=LAYERS, loss_weight=0.1, weights='random')
     values, grads, calls = [], [], []
     loss.loss.vgg.register_forward_hook(lambda *_: calls.append(torch.is_grad_enabled()))
     for use_checkpoint in (False, True):
@@ -97,7 +97,7 @@ def test_random_weights_warn(vgg_type: str, caplog: pytest.LogCaptureFixture) ->
     logger = logging.getLogger('basicsr')  # which does not hand its records on to pytest's handler
     logger.addHandler(caplog.handler)
     try:
-        loss = HCLPerceptualLoss({'relu5_2': 1.0}, weights='random', vgg_type=vgg_type)
+        loss = HCLPerceptualLoss(layer_weights={'relu5_2': 1.0}, weights='random', vgg_type=vgg_type)
     finally:
         logger.removeHandler(caplog.handler)
     assert 'RANDOM VGG weights' in caplog.text
@@ -109,7 +109,7 @@ def test_random_weights_warn(vgg_type: str, caplog: pytest.LogCaptureFixture) ->
 def test_missing_file(tmp_path: Path) -> None:
     missing = tmp_path / 'vgg.pth'
     with pytest.raises(FileNotFoundError, match=rf'No VGG weights at {missing} .*Download vgg19-dcbb9e9d.pth'):
-        HCLPerceptualLoss(LAYERS, weights=str(missing))
+        HCLPerceptualLoss(layer_weights=LAYERS, weights=str(missing))
 
 
 def tiny_vgg(pretrained: bool) -> nn.Module:
@@ -126,7 +126,7 @@ def test_weights_come_from_the_named_file(tmp_path: Path, monkeypatch: pytest.Mo
         patch.setattr(vgg_arch, 'vgg', SimpleNamespace(vgg19=tiny_vgg))
         source = tiny_vgg(pretrained=False)
         torch.save(source.state_dict(), tmp_path / 'vgg.pth')
-        loss = HCLPerceptualLoss(LAYERS, weights=str(tmp_path / 'vgg.pth'))
+        loss = HCLPerceptualLoss(layer_weights=LAYERS, weights=str(tmp_path / 'vgg.pth'))
         assert vgg_arch.vgg.vgg19 is tiny_vgg
     ours = [p for name, p in loss.named_parameters() if name.endswith('weight')]
     theirs = [p for name, p in source.named_parameters() if name.endswith('weight')]
@@ -140,5 +140,5 @@ def test_failed_download_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
         patch.setattr(vgg_arch, 'VGG_PRETRAIN_PATH', str(tmp_path / 'nowhere.pth'))
         message = r'could not be had \(.*no network here.*Download vgg19.*nowhere.pth'
         with pytest.raises(FileNotFoundError, match=message):
-            HCLPerceptualLoss(LAYERS)
+            HCLPerceptualLoss(layer_weights=LAYERS)
         assert str(tmp_path / 'nowhere.pth') == vgg_arch.VGG_PRETRAIN_PATH

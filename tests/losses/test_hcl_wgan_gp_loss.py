@@ -28,7 +28,7 @@ class Linear(nn.Module):
 )
 def test_signs_and_weight(target_is_real: bool, is_disc: bool, expected: float) -> None:
     scores = torch.tensor([[[1.0, 2.0], [3.0, 2.0]]])
-    assert HCLWGANGPLoss(0.25)(scores, target_is_real, is_disc=is_disc).item() == pytest.approx(expected)
+    assert HCLWGANGPLoss(loss_weight=0.25)(scores, target_is_real, is_disc=is_disc).item() == pytest.approx(expected)
 
 
 def test_penalty_of_a_linear_discriminator_by_hand() -> None:
@@ -39,7 +39,7 @@ def test_penalty_of_a_linear_discriminator_by_hand() -> None:
     assert gradient_penalty(Linear(weight), real, fake).item() == pytest.approx(81)
     assert gradient_penalty(Linear(weight), real, fake, penalty_of='mean').item() == pytest.approx(16)
     assert HCLWGANGPLoss().penalty(Linear(weight), real, fake).item() == pytest.approx(810)
-    assert HCLWGANGPLoss(0.1, penalty_weight=2.0).penalty(Linear(weight), real, fake).item() == pytest.approx(162)
+    assert HCLWGANGPLoss(loss_weight=0.1, penalty_weight=2.0).penalty(Linear(weight), real, fake).item() == pytest.approx(162)
     assert HCLWGANGPLoss(penalty_of='mean').penalty(Linear(weight), real, fake).item() == pytest.approx(160)
 
 

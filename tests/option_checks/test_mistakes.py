@@ -147,7 +147,7 @@ def test_weights_of_the_masks_loss(mask_opt: Options, line: str | None, training
         (
             ('datasets', 'train', 'type'),
             'BlindCoruptionDataset',
-            "datasets: train: type: nothing is registered as 'BlindCoruptionDataset'. Did you mean 'BlindCorruptionDataset'?",
+            "datasets: train: type: nothing is registered as 'BlindCoruptionDataset'. Did you mean 'BlindCorruptionDat",
         ),
         (('network_g', 'type'), 'HCLnet', "network_g: type: nothing is registered as 'HCLnet'. Did you mean 'HCLNet'?"),
         (
@@ -441,7 +441,7 @@ def test_wrong_values(keys: Keys, value: Any, line: str, training: Options) -> N
         (
             ('network_g', 'decoder_depths'),
             [400] * 3,
-            'network_g: decoder_depths: expects at most 1000 parts of the network, got 1206 (encoder_depths, decoder_depths)',
+            'network_g: decoder_depths: expects at most 1000 parts of the network, got 1206 (encoder_depths, decoder_d',
         ),
         (
             ('network_d',),
@@ -569,7 +569,7 @@ def test_combinations_of_nothing(keys: Keys, value: Any, text: str, testing: Opt
     [
         (
             [(('train', 'accumulation_steps'), 3)],
-            'train: accumulation_steps: a batch of 4 images (`datasets: train: batch_size_per_gpu`) cannot be divided into 3',
+            'train: accumulation_steps: a batch of 4 images (`datasets: train: batch_size_per_gpu`) cannot be divided ',
         ),
         (
             [(('network_g', 'encoder_depths'), [2, 2])],
@@ -582,7 +582,7 @@ def test_combinations_of_nothing(keys: Keys, value: Any, text: str, testing: Opt
         ),
         (
             [(REFINER, {'type': 'RRDBNet', 'num_in_ch': 4, 'num_out_ch': 3, 'scale': 4, 'num_block': 1})],
-            'network_g: refiner: is given images of 4 channels, 64 x 64 pixels, and has to give back 3 channels of that size',
+            'network_g: refiner: is given images of 4 channels, 64 x 64 pixels, and has to give back 3 channels of tha',
         ),
         (
             [(('network_d',), {'type': 'VGGStyleDiscriminator', 'num_in_ch': 3, 'num_feat': 4})],
@@ -602,7 +602,7 @@ def test_combinations_of_nothing(keys: Keys, value: Any, text: str, testing: Opt
         ),
         (
             [(('train', 'phase1_iter'), 101)],
-            'train: phase1_iter: 101 is more than the 100 iterations of `train: total_iter`: the predicted mask would never',
+            'train: phase1_iter: 101 is more than the 100 iterations of `train: total_iter`: the predicted mask would ',
         ),
         ([(('train', 'detector_iter'), 101)], 'train: detector_iter: 101 is more than the 100 iterations'),
         (
@@ -648,7 +648,7 @@ def test_combinations_of_nothing(keys: Keys, value: Any, text: str, testing: Opt
         ),
         (
             [(('network_g',), {'type': 'RRDBNet', 'num_in_ch': 3, 'num_out_ch': 3})],
-            'network_g: type: HCLModel needs a blind restoration network, such as HCLNet, VCNet or DetectThenRestore; RRDB',
+            'network_g: type: HCLModel needs a blind restoration network, such as HCLNet, VCNet or DetectThenRestore; ',
         ),
         (
             [(('network_g',), {'type': 'VCNet', 'dim': 8})],

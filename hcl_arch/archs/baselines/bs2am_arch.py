@@ -30,7 +30,7 @@ class BS2AM(UnguidedRestorer):
         ValueError: If a number is too small.
     """
 
-    def __init__(self, dim: int = 64, n_levels: int = 8, reduction: int = 16) -> None:
+    def __init__(self, *, dim: int = 64, n_levels: int = 8, reduction: int = 16) -> None:
         super().__init__()
         check_at_least(1, dim=dim, reduction=reduction)
         check_at_least(5, n_levels=n_levels)

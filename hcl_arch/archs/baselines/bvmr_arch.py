@@ -31,7 +31,7 @@ class BVMR(WatermarkRemover):
         ValueError: If a number is too small.
     """
 
-    def __init__(self, dim: int = 32, n_units: int = 3, predict_motif: bool = True, composite: bool = True) -> None:
+    def __init__(self, *, dim: int = 32, n_units: int = 3, predict_motif: bool = True, composite: bool = True) -> None:
         check_at_least(1, dim=dim, n_units=n_units)
         super().__init__(composite=composite)
         widths = level_widths(dim)

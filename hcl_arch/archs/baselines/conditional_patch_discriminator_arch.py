@@ -34,7 +34,7 @@ class ConditionalPatchDiscriminator(nn.Module):
         ValueError: If ``dim`` is too small.
     """
 
-    def __init__(self, dim: int = 64, conditional: bool = True) -> None:
+    def __init__(self, *, dim: int = 64, conditional: bool = True) -> None:
         super().__init__()
         check_at_least(1, dim=dim)
         self.conditional = conditional

@@ -77,7 +77,7 @@ class MPRNet(nn.Module):
     size_multiple = 8
 
     def __init__(
-        self, dim: int = 40, dim_step: int = 20, last_dim_step: int = 16, n_blocks: int = 8, reduction: int = 4
+        self, *, dim: int = 40, dim_step: int = 20, last_dim_step: int = 16, n_blocks: int = 8, reduction: int = 4
     ) -> None:
         super().__init__()
         check_at_least(1, n_blocks=n_blocks, reduction=reduction)

@@ -70,6 +70,7 @@ class SegmenterDetector(PixelDetector):
 
     def __init__(
         self,
+        *,
         dim: int = 384,
         depth: int = 12,
         num_heads: int = 6,

@@ -35,6 +35,7 @@ class SplitThenRefine(WatermarkRemover):
 
     def __init__(
         self,
+        *,
         dim: int = 32,
         n_units: int = 3,
         gate_reduction: int = 16,

@@ -52,6 +52,7 @@ class VCNet(DetectThenRestore):
 
     def __init__(
         self,
+        *,
         dim: int = 32,
         detector_blocks: int = 2,
         inpainter_blocks: int = 4,

@@ -38,7 +38,7 @@ class VCNetInpainter(nn.Module):
     """
 
     def __init__(
-        self, dim: int = 32, n_blocks: int = 4, layers: VCNetLayers = 'published', feature_dim: int = 0
+        self, *, dim: int = 32, n_blocks: int = 4, layers: VCNetLayers = 'published', feature_dim: int = 0
     ) -> None:
         super().__init__()
         check_at_least(1, dim=dim)

@@ -34,7 +34,7 @@ class VCNetMaskPredictor(PixelDetector):
         ValueError: If a number is too small, or the layers are neither.
     """
 
-    def __init__(self, dim: int = 32, n_blocks: int = 2, layers: VCNetLayers = 'published') -> None:
+    def __init__(self, *, dim: int = 32, n_blocks: int = 2, layers: VCNetLayers = 'published') -> None:
         super().__init__()
         check_at_least(1, dim=dim)
         check_at_least(0, n_blocks=n_blocks)

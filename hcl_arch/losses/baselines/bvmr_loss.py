@@ -28,8 +28,8 @@ class BVMRLoss(nn.Module):
 
     def __init__(
         self,
-        loss_weight: float = 1.0,
         *,
+        loss_weight: float = 1.0,
         pixel_weight: float = 2.0,
         motif_weight: float = 1.0,
         mask_weight: float = 1.0,

@@ -65,7 +65,7 @@ class ExclusionLoss(nn.Module):
         ValueError: If ``n_scales`` is too small.
     """
 
-    def __init__(self, loss_weight: float = 1.0, *, n_scales: int = 3) -> None:
+    def __init__(self, *, loss_weight: float = 1.0, n_scales: int = 3) -> None:
         super().__init__()
         check_at_least(1, n_scales=n_scales)
         self.loss_weight = loss_weight

@@ -54,7 +54,7 @@ class MPRNetLoss(nn.Module):
         edge_weight: Weight of the edges against the pictures; 0.05 for deraining and deblurring, 0 for denoising.
     """
 
-    def __init__(self, loss_weight: float = 1.0, *, edge_weight: float = 0.05) -> None:
+    def __init__(self, *, loss_weight: float = 1.0, edge_weight: float = 0.05) -> None:
         super().__init__()
         self.loss_weight = loss_weight
         self.edge_weight = edge_weight

@@ -38,8 +38,8 @@ class SIRFLoss(nn.Module):
 
     def __init__(
         self,
-        loss_weight: float = 100.0,
         *,
+        loss_weight: float = 100.0,
         perceptual_weight: float = 0.2,
         layer_weight: float = 1.0,
         exclusion_weight: float = 1.0,
@@ -49,8 +49,8 @@ class SIRFLoss(nn.Module):
         super().__init__()
         self.layer_weight = loss_weight * layer_weight
         weight = loss_weight * perceptual_weight
-        self.perceptual = SIRFPerceptualLoss(weight, vgg_weights=vgg_weights, vgg_dims=vgg_dims)
-        self.exclusion = ExclusionLoss(loss_weight * exclusion_weight)
+        self.perceptual = SIRFPerceptualLoss(loss_weight=weight, vgg_weights=vgg_weights, vgg_dims=vgg_dims)
+        self.exclusion = ExclusionLoss(loss_weight=loss_weight * exclusion_weight)
 
     def forward(
         self, output: BlindOutput, truth: Tensor, mask: Optional[Tensor] = None, watermark: Optional[Tensor] = None

@@ -34,7 +34,7 @@ class SIRFPerceptualLoss(nn.Module):
     """
 
     def __init__(
-        self, loss_weight: float = 1.0, *, vgg_weights: Optional[str] = None, vgg_dims: Sequence[int] = VGG_DIMS
+        self, *, loss_weight: float = 1.0, vgg_weights: Optional[str] = None, vgg_dims: Sequence[int] = VGG_DIMS
     ) -> None:
         super().__init__()
         check_vgg_dims(vgg_dims)

@@ -42,8 +42,8 @@ class SplitThenRefineLoss(nn.Module):
 
     def __init__(
         self,
-        loss_weight: float = 1.0,
         *,
+        loss_weight: float = 1.0,
         pixel_weight: float = 2.0,
         mask_weight: float = 1.0,
         watermark_weight: float = 1.0,
@@ -60,7 +60,9 @@ class SplitThenRefineLoss(nn.Module):
         self.perceptual: Optional[HCLPerceptualLoss] = None
         if perceptual_weight > 0:
             layers = dict.fromkeys(_POOLS, 1.0)
-            self.perceptual = HCLPerceptualLoss(layers, perceptual_weight, weights=vgg_weights, vgg_type='vgg16')
+            self.perceptual = HCLPerceptualLoss(
+                layer_weights=layers, loss_weight=perceptual_weight, weights=vgg_weights, vgg_type='vgg16'
+            )
 
     def forward(
         self, output: WatermarkOutput, truth: Tensor, mask: Tensor, watermark: Optional[Tensor] = None

@@ -41,7 +41,7 @@ def test_golden_full(shared_dir: Path) -> None:
 )
 def test_number_of_parameters(sizes: tuple[int, int, int], expected: int) -> None:
     with torch.device('meta'):
-        assert n_parameters(MPRNet(*sizes)) == expected
+        assert n_parameters(MPRNet(dim=sizes[0], dim_step=sizes[1], last_dim_step=sizes[2])) == expected
 
 
 def test_number_of_parameters_by_part() -> None:

@@ -145,7 +145,7 @@ class TestSplitThenRefineLoss:
         ones = {f'{name}_weight': 1.0 for name in names}
         plain = SplitThenRefineLoss(perceptual_weight=0, **ones)(output, truth, mask, truth + 0.1)
         weights = {f'{name}_weight': float(index + 2) for index, name in enumerate(names)}
-        loss = SplitThenRefineLoss(0.5, perceptual_weight=0, **weights)
+        loss = SplitThenRefineLoss(loss_weight=0.5, perceptual_weight=0, **weights)
         for term, value in loss(output, truth, mask, truth + 0.1).items():
             factor = 0.5 * weights[f'{term.replace("l_", "")}_weight']
             assert value.item() == pytest.approx(factor * plain[term].item(), rel=1e-5)
