@@ -21,10 +21,11 @@ CODES = sorted({code for _, code in inline_code_of(PAGE)})
 PATHS = [
     code for code in CODES if re.fullmatch(r'[\w.-]+(/[\w.-]*)+|\w+\.(py|md|yml|toml)', code) and 'NAME' not in code
 ]
-DOTTED = [code for code in CODES if re.fullmatch(r'\w+(\.\w+)+', code) and code not in PATHS]
 # Of the first table: | paper | `file` | `name`, `name` |
 ROWS = re.findall(r'^\| [^|]+ \| `([\w/]+\.py)` \| ([^|]+) \|$', TEXT, re.MULTILINE)
 NAMES_IN_FILES = [(file, name) for file, names in ROWS for name in re.findall(r'`([\w.]+)`', names)]
+_OF_FILES = {*PATHS, *(name for _, name in NAMES_IN_FILES)}
+DOTTED = [code for code in CODES if re.fullmatch(r'\w+(\.\w+)+', code) and code not in _OF_FILES]
 # Names that stand alone belong to what was named before; options, arguments and the like, and programs.
 PLAIN = [code for code in CODES if re.fullmatch(r'[A-Za-z_]\w*', code)]
 
