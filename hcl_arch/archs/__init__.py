@@ -1,4 +1,4 @@
-"""Networks; importing this package registers them in BasicSR's ARCH_REGISTRY."""
+"""Networks; importing this package registers them here and, with BasicSR, in its ARCH_REGISTRY."""
 
 from hcl_arch.archs import baselines
 from hcl_arch.archs.baselines.segmenter_arch import SegmenterDetector

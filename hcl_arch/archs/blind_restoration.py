@@ -1,4 +1,4 @@
-"""What a blind restoration network is asked for, and what it returns."""
+"""The interface of blind restoration networks: what they take and what they return."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Guidance = Literal['predicted', 'true']
 
 
 class BlindOutput(NamedTuple):
-    """Output of a network that finds the mask by classifying pixels; images RGB in [0, 1], masks 1 = uncorrupted."""
+    """Output of a network that classifies pixels to find the mask; images RGB in [0, 1], masks 1 = uncorrupted."""
 
     restored: Tensor
     """(B, 3, H, W), the restored image."""
@@ -40,7 +40,7 @@ class BlindOutput(NamedTuple):
 
 
 class BlindRestoration(Protocol):
-    """What models and validation read of a network's output: ``BlindOutput`` and ``HCLOutput`` have it."""
+    """The fields of a network's output that models and validation read, as in ``BlindOutput`` and ``HCLOutput``."""
 
     @property
     def restored(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""DetectThenRestore: any detector in front of any restoration network."""
+"""DetectThenRestore: any detector followed by any restoration network."""
 
 from __future__ import annotations
 
@@ -38,44 +38,44 @@ class DetectThenRestore(nn.Module):
 
     ``net(lq)`` restores; ``net(lq, return_all=True, ...)`` returns a :class:`BlindOutput`.
 
-    Its ``mask_logits`` are the detector's own where it has a method ``mask_logits(image)`` (``VCNetMaskPredictor``,
-    ``SegmenterDetector``), all stages' of an ``HCLDetector`` with ``mask_from: pixels``, and otherwise made from the
-    confidences. Those of an ``HCLDetector`` with clusters carry no gradient: no loss here trains it. Give it the
-    weights of a trained ``HCLNet`` and freeze it.
+    ``mask_logits`` of the output come from the detector's method ``mask_logits(image)`` if it has one
+    (``VCNetMaskPredictor``, ``SegmenterDetector``). For an ``HCLDetector`` with ``mask_from: pixels`` they are the
+    logits of all stages. Otherwise they are computed from the confidences. An ``HCLDetector`` with clusters gives
+    logits without gradient, so no loss here trains it: load the weights of a trained ``HCLNet`` and freeze it.
 
     Args:
         detector: A network, or options with a registered ``type``, from images (B, 3, H, W) in [0, 1] to confidences
             (B, 1, H, W) in [0, 1], 1 = uncorrupted.
         restorer: A network, or options with a registered ``type``, that gives (B, 3, H, W) for what ``restorer_input``
             lists.
-        restorer_input: What the restorer is fed, concatenated along the channels in this order: ``image`` (3 channels),
+        restorer_input: Input of the restorer, concatenated along the channels in this order: ``image`` (3 channels),
             ``masked_image`` (3, the image with its holes filled), ``mask`` (1, 1 = uncorrupted), ``hole`` (1 - mask).
-        mask_kind: Whether the mask for all of this is ``binary`` or ``soft``, the confidence. Through a soft one the
-            restoration's losses also reach the detector.
+        mask_kind: Whether this mask is ``binary`` or ``soft`` (the confidence). With a soft mask, the losses of the
+            restoration also reach the detector.
         masked_value: What fills the holes of ``masked_image``, in [0, 1].
         restorer_range: Range of the images that the restorer takes and gives: (0, 1) or (-1, 1); masks stay in [0, 1].
-        restorer_multiple: What height and width of the restorer's input must be multiples of; it is padded by mirroring
-            and the result cut back.
+        restorer_multiple: Height and width of the restorer's input are padded to multiples of this by mirroring, and
+            the result is cropped.
         composite: Whether the result is mask * image + (1 - mask) * restorer's image, or the restorer's image.
-        detect_mirrored: In evaluation, show the detector the mirror image too and average the logits of both: a more
-            exact mask for twice the time of detection.
-        detect_enlarged: In evaluation, the detector sees images so many times as large: 1, 2 or 4. For small images and
-            a detector that was trained on enlarged ones, as that of the packaged model was.
-        mask_upsampling: How logits of a coarser grid than the image's become its mask: ``nearest``, as the paper's, or
-            ``bilinear``, with borders that run through the grid's cells.
-        freeze_detector: Keep the detector as it is: no gradient, always in evaluation mode.
-        freeze_restorer: The same of the restorer; gradients still pass through it to the detector.
-        detector_weights: Checkpoint of BasicSR to start the detector from; of a whole ``HCLNet``, ``VCNet`` or
-            ``DetectThenRestore`` its detector is taken.
-        detector_param_key: Which entry of that file; by default ``params_ema`` if it is there, else ``params``.
-        restorer_weights: Checkpoint of BasicSR to start the restorer from; of a whole ``DetectThenRestore``, or of a
-            ``VCNet`` with ``layers: compact``, its restorer is taken.
+        detect_mirrored: In evaluation, also run the detector on the mirror image and average both logits: a more exact
+            mask for twice the detection time.
+        detect_enlarged: In evaluation, enlarge images by this factor for the detector: 1, 2 or 4. For small images and
+            a detector that was trained on enlarged images, such as that of the packaged model.
+        mask_upsampling: How logits on a grid coarser than the image are enlarged: ``nearest``, as in the paper, or
+            ``bilinear``, whose borders may run through cells of the grid.
+        freeze_detector: Do not train the detector: no gradient, always in evaluation mode.
+        freeze_restorer: Do not train the restorer; gradients still pass through it to the detector.
+        detector_weights: BasicSR checkpoint with initial weights of the detector. From a whole ``HCLNet``, ``VCNet`` or
+            ``DetectThenRestore`` the detector is used.
+        detector_param_key: Entry of that file to load; by default ``params_ema`` if it exists, else ``params``.
+        restorer_weights: BasicSR checkpoint with initial weights of the restorer. From a whole ``DetectThenRestore``,
+            or a ``VCNet`` with ``layers: compact``, the restorer is used.
         restorer_param_key: As ``detector_param_key``.
 
     Raises:
-        ValueError: If an option's value is none of the choices, or a file of weights does not fit; the option and the
-            file are named.
-        FileNotFoundError: If a file of weights is not there.
+        ValueError: If an option has an invalid value, or a file of weights does not fit; the message names the option
+            and the file.
+        FileNotFoundError: If a file of weights does not exist.
     """
 
     def __init__(

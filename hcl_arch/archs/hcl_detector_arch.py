@@ -27,7 +27,7 @@ EncoderKind = Literal['transformer', 'conv', 'timm']
 
 
 class Detection(NamedTuple):
-    """What the detector finds in a batch of padded images; lists run from the finest stage to the coarsest."""
+    """Result of the detector for a batch of padded images; lists run from the finest stage to the coarsest."""
 
     features: list[Tensor]
     """The encoder's features, (B, widths[i], h, w)."""
@@ -63,42 +63,41 @@ class HCLDetector(nn.Module):
 
     Args:
         dim: Width of the finest stage.
-        dim_mults: Width of each stage over ``dim``, fine to coarse.
+        dim_mults: Width of each stage as a multiple of ``dim``, fine to coarse.
         n_conv_stages: Number of stride-2 convolutions before the finest stage.
         encoder_depths: Number of Swin blocks, or residual blocks of ``encoder='conv'``, of each stage, fine to coarse.
         num_heads: Number of attention heads of each stage, fine to coarse.
         window_size: Side of the attention windows in pixels.
         proj_dim: Width of the embeddings.
         fuse: Whether a stage's embeddings also see the next coarser stage's features (Eq. 6).
-        conf_thresholds: Share of each cluster's pixels that a stage is certain of, fine to coarse.
+        conf_thresholds: Share of each cluster's pixels that a stage counts as certain, fine to coarse.
         temperature: Softness of the clusters (Eq. 5).
         kmeans_iters: Rounds of the k-means.
         kmeans_repeats: Starts of the k-means.
-        detach_classifier: Whether the classifier learns on the embeddings as they are; otherwise its gradient also
-            shapes them, so that they tell uncorrupted from corrupted, not only one from the other.
+        detach_classifier: Whether the classifier's gradient stops at the embeddings. Otherwise it also trains them, so
+            that they show which region is the corrupted one, not only that the two differ.
         conv_stage_order: Order in the stride-2 convolutions (the released weights differ).
-        mask_from: What the masks are made from: ``clusters`` of the embeddings, or the classification of ``pixels`` one
-            by one, that is plain segmentation with the same encoder (the ablation without contrastive learning).
-        single_stage: Index, fine to coarse, of the only stage whose embeddings are made and clustered; by default all
-            of them are, coarse to fine (the ablation of Fig. 8).
-        use_checkpoint: Whether training computes the transformer blocks again in the backward pass instead of keeping
-            their intermediate results: slower, in much less memory, with the same result.
-        encoder: The paper's ``transformer``; ``conv``, a :class:`ConvEncoder`, whose small networks learn from far
-            fewer images; or ``timm``, a :class:`TimmEncoder`, whose backbone is trained already. The latter two have no
-            use for ``num_heads`` and ``window_size``, ``conv`` none for ``use_checkpoint``, ``timm`` none for
-            ``encoder_depths``.
-        context_widths: Of ``conv`` and ``timm``: widths of levels coarser than the coarsest stage.
-        backbone: Of ``timm``: the backbone's name there.
-        backbone_weights: Of ``timm``: file of the backbone's weights; random ones by default.
-        frozen_norm: Of ``timm``: whether the backbone's batch normalisation keeps the statistics of its weights.
-        looks: Of ``timm``: how often the image is looked at, each time at twice the size of the time before and knowing
-            what was found then; the last look is at the image itself.
-        look_window: Of ``timm``: in training the last look sees only a square of this side in each image, as it sees
-            one tile in use, and so learns to rely on what was found in the whole.
+        mask_from: Source of the masks: ``clusters`` of the embeddings, or classified ``pixels``, which is plain
+            segmentation with the same encoder (the ablation without contrastive learning).
+        single_stage: Index, fine to coarse, of the only stage to embed and cluster (the ablation of Fig. 8); by default
+            all stages are used, coarse to fine.
+        use_checkpoint: Whether training recomputes the transformer blocks in the backward pass instead of storing their
+            intermediate results: slower, with much less memory and the same result.
+        encoder: The paper's ``transformer``; ``conv``, a :class:`ConvEncoder` for small networks, which needs far fewer
+            images; or ``timm``, a :class:`TimmEncoder` with a pretrained backbone. The last two ignore ``num_heads``
+            and ``window_size``, ``conv`` ignores ``use_checkpoint``, and ``timm`` ignores ``encoder_depths``.
+        context_widths: For ``conv`` and ``timm``: widths of levels coarser than the coarsest stage.
+        backbone: For ``timm``: name of the backbone.
+        backbone_weights: For ``timm``: file of the backbone's weights; random weights by default.
+        frozen_norm: For ``timm``: whether the backbone's batch normalisation keeps its loaded statistics.
+        looks: For ``timm``: number of looks at the image. Each look is at twice the size of the one before and gets its
+            result; the last look is at the image itself.
+        look_window: For ``timm``: in training, the last look sees only a square of this side in each image, as it sees
+            one tile in use. So it learns to rely on the result for the whole image.
 
     Raises:
-        ValueError: If the stage lists differ in length, a choice is none, a number is too small, there is no such
-            stage, or options do not fit each other.
+        ValueError: If the stage lists differ in length, a choice is unknown, a number is too small, a stage does not
+            exist, or options contradict each other.
     """
 
     def __init__(

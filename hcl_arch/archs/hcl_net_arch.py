@@ -1,4 +1,4 @@
-"""HCLNet: finds the corrupted regions of an image and restores them."""
+"""HCLNet: find the corrupted regions of an image and restore them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from hcl_arch.utils.argument_checks import check_at_least, check_choice
 
 
 class HCLOutput(NamedTuple):
-    """Everything that HCLNet computes; images are RGB in [0, 1], masks 1 = uncorrupted, lists run fine to coarse."""
+    """All results of HCLNet; images are RGB in [0, 1], masks 1 = uncorrupted, lists run fine to coarse."""
 
     restored: Tensor
     """(B, 3, H, W), the refined restoration (the coarse one where there is no refiner); not composited."""
@@ -62,26 +62,26 @@ class HCLOutput(NamedTuple):
 class HCLNet(nn.Module):
     """Blind image restoration: detector, bottleneck, mask-guided decoder and refiner (Section 3, Fig. 2).
 
-    ``net(lq)`` restores, as a ``network_g`` of any BasicSR model; ``net(lq, return_all=True, ...)`` returns an
-    :class:`HCLOutput`. Bottleneck and decoder are as wide as the detector's stages, with its heads, windows and
-    checkpointing.
+    ``net(lq)`` returns the restored image, as a ``network_g`` of any BasicSR model must.
+    ``net(lq, return_all=True, ...)`` returns an :class:`HCLOutput`. Bottleneck and decoder take widths, heads, window
+    size and checkpointing from the detector.
 
     Args:
-        detector: An :class:`HCLDetector`, or its options; by default ``detector_options`` make it.
+        detector: An :class:`HCLDetector`, or its options; by default one is built from ``detector_options``.
         decoder_depths: Number of Swin blocks of each decoder stage, fine to coarse.
         bottleneck_depth: Number of Swin blocks of the bottleneck.
         bottleneck_window_size: Side of the bottleneck's attention windows in pixels.
         upsample_mode: How the decoder's conv stages upsample (the released weights differ).
         refiner: A network, or options with a registered ``type``, from the coarse image and its mask (B, 4, H, W) in
             [0, 1] to the restored image (B, 3, H, W) in [0, 1]; none by default.
-        refiner_sees_mask: False feeds the refiner the image only, (B, 3, H, W).
-        weight_init: What convolutions and linear layers start from, but for the refiner's, which has an option of its
-            own: ``normal`` (deviation 0.02, biases 0) as in the authors' program, ``torch`` as PyTorch's layers do.
+        refiner_sees_mask: If False, the refiner gets the image only, (B, 3, H, W).
+        weight_init: Initial values of convolutions and linear layers: ``normal`` (deviation 0.02, biases 0) as in the
+            authors' program, or ``torch`` for PyTorch's defaults. The refiner has its own option.
         detector_options: Arguments of :class:`HCLDetector`, as option files give them.
 
     Raises:
-        ValueError: If the stage lists differ in length, a choice is none, a number is too small, there are both a
-            detector and options of one, or ``weight_init`` would undo a pretrained backbone.
+        ValueError: If the stage lists differ in length, a choice is unknown, a number is too small, both a detector and
+            detector options are given, or ``weight_init`` would overwrite a pretrained backbone.
         TypeError: If the detector has no such option.
     """
 

@@ -16,16 +16,16 @@ from hcl_arch.utils.argument_checks import check_at_least
 
 @ARCHS.register()
 class HCLPatchDiscriminator(nn.Module):
-    """Spectrally normalised 5x5 stride-2 convolutions with LeakyReLU(0.2); a map of patch scores (Section 3.4).
+    """Spectrally normalised 5x5 stride-2 convolutions with LeakyReLU(0.2); gives a map of patch scores (Section 3.4).
 
     Args:
         dim: Width of the first convolution.
-        dim_mults: Width of each convolution over ``dim``.
-        weight_init: What the convolutions start from: ``normal`` (biases 0, as in the authors' program; the deviation
-            is lost in the normalisation) or ``torch``, as PyTorch's layers do.
+        dim_mults: Width of each convolution as a multiple of ``dim``.
+        weight_init: Initial values of the convolutions: ``normal`` (biases 0, as in the authors' program; the
+            normalisation cancels the deviation) or ``torch`` for PyTorch's defaults.
 
     Raises:
-        ValueError: If a width is below 1, or there is none, or ``weight_init`` is none of its choices.
+        ValueError: If a width is below 1, there are no widths, or ``weight_init`` is unknown.
     """
 
     def __init__(

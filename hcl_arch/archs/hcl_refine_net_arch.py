@@ -1,4 +1,4 @@
-"""The refiner: a convolutional U-Net of gated convolutions."""
+"""The refiner: a U-Net of gated convolutions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class GatedConv2d(nn.Module):
 
 
 class GatedResBlock(nn.Module):
-    """Two gated convolutions, 3x3 and 1x1, beside a shortcut (a 1x1 convolution where the width changes)."""
+    """Two gated convolutions, 3x3 and 1x1, plus a shortcut (a 1x1 convolution where the width changes)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -54,20 +54,19 @@ class GatedResBlock(nn.Module):
 
 @ARCHS.register()
 class HCLRefineNet(nn.Module):
-    """The paper's Conv-U-Net, which renews the high-frequency detail of the coarse restoration (Section 3.1).
+    """The paper's Conv-U-Net: restores the high-frequency detail of the coarse image (Section 3.1).
 
     Args:
         dim: Width of the finest level.
-        dim_mults: Width of each level over ``dim``, fine to coarse.
+        dim_mults: Width of each level as a multiple of ``dim``, fine to coarse.
         upsample_mode: How the upward path upsamples (the released weights differ).
-        use_checkpoint: Whether training computes the residual blocks again in the backward pass instead of keeping
-            their intermediate results.
-        weight_init: What the convolutions start from: ``normal`` (deviation 0.02, biases 0) as in the authors' program,
-            ``torch`` as PyTorch's layers do.
+        use_checkpoint: Whether training recomputes the residual blocks in the backward pass instead of storing their
+            intermediate results.
+        weight_init: Initial values of the convolutions: ``normal`` (deviation 0.02, biases 0) as in the authors'
+            program, or ``torch`` for PyTorch's defaults.
 
     Raises:
-        ValueError: If ``upsample_mode`` or ``weight_init`` is none of its choices, a width is below 1, or there is
-            none.
+        ValueError: If ``upsample_mode`` or ``weight_init`` is unknown, a width is below 1, or there are no widths.
     """
 
     def __init__(

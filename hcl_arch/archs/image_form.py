@@ -1,7 +1,7 @@
-"""The form in which networks take images, and its inverse: size, padding and range.
+"""Convert images to the form that networks need, and back: size, padding and range.
 
-Outside the networks an image has any size of at least 16 and values in [0, 1]; inside, a size that the strides divide
-and values in [-1, 1].
+Outside the networks an image may have any size from 16 pixels up and has values in [0, 1]. Inside, its size is a
+multiple of the strides and its values are in [-1, 1].
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The registry of our networks, which does not need BasicSR.
+"""The registry of this package's networks, which works without BasicSR.
 
-A command that repairs a photograph builds networks by their registered names without importing BasicSR, which takes
-longer than the repair. `hcl_arch.plugin` enters every network into BasicSR's ARCH_REGISTRY too.
+Importing BasicSR takes longer than repairing a photograph. So commands build networks by their registered names without
+it. `hcl_arch.plugin` also enters every network into BasicSR's ARCH_REGISTRY.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Network = TypeVar('Network', bound='type[nn.Module]')
 
 
 class ArchRegistry:
-    """Networks by their class names; a name that is not ours is looked up in BasicSR's registry."""
+    """Networks by class name; other names are looked up in BasicSR's registry."""
 
     def __init__(self) -> None:
         self._own: dict[str, type[nn.Module]] = {}

@@ -126,4 +126,3 @@ def check_option_file(arguments: list[str], *, is_train: Optional[bool] = None) 
     problems = find_structure_problems(options, is_train=is_train)
     if problems:
         raise OptionFileError(problems_text(problems))
-

@@ -1,4 +1,4 @@
-"""How hard one loss pulls at an image beside another."""
+"""Compare the gradients of two losses with respect to an image."""
 
 from __future__ import annotations
 

@@ -76,18 +76,18 @@ def whole_patches(mask: Tensor, height: int, width: int) -> tuple[Tensor, Tensor
 class HCLContrastiveLoss(nn.Module):
     """Circle-contrastive loss of every stage of the mask hierarchy (Section 3.2, Eq. 2).
 
-    A stage compares pixels that the next coarser stage left uncertain (all at the coarsest) and whose patch of the true
-    mask lies wholly in one region; the coarser stage's certain pixels join as keys, detached. The true mask is brought
-    to the finest stage's grid first (nearest), so that a patch has 2**stage x 2**stage cells of it.
+    A stage compares pixels that the next coarser stage left uncertain (at the coarsest stage all pixels), if their
+    patch of the true mask lies completely in one region. Certain pixels of the coarser stage join as detached keys. The
+    true mask is first resized to the finest stage's grid (nearest), so that a patch has 2**stage x 2**stage cells.
 
     Args:
         loss_weight: Weight of each stage's loss.
         temperature: t in Eq. 2.
-        max_pixels: Most pixels of a stage and image; all if None.
-        max_representatives: Most certain pixels of the coarser stage for each region and image, at least 4; all if
-            None.
-        sample_selection: False draws the pixels of every stage from the whole map, as the coarsest stage does, without
-            the coarser stage's certain pixels (the ablation of Table 6).
+        max_pixels: Largest number of pixels per stage and image; None takes all.
+        max_representatives: Largest number of certain pixels of the coarser stage, per region and image, at least 4;
+            None takes all.
+        sample_selection: If False, every stage draws its pixels from the whole map, as the coarsest stage does, without
+            certain pixels of the coarser stage (the ablation of Table 6).
 
     Raises:
         ValueError: If the temperature is below ``LOWEST_TEMPERATURE``, or a limit too low.

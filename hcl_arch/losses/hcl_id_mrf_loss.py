@@ -1,4 +1,4 @@
-"""The loss that compares textures: implicit diversified Markov random fields of VGG-19 features."""
+"""The texture loss: implicit diversified Markov random fields (ID-MRF) of VGG-19 features."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def id_mrf_distance(image: Tensor, truth: Tensor, *, bandwidth: float = 0.5) -> 
 
 @LOSS_REGISTRY.register()
 class HCLIDMRFLoss(nn.Module):
-    """Weighted :func:`id_mrf_distance` of VGG-19 features, the mean over the images: VCNet's loss of textures.
+    """VCNet's texture loss: the weighted :func:`id_mrf_distance` of VGG-19 features, averaged over the images.
 
-    Source: Wang et al., "VCNet", ECCV 2020, whose programs weigh it with 0.001 beside 1.4 times the L1 distance of
+    Source: Wang et al., "VCNet", ECCV 2020. Its programs give it the weight 0.001, with 1.4 times the L1 distance of
     images in [-1, 1].
 
-    Differs from the programs: the mean over the images, where that of an author of the HCL paper takes the sum; and the
-    VGG-19 is torchvision's with maximum pooling, as there, where VCNet's authors have average pooling.
+    Differs from the programs: it is the mean over the images, where the program of an author of the HCL paper takes the
+    sum. The VGG-19 is torchvision's with maximum pooling, as in that program; VCNet's authors have average pooling.
 
     Args:
         loss_weight: Weight of the sum over the layers.
@@ -74,14 +74,14 @@ class HCLIDMRFLoss(nn.Module):
         weights: See :class:`HCLPerceptualLoss`.
         vgg_type: Which VGG, in BasicSR's spelling.
         bandwidth: See :func:`id_mrf_distance`.
-        max_features: Of layers with more features than so many, as many places at random are compared, the same of
-            image and truth: memory and time go with their square. The source's, 65^2, is enough for all of relu3_2 at
-            256 pixels.
-        use_checkpoint: Whether the backward pass computes the distances again, one image after the other, instead of
-            keeping those of all.
+        max_features: Layers with more features than this are compared at this many random places, the same for image
+            and truth: memory and time grow with the square of the number. The source's, 65^2, is enough for all of
+            relu3_2 at 256 pixels.
+        use_checkpoint: Whether the backward pass recomputes the distances, one image after the other, instead of
+            storing all of them.
 
     Raises:
-        FileNotFoundError: If the named file does not exist, or none is named and none can be had.
+        FileNotFoundError: If the named file does not exist, or none is named and none can be found or downloaded.
         ValueError: If a number is too small, or there is no layer.
     """
 

@@ -1,4 +1,4 @@
-"""The perceptual loss: BasicSR's, with a say about where its VGG weights come from, and one look at the truth."""
+"""BasicSR's perceptual loss, with a choice of the VGG weights, and with features of the truth computed once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HOW_TO_GET_WEIGHTS = (
 
 @LOSS_REGISTRY.register()
 class HCLPerceptualLoss(nn.Module):
-    """Weighted mean absolute differences of VGG-19 features (Eq. 11), computed by BasicSR's ``PerceptualLoss``.
+    """Weighted mean absolute difference of VGG-19 features (Eq. 11), computed by BasicSR's ``PerceptualLoss``.
 
     Args:
         layer_weights: Weight of each layer, e.g. ``{relu2_2: 1.0, relu3_2: 1.0}``.
@@ -36,11 +36,11 @@ class HCLPerceptualLoss(nn.Module):
         weights: A local file of VGG weights; ``random`` for tests without one; by default BasicSR's search: its
             ``experiments/pretrained_models``, torch's cache, then a download.
         vgg_type: Which VGG, in BasicSR's spelling.
-        use_input_norm: Whether images are normalised with ImageNet's mean and deviation before the VGG.
-        use_checkpoint: Whether the backward pass computes the image's features again instead of keeping them.
+        use_input_norm: Whether images are normalised with ImageNet's mean and standard deviation before the VGG.
+        use_checkpoint: Whether the backward pass recomputes the image's features instead of storing them.
 
     Raises:
-        FileNotFoundError: If the named file does not exist, or none is named and none can be had.
+        FileNotFoundError: If the named file does not exist, or none is named and none can be found or downloaded.
     """
 
     def __init__(

@@ -58,17 +58,17 @@ def gradient_penalty(
 class HCLWGANGPLoss(nn.Module):
     """WGAN-GP loss (Eq. 12; Gulrajani et al. 2017).
 
-    Called as BasicSR's ``GANLoss``: ``loss(scores, target_is_real, is_disc)``. Unlike BasicSR's
-    ``gradient_penalty_loss``, the norm of :meth:`penalty` is over a whole sample.
+    It is called like BasicSR's ``GANLoss``: ``loss(scores, target_is_real, is_disc)``. Unlike in BasicSR's
+    ``gradient_penalty_loss``, the norm in :meth:`penalty` is over a whole sample.
 
     Args:
         loss_weight: Weight of the generator's loss; the discriminator's is not weighted.
         penalty_weight: Weight of the gradient penalty.
-        penalty_of: What the penalty is on the slope of: the ``sum`` of an image's scores, as in the authors' program,
+        penalty_of: The quantity whose slope is penalised: the ``sum`` of an image's scores, as in the authors' program,
             or their ``mean``, as in textbooks; see :func:`gradient_penalty`.
 
     Raises:
-        ValueError: If ``penalty_of`` is none of its choices.
+        ValueError: If ``penalty_of`` is unknown.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Choosing the pixels of a batch that the contrastive loss compares, as index tensors of fixed size."""
+"""Choose the pixels of a batch that the contrastive loss compares, as index tensors of fixed size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hcl_arch.utils.random_state import draw_for_batch
 
 
 class PixelChoice(NamedTuple):
-    """Chosen pixels of each image; images with fewer than M to choose from leave places unused."""
+    """Chosen pixels of each image; an image with fewer than M candidates leaves places unused."""
 
     position: Tensor
     """(B, M) int64, position in the flattened map."""

@@ -1,4 +1,4 @@
-"""FID, the distance between the distributions of restored and true images in the features of Inception-v3."""
+"""FID: the distance between the distributions of Inception-v3 features of restored and true images."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _SMALLEST = 75  # pixels, of which the last block still gets one
 
 @METRIC_REGISTRY.register()
 class HCLFID(SetMetric):
-    """Fréchet Inception distance of the restored from the true images of a set; lower is better.
+    """Fréchet Inception distance between the restored and the true images of a set; lower is better.
 
     The Fréchet distance (:func:`frechet_distance`) between two Gaussians fitted to 2048 features of the Inception-v3
-    that the measure was published with. It depends on the number of images, the more so the fewer they are: compare
-    values of sets of one size only.
+    that FID was published with. It depends on the number of images, most of all for few images. Compare only values of
+    sets of the same size.
 
     Args:
         weights: A local file of the weights (pt_inception-2015-12-05-6726825d.pth); ``random`` for tests without one;

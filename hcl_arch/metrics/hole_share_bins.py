@@ -1,4 +1,4 @@
-"""The ranges of hole shares by which the paper tables its results (option ``val.hole_share_bins``)."""
+"""Bins of hole share, as in the columns of the paper's tables (option ``val.hole_share_bins``)."""
 
 from __future__ import annotations
 

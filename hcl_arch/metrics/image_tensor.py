@@ -1,4 +1,4 @@
-"""Images as BasicSR's metrics take them, made into what networks take."""
+"""Convert images of BasicSR's metrics into tensors for networks."""
 
 from __future__ import annotations
 

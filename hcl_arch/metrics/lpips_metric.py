@@ -1,4 +1,4 @@
-"""LPIPS, the learned perceptual distance, computed by its authors' package."""
+"""LPIPS, a learned perceptual distance, computed by its authors' package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures of a predicted mask against the true one (Section 4.2); positive = uncorrupted unless said otherwise."""
+"""Metrics of a predicted mask against the true mask (Section 4.2); positive = uncorrupted unless stated otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A threshold for each image that divides its confidences best, Otsu's."""
+"""Otsu's threshold: splits the confidences of one image best into two classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the metrics' pretrained networks get their weights from, and what is said when they cannot be had."""
+"""Find the weights of the metrics' pretrained networks, or say how to get them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COUNTER = 'num_batches_tracked'
 
 @dataclass(frozen=True)
 class PretrainedWeights:
-    """A published file of weights, and who needs it."""
+    """A published file of weights, and which metric needs it."""
 
     architecture: str
     """What the file holds, as a user would look for it, e.g. "AlexNet of torchvision"."""

@@ -1,4 +1,4 @@
-"""What a metric has to be that measures sets of images and not single ones."""
+"""Base class of metrics that measure a set of images, not single images."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 
 class SetMetric(ABC):
-    """A metric of a set of images, registered as a class; the options of the metric go to its constructor.
+    """A metric of a set of images, registered as a class; its options go to the constructor.
 
-    The caller collects :meth:`features` of all images, in any processes, stacks them in the images' order, and asks for
-    the :meth:`score` of the whole and of any part of it. An object holds no state besides its network.
+    The caller collects :meth:`features` of all images, in any number of processes, and stacks them in the order of the
+    images. It can then call :meth:`score` for the whole set and for parts of it. An object holds no state besides its
+    network.
     """
 
     @abstractmethod

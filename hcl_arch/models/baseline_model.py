@@ -1,4 +1,4 @@
-"""BaselineModel: trains the networks that the paper compares itself with by losses of their own."""
+"""BaselineModel: train the networks that the paper compares with, with their own losses."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _STAND_IN = {'type': 'L1Loss', 'loss_weight': 0.0}
 
 @MODEL_REGISTRY.register()
 class BaselineModel(BlindRestorationModel):
-    """A :class:`BlindRestorationModel` with a loss of all that its network returns.
+    """A :class:`BlindRestorationModel` with a loss over everything that its network returns.
 
-    To the other losses comes ``train.output_opt``, a registered loss called as ``loss(output, truth, mask, watermark)``
-    that returns a dictionary of weighted terms: ``MPRNetLoss``, ``SplitThenRefineLoss``, ``BVMRLoss``, ``SIRFLoss``.
-    ``watermark`` is the batch's ``wm``, (B, 3, H, W) in [0, 1], or None where the data set has none; terms that need it
-    are left out then.
+    It adds the option ``train.output_opt``: a registered loss that is called as
+    ``loss(output, truth, mask, watermark)`` and returns a dictionary of weighted terms, such as ``MPRNetLoss``,
+    ``SplitThenRefineLoss``, ``BVMRLoss`` or ``SIRFLoss``. ``watermark`` is the batch's ``wm``, (B, 3, H, W) in [0, 1],
+    or None if the data set has none. Terms that need it are then left out.
 
-    A discriminator that is ``conditional`` gets the corrupted image beside the one that it scores.
+    A discriminator with the attribute ``conditional`` also gets the corrupted image.
 
     Args:
         opt: BasicSR's options.

@@ -1,4 +1,4 @@
-"""BlindRestorationModel: trains and evaluates blind restoration networks in BasicSR's pipelines."""
+"""BlindRestorationModel: train and evaluate blind restoration networks in BasicSR's pipelines."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FINE_CELL = 4
 
 
 class TrainingPart(NamedTuple):
-    """Images of a batch that go through the network together."""
+    """Images of a batch that pass through the network together."""
 
     lq: Tensor
     """(B, 3, H, W) RGB in [0, 1], the corrupted images."""
@@ -58,30 +58,29 @@ class TrainingPart(NamedTuple):
 class BlindRestorationModel(InterruptibleModel):
     """Training and blind evaluation of a network that finds a mask and restores.
 
-    Its network takes ``net(lq, return_all=True, true_mask=..., guidance=..., restore=...)`` as ``HCLNet`` does and
-    returns a named tuple that is a :class:`hcl_arch.archs.blind_restoration.BlindRestoration`: ``VCNet``,
-    ``DetectThenRestore``, ``HCLNet``.
+    The network is called as ``net(lq, return_all=True, true_mask=..., guidance=..., restore=...)``, like ``HCLNet``. It
+    returns a named tuple that is a :class:`hcl_arch.archs.blind_restoration.BlindRestoration`. Examples are ``VCNet``,
+    ``DetectThenRestore`` and ``HCLNet``.
 
-    Up to iteration ``train.phase1_iter`` the true mask guides the restoration, afterwards the predicted one; up to
-    ``train.detector_iter`` (default 0) only the detector is trained. Losses, each with its weight, come from the
-    options ``mask_opt`` (binary cross-entropy of the mask logits, averaged over the stages, and with ``iou_weight``
-    a soft IoU of the corrupted region), ``pixel_opt`` and ``perceptual_opt`` (restored image, and coarse image where
-    there is one and ``perceptual_coarse_opt`` does not say otherwise), ``texture_opt`` (restored image;
-    ``HCLIDMRFLoss``) and ``gan_opt``. With the latter the log has ``r_gan_pix`` too: how much longer the weighted
-    adversarial loss's gradient with respect to the restored image is than that of the weighted pixel loss. Far above 1,
-    the images collapse.
+    Up to iteration ``train.phase1_iter`` the true mask guides the restoration, afterwards the predicted one. Up to
+    ``train.detector_iter`` (default 0) only the detector is trained. These options give weighted losses: ``mask_opt``
+    (binary cross-entropy of the mask logits, averaged over the stages, and with ``iou_weight`` a soft IoU of the
+    corrupted region), ``pixel_opt`` and ``perceptual_opt`` (of the restored image, and of a coarse image unless
+    ``perceptual_coarse_opt`` replaces it), ``texture_opt`` (of the restored image; ``HCLIDMRFLoss``) and ``gan_opt``.
+    With ``gan_opt`` the log also has ``r_gan_pix``: the norm of the weighted adversarial loss's gradient with respect
+    to the restored image, divided by that of the weighted pixel loss. Far above 1, the images collapse.
 
-    With ``train.accumulation_steps`` (default 1) every batch goes through the networks in so many parts, one after the
-    other, whose gradients are added up before the step: the memory of a part, the step of a batch. The discriminator
-    steps in the last part, so that the generator's adversarial losses of the others come from the one before; a
-    spectrally normalised one goes on with its power iteration in every part.
+    With ``train.accumulation_steps`` (default 1) a batch passes through the networks in this many parts, one after the
+    other. Their gradients are summed before the step, so memory is that of a part and the step that of the batch. The
+    discriminator takes its step in the last part, so the adversarial losses of the earlier parts use the discriminator
+    from before the step. A spectrally normalised discriminator runs its power iteration in every part.
 
-    A step with a loss or gradient that is not finite is left out, in all processes, and noted with the batch's images
-    in ``skipped_steps.log`` beside the run's log; ``train.max_skipped_steps`` (default 30) in a row end the training.
-    What an iteration draws at random follows from ``manual_seed`` and its number.
+    All processes skip a step whose loss or gradient is not finite, and note the images of the batch in
+    ``skipped_steps.log`` beside the run's log. After ``train.max_skipped_steps`` (default 30) such steps in a row the
+    training ends. The random numbers of an iteration depend only on ``manual_seed`` and the iteration.
 
-    The generator computes in the option ``precision``, compiled where the option ``compile`` says so; losses and the
-    discriminator compute in float32 (only the perceptual loss's VGG shares the precision).
+    The option ``precision`` sets the generator's precision, and ``compile`` compiles it. Losses and the discriminator
+    run in float32; only the VGG of the perceptual loss uses the generator's precision.
 
     Args:
         opt: BasicSR's options.

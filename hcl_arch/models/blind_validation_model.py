@@ -35,12 +35,11 @@ _MOST_LINES, _MOST_LETTERS = 5, 1000
 
 
 class BlindValidationModel(SRModel):
-    """What a model needs to be fed, to restore and to be measured.
+    """The part of a model that takes batches, restores them and measures the results.
 
-    Validation is shared among the processes; its results are the same for any number of them. With ``val.guidance:
-    true`` (default ``predicted``) the true mask guides its restorations; the masks stay those found blindly. The
-    network computes in the option ``precision``: ``fp32`` (default), ``bf16`` or ``fp16``, see
-    :mod:`hcl_arch.utils.precision`.
+    All processes share the validation, and the results do not depend on their number. With ``val.guidance: true``
+    (default ``predicted``) the true mask guides the restoration, but masks are still found blindly. The option
+    ``precision`` of the network is ``fp32`` (default), ``bf16`` or ``fp16``, see :mod:`hcl_arch.utils.precision`.
 
     Args:
         opt: BasicSR's options.

@@ -1,4 +1,4 @@
-"""The gradient step of one network: backward pass, loss scaling where the precision needs it, optimizer."""
+"""The gradient step of one network: backward pass, loss scaling if the precision needs it, optimizer."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from hcl_arch.utils.precision import Precision
 
 
 class GradientStep:
-    """Adds up gradients over the parts of a batch, then takes one step, unless a gradient or loss is not finite.
+    """Sums gradients over the parts of a batch, then takes one step unless a gradient or loss is not finite.
 
-    Whether the step is taken is decided on the device: with a fused optimizer, such as the default Adam, nobody waits
-    for the decision. Processes that exchange their gradients decide alike, since one that has a loss or gradient that
-    is not finite makes the others' so.
+    The decision is made on the device, so with a fused optimizer, such as the default Adam, the host does not wait for
+    it. Processes that exchange gradients make the same decision, because a value that is not finite in one process
+    spreads to all.
 
     Args:
         optimizer: Of the network.
         device: Where the network is.
-        precision: In float16 losses are scaled, so that small gradients do not vanish; where the gradients overflow,
-            the scale is lowered.
+        precision: In float16 losses are scaled, so that small gradients do not vanish. If gradients overflow, the scale
+            is reduced.
     """
 
     def __init__(

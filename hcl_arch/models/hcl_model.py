@@ -1,4 +1,4 @@
-"""HCLModel: trains and evaluates HCLNet in BasicSR's pipelines."""
+"""HCLModel: train and evaluate HCLNet in BasicSR's pipelines."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from hcl_arch.utils.option_error import check_keys
 class HCLModel(BlindRestorationModel):
     """Two-phase training and blind evaluation of ``HCLNet`` (Section 3.4).
 
-    To the losses of :class:`BlindRestorationModel` come ``contrastive_opt`` and ``classifier_opt``; ``optim_g`` may
-    give ``lr_refiner`` and ``lr_classifier`` beside ``lr``.
+    It adds the losses ``contrastive_opt`` and ``classifier_opt`` to those of :class:`BlindRestorationModel`.
+    ``optim_g`` may have ``lr_refiner`` and ``lr_classifier`` beside ``lr``.
 
-    Differs from the paper, only where asked for: up to ``train.detector_iter`` (default 0) the detector alone learns;
-    with ``classifier_opt.pixel_weight`` (default 0) the classifier learns from the coarsest stage's pixels too, whose
-    target is the uncorrupted share of their patch of the true mask. Both help a short training.
+    Differs from the paper, only if requested: up to ``train.detector_iter`` (default 0) only the detector is trained.
+    With ``classifier_opt.pixel_weight`` (default 0) the classifier also learns from the pixels of the coarsest stage;
+    the target is the uncorrupted share of their patch of the true mask. Both help a short training.
 
     Args:
         opt: BasicSR's options.

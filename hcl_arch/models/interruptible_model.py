@@ -1,4 +1,4 @@
-"""Checkpoints that are whole, kept few, and saved when a signal asks a training to stop."""
+"""Complete checkpoints, limited in number, and saved when a signal stops a training."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _NEVER = -2
 
 
 class InterruptibleModel(BlindValidationModel):
-    """Training that can be stopped anywhere and resumed without a trace.
+    """A training that can be stopped at any point and resumed with the same result.
 
-    In BasicSR's training pipeline (`hcl_arch.plugin.pipeline` notes there in ``opt['position']`` how far the run is),
-    SIGTERM and Ctrl-C let the iteration end, save a checkpoint and end the program, in all processes alike. Checkpoints
-    are written whole or not at all, the networks before the state that belongs to them; the option
-    ``logger.keep_checkpoints`` keeps that many and removes older ones.
+    In BasicSR's training pipeline, SIGTERM and Ctrl-C let the iteration finish, save a checkpoint and end the program,
+    in all processes alike. (`hcl_arch.plugin.pipeline` records the progress of the run in ``opt['position']``.)
+    Checkpoints are written completely or not at all, the networks before the state that belongs to them. The option
+    ``logger.keep_checkpoints`` is the number to keep; older ones are removed.
 
     Args:
         opt: BasicSR's options.

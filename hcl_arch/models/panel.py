@@ -1,4 +1,4 @@
-"""Picture panels: what the network saw, found and restored, side by side."""
+"""Picture panels: input, masks and restored images of a network, side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups of parameters for an optimizer, each with a learning rate of its own."""
+"""Parameter groups for an optimizer, each with its own learning rate."""
 
 from __future__ import annotations
 

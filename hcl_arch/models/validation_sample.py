@@ -1,4 +1,4 @@
-"""One validated image: what went in, what came out, how it scores."""
+"""One validated image: input, output and scores."""
 
 from __future__ import annotations
 

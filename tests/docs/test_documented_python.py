@@ -40,7 +40,7 @@ def test_parts_of_option_files(block: Block) -> None:
     """Networks are built as they are given, but for weights, which are nobody's yet; `degradation` is read."""
     part = yaml.safe_load(block.text)
     networks = {key: value for key, value in part.items() if key.startswith('network_')}
-    assert bool(networks) != bool(read_degradation(part, block.place))
+    assert bool(networks) != bool(read_degradation(part.get('degradation'), block.place))
     for options in networks.values():
         with torch.device('meta'):
             build_network({key: value for key, value in options.items() if not key.endswith('_weights')})

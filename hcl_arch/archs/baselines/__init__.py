@@ -1,4 +1,4 @@
-"""Networks that the paper compares itself with; importing this package registers them in BasicSR's ARCH_REGISTRY."""
+"""Networks that the paper compares with; importing this package registers them."""
 
 from hcl_arch.archs.baselines.bs2am_arch import BS2AM
 from hcl_arch.archs.baselines.bvmr_arch import BVMR

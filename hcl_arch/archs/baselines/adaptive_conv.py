@@ -1,4 +1,4 @@
-"""Convolution, adaptive norm and LeakyReLU: what SIRF and DHAN are made of."""
+"""Convolution, adaptive norm and LeakyReLU: the building block of SIRF and DHAN."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _SLOPE = 0.2
 
 
 class AdaptiveNorm(nn.Module):
-    """y = identity_weight * x + norm_weight * (norm(x) + shift), both weights single numbers, 1 and 0 at first.
+    """y = identity_weight * x + norm_weight * (norm(x) + shift); both weights are scalars that start at 1 and 0.
 
-    norm(x) = (x - mean) / sqrt(variance + 1e-3), over all pixels of one channel and one image, in training and in use.
-    Sources: Chen, Xu, Koltun, "Fast Image Processing with Fully-Convolutional Networks", ICCV 2017; Zhang, Ng, Chen,
-    "Single Image Reflection Separation with Perceptual Losses", CVPR 2018.
+    norm(x) = (x - mean) / sqrt(variance + 1e-3), over all pixels of one channel and one image, in training and
+    evaluation. Sources: Chen, Xu, Koltun, "Fast Image Processing with Fully-Convolutional Networks", ICCV 2017; Zhang,
+    Ng, Chen, "Single Image Reflection Separation with Perceptual Losses", CVPR 2018.
 
-    Differs from the program: its batch norm takes the statistics of the batch, which it makes of one image. Those of an
-    image give the same there, and do not let an image's result depend on the others of its batch.
+    Differs from the program: its batch norm uses the statistics of the batch, which always has one image. Statistics
+    per image give the same result there, and an image's result does not depend on the rest of its batch.
 
     Args:
         dim: Number of channels.
@@ -44,7 +44,7 @@ class AdaptiveNorm(nn.Module):
 
 
 class AdaptiveConv(nn.Module):
-    """LeakyReLU(adaptive norm(conv(x))) of slope 0.2, without bias, of the input's size; the identity at first.
+    """LeakyReLU(adaptive norm(conv(x))) with slope 0.2 and no bias; keeps the size and starts as the identity.
 
     Args:
         in_dim: Channels of the input.

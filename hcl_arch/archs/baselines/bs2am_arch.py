@@ -1,4 +1,4 @@
-"""BS2AM, a baseline of the paper: a U-Net whose attention finds by itself what to change."""
+"""BS2AM, a baseline of the paper: a U-Net whose attention finds the region to change by itself."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hcl_arch.utils.argument_checks import check_at_least
 class BS2AM(UnguidedRestorer):
     """Blind variant of S2AM (Table 7).
 
-    Cun, Pun: "Improving the Harmony of the Composite Image by Spatial-Separated Attention Module", TIP 2020. The whole
-    image is painted anew, nothing is composited.
+    Cun, Pun: "Improving the Harmony of the Composite Image by Spatial-Separated Attention Module", TIP 2020. It
+    repaints the whole image and composites nothing.
 
-    Its masks are those of its three attentions, at a half, a quarter and an eighth of the size. For watermarks the
-    method trains the restored image alone (mean squared error); then nothing says that they mean corruption. The option
-    ``mask_opt`` of the model trains them as well.
+    Its masks come from its three attentions, at a half, a quarter and an eighth of the size. For watermarks the method
+    trains only the restored image (mean squared error), so the masks need not mean corruption. The option ``mask_opt``
+    of the model trains the masks too.
 
     Args:
         dim: Width of the U-Net's outermost level.

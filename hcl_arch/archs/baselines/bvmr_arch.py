@@ -18,8 +18,8 @@ _N_SHARED = 2
 class BVMR(WatermarkRemover):
     """Blind visual motif removal of Hertz, Fogel, Hanocka, Giryes, Cohen-Or, CVPR 2019 (arXiv 1904.02756).
 
-    One encoder; a decoder of its own for the mask; for picture and motif a decoder whose coarser half they share.
-    Called as :class:`WatermarkRemover`; its output's ``watermark`` is the motif.
+    One encoder, one decoder for the mask, and one decoder each for picture and motif, which share the coarser half. The
+    interface is that of :class:`WatermarkRemover`; ``watermark`` of its output is the motif.
 
     Args:
         dim: Width at full size; each coarser level has twice the one before.

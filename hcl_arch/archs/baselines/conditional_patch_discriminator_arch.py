@@ -1,4 +1,4 @@
-"""The patch discriminator with which SIRF and DHAN are trained."""
+"""The patch discriminator for the training of SIRF and DHAN."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SLOPE = 0.2
 
 @ARCHS.register()
 class ConditionalPatchDiscriminator(nn.Module):
-    """Five 4x4 convolutions that score patches of an image, given the input it was made from.
+    """Five 4x4 convolutions that score patches of an image, given the input it was restored from.
 
     Source: Isola et al., "Image-to-Image Translation with Conditional Adversarial Networks", CVPR 2017; as used by
-    Zhang, Ng, Chen, CVPR 2018 (SIRF). Its norms take the statistics of the batch in use as well.
+    Zhang, Ng, Chen, CVPR 2018 (SIRF). Its norms use the statistics of the batch in evaluation too.
 
-    Differs from the program: it gives logits, for a loss such as BasicSR's ``GANLoss`` of type ``vanilla``, where that
+    Differs from the program: it gives logits, for a loss such as BasicSR's ``GANLoss`` of type ``vanilla``; the program
     ends with a sigmoid.
 
     Args:

@@ -1,4 +1,4 @@
-"""Bilinear resizing whose grids meet at the first pixel, as SIRF and DHAN have it."""
+"""Bilinear resizing with grids aligned at the first pixel, as in SIRF and DHAN."""
 
 from __future__ import annotations
 

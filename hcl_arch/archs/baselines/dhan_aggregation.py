@@ -1,4 +1,4 @@
-"""Blocks of DHAN: gated aggregation of layers, pooling pyramid."""
+"""Blocks of DHAN: gated aggregation of layers, and a pooling pyramid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WINDOWS = (4, 8, 16, 32)
 
 
 class Aggregation(nn.Module):
-    """Concatenates layers, gates their channels, and makes them one of ``dim`` channels by a 3x3 convolution.
+    """Concatenates layers, gates their channels, and reduces them to ``dim`` channels with a 3x3 convolution.
 
     Args:
         n_layers: Number of layers of ``dim`` channels.

@@ -1,4 +1,4 @@
-"""DHAN, a baseline of the paper: finds and removes by two chains of aggregated layers."""
+"""DHAN, a baseline of the paper: two chains of aggregated layers find and remove the corruption."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _AGGREGATED = (2, 3, 3, 4)
 
 @ARCHS.register()
 class DHAN(HypercolumnRestorer):
-    """Dual hierarchical aggregation network, with watermarks in the place of shadows (Table 7).
+    """Dual hierarchical aggregation network, for watermarks instead of shadows (Table 7).
 
-    Cun, Pun, Shi: "Towards Ghost-free Shadow Removal via Dual Hierarchical Aggregation Network and Shadow Matting
-    GAN", AAAI 2020. Dilated convolutions at full size look at hypercolumns of a frozen VGG-19. After each two of them
-    their results are aggregated twice: for the image, and for an attention that weighs the former and becomes the mask
-    in the end. The image is not composited.
+    Cun, Pun, Shi: "Towards Ghost-free Shadow Removal via Dual Hierarchical Aggregation Network and Shadow Matting GAN",
+    AAAI 2020. Dilated convolutions at full size process hypercolumns of a frozen VGG-19. After every two of them, the
+    results are aggregated twice: for the image, and for an attention map that weighs the image features and finally
+    becomes the mask. The image is not composited.
 
-    Follows the authors' program where the paper's figure is another.
+    Where the authors' program and the figure in their paper differ, this follows the program.
 
     Arguments and errors are those of :class:`HypercolumnRestorer`.
     """

@@ -1,4 +1,4 @@
-"""What DHAN and SIRF begin with: hypercolumns of a frozen VGG-19."""
+"""Base class of DHAN and SIRF: hypercolumns of a frozen VGG-19."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hcl_arch.utils.argument_checks import check_at_least
 
 
 class HypercolumnRestorer(UnguidedRestorer):
-    """A network whose first convolution sees an image beside its hypercolumns.
+    """A network whose first convolution gets an image and its hypercolumns.
 
     Args:
         dim: Width of the convolutions.

@@ -1,4 +1,4 @@
-"""MPRNet: a baseline that restores in three stages, of ever larger parts of the image (Table 3)."""
+"""MPRNet: a baseline that restores in three stages, on increasingly large parts of the image (Table 3)."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ class MPRNetOutput(NamedTuple):
 class MPRNet(nn.Module):
     """Zamir et al.: "Multi-Stage Progressive Image Restoration", CVPR 2021 (arXiv 2102.02808).
 
-    The first stage sees four quarters of the image and joins them to two halves, the second sees the halves and joins
-    them, the third sees the whole at full size. ``net(lq)`` restores; ``net(lq, return_all=True)`` returns an
-    :class:`MPRNetOutput`, whose ``pictures`` all want a loss.
+    The first stage processes four quarters of the image and joins them to two halves. The second processes the halves
+    and joins them. The third processes the whole image at full size. ``net(lq)`` returns the restored image;
+    ``net(lq, return_all=True)`` returns an :class:`MPRNetOutput`, whose ``pictures`` all need a loss.
 
     The paper's sizes (dim, dim_step, last_dim_step): deraining 40, 20, 16 (3.6 million parameters), denoising 80, 48,
-    32 (15.7), deblurring 96, 48, 32 (20.1). Which one the comparison took is not published; the default is the only one
-    that costs no more than the other networks here.
+    32 (15.7), deblurring 96, 48, 32 (20.1). The size used in the comparison is not published. The default is the only
+    size that costs no more than the other networks here.
 
     Args:
         dim: Number n of channels at full size.

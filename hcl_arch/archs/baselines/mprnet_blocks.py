@@ -1,4 +1,4 @@
-"""Blocks of MPRNet; none of its convolutions has a bias, and all share one PReLU."""
+"""Blocks of MPRNet; its convolutions have no bias, and all blocks share one PReLU."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ChannelAttentionBlock(nn.Module):
 
 
 class SupervisedAttention(nn.Module):
-    """SAM: makes a stage's picture, and weighs the stage's features by it for the next stage.
+    """SAM: computes a stage's picture, and weights the stage's features with it for the next stage.
 
     Args:
         dim: Number C of channels.

@@ -20,7 +20,7 @@ _N_LEVELS = 3
 
 
 class StageFeatures(NamedTuple):
-    """What a stage leaves for the next one, (B, C, H / 2^level, W / 2^level) of each level, fine to coarse."""
+    """Features that a stage passes to the next one, (B, C, H / 2^level, W / 2^level) for each level, fine to coarse."""
 
     encoded: list[Tensor]
     """The encoder's features."""
@@ -71,7 +71,7 @@ class StageEncoder(nn.Module):
 
 
 class StageDecoder(nn.Module):
-    """Two channel attention blocks on each of three levels, coarse to fine; the skips go through one more.
+    """Two channel attention blocks on each of three levels, coarse to fine; each skip has one more block.
 
     Args:
         widths: Number of channels of each level, fine to coarse.
@@ -95,7 +95,7 @@ class StageDecoder(nn.Module):
 
 
 class OriginalResolutionStage(nn.Module):
-    """The last stage: blocks at full size, after each of which a level of the stage before is added.
+    """The last stage: blocks at full size; each one is followed by adding a level of the previous stage.
 
     Args:
         dim: Number of channels.

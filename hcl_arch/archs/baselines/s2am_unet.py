@@ -1,4 +1,4 @@
-"""The U-Net of S2AM, with room for an attention behind the results of its outer levels, and its blind attention."""
+"""The U-Net of S2AM, with an optional attention after each outer level, and its blind attention."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SLOPE = 0.2
 
 
 class BlindSeparatedAttention(nn.Module):
-    """S2AM for a region that it finds itself, from the mean and the maximum over the channels (Cun and Pun, TIP 2020).
+    """S2AM that finds the region itself, from the mean and maximum over the channels (Cun and Pun, TIP 2020).
 
     The region is m = sigmoid(conv(relu(conv([mean, max])))), of 7x7 convolutions; S2AM changes m and keeps 1 - m.
 
@@ -51,7 +51,7 @@ class BlindSeparatedAttention(nn.Module):
 
 
 class UNetLevel(nn.Module):
-    """A level of the U-Net: halves the size, and doubles that of what the levels within it make of the result.
+    """A level of the U-Net: halves the size, runs the inner levels, and doubles the size of their result.
 
     Args:
         outer: Width of what comes in.
@@ -85,7 +85,7 @@ class UNetLevel(nn.Module):
 class S2AMUNet(nn.Module):
     """U-Net of 4x4 convolutions of stride 2, of pix2pix's layout (Isola et al., CVPR 2017), with linear output.
 
-    The skips hold what the LeakyReLU before a level's convolution gives, not what goes into it.
+    The skips hold the output of the LeakyReLU before a level's convolution, not its input.
 
     Args:
         in_channels: Channels of the input.

@@ -1,4 +1,4 @@
-"""Segmenter as a detector: a vision transformer whose class embeddings claim the patches."""
+"""Segmenter as a detector: a vision transformer whose class embeddings are compared with the patches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hcl_arch.utils.argument_checks import check_at_least
 
 
 class GlobalAttentionBlock(nn.Module):
-    """Self-attention among all tokens and a two-layer MLP, each after a layer norm and with a residual connection.
+    """Self-attention over all tokens and a two-layer MLP, each after a layer norm and with a residual connection.
 
     Args:
         dim: Width of the tokens, divisible by ``num_heads``.
@@ -51,8 +51,8 @@ class SegmenterDetector(PixelDetector):
     map is the scalar product of unit-length patch and class tokens, upsampled bilinearly.
 
     Differs from the paper: the logit that a pixel is uncorrupted is scale * (its map - that of the corrupted) + bias,
-    both learned. The paper's layer norm over the classes leaves little but the sign of that difference where the
-    classes are two. There is no class token in the encoder, as no pre-trained one is loaded, and no dropout.
+    both learned. With two classes, the paper's layer norm over the classes leaves little more than the sign of that
+    difference. The encoder has no class token, because no pre-trained one is loaded, and no dropout.
 
     Args:
         dim: Width of the tokens, divisible by ``num_heads``.

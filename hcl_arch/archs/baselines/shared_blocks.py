@@ -1,4 +1,4 @@
-"""Blocks that several of the baselines are made of."""
+"""Blocks that several baselines share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _BLUR_REACH = 2
 
 
 class ChannelGate(nn.Module):
-    """Weighs every channel by what the whole map holds: x * sigmoid(W2 relu(W1 s(x))).
+    """Weights each channel by statistics s(x) of the whole map: x * sigmoid(W2 relu(W1 s(x))).
 
     s(x) are the channels' means, or their means followed by their maxima. Sources: Hu et al., "Squeeze-and-Excitation
     Networks", CVPR 2018; with the maxima Cun and Pun, "Improving the Harmony of the Composite Image by
@@ -39,7 +39,7 @@ class ChannelGate(nn.Module):
 
 
 class SeparatedAttention(nn.Module):
-    """What S2AM does with a map of the region: background, mixed and spliced features gated each for themselves.
+    """S2AM for a given region map: gates background, mixed and spliced features separately.
 
     out = G_b(x) * keep + (L(G_s(x)) + G_m(x)) * change, with three channel gates G and two convolutions L that learn
     what the region should look like. Source: Cun and Pun, TIP 2020, "S2AM".
@@ -79,10 +79,10 @@ class SeparatedAttention(nn.Module):
 
 
 class HoleGuidedAttention(nn.Module):
-    """S2AM for a region that is given (Cun and Pun, TIP 2020).
+    """S2AM for a given region (Cun and Pun, TIP 2020).
 
-    A hole map that is larger than the features is averaged over 2 x 2 pixels of every cell and rounded, half to even,
-    so that no gradient passes; then its borders are blurred by exp(-d^2 / 4) over 5 x 5 cells.
+    A hole map larger than the features is averaged over 2 x 2 pixels of every cell and rounded, half to even, so no
+    gradient passes. Then its borders are blurred by exp(-d^2 / 4) over 5 x 5 cells.
 
     Args:
         dim: Number C of channels.

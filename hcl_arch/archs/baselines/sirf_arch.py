@@ -1,4 +1,4 @@
-"""SIRF, a baseline of the paper: separates an image into what was photographed and what lies upon it."""
+"""SIRF, a baseline of the paper: separates an image into the photographed scene and the layer above it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _DILATIONS = (1, 2, 4, 8, 16, 32, 64, 1)
 
 @ARCHS.register()
 class SIRF(HypercolumnRestorer):
-    """Single image reflection separation, with watermarks in the place of reflections (Table 7).
+    """Single image reflection separation, for watermarks instead of reflections (Table 7).
 
     Zhang, Ng, Chen: "Single Image Reflection Separation with Perceptual Losses", CVPR 2018. Dilated convolutions at
-    full size look at hypercolumns of a frozen VGG-19 and give two layers; the first one is the restored image, not
-    composited. The method has no mask: see :class:`UnguidedRestorer`.
+    full size process hypercolumns of a frozen VGG-19 and give two layers. The first layer is the restored image; it is
+    not composited. The method has no mask: see :class:`UnguidedRestorer`.
 
     Arguments and errors are those of :class:`HypercolumnRestorer`.
     """

@@ -15,12 +15,13 @@ from hcl_arch.utils.argument_checks import check_at_least
 class SplitThenRefine(WatermarkRemover):
     """Blind watermark removal of Cun and Pun: "Split then Refine", AAAI 2021 (arXiv 2012.07007).
 
-    SplitNet predicts a coarse picture, the watermark (both as what is to be added to the image) and its mask. The
-    coarse picture is blended into the image by the soft mask, and RefineNet repaints that under the mask's guidance.
-    Nothing is detached. Called as :class:`WatermarkRemover`; its output's ``painted`` are refined and coarse picture.
+    SplitNet predicts a coarse picture, the watermark (both as differences to add to the image) and its mask. The soft
+    mask blends the coarse picture into the image, and RefineNet repaints the result, guided by the mask. Nothing is
+    detached. The interface is that of :class:`WatermarkRemover`; ``painted`` of its output holds the refined and the
+    coarse picture.
 
-    One norm of every up block has the block's width as its epsilon. That is how the published network computes, and
-    its weights are of no use without it.
+    One norm of every up block has the block's width as its epsilon. The published network computes it this way, and its
+    weights do not work otherwise.
 
     Args:
         dim: Width of both stages at full size.

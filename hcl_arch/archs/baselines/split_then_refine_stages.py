@@ -25,8 +25,8 @@ _N_SHARED = 2
 class SplitNet(nn.Module):
     """Predicts picture, mask and watermark from one encoder (Cun and Pun, AAAI 2021, first stage).
 
-    The coarser half of the decoder is shared: it runs once for every task with the same convolutions, but with the
-    task's own channel gates. The finer half is each task's own.
+    The tasks share the coarser half of the decoder: it runs once per task, with the same convolutions but the task's
+    own channel gates. Each task has its own finer half.
 
     Args:
         dim: Width at full size; each coarser level has twice the one before.

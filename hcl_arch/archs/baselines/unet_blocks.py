@@ -1,4 +1,4 @@
-"""The U-Net's halves that Split then Refine and BVMR are built of."""
+"""The two halves of the U-Net of Split then Refine and BVMR."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def activation_layer(activation: Activation) -> nn.Module:
 
 
 class ResidualUnit(nn.Module):
-    """x -> activation(x + gate(norm(conv3(x)))), with a gate if the caller has one.
+    """x -> activation(x + gate(norm(conv3(x)))); the gate is optional.
 
     Args:
         dim: Number C of channels.
@@ -47,7 +47,7 @@ class ResidualUnit(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """A convolution to a new width, then residual units; it leaves the size to its caller.
+    """A convolution to a new width, then residual units; the size does not change.
 
     Args:
         in_dim: Number of channels that come in.

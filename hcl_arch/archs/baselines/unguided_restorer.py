@@ -1,4 +1,4 @@
-"""How a network that is guided by no mask answers as a blind network of this package."""
+"""The interface of blind networks for methods that no mask guides."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHANGE_THRESHOLD = 0.05
 
 
 class Painting(NamedTuple):
-    """What a network makes of a padded image (B, 3, h, w)."""
+    """Output of a network for a padded image (B, 3, h, w)."""
 
     image: Tensor
     """(B, 3, h, w) RGB, around [0, 1], the method's best image."""
@@ -29,11 +29,12 @@ class Painting(NamedTuple):
 
 
 class UnguidedRestorer(nn.Module, ABC):
-    """A network that restores an image without being told where; subclasses set ``size_multiple`` and have ``_paint``.
+    """A network that restores an image without guidance; subclasses set ``size_multiple`` and define ``_paint``.
 
-    ``net(lq)`` restores, as a ``network_g`` of any BasicSR model; ``net(lq, return_all=True, ...)`` returns a
-    :class:`BlindOutput`, as ``BlindRestorationModel`` calls it. Where a method has no mask, the soft mask is made from
-    what it changes (:func:`soft_mask_of_change`), and ``mask_logits`` is empty: no mask loss trains it.
+    ``net(lq)`` returns the restored image, as a ``network_g`` of any BasicSR model must.
+    ``net(lq, return_all=True, ...)`` returns a :class:`BlindOutput`, as ``BlindRestorationModel`` needs. If a method
+    has no mask, the soft mask is derived from what it changes (:func:`soft_mask_of_change`), and ``mask_logits`` is
+    empty, so no mask loss trains it.
     """
 
     size_multiple: int = 1

@@ -1,4 +1,4 @@
-"""VCNet, the baseline of the paper: mask prediction by pixel classification, and inpainting that doubts the mask."""
+"""VCNet, the main baseline of the paper: mask prediction by pixel classification, then inpainting with a soft mask."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ class VCNet(DetectThenRestore):
     """Blind inpainting of Wang, Chen, Tao, Jia: "VCNet: A Robust Approach to Blind Image Inpainting", ECCV 2020.
 
     ``detector`` is a :class:`VCNetMaskPredictor`, ``restorer`` a :class:`VCNetInpainter`. The inpainter gets the image,
-    the soft mask and the predictor's features in the middle. The features are detached, the mask is not, so that in
-    joint training (guidance by the predicted mask) the restoration's losses reach the detector through the mask alone.
-    Called as :class:`DetectThenRestore`.
+    the soft mask and the predictor's middle features. The features are detached, the mask is not. So in joint training
+    (guidance by the predicted mask) the losses of the restoration reach the detector through the mask only. The
+    interface is that of :class:`DetectThenRestore`.
 
     Source of the ``published`` layers: the program of an author of the HCL paper (xyfJASON/VCNet-pytorch), whose data,
-    masks and tasks are those of the paper's tables. In the program of VCNet's own authors (shepnerd's
-    blindinpainting_vcnet) widths, strides and dilations are the same, but the gate of the norms is a constant, the
-    shortcuts always have a convolution, the features join at full size, and images and masks are clipped where these
-    have tanh and sigmoid.
+    masks and tasks are those of the paper's tables. The program of VCNet's own authors (shepnerd's
+    blindinpainting_vcnet) has the same widths, strides and dilations. But there the gate of the norms is a constant,
+    the shortcuts always have a convolution, the features join at full size, and images and masks are clipped, where
+    this network has tanh and sigmoid.
 
-    Weights of a ``VCNet`` trained before it had the option ``layers`` have other tensors. They load into
-    ``layers: compact`` with the options that they were trained with, of which the defaults were ``dim: 64``,
-    ``detector_blocks: 4`` and ``inpainter_blocks: 4``.
+    Weights of a ``VCNet`` from before the option ``layers`` have other tensors. They load into ``layers: compact`` with
+    the options of their training; the defaults were ``dim: 64``, ``detector_blocks: 4`` and ``inpainter_blocks: 4``.
 
     Args:
         dim: Width of both parts at full size.

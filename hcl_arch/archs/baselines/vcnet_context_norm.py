@@ -1,4 +1,4 @@
-"""VCNet's context normalisation: corrupted regions take on the statistics of the uncorrupted context."""
+"""VCNet's context normalisation: gives corrupted regions the statistics of the uncorrupted context."""
 
 from __future__ import annotations
 
@@ -87,11 +87,10 @@ def transfer_published_statistics(features: Tensor, mask: Tensor, *, eps: float 
 class ProbabilisticContextNorm(nn.Module):
     """PCN(X, H) = H [beta T(X, H) + (1 - beta) X] + (1 - H) X (Wang et al. 2020); uncorrupted features stay.
 
-    The gate beta in (0, 1), one for each image and channel, comes from the features' means over all pixels by squeeze
-    and excitation.
+    Squeeze and excitation computes the gate beta in (0, 1), one per image and channel, from the means of the features.
 
-    Differs from the paper: X stands in the brackets where the paper has X * H, which is the same for masks of 0 and 1,
-    but would weaken features of pixels whose mask is undecided.
+    Differs from the paper: the brackets have X where the paper has X * H. For masks of 0 and 1 this is the same, but X
+    * H would weaken the features of pixels with an undecided mask.
 
     Args:
         dim: Number of channels.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class ImageNorm(nn.Module):
-    """Group norm of up to 8 groups, over all pixels alike: what a network that knows no mask has for PCN."""
+    """Group norm with up to 8 groups over all pixels, in place of PCN for a network without a mask."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class NormResBlock(nn.Module):
 
 
 class EncoderDecoder(nn.Module):
-    """Two strided convolutions, dilated residual blocks at a quarter of the size, the way back with skips.
+    """Two strided convolutions, dilated residual blocks at a quarter of the size, and an upward path with skips.
 
     Args:
         in_channels: Channels of the input.

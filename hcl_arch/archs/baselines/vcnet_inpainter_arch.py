@@ -1,4 +1,4 @@
-"""VCNet's robust inpainting network: restores an image whose mask may be wrong in places."""
+"""VCNet's robust inpainting network: restores an image although its mask may be partly wrong."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from hcl_arch.utils.argument_checks import check_at_least, check_choice
 class VCNetInpainter(nn.Module):
     """Encoder-decoder with probabilistic context normalisation (RIN; Wang et al. 2020, "VCNet").
 
-    It sees the corrupted image as it is and paints the whole image. The soft mask guides its norms; ``compact`` layers
-    get it as a fourth channel too.
+    Its input is the corrupted image without holes, and it repaints the whole image. The soft mask guides its norms;
+    ``compact`` layers also get it as a fourth channel.
 
-    ``published`` layers are those of :class:`hcl_arch.archs.VCNet`'s source; ``compact`` ones, with skips, were chosen
-    here before that was at hand. The tensors of the two do not fit each other.
+    ``published`` layers are those of the source of :class:`hcl_arch.archs.VCNet`. ``compact`` layers, with skips, were
+    chosen here before that source was available. Weights of one do not fit the other.
 
     Args:
         dim: Width at full size; twice and four times that at a half and a quarter.

@@ -19,8 +19,8 @@ VCNetLayers = Literal['published', 'compact']
 class VCNetMaskPredictor(PixelDetector):
     """Encoder-decoder with residual blocks that predicts the mask (MPN; Wang et al. 2020, "VCNet").
 
-    ``published`` layers are those of :class:`hcl_arch.archs.VCNet`'s source; ``compact`` ones, with skips and group
-    norm, were chosen here before that was at hand. The tensors of the two do not fit each other.
+    ``published`` layers are those of the source of :class:`hcl_arch.archs.VCNet`. ``compact`` layers, with skips and
+    group norm, were chosen here before that source was available. Weights of one do not fit the other.
 
     Differs from the paper: the loss is plain binary cross-entropy (``mask_opt`` of the model), without balancing the
     two classes.

@@ -1,4 +1,4 @@
-"""The layers of VCNet's two networks, one by one as in the program that stands behind the paper's figures."""
+"""The layers of VCNet's two networks, as in the program that the paper's figures probably come from."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SIZE_MULTIPLE = 4
 class PointwiseConv2d(nn.Conv2d):
     """A 1x1 convolution of every stride-th pixel, as ``nn.Conv2d`` computes it.
 
-    On CPUs PyTorch 2.11's own one writes beyond its memory in the backward pass, and the program dies, where it has a
-    stride, few channels (from 3 to 64 at 256 x 256) and channels_last.
+    On CPUs, PyTorch 2.11's own convolution writes out of bounds in the backward pass and crashes if it has a stride,
+    few channels (from 3 to 64 at 256 x 256) and channels_last.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ class PointwiseConv2d(nn.Conv2d):
 
 
 class ActivatedResBlock(nn.Module):
-    """ELU(norm(conv(ELU(conv(x)))) + x); where width or size change, a 1x1 convolution brings x to them.
+    """ELU(norm(conv(ELU(conv(x)))) + x); a 1x1 convolution adapts x where width or size change.
 
     Args:
         in_dim: Width of the input.
@@ -116,7 +116,7 @@ class MaskLayers(nn.Module):
 
 
 class InpaintingLayers(nn.Module):
-    """The inpainter: residual blocks with context normalisation, which alone sees the mask.
+    """The inpainter: residual blocks with context normalisation, the only part that uses the mask.
 
     A 5x5 block at full size, two 3x3 ones at a half and at a quarter each, dilated ones, one that is not dilated; there
     the mask predictor's features join. Then two blocks after each doubling of the size (nearest) and a convolution.

@@ -1,4 +1,4 @@
-"""Hypercolumns of a frozen VGG-19: an image beside its features of all scales, as SIRF and DHAN see it."""
+"""Hypercolumns of a frozen VGG-19: an image with its features of all scales, as the input of SIRF and DHAN."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _HOW_TO_GET_WEIGHTS = 'name the file vgg19-dcbb9e9d.pth (the VGG-19 of torchvisi
 
 
 class FrozenVGG19(nn.Module):
-    """VGG-19 as far as conv5_2 (Simonyan and Zisserman 2015), with average in place of maximum pooling, not trained.
+    """Frozen VGG-19 up to conv5_2 (Simonyan and Zisserman 2015), with average instead of maximum pooling.
 
-    Its maps are conv1_2, conv2_2, conv3_2, conv4_2 and conv5_2, after ReLU. It is part of checkpoints, so that these
-    are whole without the file.
+    Its maps are conv1_2, conv2_2, conv3_2, conv4_2 and conv5_2, after ReLU. Checkpoints include it, so they do not need
+    the file.
 
-    Differs from the methods' programs: they take the network's first release, trained on images of 0 to 255. From a
-    file of torchvision's, of other training, the features are made as large as if it had been trained on such images,
-    all by the same factor: it is the nearest to what the methods' divisors were chosen for.
+    Differs from the methods' programs: they use the network's first release, trained on images of 0 to 255. A
+    torchvision file comes from another training. Its features are scaled by one common factor, as if it had been
+    trained on such images. This is closest to the features for which the methods' divisors were chosen.
 
     Args:
         weights: A file of torchvision's VGG-19; ``random`` for tests without one; None leaves the weights to a
@@ -117,9 +117,9 @@ class FrozenVGG19(nn.Module):
 class HypercolumnConv(AdaptiveConv):
     """The first layer: a 1x1 :class:`AdaptiveConv` of [conv5_2, conv4_2, conv3_2, conv2_2, conv1_2, image].
 
-    The maps are divided by 255 and brought to the image's size by :func:`corner_resize`. As this resizing and a 1x1
-    convolution can change places, each map is convolved at its own size, and the results are resized and added:
-    ``dim`` channels of the image's size in place of all of the hypercolumn's.
+    The maps are divided by 255 and resized to the image by :func:`corner_resize`. This resizing commutes with a 1x1
+    convolution. So each map is convolved at its own size, and the results are resized and added. Only ``dim`` channels
+    of the image's size are needed instead of the whole hypercolumn.
 
     Args:
         vgg_dims: See :class:`FrozenVGG19`.

@@ -1,4 +1,4 @@
-"""What networks that find and remove a watermark share: calls, sizes, blending, and what they return."""
+"""Base class of networks that find and remove a watermark: interface, sizes, blending and output."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class WatermarkOutput(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """What an image with a watermark is split into, all of the image's size."""
+    """The parts of an image with a watermark, all of the image's size."""
 
     hole_logits: Tensor
     """(B, 1, h, w), logits that the watermark covers a pixel."""
@@ -60,11 +60,11 @@ class Layers(NamedTuple):
 
 
 class WatermarkRemover(nn.Module, ABC):
-    """A network that predicts a mask and a picture, and blends the picture into the image where the mask says so.
+    """A network that predicts a mask and a picture, and blends the picture into the image by the mask.
 
-    ``net(lq)`` restores; ``net(lq, return_all=True)`` returns a :class:`WatermarkOutput`. Subclasses have
-    :meth:`split`, and :meth:`paint` if they have a second stage. Images may have any size from 16 pixels up: they are
-    padded by mirroring to multiples of 16, and of 32 where a side is shorter than that.
+    ``net(lq)`` returns the restored image; ``net(lq, return_all=True)`` returns a :class:`WatermarkOutput`. Subclasses
+    define :meth:`split`, and :meth:`paint` if they have a second stage. Images may have any size from 16 pixels up.
+    They are padded by mirroring to multiples of 16, or of 32 where a side is shorter than that.
 
     Args:
         composite: Whether the result is mask * image + (1 - mask) * painted picture, or the painted picture.

@@ -1,4 +1,4 @@
-"""Build a backbone of timm from a file of weights, without a network."""
+"""Build a timm backbone from a file of weights, without a network connection."""
 
 from __future__ import annotations
 

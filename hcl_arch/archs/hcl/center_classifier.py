@@ -1,4 +1,4 @@
-"""The classifier that tells which cluster centre is the uncorrupted one."""
+"""The classifier that decides which cluster centre is the uncorrupted one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hcl_arch.archs.layers.exporting import without_autocast
 class CenterClassifier(nn.Module):
     """Linear, ReLU, Linear: the logit that a cluster centre belongs to the uncorrupted region (Section 3.2.1).
 
-    In float32 under autocast too: it decides for whole regions, and costs nothing.
+    It stays in float32 under autocast: it decides for whole regions, and costs almost nothing.
 
     Args:
         proj_dim: Width of the embeddings.

@@ -1,4 +1,4 @@
-"""A convolutional encoder: learns from far fewer images than the transformer's, for small networks and CPUs."""
+"""A convolutional encoder for small networks and CPUs, which needs far fewer images than the transformer."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from hcl_arch.archs.layers.exporting import twice_as_large
 
 
 class ConvEncoder(nn.Module):
-    """Turns an image into one feature map a stage, fine to coarse, by residual convolutions.
+    """Turns an image into one feature map per stage, fine to coarse, with residual convolutions.
 
-    A way down from level to level, each half the size of the one before, and a way up on which every level joins the
-    next coarser one's result: so a stage's features see the surroundings at all scales, those of the levels beyond the
-    coarsest stage too. Every convolution is followed by batch normalisation.
+    A downward path halves the size from level to level. An upward path joins each level with the result of the next
+    coarser one. So the features of a stage use context from all scales, including levels coarser than the coarsest
+    stage. Every convolution is followed by batch normalisation.
 
-    Differs from the paper, whose encoder is made of transformer layers: small ones stay for many thousands of images
-    at what a guess reaches, and a CPU computes convolutions several times faster.
+    Differs from the paper, whose encoder has transformer layers: small transformers are no better than a guess for many
+    thousands of images, and a CPU computes convolutions several times faster.
 
     Args:
         widths: Width of each stage, fine to coarse.
-        depths: Number of residual blocks on the way down at each stage; 0 is possible at the finest only, since a
-            block halves the size from stage to stage.
-        n_conv_stages: How often the size is halved before the finest stage.
-        context_widths: Widths of further, coarser levels, one block each, that are no stages.
+        depths: Number of residual blocks of each stage on the downward path. Only the finest stage may have 0, because
+            a block halves the size between stages.
+        n_conv_stages: Number of halvings of the size before the finest stage.
+        context_widths: Widths of additional coarser levels that are not stages, with one block each.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvResBlock(nn.Module):
-    """Two 3x3 convolutions with batch normalisation beside a shortcut (a 1x1 convolution where the shape changes).
+    """Two 3x3 convolutions with batch normalisation, plus a shortcut (a 1x1 convolution where the shape changes).
 
     Args:
         in_channels: Width of the input.

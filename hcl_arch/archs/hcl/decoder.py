@@ -20,12 +20,12 @@ class Decoder(nn.Module):
     """F_dec: restores an image from the encoder's features, coarse to fine, guided by a mask at each stage.
 
     Args:
-        widths: Width of each encoder stage, fine to coarse; a decoder stage works on twice that (joined features).
+        widths: Width of each encoder stage, fine to coarse; a decoder stage has twice that width (joined features).
         depths: Number of Swin blocks of each stage, fine to coarse.
         num_heads: Number of attention heads of each stage, fine to coarse.
         window_size: Side of the attention windows in pixels.
         n_conv_stages: Number of x2 upsamplings after the finest stage.
-        upsample_mode: How those upsample (the released weights differ).
+        upsample_mode: How they upsample (the released weights differ).
         use_checkpoint: See :class:`TransformerLayer`.
     """
 

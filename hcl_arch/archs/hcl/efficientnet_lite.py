@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 as a backbone: the packaged model needs it, and importing timm takes longer than a repair.
+"""EfficientNet-Lite0, the backbone of the packaged model, without timm, whose import takes longer than a repair.
 
-Its tensors have the names and its maps the values of timm's `tf_efficientnet_lite0` (Tan and Le 2019, for mobile
-processors by the TensorFlow team: ReLU6 for Swish, no squeeze and excitation).
+It has the tensor names of timm's `tf_efficientnet_lite0` and gives the same maps. (Tan and Le 2019; the TensorFlow
+team's variant for mobile processors, with ReLU6 instead of Swish and without squeeze and excitation.)
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class EfficientNetLite0(nn.Module):
 
 
 class _SeparableBlock(nn.Module):
-    """A depthwise convolution and a pointwise one."""
+    """A depthwise convolution, then a pointwise one."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class _SeparableBlock(nn.Module):
 
 
 class _InvertedResidual(nn.Module):
-    """Pointwise to a larger width, depthwise, and pointwise back; added to its input where the two fit."""
+    """Pointwise convolution to a larger width, depthwise, and pointwise back; adds its input if the shapes match."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, widening: int) -> None:
         super().__init__()

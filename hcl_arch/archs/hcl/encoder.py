@@ -14,7 +14,7 @@ ConvStageOrder = Literal['conv_gelu', 'gelu_conv']
 
 
 class Encoder(nn.Module):
-    """F_enc: turns an image into one feature map a stage, fine to coarse (Section 3.1).
+    """F_enc: turns an image into one feature map per stage, fine to coarse (Section 3.1).
 
     Args:
         widths: Width of each stage, fine to coarse.
@@ -22,7 +22,7 @@ class Encoder(nn.Module):
         num_heads: Number of attention heads of each stage.
         window_size: Side of the attention windows in pixels.
         n_conv_stages: Number of stride-2 convolutions before the first stage.
-        conv_stage_order: Whether those apply GELU after the convolution or before it (older released weights).
+        conv_stage_order: Whether these apply GELU after the convolution or before it (older released weights).
         use_checkpoint: See :class:`TransformerLayer`.
     """
 

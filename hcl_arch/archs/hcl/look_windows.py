@@ -1,4 +1,4 @@
-"""Windows: the part of each image that the last of several looks sees in training, as a tile is in use."""
+"""Windows: the part of each image that the last look sees in training, as it sees a tile in use."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The mask hierarchy: from embeddings of three stages to masks, coarse to fine (Section 3.2).
 
-Pure functions over a whole batch: no loop over images or pixels, no device synchronisation. Nothing here has a
-gradient.
+Pure functions on a whole batch, without loops over images or pixels, without device synchronisation, and without
+gradients.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CenterScorer = Callable[[Tensor], Tensor]
 
 
 class StageMasks(NamedTuple):
-    """What the hierarchy finds at one stage; maps are (B, 1, h, w), with 1 = true where they are binary."""
+    """Result of one stage; maps are (B, 1, h, w), and binary maps have 1 = true."""
 
     centers: Tensor
     """(B, 2, P), unit length; 0: of the uncorrupted cluster, 1: of the corrupted one."""

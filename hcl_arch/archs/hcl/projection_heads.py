@@ -1,4 +1,4 @@
-"""Projection heads: from the encoder's features to the embeddings that are contrasted and clustered."""
+"""Projection heads: map the encoder's features to the embeddings that are contrasted and clustered."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from hcl_arch.archs.layers.portions import checkpointed
 
 
 class ProjectionHeads(nn.Module):
-    """F_proj of all stages, with the coarser stage's features reused in the finer ones (Eq. 3 and 6).
+    """F_proj of all stages; finer stages reuse the features of the next coarser one (Eq. 3 and 6).
 
     Args:
         widths: Width of each stage's features, fine to coarse.
         proj_dim: Width of the embeddings.
         fuse: Whether a stage also sees the next coarser stage's features (inter-stage semantic consistency).
         stages: Which stages have a head, by their indices in ascending order; all by default.
-        use_checkpoint: Whether training computes the heads again in the backward pass.
+        use_checkpoint: Whether training recomputes the heads in the backward pass.
     """
 
     def __init__(

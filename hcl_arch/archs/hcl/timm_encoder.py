@@ -1,4 +1,4 @@
-"""An encoder with a pretrained backbone of timm: it learns from a fraction of the samples."""
+"""An encoder with a pretrained timm backbone, which needs only a fraction of the samples."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ PRIOR_CHANNELS = 2
 
 
 class TimmEncoder(nn.Module):
-    """Turns an image into one feature map a stage, fine to coarse, by a backbone of timm and a way up.
+    """Turns an image into one feature map per stage, fine to coarse, with a timm backbone and an upward path.
 
-    The backbone's feature maps are joined from coarse to fine, each level with the next coarser one's result, as in
-    :class:`ConvEncoder`. Levels that are finer than the backbone's finest see the image itself through one convolution.
+    Feature maps of the backbone are joined from coarse to fine: each level with the result of the next coarser one, as
+    in :class:`ConvEncoder`. Levels finer than the backbone's finest level apply one convolution to the image itself.
 
     Differs from the paper, whose encoder is made of transformer layers and starts from random weights.
 

@@ -1,4 +1,4 @@
-"""Activations that keep less for the backward pass, or nothing at all."""
+"""Activations that store less for the backward pass, or nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def gelu_(x: Tensor) -> Tensor:
 
 
 class OverwritingGELU(nn.Module):
-    """Exact GELU, after a layer whose output nobody else needs: without gradients it is computed in place."""
+    """Exact GELU for an input that is not used elsewhere: without gradients it overwrites its input."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape -> the same shape."""

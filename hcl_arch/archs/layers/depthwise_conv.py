@@ -1,4 +1,4 @@
-"""Depthwise convolutions as backbones of timm have them, in forms that train fast on a CPU and export for any size."""
+"""Depthwise convolutions of timm backbones, in a form that trains fast on a CPU and can be exported for any size."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _pads_by_size(conv: nn.Conv2d) -> bool:
 
 
 class PreparedConv2d(nn.Conv2d):
-    """A convolution whose padding is constant, and whose backward pass is float32 where it is depthwise."""
+    """A convolution with constant padding; if it is depthwise, its backward pass runs in float32."""
 
     extra: tuple[int, int, int, int]
     """Columns and rows that are added before the convolution: left, right, top, bottom."""
@@ -72,7 +72,7 @@ class PreparedConv2d(nn.Conv2d):
 
 
 class _MixedDepthwise(torch.autograd.Function):
-    """A depthwise convolution forward in 16 bit and backward in float32.
+    """A depthwise convolution with a 16-bit forward pass and a float32 backward pass.
 
     oneDNN's backward pass of depthwise convolutions takes four to six times as long in bfloat16 as in float32.
     """

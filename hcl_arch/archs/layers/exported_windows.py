@@ -1,4 +1,4 @@
-"""The window order of exported networks: by arithmetic on places that holds for every size of map."""
+"""The window order of exported networks, computed by index arithmetic that works for every size of map."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class ExportedGrid(NamedTuple):
-    """Windows over a map, displaced as by ``WindowGrid``, but where a single one spans its height or width."""
+    """Windows over a map, shifted as by ``WindowGrid`` unless a single window spans the height or width."""
 
     height: int
     """H of the map, a multiple of the window's side; a symbol while exporting."""

@@ -1,7 +1,6 @@
-"""What networks do differently while they are exported or computed in 16 bit.
+"""Special cases for networks that are exported or computed in 16 bit.
 
-While a network is exported, sizes are symbols, and nothing may be decided by them. Under autocast, some computations
-keep float32.
+During export, sizes are symbolic, so no decision may depend on them. Under autocast, some computations stay in float32.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ from hcl_arch.archs.layers.exporting import without_autocast
 
 
 class PartialConv2d(nn.Module):
-    """Convolution that sees only valid pixels.
+    """Convolution over valid pixels only.
 
-    conv(x * mask) * k*k / (valid pixels under the kernel) + bias, and 0 where the kernel sees no valid pixel.
+    conv(x * mask) * k*k / (number of valid pixels under the kernel) + bias, and 0 where the kernel covers no valid
+    pixel.
 
     Args:
         in_channels: Width of the input.

@@ -1,7 +1,7 @@
-"""Blocks computed in portions, or a second time in the backward pass: time against memory.
+"""Compute blocks in portions, or again in the backward pass, to trade time for memory.
 
-On a CPU a portion's intermediate results stay in the cache: at 64 channels and 256 x 256 pixels a block without
-gradients takes two thirds of the time. On a GPU, which wants much work at once, portions only bound the memory.
+On a CPU the intermediate results of a portion stay in the cache. A block of 64 channels on 256 x 256 pixels without
+gradients then takes two thirds of the time. A GPU needs much work at once; there, portions only limit the memory.
 """
 
 from __future__ import annotations

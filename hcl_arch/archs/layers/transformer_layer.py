@@ -22,7 +22,7 @@ _RECOMPUTED_WIDTH = 128
 
 
 class LayerNorm(nn.LayerNorm):
-    """Layer norm in its input's precision, also where autocast would make float32 of it (statistics are float32)."""
+    """Layer norm that keeps its input's precision under autocast (its statistics are float32)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) -> (..., C)."""
@@ -32,13 +32,13 @@ class LayerNorm(nn.LayerNorm):
 
 
 class SwinBlock(nn.Module):
-    """Window attention and a two-layer MLP, each after a layer norm and with a residual connection (Eq. 7, 8).
+    """Window attention and a two-layer MLP, each with a layer norm before it and a residual connection (Eq. 7, 8).
 
     Args:
         dim: Width of the tokens.
         num_heads: Number of attention heads.
         window_size: Side of a window in pixels; N is its square.
-        mlp_ratio: Width of the MLP's hidden layer over ``dim``.
+        mlp_ratio: Width of the MLP's hidden layer as a multiple of ``dim``.
     """
 
     def __init__(self, dim: int, *, num_heads: int, window_size: int, mlp_ratio: int = 2) -> None:
@@ -64,19 +64,19 @@ class SwinBlock(nn.Module):
 
 
 class TransformerLayer(nn.Module):
-    """Swin blocks with windows in place and displaced in turn, a 3x3 convolution with GELU, plus the layer's input.
+    """Swin blocks with alternately regular and shifted windows, a 3x3 convolution with GELU, plus the layer's input.
 
-    Maps of a single window's height or width are not displaced. With a mask, invalid keys are hidden, and after a block
-    every token of a window that holds a valid one is valid (MAT).
+    Windows are not shifted if the map is only one window high or wide. With a mask, attention ignores invalid keys.
+    After each block, all tokens of a window that contains a valid token become valid (MAT).
 
     Args:
         dim: Width of the map.
         depth: Number of Swin blocks, at least 1.
         num_heads: Number of attention heads.
         window_size: Side of a window in pixels.
-        mask_guided: Whether a mask hides invalid keys and the convolution is a partial one (Section 3.3).
-        use_checkpoint: Whether training computes blocks and convolution again in the backward pass instead of keeping
-            their intermediate results. On a CPU narrow blocks are computed so in any case.
+        mask_guided: Whether a mask hides invalid keys and the convolution is partial (Section 3.3).
+        use_checkpoint: Whether training recomputes blocks and convolution in the backward pass instead of storing their
+            intermediate results. On a CPU, narrow blocks are always recomputed.
 
     Raises:
         ValueError: If the depth is below 1.

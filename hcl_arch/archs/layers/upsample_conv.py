@@ -1,4 +1,4 @@
-"""A convolution after upsampling, computed before it."""
+"""A convolution of an upsampled map, computed at the map's original size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the weights of a network start from."""
+"""Initial weights of networks."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Window order: the tokens of a map one window after the other.
+"""Window order: all tokens of one window, then all tokens of the next.
 
-Everything in a transformer block but the attention treats tokens one by one, and attention needs them by windows. So a
-layer keeps its tokens in window order throughout: they are copied once between two blocks whose windows are displaced
-against each other, and never put back into rows and columns in between.
+Only the attention of a transformer block needs tokens grouped by window; the other parts process each token alone. So a
+layer keeps its tokens in window order. It reorders them once between two blocks with different window shifts, and never
+back into rows and columns in between.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class WindowGrid(NamedTuple):
-    """Windows laid over a map, displaced down and right by ``shift`` pixels and wrapped around its edges."""
+    """Windows over a map, shifted down and right by ``shift`` pixels and wrapped around the edges."""
 
     height: int
     """H of the map, a multiple of the window's side."""
@@ -100,7 +100,7 @@ def between_windows(source: WindowGrid, target: WindowGrid, device: torch.device
 
 
 class _Permutation(torch.autograd.Function):
-    """tokens[order]; backwards a permutation too, where autograd's own rule would add up into zeros."""
+    """tokens[order], whose backward pass is a permutation too; autograd's own rule would scatter-add into zeros."""
 
     @staticmethod
     def forward(ctx: Any, tokens: Tensor, order: Tensor, inverse: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Losses of the networks that the paper compares itself with; importing this package registers them in BasicSR."""
+"""Losses of the networks that the paper compares with; importing this package registers them in BasicSR."""
 
 from hcl_arch.losses.baselines.bvmr_loss import BVMRLoss
 from hcl_arch.losses.baselines.exclusion_loss import ExclusionLoss

@@ -1,4 +1,4 @@
-"""The losses that BVMR is trained with."""
+"""The training losses of BVMR."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from hcl_arch.losses.baselines.watermark_terms import area_l1, mask_cross_entrop
 class BVMRLoss(nn.Module):
     """Picture and motif in the hole, and the mask (Hertz et al., CVPR 2019; weights of the published program).
 
-    2 A(picture, truth) + A(motif, its truth) + cross-entropy of the mask, A being :func:`area_l1` in the true hole with
-    images in [-1, 1]. Nothing outside the hole is compared.
+    2 A(picture, truth) + A(motif, its truth) + cross-entropy of the mask, where A is :func:`area_l1` in the true hole
+    with images in [-1, 1]. Pixels outside the hole are not compared.
 
     Args:
         loss_weight: Weight of all.

@@ -1,4 +1,4 @@
-"""The exclusion loss of SIRF: two layers of an image shall have no edges in common."""
+"""The exclusion loss of SIRF: penalises edges that two layers of an image have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The losses that MPRNet is trained with."""
+"""The training losses of MPRNet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The losses that SIRF is trained with, beside the adversarial one."""
+"""The training losses of SIRF, except the adversarial loss."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from hcl_arch.losses.baselines.sirf_perceptual_loss import SIRFPerceptualLoss
 class SIRFLoss(nn.Module):
     """Perception of both layers, the upper layer's pixels, and exclusion (Zhang, Ng, Chen, CVPR 2018).
 
-    With layers T and R of the network: 0.2 (P(T, truth) + P(R, its truth)) + mean abs(R - its truth) + exclusion of T
-    and R, times ``loss_weight``; P is :class:`SIRFPerceptualLoss`. Where the upper layer's picture is not given its two
+    For the layers T and R of the network: 0.2 (P(T, truth) + P(R, its truth)) + mean abs(R - its truth) + exclusion of
+    T and R, times ``loss_weight``; P is :class:`SIRFPerceptualLoss`. If the upper layer's picture is not given, its two
     terms are left out. The adversarial loss, which the method weighs 1, is ``train.gan_opt``.
 
     Args:

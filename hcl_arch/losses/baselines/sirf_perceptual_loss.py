@@ -21,7 +21,7 @@ class SIRFPerceptualLoss(nn.Module):
     """mean |255 a - 255 b| + sum over layers of w_l mean |f_l(a) - f_l(b)|, f a VGG-19's maps with average pooling.
 
     Source: Zhang, Ng, Chen, CVPR 2018 (SIRF); w is 1/2.6, 1/4.8, 1/3.7, 1/5.6 and 10/1.5 from fine to coarse.
-    The method adds 20 times of it to its generator's loss, DHAN too.
+    SIRF and DHAN add it to the generator's loss with weight 20.
 
     Args:
         loss_weight: Weight of it all.

@@ -1,4 +1,4 @@
-"""The losses that Split then Refine is trained with."""
+"""The training losses of Split then Refine."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _POOLS = ('pool1', 'pool2', 'pool3')
 class SplitThenRefineLoss(nn.Module):
     """Pixels, mask, watermark, perception and structure (Cun and Pun, AAAI 2021; weights of the published program).
 
-    With truth T, hole m, the predicted one p, the watermark's picture W, the predicted one V, and both pictures P, each
-    with R = P m + T (1 - m): pixels A(P, T, m) + mean abs(P p - T m) + mean abs(R - T), A being :func:`area_l1`; mask
-    the cross-entropy of p; watermark A(V, W, m) + mean abs(V p - W m); perception the distances of R and T in VGG-16
-    after its first three maximum poolings; structure 1 - SSIM(R, T). Pixels, perception and structure are summed over
-    the pictures.
+    Symbols: truth T, hole m, predicted hole p, the watermark's picture W, its prediction V, and both predicted pictures
+    P, each with R = P m + T (1 - m); A is :func:`area_l1`. Pixels: A(P, T, m) + mean abs(P p - T m) + mean abs(R - T).
+    Mask: the cross-entropy of p. Watermark: A(V, W, m) + mean abs(V p - W m). Perception: the distances of R and T in
+    VGG-16 after its first three maximum poolings. Structure: 1 - SSIM(R, T). Pixels, perception and structure are
+    summed over the pictures.
 
     Args:
         loss_weight: Weight of all.

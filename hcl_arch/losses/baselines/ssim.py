@@ -1,4 +1,4 @@
-"""Structural similarity that gradients pass through."""
+"""Differentiable structural similarity."""
 
 from __future__ import annotations
 

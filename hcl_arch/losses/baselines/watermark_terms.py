@@ -1,4 +1,4 @@
-"""What the losses of networks that remove watermarks share."""
+"""Terms that the losses of watermark removal networks share."""
 
 from __future__ import annotations
 
