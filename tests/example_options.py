@@ -11,7 +11,7 @@ from typing import Any, Callable
 import lmdb
 import pytest
 
-from hcl_arch.option_checks import networks
+from hcl_arch.option_checks import network_inspection, networks
 
 Options = dict[str, Any]
 Keys = tuple[Any, ...]
@@ -158,6 +158,6 @@ def networks_tried_once() -> Iterator[None]:
         return remembered
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ('build_on_meta', 'run_on_meta'):
-            patch.setattr(networks, name, once(getattr(networks, name)))
+        for module, name in ((network_inspection, 'build_on_meta'), (networks, 'run_on_meta')):
+            patch.setattr(module, name, once(getattr(module, name)))
         yield

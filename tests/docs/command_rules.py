@@ -384,15 +384,15 @@ RULES = [
         'report/report.md', given=[option_files, results_of('options/report_paper.yml')], more=('--curves', ''))),
     Rule(r'hcl-report --runs options/report_small\.yml --output report_small', runs(
         'report_small/report.md', given=[option_files, results_of('options/report_small.yml')], more=('--curves', ''))),
-    Rule(r'python -m hcl_arch\.data\.preview -opt options/preview_corruptions\.yml -o sheet\.png', runs(
+    Rule(r'python -m hcl_arch\.commands\.preview -opt options/preview_corruptions\.yml -o sheet\.png', runs(
         'sheet.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
-    Rule(r'python -m hcl_arch\.data\.preview .* -o corruptions\.png --dataset val_corruptions', runs(
+    Rule(r'python -m hcl_arch\.commands\.preview .* -o corruptions\.png --dataset val_corruptions', runs(
         'corruptions.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
-    Rule(r'python -m hcl_arch\.data\.preview .* -o masks\.png --dataset val_masks', runs(
+    Rule(r'python -m hcl_arch\.commands\.preview .* -o masks\.png --dataset val_masks', runs(
         'masks.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
     Rule(r'python benchmarks/bench_(inference|training)\.py.*', parsed_and_covered_by(
         'tests/test_benchmarks.py', 'test_benchmark')),
-    Rule(r'python -m hcl_arch\.data\.preview .* -o everyday\.png --dataset val_everyday', runs(
+    Rule(r'python -m hcl_arch\.commands\.preview .* -o everyday\.png --dataset val_everyday', runs(
         'everyday.png', given=[option_files, files.preview_pictures], more=('--count', '4'))),
     Rule(r'python benchmarks/everyday/run\.py --(images|pairs) .*', measures_everyday_corruption),
     Rule(r'python benchmarks/claim/run\.py .*', settles_the_claim),
