@@ -3,8 +3,8 @@
     python options/generate.py            # writes those that are not current, and names them
     python options/generate.py --check    # only names them; ends with 1 if there are any
 
-BasicSR's option files include no others, so each is whole; most differ from another in a few lines. A source holds
-several documents, parted by `---`. Each is the difference to others:
+BasicSR's option files include no others, so each is whole; most differ from another in a few lines. A source
+(`.yaml`, so that nobody takes it for an option file) holds documents, parted by `---`, each the difference to others:
 
     # HCL on FFHQ at 256 x 256.                           the head of the file
     train/train_hcl_ffhq.yml: [train_hcl_places, faces]   it begins as these, laid over each other in this order
@@ -211,6 +211,9 @@ def text_of(document: Document, options: Section) -> str:
     if not any(line.startswith('#  ') for line in more):
         lines.append(f'#   hcl-{document.name.partition("_")[0]} -opt options/{document.file}')
     lines.append('')
+    data_sets = options.get('datasets', Entry()).below or {}
+    for data_set in list(data_sets.values())[1:]:
+        data_set.above = ['', *filter(None, data_set.above)]
     for key in SECTIONS:
         if key in options:
             entry = options[key]
