@@ -3,7 +3,7 @@
     python benchmarks/precision_training.py OUTPUT --data DATA [--iterations 800] [--seeds 0 1 2]
 
 DATA is a folder with photos/ and masks/, each with train/ and val/. Everything is written into OUTPUT, which must not
-exist. The training is that of options/small/train_small_hcl.yml, made shorter; the masks are found blindly.
+exist. The training is that of options/train/small/train_small_hcl.yml, made shorter; the masks are found blindly.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from hcl_arch.utils.option_file import read_option_file
 
-OPTIONS = Path(__file__).resolve().parents[1] / 'options' / 'small'
+OPTIONS = Path(__file__).resolve().parents[1] / 'options'
 TEST_SETS = ('constant', 'patch')
 METRICS = ('mask_iou', 'corrupted_iou', 'mask_accuracy')
 
@@ -53,14 +53,14 @@ def train_and_test(folder: Path, args: argparse.Namespace, seed: int, precision:
     """Train and test once; the scores, named `set/metric`."""
     name = f'{precision}_{seed}'
     total = args.iterations + 20  # in which the restoration learns too
-    train = plain(OPTIONS / 'train_small_hcl.yml')
+    train = plain(OPTIONS / 'train' / 'small' / 'train_small_hcl.yml')
     train.update(name=name, manual_seed=seed, precision=precision)
     train['train'].update(total_iter=total, detector_iter=args.iterations, phase1_iter=total)
     train['train']['scheduler']['periods'] = [args.iterations, total - args.iterations]
     train['logger'].update(save_checkpoint_freq=10 * total, use_tb_logger=False)
     run('hcl_arch.train', folder, name, train)
 
-    test = plain(OPTIONS / 'test_small_hcl.yml')
+    test = plain(OPTIONS / 'test' / 'small' / 'test_small_hcl.yml')
     test.update(name=f'test_{name}', precision=precision)
     test['datasets'] = {
         key: {**dataset, 'max_samples': args.images}

@@ -5,10 +5,10 @@
         --backbone-weights efficientnet-lite0-57934424.pth
 
 writes photos/ (to train on), held/ (photographs set aside, drawn by --seed), masks/, fonts/, pictures/ (RGBA PNG files
-of the characters of the two fonts) and the file of weights into datasets/everyday, where options/train_hcl_small*.yml
-look for them. All of them but pictures and weights are links to the files given, or copies by --copy. What lies in a
-folder of photographs or fonts goes into a subfolder of its name. What is given is left as it is. A run that was ended
-is gone on with by the same command.
+of the characters of the two fonts) and the file of weights into datasets/everyday, where options/train_hcl_small.yml
+and options/train/train_hcl_small_first.yml look for them. All of them but pictures and weights are links to the files
+given, or copies by --copy. What lies in a folder of photographs or fonts goes into a subfolder of its name. What is
+given is left as it is. A run that was ended is gone on with by the same command.
 
 Photographs that have writing, frames or bands of one colour teach a detector that these are no corruption. --screen
 takes a list of what was found in them, with the columns path (its end suffices), text_share (of the pixels) and

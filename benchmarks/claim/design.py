@@ -57,7 +57,7 @@ ENCODERS: Mapping[str, Mapping[str, Any]] = {
     'timm': {'encoder': 'timm', 'backbone': 'tf_efficientnet_lite0', 'context_widths': [64, 96]},
 }
 _RATES: Mapping[str, Mapping[str, float]] = {'conv': {'lr': 2e-3}, 'timm': {'lr': 1.5e-3, 'lr_backbone': 7.5e-4}}
-# How clusters are looked for in training and in use, as in options/small.
+# How clusters are looked for in training and in use, as in the option files of the small comparison.
 _CLUSTERING = {'kmeans_iters': 3, 'kmeans_repeats': 1}
 _CLUSTERING_IN_USE = {'kmeans_iters': 10, 'kmeans_repeats': 3}
 _WARM_UP = 100

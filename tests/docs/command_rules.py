@@ -306,7 +306,7 @@ def settles_the_claim(workplace: Workplace, command: str) -> None:
 def installs_the_backbone(workplace: Workplace, command: str) -> None:
     """The option file names the package, and its weights by the name that the preparation takes."""
     package = command.split()[-1]
-    text = (REPOSITORY / 'options' / 'train_hcl_small_first.yml').read_text('utf-8')
+    text = (REPOSITORY / 'options' / 'train' / 'train_hcl_small_first.yml').read_text('utf-8')
     named = re.search(rf'backbone_weights: \S+/([\w.-]+)  # of the package {package}$', text, re.MULTILINE)
     assert named is not None
     folder = package.replace('-', '_')
@@ -383,6 +383,7 @@ RULES = [
     Rule(r'python basicsr/train\.py -opt \.\./hcl-arch/options/\S+ --force_yml .*', beside_basicsr(
         tries_basicsrs_script)),
     Rule(r'torchrun --nproc_per_node=4 basicsr/train\.py -opt \.\.\. --launcher pytorch', launches_basicsrs_script),
+    Rule(r'python options/generate\.py', covered_by('tests/options/test_generated.py', 'test_all_files_are_current')),
     Rule(r'hcl-report results/\S+ results/\S+', runs(
         'report/report.md', 'report/report.html', given=[results_of_places], more=('--curves', ''))),
     Rule(r'hcl-report --runs options/report_paper\.yml( --output report)?', runs(

@@ -87,11 +87,11 @@ def write_trained_model() -> None:
 
 def write_parts_of_the_packaged_model() -> None:
     """Write what the trainings of the packaged model leave, with random weights."""
-    for name in ('train_hcl_small', 'train_restorer_small'):
-        folder = Path('experiments') / name / 'models'
+    for file in ('train_hcl_small', 'train/train_restorer_small'):
+        folder = Path('experiments') / Path(file).name / 'models'
         folder.mkdir(parents=True)
         options = {
-            key: value for key, value in read_option_file(Path('options') / f'{name}.yml')['network_g'].items()
+            key: value for key, value in read_option_file(Path('options') / f'{file}.yml')['network_g'].items()
             if not key.endswith('_weights')
         }  # fmt: skip
         torch.save({'params': build_network(options).state_dict()}, folder / 'net_g_latest.pth')

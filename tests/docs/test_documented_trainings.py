@@ -106,8 +106,8 @@ def test_paper(run_shrunk: Callable[[str], None]) -> None:
 
 @pytest.mark.slow
 def test_packaged_model(run_shrunk: Callable[[str], None]) -> None:
-    for part in ('hcl_small_first', 'hcl_small.', 'restorer_small'):
-        run_shrunk(f'hcl-train -opt options/train_{part}')
+    for file in ('train/train_hcl_small_first', 'train_hcl_small.', 'train/train_restorer_small'):
+        run_shrunk(f'hcl-train -opt options/{file}')
     assert Path('experiments/train_hcl_small/models/net_g_latest.pth').is_file()
     assert Path('experiments/train_restorer_small/models/net_g_latest.pth').is_file()
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
 
-from hcl_arch.utils.option_file import read_option_file
+from tests.options.option_files import FILES, TRAININGS, read
 
-OPTIONS = Path(__file__).resolve().parents[2] / 'options'
 # With data and aims of their own.
 OURS = ('train_hcl_demo', 'train_hcl_small', 'train_hcl_small_first')
 KINDS = ('train_hcl_*', 'train_vcnet_*', 'train_restorer_places512', 'train_segmenter_places512')
-FILES = {path.stem: path for kind in KINDS for path in sorted(OPTIONS.glob(f'{kind}.yml')) if path.stem not in OURS}
+NAMES = [name for name in TRAININGS if any(fnmatch(name, kind) for kind in KINDS) and name not in OURS]
 
 
 def networks_of(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -26,20 +25,20 @@ def networks_of(options: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield from networks_of(value)
 
 
-@pytest.mark.parametrize('name', FILES)
+@pytest.mark.parametrize('name', NAMES)
 def test_weights_begin_normal(name: str) -> None:
-    assert {network['weight_init'] for network in networks_of(read_option_file(FILES[name]))} <= {'normal'}
+    assert {network['weight_init'] for network in networks_of(read(name))} <= {'normal'}
 
 
-@pytest.mark.parametrize('name', FILES)
+@pytest.mark.parametrize('name', NAMES)
 def test_nothing_is_mirrored(name: str) -> None:
-    mirrors = read_option_file(FILES[name])['datasets']['train']['use_hflip']
+    mirrors = read(name)['datasets']['train']['use_hflip']
     assert mirrors is (name == 'train_dhan_watermark')  # whose own authors do
 
 
-@pytest.mark.parametrize('name', FILES)
+@pytest.mark.parametrize('name', NAMES)
 def test_penalty_is_on_the_summed_scores(name: str) -> None:
-    gan = read_option_file(FILES[name])['train'].get('gan_opt') or {}
+    gan = read(name)['train'].get('gan_opt') or {}
     assert gan.get('penalty_of', 'sum') == 'sum'
 
 

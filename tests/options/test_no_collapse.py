@@ -5,18 +5,17 @@ The table of it is what the tests print, `pytest -m slow -rP tests/options/test_
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hcl_arch.utils.option_file import read_option_file
 from tests.docs.test_documented_trainings import _logger_as_before  # noqa: F401  (a fixture)
+from tests.options.option_files import TRAININGS, read
 from tests.options.short_training import ITERATIONS, Trained, shorten, train_shortly, write_pictures
 
-OPTIONS = Path(__file__).resolve().parents[2] / 'options'
-FILES = [*sorted(OPTIONS.glob('train_*.yml')), *sorted((OPTIONS / 'small').glob('train_*.yml'))]
 MOST_RATIO = 1.0
 """From here on the discriminator says more of what the image becomes than the truth does: not for long."""
 MOST_SATURATED = 0.25
@@ -84,11 +83,11 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize('file', FILES, ids=lambda path: path.stem)
-def test_no_collapse(file: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = shorten(read_option_file(file), pictures)
+@pytest.mark.parametrize('name', TRAININGS)
+def test_no_collapse(name: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = shorten(copy.deepcopy(read(name)), pictures)
     trained = train_shortly(options, tmp_path, monkeypatch)
-    print(row(file.stem, trained))
+    print(row(name, trained))
     adversarial = 'gan_opt' in options['train']
     # TensorBoard shows the ratio of every iteration that restores.
     restoring = ITERATIONS - options['train'].get('detector_iter', 0)
@@ -98,7 +97,7 @@ def test_no_collapse(file: Path, pictures: Path, tmp_path: Path, monkeypatch: py
 
 def test_a_collapse_is_seen(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the same training whose penalty is on the slope of the mean score, as textbooks have it, not of the sum."""
-    options = shorten(read_option_file(OPTIONS / 'train_hcl_places.yml'), pictures)
+    options = shorten(copy.deepcopy(read('train_hcl_places')), pictures)
     options['train']['gan_opt']['penalty_of'] = 'mean'
     trained = train_shortly(options, tmp_path, monkeypatch)
     print(row('train_hcl_places, wrong', trained))

@@ -8,7 +8,6 @@ import functools
 import inspect
 import json
 import re
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
@@ -21,7 +20,6 @@ from basicsr.data import build_dataset
 from basicsr.losses import build_loss
 from basicsr.models import build_model
 from basicsr.models.sr_model import SRModel
-from basicsr.utils.options import parse_options
 from basicsr.utils.registry import METRIC_REGISTRY, MODEL_REGISTRY
 from torch import nn
 from torch.utils.data import DataLoader
@@ -33,19 +31,26 @@ from hcl_arch.data.dataset_options import read_options
 from hcl_arch.data.paired_options import read_paired_options
 from hcl_arch.models.validation_sample import metric_arguments
 from hcl_arch.utils.option_file import read_option_file
+from tests.options.option_files import (
+    ABLATIONS,
+    EXPERIMENTS,
+    FILES,
+    OPTIONS,
+    REPOSITORY,
+    TRAININGS,
+    Command,
+    documented_commands,
+    read,
+)
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-OPTIONS = REPOSITORY / 'options'
-EXPERIMENTS = (REPOSITORY / 'docs' / 'experiments.md').read_text(encoding='utf-8')
-FILES = {path.stem: path for path in sorted(OPTIONS.rglob('*.yml')) if path.stem.startswith(('train_', 'test_'))}
-TRAIN_FILES = [name for name in FILES if name.startswith('train_')]
 TEST_FILES = [name for name in FILES if name.startswith('test_')]
-# Of the paper's experiments; the others have pages of their own.
+NAMES = [*FILES, *ABLATIONS]
 # Of the model in the package: no experiment of the paper, with data of its own.
 PACKAGED = ('train_hcl_small_first', 'train_hcl_small', 'train_restorer_small', 'test_hcl_small')
+# Of the paper's experiments; the others have pages of their own.
 EXPERIMENT_FILES = [
     name for name, path in FILES.items()
-    if path.parent == OPTIONS and not name.endswith('_demo') and name not in PACKAGED
+    if path.parent.name != 'small' and not name.endswith('_demo') and name not in PACKAGED
 ]  # fmt: skip
 SIZE = 32
 # Widths of the groups of a tiny VGG-19.
@@ -66,51 +71,24 @@ TRAINING_ONLY = ('backbone_weights', 'look_window', 'weight_init')
 PARTS = ('detector', 'restorer')
 
 
-@functools.cache
-def read(name: str) -> dict[str, Any]:
-    """Read an option file, once: not to be changed."""
-    return read_option_file(FILES[name])
-
-
-class Command(NamedTuple):
-    """A test as its command line gives it: the option file, and what it overrides."""
-
-    name: str
-    forced: tuple[str, ...] = ()
-
-    def parse(self, monkeypatch: pytest.MonkeyPatch, *, is_train: bool = False) -> dict[str, Any]:
-        """What BasicSR's own parser makes of it."""
-        arguments = ['command', '-opt', str(FILES[self.name]), *(('--force_yml', *self.forced) if self.forced else ())]
-        monkeypatch.setattr(sys, 'argv', arguments)
-        return parse_options('.', is_train=is_train)[0]
-
-    def __str__(self) -> str:
-        """Name of the test case."""
-        return next((text[len('name=') :] for text in self.forced if text.startswith('name=')), self.name)
-
-
-def documented_commands() -> list[Command]:
-    commands = re.findall(r'hcl-test -opt options/(\w+)\.yml(?: --force_yml ([^#\n]*))?', EXPERIMENTS)
-    return [Command(name, tuple(forced.split())) for name, forced in commands if forced]
-
-
-TESTS = [*map(Command, TEST_FILES), *documented_commands()]
+TESTS = [*map(Command, TEST_FILES), *documented_commands('hcl-test')]
 
 
 # ------------------------------------------------------------------ each file by itself
 
 
-@pytest.mark.parametrize('name', FILES)
+@pytest.mark.parametrize('name', NAMES)
 def test_basicsr_reads_the_file_and_the_plugin_with_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = Command(name).parse(monkeypatch, is_train=name in TRAIN_FILES)
+    options = ABLATIONS.get(name, Command(name)).parse(monkeypatch, is_train=name in TRAININGS)
     assert options['name'] == name
     assert options['plugin'] == hcl_arch.__version__
 
 
-@pytest.mark.parametrize('name', [*FILES, 'preview_corruptions'])
+@pytest.mark.parametrize('name', [*NAMES, 'preview_corruptions'])
 def test_options_of_the_data_sets_are_right_as_they_stand(name: str) -> None:
     """Tests that read images change paths and `io_backend`, which have to fit each other."""
-    for phase, dataset in read_option_file(FILES.get(name, OPTIONS / f'{name}.yml'))['datasets'].items():
+    options = read(name) if name in NAMES else read_option_file(OPTIONS / f'{name}.yml')
+    for phase, dataset in options['datasets'].items():
         check = read_paired_options if dataset['type'] == 'HCLPairedDataset' else read_options
         check({'type': '', **dataset, 'phase': phase.split('_')[0]})
 
@@ -126,7 +104,7 @@ def _on_meta(options: str) -> nn.Module:
         return build_network(json.loads(options))
 
 
-@pytest.mark.parametrize('name', FILES)
+@pytest.mark.parametrize('name', NAMES)
 def test_networks_can_be_built(name: str) -> None:
     options = read(name)
     network = on_meta(options['network_g'])
@@ -135,16 +113,16 @@ def test_networks_can_be_built(name: str) -> None:
         on_meta(options['network_d'])
 
 
-@pytest.mark.parametrize('name', FILES)
+@pytest.mark.parametrize('name', NAMES)
 def test_the_model_accepts_the_options(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model's own constructor checks the options, and then leaves the rest to BasicSR's."""
     options = read(name)
     monkeypatch.setattr(SRModel, '__init__', lambda self, opt: None)
     for dist in (False, True):
-        MODEL_REGISTRY.get(options['model_type'])({**options, 'is_train': name in TRAIN_FILES, 'dist': dist})
+        MODEL_REGISTRY.get(options['model_type'])({**options, 'is_train': name in TRAININGS, 'dist': dist})
 
 
-@pytest.mark.parametrize('name', TRAIN_FILES)
+@pytest.mark.parametrize('name', TRAININGS)
 def test_losses_accept_their_options(name: str) -> None:
     train = read(name)['train']
     for key in ('pixel_opt', 'contrastive_opt', 'gan_opt', 'perceptual_opt', 'perceptual_coarse_opt', 'texture_opt',
@@ -155,7 +133,7 @@ def test_losses_accept_their_options(name: str) -> None:
                 build_loss(options)
 
 
-@pytest.mark.parametrize('name', [name for name in FILES if 'val' in read(name)])
+@pytest.mark.parametrize('name', [name for name in NAMES if 'val' in read(name)])
 def test_metrics_exist_and_take_their_options(name: str) -> None:
     options = read(name)
     network = options['network_g']
@@ -178,7 +156,7 @@ def trained_by(path: str) -> dict[str, Any]:
     """Options of the run that a path of weights belongs to."""
     match = WEIGHTS.fullmatch(path)
     assert match is not None, path
-    assert match[1] in TRAIN_FILES
+    assert match[1] in TRAININGS
     return read(match[1])
 
 
@@ -204,7 +182,7 @@ def test_tests_the_network_that_was_trained(command: Command, monkeypatch: pytes
     assert trained['name'] in (expected, re.sub('_(unseen|bidirectional)$', '', expected))
 
 
-@pytest.mark.parametrize('name', [name for name in TRAIN_FILES if read(name)['path'].get('pretrain_network_g')])
+@pytest.mark.parametrize('name', [name for name in TRAININGS if read(name)['path'].get('pretrain_network_g')])
 def test_fine_tunes_the_network_that_was_trained(name: str) -> None:
     options = read(name)
     for network in [network for network in 'gd' if f'network_{network}' in options]:
@@ -214,7 +192,7 @@ def test_fine_tunes_the_network_that_was_trained(name: str) -> None:
 
 
 def weighted_parts() -> Iterator[tuple[str, str]]:
-    for name in FILES:
+    for name in NAMES:
         for part in PARTS:
             if read(name)['network_g'].get(f'{part}_weights'):
                 yield name, part
@@ -338,12 +316,14 @@ def test_derived_files_differ_from_their_base_only_in_what_is_listed(derived: De
     listed = {key: [leaf for leaf in differing if f'{leaf}.'.startswith(f'{key}.')] for key in derived.differs}
     assert differing <= {leaf for leaves in listed.values() for leaf in leaves}
     assert [key for key, leaves in listed.items() if not leaves] == []
-    header = FILES[derived.name].read_text(encoding='utf-8').partition('\nname:')[0]
-    assert f'{derived.base}.yml' in header
+    if derived.name not in ABLATIONS:
+        header = FILES[derived.name].read_text(encoding='utf-8').partition('\nname:')[0]
+        assert f'{derived.base}.yml' in header
 
 
 def test_every_file_is_derived_from_those_for_places() -> None:
-    assert set(EXPERIMENT_FILES) - {derived.name for derived in DERIVED} == {'train_hcl_places', 'test_hcl_places'}
+    derived = {derived.name for derived in DERIVED}
+    assert {*EXPERIMENT_FILES, *ABLATIONS} - derived == {'train_hcl_places', 'test_hcl_places'}
 
 
 @pytest.mark.parametrize('run', [r'\w+?_places', r'\w+?_imagenet', r'\w+?_ffhq', r'\w+?_places512', r'\w+?_shadow',
@@ -423,8 +403,8 @@ def test_every_bin_of_the_paper_gets_its_share_of_the_images(name: str) -> None:
 def test_every_file_stands_on_the_page_of_experiments() -> None:
     named = set(re.findall(r'(?<!tests/options/)\b((?:train|test)_\w+)', EXPERIMENTS))
     assert {*EXPERIMENT_FILES, *PACKAGED} <= named
-    results = {str(command) for command in documented_commands()}
-    assert named - set(FILES) <= results
+    results = {str(command) for command in documented_commands('hcl-test')}
+    assert named - set(NAMES) <= results
 
 
 def test_every_data_set_is_prepared_as_the_pages_say() -> None:

@@ -10,13 +10,14 @@ from basicsr.data import build_dataset
 from basicsr.models import build_model
 from torch.utils.data import DataLoader
 
-from tests.options.test_option_files import SIZE, TRAIN_FILES, read, shrunk
+from tests.options.option_files import TRAININGS, read
+from tests.options.test_option_files import SIZE, shrunk
 
 # They take long, and reach what the pixel loss reaches.
 LOSSES_WITH_A_VGG = ('HCLPerceptualLoss', 'HCLIDMRFLoss')
 
 
-@pytest.mark.parametrize('name', TRAIN_FILES)
+@pytest.mark.parametrize('name', TRAININGS)
 def test_the_option_is_there_where_a_phase_leaves_parameters_out(
     name: str, image_folder: Callable[..., Path], tmp_path: Path
 ) -> None:

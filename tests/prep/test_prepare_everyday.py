@@ -312,7 +312,7 @@ def test_the_option_file_reads_it(sources: Path, tmp_path: Path, main: Main, rep
                                   monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     main(everything(sources, Path('datasets/everyday')))
-    options = read_option_file(repository / 'options' / 'train_hcl_small_first.yml')
+    options = read_option_file(repository / 'options' / 'train' / 'train_hcl_small_first.yml')
     assert Path(options['network_g']['backbone_weights']).is_file()
     data = {**options['datasets']['train'], 'phase': 'train', 'gt_size': 48, 'batch_size_per_gpu': 1}
     kinds = ('stickers', 'single_mark', 'captions', 'hard_paste', 'clean')
