@@ -20,7 +20,7 @@ from hcl_arch.data.corruptions.degradation import degrade
 from hcl_arch.data.corruptions.font_files import find_fonts
 from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.corruptions.hole_corruption import Corrupt
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 from hcl_arch.data.dataset_options import LEAST_SIZE, DatasetOptions, epoch_length, read_options
 from hcl_arch.data.masks.mask_images import MaskImages
 from hcl_arch.data.masks.mask_sampler import MaskSampler

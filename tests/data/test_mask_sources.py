@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 from hcl_arch.data.masks.mask_images import ENTRY_BYTES, MaskImages
 from hcl_arch.data.masks.mask_sampler import FOLDER, MASK_GENERATORS, MaskSampler
 from hcl_arch.data.storage.image_source import ImageSource

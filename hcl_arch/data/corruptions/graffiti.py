@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hcl_arch.data.corruptions.corruption import FloatArray
 from hcl_arch.data.corruptions.overlay import Overlay
 from hcl_arch.data.corruptions.placement import OverlayPictures, Picture, painted, place, rgba_picture
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 Points = NDArray[np.float64]  # (n, 2), x and y
 

@@ -10,7 +10,7 @@ from hcl_arch.data.corruptions.corruption import FloatArray
 from hcl_arch.data.corruptions.graffiti import random_centre, vivid_colour, widened
 from hcl_arch.data.corruptions.overlay import Overlay
 from hcl_arch.data.corruptions.placement import Picture, painted, place, tile
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 # OpenCV 4 draws these as lines of the given thickness; OpenCV 5 has outline fonts under the same names and makes them
 # bolder with the thickness. Letters of scale 1 are about 22 pixels high in both.

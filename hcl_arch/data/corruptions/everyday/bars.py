@@ -22,7 +22,7 @@ from hcl_arch.data.corruptions.everyday.stencils import (
     log_uniform,
 )
 from hcl_arch.data.corruptions.hole_contents import Truth
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 # What is put on, relative frequencies.
 LAYOUTS = {'boxes': 0.34, 'forms': 0.2, 'lines': 0.18, 'frame': 0.12, 'text bars': 0.1, 'edge': 0.06}

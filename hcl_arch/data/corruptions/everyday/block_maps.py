@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.corruptions.corruption import BoolArray
 from hcl_arch.data.corruptions.everyday.draws import log_uniform
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 # Sides of the blocks of the usual codecs, and of those in pictures that were made smaller or larger since.
 BLOCKS = (8, 8, 16, 16, 16, 32)

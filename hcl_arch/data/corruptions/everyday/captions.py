@@ -20,7 +20,7 @@ from hcl_arch.data.corruptions.everyday.painting import Coat, box_coat, drawn_vi
 from hcl_arch.data.corruptions.everyday.random_texts import pick, some_text
 from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
 from hcl_arch.data.corruptions.hole_contents import Truth
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 KINDS = {'lines': 0.46, 'subtitle': 0.22, 'above and below': 0.12, 'news': 0.2}
 # Height of a capital letter in parts of the image's short side.

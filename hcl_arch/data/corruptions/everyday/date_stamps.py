@@ -15,7 +15,7 @@ from hcl_arch.data.corruptions.everyday.rubber_stamps import draw_rubber_stamp
 from hcl_arch.data.corruptions.everyday.segment_digits import bar_digits, dot_digits
 from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
 from hcl_arch.data.corruptions.hole_contents import Truth
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 RUBBER_SHARE = 0.2
 # Height of a digit in parts of the image's short side.

@@ -24,7 +24,7 @@ from hcl_arch.data.corruptions.everyday.stickers import spoil_stickers
 from hcl_arch.data.corruptions.everyday.tiled_marks import spoil_tiled_marks
 from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.corruptions.hole_corruption import Corruption
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 CLEAN = 'clean'
 OLD_PRINT = 'old_print'

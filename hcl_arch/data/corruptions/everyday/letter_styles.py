@@ -9,7 +9,7 @@ from hcl_arch.data.corruptions.corruption import FloatArray
 from hcl_arch.data.corruptions.everyday.lettering import Mask
 from hcl_arch.data.corruptions.everyday.mask_effects import blurred, outlined, padded, shifted, thickened, thinned
 from hcl_arch.data.corruptions.everyday.painting import Coat
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 # Weights of the styles.
 STYLES = {'plain': 0.34, 'outline': 0.2, 'shadow': 0.16, 'soft shadow': 0.08, 'outline and shadow': 0.08, 'glow': 0.06,

@@ -13,7 +13,7 @@ from hcl_arch.data.corruptions.everyday.block_maps import Grid, draw_grid, draw_
 from hcl_arch.data.corruptions.everyday.draws import log_uniform
 from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
 from hcl_arch.data.corruptions.hole_contents import Truth
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 # Share of the picture that is broken: by what replaces it, and by what only moves or colours it.
 SHARE = (0.004, 0.29)

@@ -13,7 +13,7 @@ from hcl_arch.data.corruptions.everyday.mask_effects import arched, blurred, out
 from hcl_arch.data.corruptions.everyday.painting import Blend, Coat
 from hcl_arch.data.corruptions.everyday.random_texts import made_up_word, pick, some_text
 from hcl_arch.data.corruptions.everyday.spoiled import Materials
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 SHOWN = {'text': 0.46, 'logo': 0.22, 'logo and text': 0.32}
 STYLES = {'flat': 0.4, 'outline': 0.17, 'embossed': 0.17, 'flat and outline': 0.1, 'shadow': 0.09, 'soft': 0.07}

@@ -14,7 +14,7 @@ from hcl_arch.data.corruptions.everyday.draws import log_uniform, scale_channels
 from hcl_arch.data.corruptions.everyday.regions import Region, draw_region, put
 from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
 from hcl_arch.data.corruptions.hole_contents import Truth
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 # Share of the image that is censored.
 SHARE = (0.006, 0.29)

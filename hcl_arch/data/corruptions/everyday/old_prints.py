@@ -11,7 +11,7 @@ from hcl_arch.data.corruptions.everyday.print_marks import dust, folds, missing_
 from hcl_arch.data.corruptions.everyday.print_toning import tone
 from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
 from hcl_arch.data.corruptions.hole_contents import Truth
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 TONED = 0.5
 # How often a picture has one, two, three and four kinds of damage.

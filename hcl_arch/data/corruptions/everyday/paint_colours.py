@@ -7,7 +7,7 @@ import numpy as np
 
 from hcl_arch.data.corruptions.corruption import FloatArray
 from hcl_arch.data.corruptions.everyday.stencils import chance
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 COLOUR_SORTS = {'black': 0.2, 'white': 0.16, 'gray': 0.12, 'vivid': 0.27, 'dull': 0.17, 'any': 0.08}
 

@@ -11,7 +11,7 @@ import numpy as np
 from hcl_arch.data.corruptions.corruption import FloatArray
 from hcl_arch.data.corruptions.everyday.paint_colours import contrasting, near, paint_colour
 from hcl_arch.data.corruptions.everyday.stencils import chance, log_uniform
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 PATTERN_SORTS = {'linear': 0.3, 'radial': 0.1, 'stripes': 0.2, 'checker': 0.1, 'dots': 0.1, 'clouds': 0.1,
                  'speckle': 0.1}

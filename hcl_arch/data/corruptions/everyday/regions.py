@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.data.corruptions.corruption import BoolArray, FloatArray
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 Points = NDArray[np.float64]
 # Width over height, as a logarithm, lies within this distance of 0.

@@ -23,7 +23,7 @@ from hcl_arch.data.corruptions.everyday.stencils import (
 )
 from hcl_arch.data.corruptions.everyday.stroke_paths import PATHS, Drawing, length_of
 from hcl_arch.data.corruptions.hole_contents import Truth
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 TOOLS = {'black pen': 0.28, 'pen': 0.22, 'marker': 0.2, 'brush': 0.12, 'crayon': 0.1, 'highlighter': 0.08}
 PATH_WEIGHTS = {'wandering': 0.16, 'straight': 0.08, 'zigzag': 0.14, 'loops': 0.08, 'spiral': 0.03, 'ring': 0.09,

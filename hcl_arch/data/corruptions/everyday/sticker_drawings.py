@@ -13,7 +13,7 @@ from hcl_arch.data.corruptions.everyday.paint_colours import contrasting, from_h
 from hcl_arch.data.corruptions.everyday.paint_patterns import pattern
 from hcl_arch.data.corruptions.everyday.stencils import Points, StencilCanvas, StencilPainting, chance, log_uniform
 from hcl_arch.data.corruptions.everyday.sticker_cutouts import Cutout, own_canvas
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 SUBJECTS = {'plain': 0.2, 'layers': 0.2, 'face': 0.2, 'creature': 0.15, 'badge': 0.1, 'bubble': 0.08, 'target': 0.07}
 # Stickers are rarely black or gray.

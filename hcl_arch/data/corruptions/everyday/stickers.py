@@ -18,7 +18,7 @@ from hcl_arch.data.corruptions.everyday.sticker_cutouts import (
 )
 from hcl_arch.data.corruptions.everyday.sticker_drawings import drawn_cutout
 from hcl_arch.data.corruptions.hole_contents import Truth
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 # What a sticker shows, relative frequencies; what the materials lack is left out.
 SOURCES = {'drawing': 0.4, 'photo': 0.38, 'polaroid': 0.07, 'picture': 0.4}

@@ -15,7 +15,7 @@ from hcl_arch.data.corruptions.everyday.painting import Coat, drawn_visibly, pai
 from hcl_arch.data.corruptions.everyday.random_texts import pick
 from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
 from hcl_arch.data.corruptions.hole_contents import Truth
-from hcl_arch.data.corruptions.weighted_choice import choose_by_weight
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 KINDS = {'rows': 0.66, 'grid': 0.24, 'cross': 0.1}
 OPACITY = (0.06, 0.5)
