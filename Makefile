@@ -49,6 +49,8 @@ faults: setup
 
 lint: setup
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python options/generate.py --check
 	$(BIN)/python -m mypy
 
 demo: setup

@@ -39,7 +39,14 @@ EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for 
 REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
 TEST_REQUIRES = ['hypothesis', 'jsonschema', 'pytest>=7']
 DEV_REQUIRES = [
-    *TEST_REQUIRES, *APP_REQUIRES, *EXPORT_REQUIRES, *REPORT_REQUIRES, 'mypy', 'playwright', 'ruff', 'types-PyYAML'
+    *TEST_REQUIRES,
+    *APP_REQUIRES,
+    *EXPORT_REQUIRES,
+    *REPORT_REQUIRES,
+    'mypy',
+    'playwright',
+    'ruff',
+    'types-PyYAML',
 ]
 
 

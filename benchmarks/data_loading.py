@@ -58,26 +58,48 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     medians = {name: statistics.median(values) for name, values in rates.items()}
     print(table(medians, rates))
     if arguments.json:
-        arguments.json.write_text(json.dumps({
-            'program': f'hcl_arch {hcl_arch.__version__}', 'machine': platform.processor() or platform.machine(),
-            'cores': os.cpu_count(), 'size': arguments.size, 'samples': arguments.samples, 'rounds': arguments.rounds,
-            'samples_per_second': medians}, indent=2) + '\n')
+        arguments.json.write_text(
+            json.dumps(
+                {
+                    'program': f'hcl_arch {hcl_arch.__version__}',
+                    'machine': platform.processor() or platform.machine(),
+                    'cores': os.cpu_count(),
+                    'size': arguments.size,
+                    'samples': arguments.samples,
+                    'rounds': arguments.rounds,
+                    'samples_per_second': medians,
+                },
+                indent=2,
+            )
+            + '\n'
+        )
 
 
 def list_cases(arguments: argparse.Namespace, folder: Path) -> dict[str, Options]:
     """Write the LMDBs into `folder` and return the options of each data set to measure, by its name in the table."""
     photos, masks = folder / 'photos.lmdb', folder / 'masks.lmdb'
     for source, target, image_format in ((arguments.photos, photos, 'jpg'), (arguments.masks, masks, 'png')):
-        prepare(FileItems(str(source), list_images(str(source))), str(target), settings={},
-                transform=ResizeShortSide(arguments.size, image_format), title=source.name)
-    files = {'dataroot_gt': str(arguments.photos), 'dataroot_noise': str(arguments.photos),
-             'dataroot_mask': str(arguments.masks)}
+        prepare(
+            FileItems(str(source), list_images(str(source))),
+            str(target),
+            settings={},
+            transform=ResizeShortSide(arguments.size, image_format),
+            title=source.name,
+        )
+    files = {
+        'dataroot_gt': str(arguments.photos),
+        'dataroot_noise': str(arguments.photos),
+        'dataroot_mask': str(arguments.masks),
+    }
     entries = {'dataroot_gt': str(photos), 'dataroot_noise': str(photos), 'dataroot_mask': str(masks)}
     large = str(enlarge(arguments.photos, folder / 'large', side=4 * arguments.size))
     pictures = {'graffiti': arguments.graffiti, 'watermark': arguments.watermarks}
-    cases = {'patch, folder, folder masks': files, 'patch, LMDB, folder masks': entries,
-             'patch, LMDB, folder masks, cached': {**entries, 'mask_cache': 64},
-             'patch, large JPEG, folder masks': {**files, 'dataroot_gt': large, 'dataroot_noise': large}}
+    cases = {
+        'patch, folder, folder masks': files,
+        'patch, LMDB, folder masks': entries,
+        'patch, LMDB, folder masks, cached': {**entries, 'mask_cache': 64},
+        'patch, large JPEG, folder masks': {**files, 'dataroot_gt': large, 'dataroot_noise': large},
+    }
     without_masks = {key: value for key, value in entries.items() if key != 'dataroot_mask'}
     for kind in KINDS:
         if kind in DRAWN_KINDS:
@@ -89,8 +111,10 @@ def list_cases(arguments: argparse.Namespace, folder: Path) -> dict[str, Options
     for kind in MASK_GENERATORS:
         blur = {'blur_sigma': 0} if kind == 'lines' else {}  # blurred, they would vanish
         cases[f'patch, LMDB, {kind} masks'] = {**without_masks, 'masks': {kind: 1.0}, **blur}
-    return {name: {'name': name, 'phase': 'train', 'gt_size': arguments.size, 'batch_size_per_gpu': 1, **options}
-            for name, options in cases.items()}
+    return {
+        name: {'name': name, 'phase': 'train', 'gt_size': arguments.size, 'batch_size_per_gpu': 1, **options}
+        for name, options in cases.items()
+    }
 
 
 def enlarge(photos: Path, folder: Path, *, side: int) -> Path:
@@ -120,8 +144,9 @@ def measure(options: Options, *, samples: int, seed: int) -> float:
 def table(medians: dict[str, float], rates: dict[str, list[float]]) -> str:
     """Return the figures as a Markdown table."""
     lines = ['| corruption, source, masks | samples/s and core | slowest to fastest round |', '|---|---|---|']
-    lines += [f'| {name} | {rate:.0f} | {min(rates[name]):.0f} to {max(rates[name]):.0f} |'
-              for name, rate in medians.items()]
+    lines += [
+        f'| {name} | {rate:.0f} | {min(rates[name]):.0f} to {max(rates[name]):.0f} |' for name, rate in medians.items()
+    ]
     return '\n'.join(lines)
 
 

@@ -91,23 +91,51 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', type=Path, help='folder to work in; scale.lmdb in it is replaced')
-    parser.add_argument('--count', type=whole_number(1), default=200_000,
-                        help='number of entries (default: %(default)s)')
+    parser.add_argument(
+        '--count', type=whole_number(1), default=200_000, help='number of entries (default: %(default)s)'
+    )
     parser.add_argument('--write', action='store_true', help='only write; the benchmark calls itself with this')
-    parser.add_argument('--workers', type=whole_number(0), default=default_workers(), metavar='N',
-                        help='worker processes, 0 for none (default: one a core, here %(default)s)')
-    parser.add_argument('--commit-every', type=whole_number(1), default=COMMIT_EVERY, metavar='N',
-                        help='images after which the work is made safe (default: %(default)s)')
+    parser.add_argument(
+        '--workers',
+        type=whole_number(0),
+        default=default_workers(),
+        metavar='N',
+        help='worker processes, 0 for none (default: one a core, here %(default)s)',
+    )
+    parser.add_argument(
+        '--commit-every',
+        type=whole_number(1),
+        default=COMMIT_EVERY,
+        metavar='N',
+        help='images after which the work is made safe (default: %(default)s)',
+    )
     arguments = parser.parse_args(argv)
     output = arguments.folder / 'scale.lmdb'
     if arguments.write:
-        prepare(SyntheticItems(range(arguments.count)), str(output), transform=SyntheticImage(), settings={},
-                workers=arguments.workers, commit_every=arguments.commit_every, title='Writing')
+        prepare(
+            SyntheticItems(range(arguments.count)),
+            str(output),
+            transform=SyntheticImage(),
+            settings={},
+            workers=arguments.workers,
+            commit_every=arguments.commit_every,
+            title='Writing',
+        )
         return
     for path in (output, Path(f'{output}.unfinished')):
         shutil.rmtree(path, ignore_errors=True)
-    command = [sys.executable, __file__, str(arguments.folder), '--write', '--count', str(arguments.count),
-               '--workers', str(arguments.workers), '--commit-every', str(arguments.commit_every)]
+    command = [
+        sys.executable,
+        __file__,
+        str(arguments.folder),
+        '--write',
+        '--count',
+        str(arguments.count),
+        '--workers',
+        str(arguments.workers),
+        '--commit-every',
+        str(arguments.commit_every),
+    ]
     report = measure(command, output, arguments.count)
     report.update(verify(output, arguments.count))
     print(json.dumps(report))
@@ -125,8 +153,11 @@ def measure(command: Sequence[str], output: Path, count: int) -> dict[str, float
     for share, (rss, anonymous, size) in sorted(memory.at.items()):
         print(f'{share:6.0%} {rss:10.0f} {anonymous:16.0f} {size:15.0f}')
     return {
-        'count': count, 'killed_at': killed_at, 'seconds_to_kill': round(middle - begin, 1),
-        'seconds_after_kill': round(end - middle, 1), 'peak_rss_mb': round(memory.peak_rss),
+        'count': count,
+        'killed_at': killed_at,
+        'seconds_to_kill': round(middle - begin, 1),
+        'seconds_after_kill': round(end - middle, 1),
+        'peak_rss_mb': round(memory.peak_rss),
         'peak_anonymous_mb': round(memory.peak_anonymous),
         **{f'rss_mb_at_{share:.0%}': round(rss) for share, (rss, _, _) in memory.at.items()},
     }
@@ -189,11 +220,16 @@ def verify(output: Path, count: int) -> dict[str, int]:
             line = meta.readline()
             lost += value is None
             wrong += value is not None and (
-                value != transform(item).content or line != f'{item.key}.png ({transform.side},{transform.side},3) 1\n')
+                value != transform(item).content or line != f'{item.key}.png ({transform.side},{transform.side},3) 1\n'
+            )
         extra = environment.stat()['entries'] - count + lost + len(meta.readlines())
     environment.close()
-    return {'entries_lost': lost, 'entries_wrong': wrong, 'entries_too_many': extra,
-            'data_mb': round(os.path.getsize(output / 'data.mdb') / 1e6)}
+    return {
+        'entries_lost': lost,
+        'entries_wrong': wrong,
+        'entries_too_many': extra,
+        'data_mb': round(os.path.getsize(output / 'data.mdb') / 1e6),
+    }
 
 
 if __name__ == '__main__':

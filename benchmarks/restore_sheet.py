@@ -57,8 +57,14 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     arguments = parser.parse_args(argv)
     with contextlib.ExitStack() as stack:
         images = arguments.images or stack.enter_context(sample_pictures())
-        options = {'dataroot_gt': str(images), 'dataroot_noise': str(images), 'gt_size': arguments.side,
-                   'seed': arguments.seed, 'hole_share': [0.08, 0.25], 'blur_sigma': arguments.side * 3 / 256}
+        options = {
+            'dataroot_gt': str(images),
+            'dataroot_noise': str(images),
+            'gt_size': arguments.side,
+            'seed': arguments.seed,
+            'hole_share': [0.08, 0.25],
+            'blur_sigma': arguments.side * 3 / 256,
+        }
         if arguments.masks:
             options['dataroot_mask'] = str(arguments.masks)
         samples = spoil(options, arguments.kinds, count=2 * arguments.rows)

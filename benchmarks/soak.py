@@ -80,7 +80,7 @@ def prepare(folder: Path) -> Path:
     """Make the data and the option file; return the latter."""
     prepare_demo = REPOSITORY / 'datasets_prep' / 'prepare_demo.py'
     subprocess.run([sys.executable, str(prepare_demo), 'datasets/demo'], cwd=folder, check=True)
-    for image in sorted((folder / 'datasets' / 'demo' / 'train').glob('*.png'))[:: 400][:DAMAGED]:
+    for image in sorted((folder / 'datasets' / 'demo' / 'train').glob('*.png'))[::400][:DAMAGED]:
         image.write_bytes(image.read_bytes()[:200])
     text = (REPOSITORY / 'options' / 'train_hcl_demo.yml').read_text(encoding='utf-8')
     for old, new in CHANGES.items():

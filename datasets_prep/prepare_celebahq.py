@@ -40,13 +40,19 @@ MAPPING_NAME = 'CelebA-HQ-to-CelebA-mapping.txt'
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('source', type=os.path.expanduser,
-                        help='folder of faces named by their CelebA-HQ number (CelebA-HQ-img)')
+    parser.add_argument(
+        'source', type=os.path.expanduser, help='folder of faces named by their CelebA-HQ number (CelebA-HQ-img)'
+    )
     parser.add_argument('output', type=os.path.expanduser, help='folder for the three splits')
-    parser.add_argument('--partition', type=os.path.expanduser, required=True, metavar='FILE',
-                        help="CelebA's list_eval_partition.txt")
-    parser.add_argument('--mapping', type=os.path.expanduser, metavar='FILE',
-                        help=f'{MAPPING_NAME} (default: beside the folder of faces)')
+    parser.add_argument(
+        '--partition', type=os.path.expanduser, required=True, metavar='FILE', help="CelebA's list_eval_partition.txt"
+    )
+    parser.add_argument(
+        '--mapping',
+        type=os.path.expanduser,
+        metavar='FILE',
+        help=f'{MAPPING_NAME} (default: beside the folder of faces)',
+    )
     add_store_argument(parser)
     add_missing_argument(parser)
     add_common_arguments(parser, image_format='png')
@@ -73,15 +79,21 @@ def write_splits(arguments: argparse.Namespace, splits: dict[int, str], mapping:
     faces = sorted((int(PurePosixPath(name).stem), name) for name in names)
     unknown = next((name for number, name in faces if number not in splits), None)
     if unknown is not None:
-        raise PreparationError(f'{arguments.source}/{unknown}: expected a line for this face in {mapping}, found none. '
-                               'Give the mapping that belongs to these images.')
+        raise PreparationError(
+            f'{arguments.source}/{unknown}: expected a line for this face in {mapping}, found none. '
+            'Give the mapping that belongs to these images.'
+        )
     for split in SPLITS:
-        items = [PrepItem(f'{arguments.source.rstrip("/")}/{name}', f'{number:05d}')
-                 for number, name in faces if splits[number] == split]
+        items = [
+            PrepItem(f'{arguments.source.rstrip("/")}/{name}', f'{number:05d}')
+            for number, name in faces
+            if splits[number] == split
+        ]
         print(f'{split}: {len(items):,} images')
         if items:
-            PrepOptions.of(arguments).prepare(items, split_path(arguments, split),
-                                              settings={'data set': 'CelebA-HQ', 'split': split})
+            PrepOptions.of(arguments).prepare(
+                items, split_path(arguments, split), settings={'data set': 'CelebA-HQ', 'split': split}
+            )
 
 
 def read_mapping(path: str) -> dict[int, str]:
@@ -94,8 +106,10 @@ def read_partition(path: str) -> dict[str, str]:
     """Return the split of every CelebA file name from lines 'orig_file number'."""
     rows = read_rows(path, columns=2, example='000001.jpg 0')
     if not all(number in ('0', '1', '2') for _, number in rows):
-        raise PreparationError(f'{path}: expected 0, 1 or 2 at the end of each line, found another number. Give '
-                               "CelebA's list_eval_partition.txt.")
+        raise PreparationError(
+            f'{path}: expected 0, 1 or 2 at the end of each line, found another number. Give '
+            "CelebA's list_eval_partition.txt."
+        )
     return {name: SPLITS[int(number)] for name, number in rows}
 
 
@@ -105,8 +119,10 @@ def read_rows(path: str, *, columns: int, example: str) -> list[list[str]]:
         with open(path, encoding='utf-8') as file:
             rows = [line.split() for line in file if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise PreparationError(f"{path}: expected a text file with lines like '{example}', which cannot be read "
-                               f'({error}). Download it with the data set, or correct the path.') from error
+        raise PreparationError(
+            f"{path}: expected a text file with lines like '{example}', which cannot be read "
+            f'({error}). Download it with the data set, or correct the path.'
+        ) from error
     other = next((row for row in rows if len(row) != columns), None)
     if other is not None or not rows:
         found = f"'{' '.join(other)}'" if other else 'an empty file'
@@ -118,8 +134,10 @@ def split_of_faces(mapping: dict[int, str], partition: dict[str, str], partition
     """Return the split of every CelebA-HQ number."""
     missing = next((name for name in mapping.values() if name not in partition), None)
     if missing is not None:
-        raise PreparationError(f'{partition_path}: expected a line for {missing}, found none. Give the partition of '
-                               'all 202,599 CelebA images.')
+        raise PreparationError(
+            f'{partition_path}: expected a line for {missing}, found none. Give the partition of '
+            'all 202,599 CelebA images.'
+        )
     return {number: partition[name] for number, name in mapping.items()}
 
 

@@ -56,11 +56,14 @@ def refuse_foreign_folder(folder: Path) -> None:
         sys.exit(f'Error: {folder}: expected nothing or a folder, found a link or a file. Give another output folder.')
     loaders = '|'.join(name for pictures in SPLITS.values() for name in pictures)
     square = re.compile(rf'({loaders})_\d{{3}}\.png')
-    others = sorted(path.name for path in folder.iterdir() if not square.fullmatch(path.name)) \
-        if folder.is_dir() else []
+    others = (
+        sorted(path.name for path in folder.iterdir() if not square.fullmatch(path.name)) if folder.is_dir() else []
+    )
     if others:
-        sys.exit(f"Error: {folder}: expected nothing or pictures of an earlier run, found '{others[0]}'. Nothing was "
-                 'changed; give another output folder.')
+        sys.exit(
+            f"Error: {folder}: expected nothing or pictures of an earlier run, found '{others[0]}'. Nothing was "
+            'changed; give another output folder.'
+        )
 
 
 def prepare(output: Path, split: str) -> int:

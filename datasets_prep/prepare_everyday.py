@@ -66,9 +66,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         for folder in folders:
             check_apart(arguments.output, folder)
         photographs = screened(list_photographs(arguments.photos), arguments)
-        entries = [*photo_entries(photographs, arguments), *mask_entries(arguments), *font_entries(arguments),
-                   *emoji_entries(arguments.emoji), *sign_entries(arguments.signs, arguments.seed),
-                   *weight_entries(arguments.backbone_weights)]
+        entries = [
+            *photo_entries(photographs, arguments),
+            *mask_entries(arguments),
+            *font_entries(arguments),
+            *emoji_entries(arguments.emoji),
+            *sign_entries(arguments.signs, arguments.seed),
+            *weight_entries(arguments.backbone_weights),
+        ]
         settings = {'data set': 'everyday', 'seed': arguments.seed, 'held': arguments.held, 'copy': arguments.copy}
         lay_out(entries, arguments.output, settings=settings)
         parts = {entry.name.partition('/')[0] if '/' in entry.name else 'weights' for entry in entries}
@@ -81,23 +86,54 @@ def _parser() -> argparse.ArgumentParser:
     path = os.path.expanduser
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('output', type=path, help='folder to write, e.g. datasets/everyday')
-    parser.add_argument('--photos', type=path, nargs='+', required=True, metavar='FOLDER',
-                        help='folders of photographs without corruption, searched with their subfolders')
+    parser.add_argument(
+        '--photos',
+        type=path,
+        nargs='+',
+        required=True,
+        metavar='FOLDER',
+        help='folders of photographs without corruption, searched with their subfolders',
+    )
     parser.add_argument('--screen', type=path, metavar='FILE', help='CSV of the photographs to take, see above')
-    parser.add_argument('--most-text', type=float, default=0.003, metavar='SHARE',
-                        help='largest text_share that --screen lets pass (default: %(default)s)')
-    parser.add_argument('--most-plain-sides', type=whole_number(0, 4), default=0, metavar='N',
-                        help='most plain_sides that it lets pass (default: %(default)s)')
-    parser.add_argument('--held', type=whole_number(0), default=0, metavar='N',
-                        help='photographs to set aside, to measure on (default: %(default)s)')
+    parser.add_argument(
+        '--most-text',
+        type=float,
+        default=0.003,
+        metavar='SHARE',
+        help='largest text_share that --screen lets pass (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--most-plain-sides',
+        type=whole_number(0, 4),
+        default=0,
+        metavar='N',
+        help='most plain_sides that it lets pass (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--held',
+        type=whole_number(0),
+        default=0,
+        metavar='N',
+        help='photographs to set aside, to measure on (default: %(default)s)',
+    )
     parser.add_argument('--masks', type=path, metavar='FOLDER', help='mask images, white = corrupted')
-    parser.add_argument('--fonts', type=path, nargs='+', default=[], metavar='FOLDER',
-                        help="folders of fonts; DejaVu's are left out, the everyday benchmark writes with them")
+    parser.add_argument(
+        '--fonts',
+        type=path,
+        nargs='+',
+        default=[],
+        metavar='FOLDER',
+        help="folders of fonts; DejaVu's are left out, the everyday benchmark writes with them",
+    )
     parser.add_argument('--emoji', type=path, metavar='FONT', help='a font of coloured emoji: Noto Color Emoji')
     parser.add_argument('--signs', type=path, metavar='FONT', help='a font of signs: Font Awesome')
     parser.add_argument('--backbone-weights', type=path, metavar='FILE', help="the backbone's weights; copied")
-    parser.add_argument('--seed', type=whole_number(0), default=0,
-                        help='of the photographs set aside and the colours of signs (default: %(default)s)')
+    parser.add_argument(
+        '--seed',
+        type=whole_number(0),
+        default=0,
+        help='of the photographs set aside and the colours of signs (default: %(default)s)',
+    )
     parser.add_argument('--copy', action='store_true', help='copy files instead of linking to them')
     return parser
 
@@ -147,11 +183,15 @@ def screened(photographs: list[Photograph], arguments: argparse.Namespace) -> li
     passes = read_screen(arguments.screen, arguments.most_text, arguments.most_plain_sides)
     verdicts = [verdict_of(photograph.source, passes) for photograph in photographs]
     taken = [photograph for photograph, verdict in zip(photographs, verdicts) if verdict]
-    print(f'{arguments.screen}: {len(taken):,} of {len(photographs):,} photographs pass, {verdicts.count(False):,} do '
-          f'not, {verdicts.count(None):,} are not listed')
+    print(
+        f'{arguments.screen}: {len(taken):,} of {len(photographs):,} photographs pass, {verdicts.count(False):,} do '
+        f'not, {verdicts.count(None):,} are not listed'
+    )
     if not taken:
-        raise PreparationError(f'{arguments.screen}: expected photographs of --photos that pass, found none. Compare '
-                               'the paths in it with theirs, or raise --most-text and --most-plain-sides.')
+        raise PreparationError(
+            f'{arguments.screen}: expected photographs of --photos that pass, found none. Compare '
+            'the paths in it with theirs, or raise --most-text and --most-plain-sides.'
+        )
     return taken
 
 
@@ -166,15 +206,19 @@ def read_screen(path: str, most_text: float, most_plain_sides: int) -> dict[str,
         rows = csv.DictReader(file)
         missing = [name for name in SCREEN_COLUMNS if name not in (rows.fieldnames or ())]
         if missing:
-            raise PreparationError(f"{path}: expected the columns {', '.join(SCREEN_COLUMNS)} in the first line, found "
-                                   f"no '{missing[0]}'.")
+            raise PreparationError(
+                f"{path}: expected the columns {', '.join(SCREEN_COLUMNS)} in the first line, found no '{missing[0]}'."
+            )
         for row in rows:
             try:
-                passes[row['path']] = (float(row['text_share']) <= most_text
-                                       and float(row['plain_sides']) <= most_plain_sides)
+                passes[row['path']] = (
+                    float(row['text_share']) <= most_text and float(row['plain_sides']) <= most_plain_sides
+                )
             except (TypeError, ValueError):
-                raise PreparationError(f"{path}, line {rows.line_num}: expected a path and two numbers, found "
-                                       f"'{','.join(map(str, row.values()))}'.") from None
+                raise PreparationError(
+                    f'{path}, line {rows.line_num}: expected a path and two numbers, found '
+                    f"'{','.join(map(str, row.values()))}'."
+                ) from None
     return passes
 
 
@@ -188,9 +232,10 @@ def verdict_of(source: str, passes: dict[str, bool]) -> bool | None:
 def photo_entries(photographs: Sequence[Photograph], arguments: argparse.Namespace) -> Iterator[Entry]:
     """Yield the photographs, drawn by the seed for held/, the others for photos/."""
     if arguments.held >= len(photographs):
-        raise PreparationError(f'--held: expected less than the {len(photographs):,} photographs, got '
-                               f'{arguments.held:,}.')
-    held = set(np.random.default_rng(arguments.seed).permutation(len(photographs))[:arguments.held].tolist())
+        raise PreparationError(
+            f'--held: expected less than the {len(photographs):,} photographs, got {arguments.held:,}.'
+        )
+    held = set(np.random.default_rng(arguments.seed).permutation(len(photographs))[: arguments.held].tolist())
     print(f'photographs: {len(photographs) - len(held):,} to train on, {len(held):,} held')
     for index, photograph in enumerate(photographs):
         folder = 'held' if index in held else 'photos'
@@ -208,13 +253,18 @@ def mask_entries(arguments: argparse.Namespace) -> Iterator[Entry]:
 
 def font_entries(arguments: argparse.Namespace) -> list[Entry]:
     """Return the fonts, without those that are kept for the benchmark."""
-    found = [(os.path.relpath(path, folder), folder, title) for folder, title in zip(
-        arguments.fonts, titles(arguments.fonts)) for path in fonts_of(folder)]
+    found = [
+        (os.path.relpath(path, folder), folder, title)
+        for folder, title in zip(arguments.fonts, titles(arguments.fonts))
+        for path in fonts_of(folder)
+    ]
     taken = [font for font in found if not os.path.basename(font[0]).lower().startswith(KEPT_FOR_THE_BENCHMARK)]
     if found:
         print(f'fonts: {len(taken):,}, and {len(found) - len(taken):,} of DejaVu, left out for the everyday benchmark')
-    return [Entry(f'fonts/{title}/{name}'.replace(os.sep, '/'), os.path.join(folder, name), arguments.copy)
-            for name, folder, title in taken]
+    return [
+        Entry(f'fonts/{title}/{name}'.replace(os.sep, '/'), os.path.join(folder, name), arguments.copy)
+        for name, folder, title in taken
+    ]
 
 
 def fonts_of(folder: str) -> Iterable[str]:
@@ -232,8 +282,9 @@ def emoji_entries(path: str | None) -> list[Entry]:
     font = PictureFont(path, size=EMOJI_SIZE)
     codes = [code for code in font.codes(EMOJI_CODES) if font.is_coloured(code)]
     if not codes:
-        raise PreparationError(f'{path}: expected a font of coloured emoji, such as Noto Color Emoji, found no '
-                               'coloured character in it.')
+        raise PreparationError(
+            f'{path}: expected a font of coloured emoji, such as Noto Color Emoji, found no coloured character in it.'
+        )
     print(f'{path}: {len(codes):,} emoji')
     return [picture_entry(font, code, 'emoji', (0, 0, 0)) for code in codes]
 
@@ -245,8 +296,9 @@ def sign_entries(path: str | None, seed: int) -> list[Entry]:
     font = PictureFont(path, size=SIGN_SIZE)
     codes = font.codes(SIGN_CODES)
     if not codes:
-        raise PreparationError(f'{path}: expected a font of signs, such as Font Awesome, found no character from '
-                               'U+E000 to U+F8FF in it.')
+        raise PreparationError(
+            f'{path}: expected a font of signs, such as Font Awesome, found no character from U+E000 to U+F8FF in it.'
+        )
     print(f'{path}: {len(codes):,} signs')
     return [picture_entry(font, code, 'sign', sign_colour(np.random.default_rng([seed, code]))) for code in codes]
 

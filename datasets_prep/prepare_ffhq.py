@@ -46,15 +46,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         for split in SPLITS:
             check_apart(split_path(arguments, split), arguments.source)
         faces = numbered_faces(arguments.source)
-        items_of = {split: [PrepItem(path, face_key(number)) for number, path in faces if number in numbers]
-                    for split, numbers in SPLITS.items()}
+        items_of = {
+            split: [PrepItem(path, face_key(number)) for number, path in faces if number in numbers]
+            for split, numbers in SPLITS.items()
+        }
         for split, items in items_of.items():
-            check_count(len(items), len(SPLITS[split]), f'{split} images of FFHQ in {arguments.source}',
-                        allow_missing=arguments.allow_missing)
+            check_count(
+                len(items),
+                len(SPLITS[split]),
+                f'{split} images of FFHQ in {arguments.source}',
+                allow_missing=arguments.allow_missing,
+            )
         for split, items in items_of.items():
             if items:
-                PrepOptions.of(arguments).prepare(items, split_path(arguments, split),
-                                                  settings={'data set': 'FFHQ', 'split': split})
+                PrepOptions.of(arguments).prepare(
+                    items, split_path(arguments, split), settings={'data set': 'FFHQ', 'split': split}
+                )
 
 
 def numbered_faces(source: str) -> list[tuple[int, str]]:

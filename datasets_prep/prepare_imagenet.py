@@ -27,8 +27,14 @@ LAYOUTS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    prepare_train_val(parser, argv, train='training images, a folder for each synset', val='validation images',
-                      data_set='ImageNet', list_split=list_split)
+    prepare_train_val(
+        parser,
+        argv,
+        train='training images, a folder for each synset',
+        val='validation images',
+        data_set='ImageNet',
+        list_split=list_split,
+    )
 
 
 def list_split(split: str, source: str, arguments: argparse.Namespace) -> list[str]:
@@ -38,8 +44,9 @@ def list_split(split: str, source: str, arguments: argparse.Namespace) -> list[s
     if split == 'train':
         synsets = len({name.partition('/')[0] for name in names})
         check_count(synsets, SYNSETS, f'synset folders in {source}', allow_missing=arguments.allow_missing)
-    check_count(len(names), COUNTS[split], f'{split} images of ImageNet in {source}',
-                allow_missing=arguments.allow_missing)
+    check_count(
+        len(names), COUNTS[split], f'{split} images of ImageNet in {source}', allow_missing=arguments.allow_missing
+    )
     return names
 
 

@@ -33,10 +33,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('source', type=os.path.expanduser, help='folder of photographs, searched with its subfolders')
     parser.add_argument('output', type=os.path.expanduser, help='what to write: an LMDB (*.lmdb) or a folder')
-    parser.add_argument('--val-count', type=whole_number(0), default=0, metavar='N',
-                        help='images to draw for validation')
-    parser.add_argument('--val-output', type=os.path.expanduser, metavar='OUTPUT',
-                        help='where they go: an LMDB (*.lmdb) or a folder')
+    parser.add_argument(
+        '--val-count', type=whole_number(0), default=0, metavar='N', help='images to draw for validation'
+    )
+    parser.add_argument(
+        '--val-output', type=os.path.expanduser, metavar='OUTPUT', help='where they go: an LMDB (*.lmdb) or a folder'
+    )
     parser.add_argument('--seed', type=whole_number(0), default=0, help='seed of the drawing (default: %(default)s)')
     add_common_arguments(parser, size=512)
     arguments = parser.parse_args(argv)
@@ -45,8 +47,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     with plain_errors():
         names = list_images(arguments.source)
         if arguments.val_count >= len(names):
-            parser.error(f'--val-count: expected less than the {len(names)} images of {arguments.source}, '
-                         f'got {arguments.val_count}')
+            parser.error(
+                f'--val-count: expected less than the {len(names)} images of {arguments.source}, '
+                f'got {arguments.val_count}'
+            )
         write_splits(names, arguments)
 
 
@@ -62,16 +66,19 @@ def write_splits(names: Sequence[str], arguments: argparse.Namespace) -> None:
     settings = {'data set': 'own images', 'val_count': arguments.val_count, 'seed': arguments.seed}
     for output, part in outputs.items():
         split = 'val' if part is validation else 'train'
-        PrepOptions.of(arguments).prepare(FileItems(arguments.source, part), output,
-                                          settings={**settings, 'split': split})
+        PrepOptions.of(arguments).prepare(
+            FileItems(arguments.source, part), output, settings={**settings, 'split': split}
+        )
 
 
 def split_names(names: Sequence[str], val_count: int, seed: int) -> tuple[list[str], list[str]]:
     """Return the names for training and the `val_count` ones drawn for validation, both in the order of `names`."""
     drawn = np.zeros(len(names), bool)
     drawn[np.random.default_rng(seed).permutation(len(names))[:val_count]] = True
-    return ([name for name, chosen in zip(names, drawn) if not chosen],
-            [name for name, chosen in zip(names, drawn) if chosen])
+    return (
+        [name for name, chosen in zip(names, drawn) if not chosen],
+        [name for name, chosen in zip(names, drawn) if chosen],
+    )
 
 
 if __name__ == '__main__':

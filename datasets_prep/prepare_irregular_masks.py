@@ -120,13 +120,20 @@ def prepare_masks(arguments: argparse.Namespace) -> None:
     compare_with_numbers(masks, inverted=arguments.inverted)
     splits = dict(zip(SPLITS, split_masks(masks, seed=arguments.seed)))
     for split, members in splits.items():
-        items = [PrepItem(os.path.join(arguments.source, mask.name), mask.key(variant), variant)
-                 for mask in members for variant in range(VARIANTS)]
+        items = [
+            PrepItem(os.path.join(arguments.source, mask.name), mask.key(variant), variant)
+            for mask in members
+            for variant in range(VARIANTS)
+        ]
         print(f'{split}: {len(members)} masks ({count_bins(members)})')
         if items:
             settings = {'data set': 'irregular masks', 'split': split, 'seed': arguments.seed}
-            options.prepare(items, split_path(arguments, split), settings=settings,
-                            transform=MaskVariant(options.size, arguments.inverted))
+            options.prepare(
+                items,
+                split_path(arguments, split),
+                settings=settings,
+                transform=MaskVariant(options.size, arguments.inverted),
+            )
     write_shares(os.path.join(arguments.output, 'shares.csv'), splits)
 
 
@@ -136,6 +143,7 @@ def measure(source: str, names: Sequence[str], options: PrepOptions, *, inverted
     Raises:
         PreparationError: none can be read.
     """
+
     def measure_one(name: str) -> MeasuredMask | str:
         try:
             return measured(source, name, options.size, inverted=inverted)
@@ -148,8 +156,10 @@ def measure(source: str, names: Sequence[str], options: PrepOptions, *, inverted
     masks = [result for result in results if isinstance(result, MeasuredMask)]
     unreadable = [result for result in results if isinstance(result, str)]
     if not masks:
-        raise PreparationError(f'{source}: none of the {len(names)} masks could be read, the first one: '
-                               f'{unreadable[0]}. Correct the source folder.')
+        raise PreparationError(
+            f'{source}: none of the {len(names)} masks could be read, the first one: '
+            f'{unreadable[0]}. Correct the source folder.'
+        )
     for line in unreadable:
         print(f'Left out, unreadable: {line}')
     return sorted(masks, key=lambda mask: (mask.bin_index, mask.name))
@@ -159,8 +169,9 @@ def measured(source: str, name: str, size: int | None, *, inverted: bool) -> Mea
     """Return a mask's bin and share; raises UnreadableImageError."""
     mask = _read_mask(os.path.join(source, name), inverted)
     holes = int(np.count_nonzero(mask))
-    return MeasuredMask(name, bin_of(holes, mask.size), bin_of(mask.size - holes, mask.size),
-                        float(_reduce(mask, size).mean()))
+    return MeasuredMask(
+        name, bin_of(holes, mask.size), bin_of(mask.size - holes, mask.size), float(_reduce(mask, size).mean())
+    )
 
 
 def bin_of(holes: int, pixels: int) -> int:
@@ -197,9 +208,11 @@ def compare_with_numbers(masks: Sequence[MeasuredMask], *, inverted: bool) -> No
     others = [mask for mask, index in zip(masks, published) if mask.bin_index != index]
     opposite = sum(mask.inverted_bin_index == index for mask, index in zip(masks, published))
     if 2 * opposite > len(masks) and opposite > len(masks) - len(others):
-        raise PreparationError(f'the shares of {opposite} of {len(masks)} masks fit their published groups only '
-                               f"with {'white' if inverted else 'black'} as the hole. "
-                               f"{'Leave out' if inverted else 'Add'} --inverted.")
+        raise PreparationError(
+            f'the shares of {opposite} of {len(masks)} masks fit their published groups only '
+            f'with {"white" if inverted else "black"} as the hole. '
+            f'{"Leave out" if inverted else "Add"} --inverted.'
+        )
     example = f', e.g. {others[0].name}, in {bin_name(others[0].bin_index)} here' if others else ''
     print(f'{len(others)} of {len(masks)} masks lie in another group than their published number tells{example}')
 
@@ -210,7 +223,7 @@ def split_masks(masks: Sequence[MeasuredMask], *, seed: int) -> tuple[list[Measu
     for index in range(10):
         names = sorted(mask.name for mask in masks if mask.bin_index == index)
         order = np.random.default_rng([seed, index]).permutation(len(names))
-        tests.update(names[chosen] for chosen in order[:round(TEST_SHARE * len(names))])
+        tests.update(names[chosen] for chosen in order[: round(TEST_SHARE * len(names))])
     return ([mask for mask in masks if mask.name not in tests], [mask for mask in masks if mask.name in tests])
 
 

@@ -42,9 +42,14 @@ SMALL_SIDE = 256
 def main(argv: Sequence[str] | None = None) -> None:
     """Command line: see the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    prepare_train_val(parser, argv, train='training images: data_256 or data_large',
-                      val='validation images: val_256 or val_large', data_set='Places365-Standard',
-                      list_split=list_split)
+    prepare_train_val(
+        parser,
+        argv,
+        train='training images: data_256 or data_large',
+        val='validation images: val_256 or val_large',
+        data_set='Places365-Standard',
+        list_split=list_split,
+    )
 
 
 def list_split(split: str, source: str, arguments: argparse.Namespace) -> list[str]:
@@ -54,8 +59,12 @@ def list_split(split: str, source: str, arguments: argparse.Namespace) -> list[s
     if split == 'train':
         scenes = len({posixpath.dirname(name) for name in names})
         check_count(scenes, SCENES, f'scene folders in {source}', allow_missing=arguments.allow_missing)
-    check_count(len(names), COUNTS[split], f'{split} images of Places365-Standard in {source}',
-                allow_missing=arguments.allow_missing)
+    check_count(
+        len(names),
+        COUNTS[split],
+        f'{split} images of Places365-Standard in {source}',
+        allow_missing=arguments.allow_missing,
+    )
     check_resolution(source, names, arguments.size)
     return names
 
@@ -66,8 +75,10 @@ def check_resolution(source: str, names: Sequence[str], size: int) -> None:
         return
     sampled = names[:: max(1, len(names) // 8)]
     if all(short_side(f'{source}/{name}') == SMALL_SIDE for name in sampled):
-        raise PreparationError(f'{source}: expected images for --size {size}, found the small version with a side of '
-                               f'{SMALL_SIDE} pixels. Give data_large and val_large, or --size {SMALL_SIDE}.')
+        raise PreparationError(
+            f'{source}: expected images for --size {size}, found the small version with a side of '
+            f'{SMALL_SIDE} pixels. Give data_large and val_large, or --size {SMALL_SIDE}.'
+        )
 
 
 def short_side(path: str) -> int | None:

@@ -338,9 +338,7 @@ def test_half_precision_and_views(
 
 @pytest.mark.parametrize('order', ['conv_gelu', 'gelu_conv'])
 @pytest.mark.parametrize('stages', [1, 2])
-def test_convolution_stages(
-    save: Callable[[object], Path], run_convert: Convert, order: str, stages: int
-) -> None:
+def test_convolution_stages(save: Callable[[object], Path], run_convert: Convert, order: str, stages: int) -> None:
     checkpoint = make_checkpoint(**NET_OPTIONS, n_conv_stages=stages, conv_stage_order=order)
     converted = run_convert(save(checkpoint))
     network = converted.options['network_g']

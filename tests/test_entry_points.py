@@ -306,9 +306,7 @@ class TestMistakesOfTheUser:
             ('logger=~', 'logger: '),
         ],
     )
-    def test_forced_option(
-        self, entry: str, message: str, tmp_path: Path, training_options: dict[str, Any]
-    ) -> None:
+    def test_forced_option(self, entry: str, message: str, tmp_path: Path, training_options: dict[str, Any]) -> None:
         file = write_options(tmp_path / 'options.yml', training_options)
         with pytest.raises(OptionFileError, match=message):
             check_option_file(['-opt', str(file), '--force_yml', entry])

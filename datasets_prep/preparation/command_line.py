@@ -40,8 +40,13 @@ class PrepOptions:
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> PrepOptions:
         """Return the options out of parsed arguments."""
-        return cls(size=arguments.size or None, format=arguments.format, quality=arguments.quality,
-                   workers=arguments.workers, commit_every=arguments.commit_every)
+        return cls(
+            size=arguments.size or None,
+            format=arguments.format,
+            quality=arguments.quality,
+            workers=arguments.workers,
+            commit_every=arguments.commit_every,
+        )
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -52,16 +57,25 @@ class PrepOptions:
         """Return the transform of photographs."""
         return ResizeShortSide(self.size, self.format, self.quality)
 
-    def prepare(self, items: Sequence[PrepItem], output: str, *, settings: Mapping[str, Any],
-                transform: Transform | None = None) -> PrepRecord:
+    def prepare(
+        self, items: Sequence[PrepItem], output: str, *, settings: Mapping[str, Any], transform: Transform | None = None
+    ) -> PrepRecord:
         """Call `prepare` with these options; `settings` come on top of them, `transform` is `resize()` by default."""
         output = os.path.normpath(output)
-        return prepare(items, output, transform=transform or self.resize(), settings={**self.settings, **settings},
-                       workers=self.workers, commit_every=self.commit_every, title=os.path.basename(output))
+        return prepare(
+            items,
+            output,
+            transform=transform or self.resize(),
+            settings={**self.settings, **settings},
+            workers=self.workers,
+            commit_every=self.commit_every,
+            title=os.path.basename(output),
+        )
 
 
-def add_common_arguments(parser: argparse.ArgumentParser, *, size: int | None = 256,
-                         image_format: ImageFormat = 'jpg') -> None:
+def add_common_arguments(
+    parser: argparse.ArgumentParser, *, size: int | None = 256, image_format: ImageFormat = 'jpg'
+) -> None:
     """Add --size, --format, --quality, --workers and --commit-every.
 
     Args:
@@ -70,23 +84,46 @@ def add_common_arguments(parser: argparse.ArgumentParser, *, size: int | None = 
         image_format: default format.
     """
     group = parser.add_argument_group('what is written, and how')
-    group.add_argument('--size', type=whole_number(0), default=size or 0, metavar='PIXELS',
-                       help='length to which the short side is reduced; a smaller image keeps its size; 0: keep all '
-                       '(default: %(default)s)')
+    group.add_argument(
+        '--size',
+        type=whole_number(0),
+        default=size or 0,
+        metavar='PIXELS',
+        help='length to which the short side is reduced; a smaller image keeps its size; 0: keep all '
+        '(default: %(default)s)',
+    )
     group.add_argument('--format', choices=FORMATS, default=image_format, help='image format (default: %(default)s)')
-    group.add_argument('--quality', type=whole_number(1, 100), default=95, metavar='1..100',
-                       help='quality of JPEG files (default: %(default)s)')
-    group.add_argument('--workers', type=whole_number(0), default=default_workers(), metavar='N',
-                       help='worker processes, 0 for none (default: one a core, here %(default)s)')
-    group.add_argument('--commit-every', type=whole_number(1), default=COMMIT_EVERY, metavar='N',
-                       help='images after which the work is made safe; a killed run loses at most these (default: '
-                       '%(default)s)')
+    group.add_argument(
+        '--quality',
+        type=whole_number(1, 100),
+        default=95,
+        metavar='1..100',
+        help='quality of JPEG files (default: %(default)s)',
+    )
+    group.add_argument(
+        '--workers',
+        type=whole_number(0),
+        default=default_workers(),
+        metavar='N',
+        help='worker processes, 0 for none (default: one a core, here %(default)s)',
+    )
+    group.add_argument(
+        '--commit-every',
+        type=whole_number(1),
+        default=COMMIT_EVERY,
+        metavar='N',
+        help='images after which the work is made safe; a killed run loses at most these (default: %(default)s)',
+    )
 
 
 def add_store_argument(parser: argparse.ArgumentParser) -> None:
     """Add --store, for scripts that write several splits into one folder."""
-    parser.add_argument('--store', choices=('lmdb', 'folder'), default='lmdb',
-                        help='write OUTPUT/<split>.lmdb or folders of files OUTPUT/<split> (default: %(default)s)')
+    parser.add_argument(
+        '--store',
+        choices=('lmdb', 'folder'),
+        default='lmdb',
+        help='write OUTPUT/<split>.lmdb or folders of files OUTPUT/<split> (default: %(default)s)',
+    )
 
 
 def add_missing_argument(parser: argparse.ArgumentParser) -> None:

@@ -36,8 +36,10 @@ class PictureFont:
         try:
             self._font = ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
         except OSError as error:
-            raise PreparationError(f'{path}: expected a font that has {size} pixels, but it cannot be opened so '
-                                   f'({error}). Give another one.') from error
+            raise PreparationError(
+                f'{path}: expected a font that has {size} pixels, but it cannot be opened so '
+                f'({error}). Give another one.'
+            ) from error
 
     def codes(self, candidates: Iterable[int]) -> list[int]:
         """Return those of the candidate codes that the font has a picture of, each picture once."""
@@ -65,7 +67,7 @@ class PictureFont:
         """
         pixels = self._drawn(chr(code), colour)
         left, top, width, height = cv2.boundingRect(pixels[..., 3])
-        return pixels[top:top + height, left:left + width]
+        return pixels[top : top + height, left : left + width]
 
     def is_coloured(self, code: int) -> bool:
         """Say whether a character has colours of its own."""
@@ -81,8 +83,9 @@ class PictureFont:
         left, top, right, bottom = (round(side) for side in self._font.getbbox(character))
         size = (max(right - left, 1) + 2 * _MARGIN, max(bottom - top, 1) + 2 * _MARGIN)
         canvas = Image.new('RGBA', size)
-        ImageDraw.Draw(canvas).text((_MARGIN - left, _MARGIN - top), character, fill=(*colour, 255), font=self._font,
-                                    embedded_color=True)
+        ImageDraw.Draw(canvas).text(
+            (_MARGIN - left, _MARGIN - top), character, fill=(*colour, 255), font=self._font, embedded_color=True
+        )
         return _without_black(np.array(canvas))
 
 

@@ -53,7 +53,8 @@ def _check_unique(items: Sequence[PrepItem], hashes: np.ndarray) -> None:
         if other is not item:
             raise PreparationError(
                 f"two images would get the same key '{item.key}': {other.source} and {item.source}. Rename one of them "
-                'in a copy of the folder, or leave one out.')
+                'in a copy of the folder, or leave one out.'
+            )
 
 
 def check_apart(output: str, *sources: str) -> None:
@@ -66,8 +67,10 @@ def check_apart(output: str, *sources: str) -> None:
     for source in sources:
         folder = os.path.realpath(source)
         if _is_below(target, folder) or _is_below(folder, target):
-            raise PreparationError(f'{output} and {source}: expected an output that lies apart from all other folders, '
-                                   'found one inside the other. Give another output.')
+            raise PreparationError(
+                f'{output} and {source}: expected an output that lies apart from all other folders, '
+                'found one inside the other. Give another output.'
+            )
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -127,5 +127,9 @@ def _is_sound(entry: Entry) -> bool:
     if isinstance(entry, Unreadable):
         return isinstance(entry.key, str) and isinstance(entry.reason, str)
     numbers = (entry.height, entry.width, entry.channels, entry.size)
-    return (isinstance(entry.key, str) and key_fault(entry.key) is None and entry.extension in _EXTENSIONS
-            and all(type(number) is int and number > 0 for number in numbers))
+    return (
+        isinstance(entry.key, str)
+        and key_fault(entry.key) is None
+        and entry.extension in _EXTENSIONS
+        and all(type(number) is int and number > 0 for number in numbers)
+    )

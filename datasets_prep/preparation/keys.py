@@ -33,8 +33,11 @@ def key_of(path: str) -> str:
 
 def _ascii_letters(text: str) -> str:
     decomposed = unicodedata.normalize('NFKD', text)
-    return ''.join(f'u{ord(char):x}' if ord(char) > 127 and char.isalnum() else char
-                   for char in decomposed if not unicodedata.combining(char))
+    return ''.join(
+        f'u{ord(char):x}' if ord(char) > 127 and char.isalnum() else char
+        for char in decomposed
+        if not unicodedata.combining(char)
+    )
 
 
 def _without_outer_spaces(part: str) -> str:
@@ -51,6 +54,8 @@ def key_fault(key: str, *, for_files: bool = False) -> str | None:
         return f'expected at most {MAX_KEY_LENGTH} characters, the limit of LMDB, found {len(key)}'
     longest = max(map(len, key.split('/')))
     if for_files and longest > MAX_PART_LENGTH:
-        return (f'expected at most {MAX_PART_LENGTH} characters for the name of a file or folder, found {longest}. '
-                'Rename the source, or write an LMDB')
+        return (
+            f'expected at most {MAX_PART_LENGTH} characters for the name of a file or folder, found {longest}. '
+            'Rename the source, or write an LMDB'
+        )
     return None

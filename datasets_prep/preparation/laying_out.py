@@ -69,8 +69,10 @@ def lay_out(entries: Sequence[Entry], output: str, *, settings: Mapping[str, Any
                 os.sync()
             workshop.publish()
     except KeyboardInterrupt:
-        raise PreparationInterruptedError(f'{output}: interrupted. What is done is kept in {output}{UNFINISHED_SUFFIX};'
-                                          ' run the same command again to go on.') from None
+        raise PreparationInterruptedError(
+            f'{output}: interrupted. What is done is kept in {output}{UNFINISHED_SUFFIX};'
+            ' run the same command again to go on.'
+        ) from None
     print(f'{output}: {record.written_count} files, {record.total_bytes / 1e6:.1f} MB')
     return record
 
@@ -81,8 +83,10 @@ def _plan_of(entries: Iterable[Entry], settings: Mapping[str, Any]) -> Plan:
     digest = hashlib.sha256()
     for entry in entries:
         if entry.name in sources:
-            raise PreparationError(f"two files would get the name '{entry.name}': {sources[entry.name]} and "
-                                   f'{entry.source}. Rename one of them in a copy of the folder, or leave one out.')
+            raise PreparationError(
+                f"two files would get the name '{entry.name}': {sources[entry.name]} and "
+                f'{entry.source}. Rename one of them in a copy of the folder, or leave one out.'
+            )
         sources[entry.name] = entry.source
         digest.update(f'{entry.name}\t{entry.source}\t{entry.copied}\n'.encode('utf-8', 'surrogateescape'))
     if not sources:
@@ -93,8 +97,9 @@ def _plan_of(entries: Iterable[Entry], settings: Mapping[str, Any]) -> Plan:
 def _is_complete(output: str, plan: Plan) -> bool:
     """Say whether the output is there, made by the same plan; one of another plan or program is refused."""
     if os.path.ismount(output):
-        raise PreparationError(f'{output}: expected a path that a folder can be renamed to, found a mount point. Give '
-                               'a folder below it.')
+        raise PreparationError(
+            f'{output}: expected a path that a folder can be renamed to, found a mount point. Give a folder below it.'
+        )
     if os.path.lexists(output) and not os.path.isdir(output):
         raise PreparationError(f'{output}: expected a new path or a folder, found a file. Give another path.')
     if not os.path.isdir(output) or not os.listdir(output):
@@ -116,8 +121,14 @@ def _write(entries: Sequence[Entry], folder: str, plan: Plan, output: str) -> Pr
         digest.update(f'{entry.name} {size}\n'.encode('utf-8', 'surrogateescape'))
         total += size
     record = PrepRecord(
-        program=f'hcl_arch {__version__}', date=datetime.now(timezone.utc).isoformat(timespec='seconds'), plan=plan,
-        written_count=len(entries), unreadable_count=0, total_bytes=total, list_sha256=digest.hexdigest())
+        program=f'hcl_arch {__version__}',
+        date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        plan=plan,
+        written_count=len(entries),
+        unreadable_count=0,
+        total_bytes=total,
+        list_sha256=digest.hexdigest(),
+    )
     with open(os.path.join(folder, list_name(RECORD_NAME, output)), 'w', encoding='utf-8') as file:
         file.write(record.to_json())
     return record

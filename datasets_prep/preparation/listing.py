@@ -34,8 +34,10 @@ def list_images(folder: str) -> list[str]:
     except OSError as error:
         raise PreparationError(str(error)) from error
     if not names:
-        raise PreparationError(f'{folder}: expected images ({", ".join(IMAGE_EXTENSIONS)}) in the folder or below it, '
-                               f'found {describe_folder(folder)}. Correct the path.')
+        raise PreparationError(
+            f'{folder}: expected images ({", ".join(IMAGE_EXTENSIONS)}) in the folder or below it, '
+            f'found {describe_folder(folder)}. Correct the path.'
+        )
     if others:
         listed = ', '.join(f'{extension} {count}' for extension, count in others.most_common())
         print(f'{folder}: files passed over, no images by their extensions: {listed}')
@@ -70,8 +72,10 @@ def check_layout(folder: str, names: Sequence[str], pattern: str, layout: str) -
     expression = re.compile(pattern)
     other = next((name for name in names if not expression.fullmatch(name)), None)
     if other is not None:
-        raise PreparationError(f"{folder}: expected {layout}, found '{other}' (the folder holds "
-                               f'{describe_folder(folder)}). Give the folder that has this layout.')
+        raise PreparationError(
+            f"{folder}: expected {layout}, found '{other}' (the folder holds "
+            f'{describe_folder(folder)}). Give the folder that has this layout.'
+        )
 
 
 def check_count(found: int, expected: int, what: str, *, allow_missing: bool) -> None:

@@ -115,24 +115,45 @@ def add_paired_arguments(parser: argparse.ArgumentParser, layout: PairedLayout) 
     """Add source, output, --splits, --store and the arguments that all scripts share."""
     parser.add_argument('source', type=os.path.expanduser, help=f'folder of the data set: {layout.picture}')
     parser.add_argument('output', type=os.path.expanduser, help='folder to write the splits into')
-    parser.add_argument('--splits', nargs='+', choices=layout.splits, default=list(layout.splits), metavar='SPLIT',
-                        help=f'splits to prepare (default: {" ".join(layout.splits)})')
+    parser.add_argument(
+        '--splits',
+        nargs='+',
+        choices=layout.splits,
+        default=list(layout.splits),
+        metavar='SPLIT',
+        help=f'splits to prepare (default: {" ".join(layout.splits)})',
+    )
     for role, folder in layout.folders.items():
-        parser.add_argument(f'--{role}-folder', metavar='FOLDER', default=folder,
-                            help='where it differs: folder below the source (default: %(default)s)')
+        parser.add_argument(
+            f'--{role}-folder',
+            metavar='FOLDER',
+            default=folder,
+            help='where it differs: folder below the source (default: %(default)s)',
+        )
     if layout.watermarks:
-        parser.add_argument('--watermarks', nargs='?', metavar='FOLDER', const=layout.watermarks,
-                            help="write the watermarks' pictures too; the folder below the source, where it differs "
-                            f'(default: {layout.watermarks})')
+        parser.add_argument(
+            '--watermarks',
+            nargs='?',
+            metavar='FOLDER',
+            const=layout.watermarks,
+            help="write the watermarks' pictures too; the folder below the source, where it differs "
+            f'(default: {layout.watermarks})',
+        )
     if layout.kinds:
-        parser.add_argument('--kinds', nargs='+', default=list(layout.kinds), metavar='KIND',
-                            help=f'parts of the data set (default: {" ".join(layout.kinds)})')
+        parser.add_argument(
+            '--kinds',
+            nargs='+',
+            default=list(layout.kinds),
+            metavar='KIND',
+            help=f'parts of the data set (default: {" ".join(layout.kinds)})',
+        )
     add_store_argument(parser)
     add_common_arguments(parser, image_format='png')
 
 
-def prepare_pairs(layout: PairedLayout, arguments: argparse.Namespace, *,
-                  counts: Mapping[str, int] | None = None) -> None:
+def prepare_pairs(
+    layout: PairedLayout, arguments: argparse.Namespace, *, counts: Mapping[str, int] | None = None
+) -> None:
     """Write <split>_lq, <split>_gt, <split>_mask (and <split>_wm) for each split, and print the options that read them.
 
     Args:
@@ -149,8 +170,12 @@ def prepare_pairs(layout: PairedLayout, arguments: argparse.Namespace, *,
     listed = {split: _items_of_roles(layout, arguments, split) for split in arguments.splits}
     if counts is not None:
         for split, items in listed.items():
-            check_count(len(items['lq']), counts[split], f'pairs of {layout.title}, {split}, in {arguments.source}',
-                        allow_missing=arguments.allow_missing)
+            check_count(
+                len(items['lq']),
+                counts[split],
+                f'pairs of {layout.title}, {split}, in {arguments.source}',
+                allow_missing=arguments.allow_missing,
+            )
     for items in listed.values():
         _check_sizes(items['lq'])
         if 'mask' in layout.folders:
@@ -159,9 +184,12 @@ def prepare_pairs(layout: PairedLayout, arguments: argparse.Namespace, *,
     for split, items in listed.items():
         print(f'{layout.title}, {split}: {len(items["lq"])} pairs')
         for role in items:
-            options.prepare(items[role], split_path(arguments, f'{split}_{role}'),
-                            settings={'data set': layout.title, 'split': split, 'role': role},
-                            transform=_transform_of(role, layout, options))
+            options.prepare(
+                items[role],
+                split_path(arguments, f'{split}_{role}'),
+                settings={'data set': layout.title, 'split': split, 'role': role},
+                transform=_transform_of(role, layout, options),
+            )
     for split in arguments.splits:
         print('\n'.join(_option_lines(layout, arguments, split, roles=tuple(listed[split]))))
 
@@ -181,8 +209,9 @@ def _items_of_roles(layout: PairedLayout, arguments: argparse.Namespace, split: 
     return items
 
 
-def _pairs_of_split(layout: PairedLayout, arguments: argparse.Namespace,
-                    split: str) -> Iterator[tuple[str, str, str, str | None, str | None]]:
+def _pairs_of_split(
+    layout: PairedLayout, arguments: argparse.Namespace, split: str
+) -> Iterator[tuple[str, str, str, str | None, str | None]]:
     """Yield key, corrupted image, clean image, mask (None if derived) and watermark (None if not asked for)."""
     folders = {role: getattr(arguments, f'{role}_folder') for role in layout.folders}
     if getattr(arguments, 'watermarks', None):
@@ -222,8 +251,10 @@ def _print_passed_over(images: NamedImages) -> None:
     others = [index for index in range(len(images)) if index not in fitting]
     if others:
         shown = ', '.join(images.path_of(index) for index in others[:SHOWN])
-        print(f"Warning: {len(others)} of {len(images)} images passed over, their names do not fit "
-              f"'{images.template.text}': {shown}{', ...' if len(others) > SHOWN else ''}")
+        print(
+            f'Warning: {len(others)} of {len(images)} images passed over, their names do not fit '
+            f"'{images.template.text}': {shown}{', ...' if len(others) > SHOWN else ''}"
+        )
 
 
 def _transform_of(role: str, layout: PairedLayout, options: PrepOptions) -> Transform:
@@ -294,7 +325,8 @@ def _check_same_size(item: PrepItem) -> None:
     if sizes[0] != sizes[1]:
         raise ValueError(
             f'expected an image of the size of {item.partner}, {sizes[1][0]} x {sizes[1][1]} pixels, found '
-            f'{sizes[0][0]} x {sizes[0][1]} (both upright). Replace it, or remove it together with its partners.')
+            f'{sizes[0][0]} x {sizes[0][1]} (both upright). Replace it, or remove it together with its partners.'
+        )
 
 
 def _encode_holes(holes: NDArray[np.bool_], size: int | None) -> EncodedImage:

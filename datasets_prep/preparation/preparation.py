@@ -39,8 +39,16 @@ BATCH_SECONDS = 10.0
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
-def prepare(items: Sequence[PrepItem], output: str, *, transform: Transform, settings: Mapping[str, Any],
-            workers: int | None = None, title: str = 'Preparing', commit_every: int = COMMIT_EVERY) -> PrepRecord:
+def prepare(
+    items: Sequence[PrepItem],
+    output: str,
+    *,
+    transform: Transform,
+    settings: Mapping[str, Any],
+    workers: int | None = None,
+    title: str = 'Preparing',
+    commit_every: int = COMMIT_EVERY,
+) -> PrepRecord:
     """Write what `transform` makes of each item, as an LMDB in BasicSR's layout or as a folder of files.
 
     The output grows in `<output>.unfinished` and appears under its name when it is complete. A run that was ended,
@@ -90,12 +98,15 @@ def _place_of(output: str) -> str:
     if os.path.islink(path):
         target = os.path.realpath(path)
         if is_lmdb(target) != is_lmdb(path):
-            raise PreparationError(f'{output}: expected a link to a path of the same ending, found one to {target}. '
-                                   f'Give {target} or another output.')
+            raise PreparationError(
+                f'{output}: expected a link to a path of the same ending, found one to {target}. '
+                f'Give {target} or another output.'
+            )
         path = target
     if os.path.ismount(path):
-        raise PreparationError(f'{output}: expected a path that a folder can be renamed to, found a mount point. Give '
-                               'a folder below it.')
+        raise PreparationError(
+            f'{output}: expected a path that a folder can be renamed to, found a mount point. Give a folder below it.'
+        )
     return path
 
 
@@ -121,8 +132,10 @@ def _finished_record(output: str, plan: Plan) -> PrepRecord | None:
     check_plan(plan, dataclasses.asdict(record.plan), output)
     for name in ('data.mdb', 'meta_info.txt') if is_lmdb(output) else ():
         if not os.path.isfile(os.path.join(output, name)):
-            raise PreparationError(f'{output}: expected the file {name} in a complete LMDB, found none. Remove the '
-                                   'output and run the command again.')
+            raise PreparationError(
+                f'{output}: expected the file {name} in a complete LMDB, found none. Remove the '
+                'output and run the command again.'
+            )
     remove_leftover(output)
     return record
 
@@ -133,18 +146,23 @@ def _counts(record: PrepRecord, output: str) -> str:
     return f'{record.written_count} of {record.source_count} images{unreadable}, {record.total_bytes / 1e6:.1f} MB'
 
 
-def _prepare_unfinished(items: Sequence[PrepItem], output: str, plan: Plan, pool: WorkerPool, title: str,
-                        commit_every: int) -> PrepRecord:
+def _prepare_unfinished(
+    items: Sequence[PrepItem], output: str, plan: Plan, pool: WorkerPool, title: str, commit_every: int
+) -> PrepRecord:
     """Write what is missing in the unfinished folder and make it the output."""
     parent = os.path.dirname(output)
     if parent:
         os.makedirs(parent, exist_ok=True)
-    with contextlib.closing(Workshop(output, plan)) as workshop, \
-            contextlib.closing(Journal(workshop.journal_path)) as journal:
+    with (
+        contextlib.closing(Workshop(output, plan)) as workshop,
+        contextlib.closing(Journal(workshop.journal_path)) as journal,
+    ):
         with contextlib.closing(_open_store(output, workshop.content)) as store:
             start = journal.recover(items, store.holds)
-            with contextlib.closing(pool.outcomes(items, start)) as outcomes, \
-                    tqdm(total=len(items), initial=start, desc=title, unit='image') as bar:
+            with (
+                contextlib.closing(pool.outcomes(items, start)) as outcomes,
+                tqdm(total=len(items), initial=start, desc=title, unit='image') as bar,
+            ):
                 rest = (items[index] for index in range(start, len(items)))
                 _write(rest, outcomes, store=store, journal=journal, bar=bar, commit_every=commit_every)
             record = _write_lists(items, journal, workshop.content, plan, output)
@@ -152,8 +170,10 @@ def _prepare_unfinished(items: Sequence[PrepItem], output: str, plan: Plan, pool
         if not record.written_count:
             # Once the sources are mended, all of them are tried again.
             journal.cut()
-            raise PreparationError(f'{output}: none of the {len(items)} images could be read, the first one: '
-                                   f'{_first_reason(workshop.content, output)}. Correct the source folder.')
+            raise PreparationError(
+                f'{output}: none of the {len(items)} images could be read, the first one: '
+                f'{_first_reason(workshop.content, output)}. Correct the source folder.'
+            )
         _bring_files_to_disk()
         workshop.publish()
     return record
@@ -163,8 +183,15 @@ def _open_store(output: str, folder: str) -> Store:
     return LmdbStore(folder) if is_lmdb(output) else FolderStore(folder)
 
 
-def _write(items: Iterable[PrepItem], outcomes: Iterable[EncodedImage | str], *, store: Store, journal: Journal,
-           bar: tqdm, commit_every: int) -> None:
+def _write(
+    items: Iterable[PrepItem],
+    outcomes: Iterable[EncodedImage | str],
+    *,
+    store: Store,
+    journal: Journal,
+    bar: tqdm,
+    commit_every: int,
+) -> None:
     """Write outcomes in batches: first the journal's entries to the disk, then the values."""
     count, size, since, unreadable = 0, 0, time.monotonic(), 0
     for item, outcome in zip(items, outcomes):
@@ -207,8 +234,14 @@ def _write_lists(items: Sequence[PrepItem], journal: Journal, folder: str, plan:
     if written == len(items):
         os.remove(unreadable_path)
     record = PrepRecord(
-        program=f'hcl_arch {__version__}', date=datetime.now(timezone.utc).isoformat(timespec='seconds'), plan=plan,
-        written_count=written, unreadable_count=len(items) - written, total_bytes=total, list_sha256=digest.hexdigest())
+        program=f'hcl_arch {__version__}',
+        date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        plan=plan,
+        written_count=written,
+        unreadable_count=len(items) - written,
+        total_bytes=total,
+        list_sha256=digest.hexdigest(),
+    )
     with open(os.path.join(folder, list_name(RECORD_NAME, output)), 'w', encoding='utf-8') as file:
         file.write(record.to_json())
     return record
@@ -217,8 +250,10 @@ def _write_lists(items: Sequence[PrepItem], journal: Journal, folder: str, plan:
 def _check_count(store: Store, record: PrepRecord, folder: str) -> None:
     """Refuse an output that somebody else has changed while it grew."""
     if store.count() not in (None, record.written_count):
-        raise PreparationError(f'{folder}: expected {record.written_count} entries in the LMDB, found {store.count()}. '
-                               'It was changed from outside: remove the folder and run the command again.')
+        raise PreparationError(
+            f'{folder}: expected {record.written_count} entries in the LMDB, found {store.count()}. '
+            'It was changed from outside: remove the folder and run the command again.'
+        )
 
 
 def _first_reason(folder: str, output: str) -> str:

@@ -47,9 +47,11 @@ class Plan:
         mine, theirs = _flat(dataclasses.asdict(self)), _flat(other)
         names = sorted(set(mine) | {name for name in theirs if name.startswith(('settings.', 'transform.'))})
         lines = (
-            'other source files' if name == 'items_sha256'
+            'other source files'
+            if name == 'items_sha256'
             else f'{name.partition(".")[2] or name}: {theirs.get(name)!r} there, {mine.get(name)!r} now'
-            for name in names if mine.get(name) != theirs.get(name)
+            for name in names
+            if mine.get(name) != theirs.get(name)
         )
         return list(dict.fromkeys(lines))  # a size may stand in the settings and in the transform
 
@@ -122,11 +124,14 @@ def read_record(output: str) -> PrepRecord:
         with open(path, encoding='utf-8') as file:
             return PrepRecord.from_json(file.read())
     except FileNotFoundError:
-        raise PreparationError(f'{output}: expected a new path or an output of this program, found a folder without '
-                               f'{list_name(RECORD_NAME, output)}. Give another path, or remove the folder.') from None
+        raise PreparationError(
+            f'{output}: expected a new path or an output of this program, found a folder without '
+            f'{list_name(RECORD_NAME, output)}. Give another path, or remove the folder.'
+        ) from None
     except (OSError, ValueError, RecursionError) as error:
-        raise PreparationError(f'{path}: cannot be read as a record ({error}). Remove the output, or give another '
-                               'path.') from error
+        raise PreparationError(
+            f'{path}: cannot be read as a record ({error}). Remove the output, or give another path.'
+        ) from error
 
 
 def describe_transform(transform: Transform) -> dict[str, Any]:

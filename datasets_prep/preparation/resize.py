@@ -53,7 +53,12 @@ class ResizeShortSide:
         header = read_header(content)
         height, width = image.shape[:2]
         small_enough = self.size is None or min(height, width) <= self.size
-        if header is not None and header.file_format == self.format and header.channels and header.upright \
-                and small_enough:
+        if (
+            header is not None
+            and header.file_format == self.format
+            and header.channels
+            and header.upright
+            and small_enough
+        ):
             return EncodedImage(content, f'.{self.format}', height, width, header.channels)
         return encode_image(resize_short_side(image, self.size), self.format, quality=self.quality)

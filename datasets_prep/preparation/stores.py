@@ -101,8 +101,9 @@ def _check_left_behind(folder: str) -> None:
     try:
         check_lmdb_file(path)
     except OSError as error:
-        raise PreparationError(f'{error} It belongs to an unfinished output: remove its folder, and run the command '
-                               'again.') from error
+        raise PreparationError(
+            f'{error} It belongs to an unfinished output: remove its folder, and run the command again.'
+        ) from error
 
 
 class FolderStore:

@@ -22,8 +22,15 @@ from preparation.items import FileItems
 ListSplit = Callable[[str, str, argparse.Namespace], Sequence[str]]
 
 
-def prepare_train_val(parser: argparse.ArgumentParser, argv: Sequence[str] | None, *, train: str, val: str,
-                      data_set: str, list_split: ListSplit) -> None:
+def prepare_train_val(
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    *,
+    train: str,
+    val: str,
+    data_set: str,
+    list_split: ListSplit,
+) -> None:
     """Parse the command line and write OUTPUT/train.lmdb and OUTPUT/val.lmdb, or folders; either can be left out.
 
     Both splits are checked before anything is written.
@@ -54,5 +61,8 @@ def prepare_train_val(parser: argparse.ArgumentParser, argv: Sequence[str] | Non
             check_apart(split_path(arguments, split), *sources.values())
         listed = {split: list_split(split, source, arguments) for split, source in sources.items()}
         for split, names in listed.items():
-            PrepOptions.of(arguments).prepare(FileItems(sources[split], names), split_path(arguments, split),
-                                              settings={'data set': data_set, 'split': split})
+            PrepOptions.of(arguments).prepare(
+                FileItems(sources[split], names),
+                split_path(arguments, split),
+                settings={'data set': data_set, 'split': split},
+            )

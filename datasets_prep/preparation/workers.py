@@ -73,8 +73,10 @@ class WorkerPool:
             while backlog:
                 yield from backlog.popleft().result()
         except BrokenProcessPool as error:
-            raise PreparationError('a worker process was ended from outside, perhaps because memory ran out. Run the '
-                                   'command again, with fewer --workers.') from error
+            raise PreparationError(
+                'a worker process was ended from outside, perhaps because memory ran out. Run the '
+                'command again, with fewer --workers.'
+            ) from error
 
     def close(self) -> None:
         """End the processes once they have done the chunks they work on."""

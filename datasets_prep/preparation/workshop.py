@@ -64,8 +64,10 @@ class Workshop:
             raise PreparationError(f'{self.folder}: expected nothing or a folder, found a file. Remove it.')
         others = set(os.listdir(self.folder)) - _KNOWN_NAMES if os.path.isdir(self.folder) else set()
         if others:
-            raise PreparationError(f"{self.folder}: expected nothing or an unfinished output, found '{min(others)}' in "
-                                   'it. Remove the folder, or give another output.')
+            raise PreparationError(
+                f"{self.folder}: expected nothing or an unfinished output, found '{min(others)}' in "
+                'it. Remove the folder, or give another output.'
+            )
 
     def _take_lock(self) -> IO[bytes]:
         """Return the open lock file; the system frees the lock however this process ends."""
@@ -76,8 +78,9 @@ class Workshop:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 lock.close()
-                raise PreparationError(f'{self._output}: another process is writing it. Wait for it, or end it and run '
-                                       'the command again.') from None
+                raise PreparationError(
+                    f'{self._output}: another process is writing it. Wait for it, or end it and run the command again.'
+                ) from None
             except OSError:  # a file system without locks
                 pass
         return lock
@@ -112,8 +115,10 @@ def check_plan(plan: Plan, found: dict[str, object], folder: str) -> None:
     """Raise a PreparationError if the plan found in `folder` is another one."""
     differences = plan.differences(found)
     if differences:
-        raise PreparationError(f'{folder}: made with other settings or of other images ({"; ".join(differences)}). '
-                               'Remove it, give another output, or use the settings it was made with.')
+        raise PreparationError(
+            f'{folder}: made with other settings or of other images ({"; ".join(differences)}). '
+            'Remove it, give another output, or use the settings it was made with.'
+        )
 
 
 def remove_leftover(output: str) -> None:

@@ -67,7 +67,7 @@ class ArchRegistry:
         network = self.find(options['type'])
         if network is None:
             known = ', '.join(sorted(self._own))
-            raise KeyError(f"type: no network is registered as {options['type']!r}. Ours are {known}.")
+            raise KeyError(f'type: no network is registered as {options["type"]!r}. Ours are {known}.')
         return network(**arguments)
 
 

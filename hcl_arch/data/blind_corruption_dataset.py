@@ -20,7 +20,6 @@ from hcl_arch.data.corruptions.degradation import degrade
 from hcl_arch.data.corruptions.font_files import find_fonts
 from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.corruptions.hole_corruption import Corrupt
-from hcl_arch.data.weighted_choice import choose_by_weight
 from hcl_arch.data.dataset_options import LEAST_SIZE, DatasetOptions, epoch_length, read_options
 from hcl_arch.data.masks.mask_images import MaskImages
 from hcl_arch.data.masks.mask_sampler import MaskSampler
@@ -35,6 +34,7 @@ from hcl_arch.data.square_crop import (
 )
 from hcl_arch.data.storage.image_source import ImageSource
 from hcl_arch.data.truth_variety import varied
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 
 class Sample(TypedDict):
@@ -108,13 +108,16 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         self._options = options = read_options(opt)
         self._truths = open_images(options.gt_roots, f"{options.where}, 'dataroot_gt'")
         resources = Resources(
-            masks=_build_masks(options), photos=_open_photos(options), gt_size=options.gt_size,
-            crop_scale=options.crop_scale if options.training else (1.0, 1.0), reduced=options.training,
-            fonts=_find_fonts(options))
+            masks=_build_masks(options),
+            photos=_open_photos(options),
+            gt_size=options.gt_size,
+            crop_scale=options.crop_scale if options.training else (1.0, 1.0),
+            reduced=options.training,
+            fonts=_find_fonts(options),
+        )
         corruptions = build_corruptions(options.corruptions, resources, second_kind=options.second_kind)
         self._corruptions: dict[str, tuple[CorruptionOptions, Corrupt]] = {
-            entry.name: (entry, corruptions[entry.name])
-            for entry in options.corruptions
+            entry.name: (entry, corruptions[entry.name]) for entry in options.corruptions
         }
         self._weights = {entry.name: entry.weight for entry in options.corruptions}
         self._image_count = min(len(self._truths), options.max_samples or len(self._truths))

@@ -34,16 +34,24 @@ def check_io_backend(io_backend: Any, roots: Sequence[str], where: str) -> None:
         raise OptionError(where, ('io_backend',), f'expects {{type: disk}} or {{type: lmdb}}, got {io_backend}.')
     for root in roots:
         if kind == 'lmdb' and not is_lmdb(root):
-            raise OptionError(where, ('io_backend',), f"is of type lmdb, so every root has to end with "
-                              f"'{LMDB_SUFFIX}', but {root} does not. Leave 'io_backend' out to mix folders and LMDB.")
+            raise OptionError(
+                where,
+                ('io_backend',),
+                f'is of type lmdb, so every root has to end with '
+                f"'{LMDB_SUFFIX}', but {root} does not. Leave 'io_backend' out to mix folders and LMDB.",
+            )
 
 
 def check_enlarge_ratio(opt: Mapping[str, Any], where: str) -> None:
     """Raise an `OptionError` if `dataset_enlarge_ratio` makes BasicSR count the iterations of an epoch wrongly."""
     ratio = opt.get('dataset_enlarge_ratio', 1)
     if not (is_number(ratio) and ratio >= 1 and ratio == int(ratio)):
-        raise OptionError(where, ('dataset_enlarge_ratio',), f'expects a whole number from 1 on, got {ratio}: with '
-                          "another one BasicSR's count of iterations per epoch comes out wrong.")
+        raise OptionError(
+            where,
+            ('dataset_enlarge_ratio',),
+            f'expects a whole number from 1 on, got {ratio}: with '
+            "another one BasicSR's count of iterations per epoch comes out wrong.",
+        )
 
 
 LEAST_SIZE = 16
@@ -135,9 +143,7 @@ class BlindCorruptionSection(LoaderSection):
     tone_prob: Annotated[float, number(0, 1)] = Field(
         0.0, description='share of those that become gray, sepia or faded'
     )
-    max_samples: Annotated[Optional[int], whole(1)] = Field(
-        None, description='take the first images only; null = all'
-    )
+    max_samples: Annotated[Optional[int], whole(1)] = Field(None, description='take the first images only; null = all')
     seed: Annotated[int, whole(0)] = Field(0, description='of validation')
 
 
@@ -190,17 +196,27 @@ def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
     """Raise if options that are fine one by one do not fit each other."""
     where = options.where
     if not options.gt_roots:
-        raise OptionError(where, ('dataroot_gt',), 'is missing. Give a folder of images, an LMDB folder or a list of '
-                          'them.')
-    without_photos = [entry for entry in options.corruptions
-                      if entry.kind in ('patch', *PASTED_KINDS) and not entry.roots]
+        raise OptionError(
+            where, ('dataroot_gt',), 'is missing. Give a folder of images, an LMDB folder or a list of them.'
+        )
+    without_photos = [
+        entry for entry in options.corruptions if entry.kind in ('patch', *PASTED_KINDS) and not entry.roots
+    ]
     if without_photos and not options.noise_roots:
-        raise OptionError(where, ('dataroot_noise',), f"is missing, but the corruption '{without_photos[0].name}' "
-                          'takes its content from other photographs. Give a folder or LMDB folder of them.')
+        raise OptionError(
+            where,
+            ('dataroot_noise',),
+            f"is missing, but the corruption '{without_photos[0].name}' "
+            'takes its content from other photographs. Give a folder or LMDB folder of them.',
+        )
     everyday = {entry.kind for entry in options.corruptions if entry.kind in EVERYDAY_KINDS and entry.kind != CLEAN}
     if options.second_kind > 0 and len(everyday) < 2:
-        raise OptionError(where, ('second_kind',), "asks for a second everyday kind on top, but 'corruptions' has "
-                          f"{len(everyday)} of them other than '{CLEAN}'. Add others, or leave it out.")
+        raise OptionError(
+            where,
+            ('second_kind',),
+            "asks for a second everyday kind on top, but 'corruptions' has "
+            f"{len(everyday)} of them other than '{CLEAN}'. Add others, or leave it out.",
+        )
     if options.crop_scale[0] <= 0:
         raise OptionError(where, ('crop_scale',), f'expects shares above 0, got {list(options.crop_scale)}.')
     _check_masks(options, opt)
@@ -214,20 +230,30 @@ def _check_masks(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
     where = options.where
     wants_images = options.masks.get(FOLDER, 0) > 0
     if wants_images and not options.mask_roots:
-        raise OptionError(where, ('masks',), f"gives a weight to '{FOLDER}', but 'dataroot_mask' is missing. Give a "
-                          'folder or LMDB folder of mask images.')
+        raise OptionError(
+            where,
+            ('masks',),
+            f"gives a weight to '{FOLDER}', but 'dataroot_mask' is missing. Give a "
+            'folder or LMDB folder of mask images.',
+        )
     if options.mask_roots and not wants_images:
-        raise OptionError(where, ('dataroot_mask',), f"is given, but 'masks' gives no weight to '{FOLDER}', so the "
-                          f"mask images would never be used. Add '{FOLDER}' to 'masks', or leave out one of the two "
-                          'options.')
+        raise OptionError(
+            where,
+            ('dataroot_mask',),
+            f"is given, but 'masks' gives no weight to '{FOLDER}', so the "
+            f"mask images would never be used. Add '{FOLDER}' to 'masks', or leave out one of the two "
+            'options.',
+        )
     without = [key for key in ('mask_inverted', 'mask_cache') if opt.get(key) and not options.mask_roots]
     if without:
         raise OptionError(where, (without[0],), "is given, but no mask images. Add 'dataroot_mask', or leave it out.")
     fillers = [entry for entry in options.corruptions if entry.kind not in DRAWN_KINDS]
     blurs = [(entry.blur_sigma or options.blur_sigma)[1] for entry in fillers]
     if options.masks.get('lines', 0) > 0 and max(blurs, default=0) > MOST_BLUR_OF_LINES:
-        problem = ("the masks 'lines' are one pixel wide and vanish when their edges are blurred with a sigma of "
-                   f'{max(blurs):g} pixels. Give blur_sigma: 0, in a data set of their own.')
+        problem = (
+            "the masks 'lines' are one pixel wide and vanish when their edges are blurred with a sigma of "
+            f'{max(blurs):g} pixels. Give blur_sigma: 0, in a data set of their own.'
+        )
         raise OptionError(where, ('masks',), problem, message=f'{where}: {problem}')
 
 

@@ -39,8 +39,10 @@ class NameTemplate:
 
     def __post_init__(self) -> None:
         if not is_template(self.text):
-            raise ValueError(f"a template of names with one '{{}}', at most one '*' and no '/', such as '{{}}_clean', "
-                             f"got '{self.text}'")
+            raise ValueError(
+                f"a template of names with one '{{}}', at most one '*' and no '/', such as '{{}}_clean', "
+                f"got '{self.text}'"
+            )
 
     @property
     def has_star(self) -> bool:
@@ -122,8 +124,9 @@ class ImageMatch:
     mask: NDArray[np.int64] | None
 
 
-def match_images(lq: NamedImages, gt: NamedImages, mask: NamedImages | None, *,
-                 allow_unused: bool = False) -> ImageMatch:
+def match_images(
+    lq: NamedImages, gt: NamedImages, mask: NamedImages | None, *, allow_unused: bool = False
+) -> ImageMatch:
     """Find the partners of every corrupted image.
 
     Folder, stem and other text of a corrupted image's name, put into the template of the clean ones, give the name of
@@ -150,12 +153,15 @@ def match_images(lq: NamedImages, gt: NamedImages, mask: NamedImages | None, *,
     )
 
 
-def _find_partners(wanted: Sequence[NamedImage], lq: NamedImages, others: NamedImages,
-                   allow_unused: bool) -> NDArray[np.int64]:
+def _find_partners(
+    wanted: Sequence[NamedImage], lq: NamedImages, others: NamedImages, allow_unused: bool
+) -> NDArray[np.int64]:
     """Return the index among `others` for each of the wanted corrupted images."""
     if len(others.paths) not in (1, len(lq.paths)):
-        raise ValueError(f"'dataroot_{others.option}' expects one folder, or as many as 'dataroot_lq', which has "
-                         f'{len(lq.paths)}, got {len(others.paths)}.')
+        raise ValueError(
+            f"'dataroot_{others.option}' expects one folder, or as many as 'dataroot_lq', which has "
+            f'{len(lq.paths)}, got {len(others.paths)}.'
+        )
     indices = _index_names(others)
     partners, missing = [], []
     for image in wanted:
@@ -171,7 +177,8 @@ def _find_partners(wanted: Sequence[NamedImage], lq: NamedImages, others: NamedI
             f"{len(missing)} of {len(wanted)} images in 'dataroot_lq' have no partner in 'dataroot_{others.option}' "
             f'({", ".join(others.paths)}); the first, with the name of the missing one: {shown}. Complete the folders, '
             f"or correct 'lq_template' ('{lq.template.text}') and '{others.option}_template' "
-            f"('{others.template.text}').")
+            f"('{others.template.text}')."
+        )
     if not allow_unused:
         _check_all_used(indices, set(partners), others)
     return np.array(partners, np.int64)
@@ -183,16 +190,20 @@ def _index_names(images: NamedImages) -> dict[tuple[int, str], int]:
     for image in images.fitting():
         other = indices.setdefault((image.root, image.name), image.index)
         if other != image.index:
-            raise ValueError(f"'dataroot_{images.option}': two images are called '{image.name}': "
-                             f'{images.path_of(other)} and {images.path_of(image.index)}. Remove one of them.')
+            raise ValueError(
+                f"'dataroot_{images.option}': two images are called '{image.name}': "
+                f'{images.path_of(other)} and {images.path_of(image.index)}. Remove one of them.'
+            )
     _check_some_fit(len(indices), images)
     return indices
 
 
 def _check_some_fit(count: int, images: NamedImages) -> None:
     if count == 0:
-        raise ValueError(f"'{images.option}_template' is '{images.template.text}', but none of the {len(images)} "
-                         f'images in {", ".join(images.paths)} is named so; the first is {images.path_of(0)}.')
+        raise ValueError(
+            f"'{images.option}_template' is '{images.template.text}', but none of the {len(images)} "
+            f'images in {", ".join(images.paths)} is named so; the first is {images.path_of(0)}.'
+        )
 
 
 def _check_all_used(indices: dict[tuple[int, str], int], used: set[int], images: NamedImages) -> None:
@@ -201,4 +212,5 @@ def _check_all_used(indices: dict[tuple[int, str], int], used: set[int], images:
         shown = ', '.join(images.path_of(index) for index in unused[:SHOWN])
         raise ValueError(
             f"{len(unused)} of {len(indices)} images in 'dataroot_{images.option}' have no partner in 'dataroot_lq'; "
-            f"the first: {shown}. Complete 'dataroot_lq', or give 'allow_unused: true' to leave them out.")
+            f"the first: {shown}. Complete 'dataroot_lq', or give 'allow_unused: true' to leave them out."
+        )

@@ -158,8 +158,9 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
             return lq, gt, holes, None
         index = int(self._watermark_indices[pair])
         watermark = self._watermarks.read_rgb(index)
-        self._check_same_size(lq, self._lq.path_of(int(self._match.lq[pair])), watermark,
-                              self._watermarks.path_of(index))
+        self._check_same_size(
+            lq, self._lq.path_of(int(self._match.lq[pair])), watermark, self._watermarks.path_of(index)
+        )
         return lq, gt, holes, watermark
 
     def _read_pair(self, pair: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
@@ -182,10 +183,17 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
             raise UnusableImageError(
                 f'{self._options.where}: expected images of one size, found {lq.shape[1]} x {lq.shape[0]} pixels in '
                 f'{lq_path} and {other.shape[1]} x {other.shape[0]} in {other_path}. Prepare them at one size, or '
-                'remove the pair.', lq_path)
+                'remove the pair.',
+                lq_path,
+            )
 
-    def _cut(self, lq: NDArray[np.uint8], gt: NDArray[np.uint8], holes: NDArray[np.bool_],
-             watermark: NDArray[np.uint8] | None) -> _Images:
+    def _cut(
+        self,
+        lq: NDArray[np.uint8],
+        gt: NDArray[np.uint8],
+        holes: NDArray[np.bool_],
+        watermark: NDArray[np.uint8] | None,
+    ) -> _Images:
         """Return the sample's square of each, in training at a random place and mirrored at random."""
         side = self._options.gt_size
         if side is None:

@@ -16,8 +16,12 @@ from hcl_arch.utils.option_fields import FLAG, ROOTS, TEXT, Is, number, span, wh
 
 ROLES = ('lq', 'gt', 'mask', 'wm')
 # What a data set with a layout of its own sets itself.
-PLACE_KEYS = (*(f'dataroot_{role}' for role in ROLES), *(f'{role}_template' for role in ROLES),
-              'allow_unused', 'mask_inverted')
+PLACE_KEYS = (
+    *(f'dataroot_{role}' for role in ROLES),
+    *(f'{role}_template' for role in ROLES),
+    'allow_unused',
+    'mask_inverted',
+)
 DERIVED_MASK_KEYS = ('mask_threshold', 'mask_smoothing', 'mask_least_area', 'mask_closing')
 SAMPLE_KEYS = ('corruption', 'gt_size', 'crop_scale', 'use_hflip', 'max_samples')
 
@@ -129,21 +133,33 @@ def _check_together(options: PairedOptions, opt: Mapping[str, Any]) -> None:
     where = options.where
     for role in ('lq', 'gt'):
         if not options.roots[role]:
-            raise OptionError(where, (f'dataroot_{role}',), 'is missing. Give a folder of images, an LMDB folder or a '
-                              'list of them.')
+            raise OptionError(
+                where, (f'dataroot_{role}',), 'is missing. Give a folder of images, an LMDB folder or a list of them.'
+            )
     if 'wm_template' in opt and not options.roots['wm']:
-        raise OptionError(where, ('wm_template',), "would have no effect, since 'dataroot_wm' is missing. Leave out "
-                          "'wm_template', or give 'dataroot_wm'.")
+        raise OptionError(
+            where,
+            ('wm_template',),
+            "would have no effect, since 'dataroot_wm' is missing. Leave out 'wm_template', or give 'dataroot_wm'.",
+        )
     useless = DERIVED_MASK_KEYS if options.roots['mask'] else ('mask_inverted', 'mask_template')
     for key in useless:
         if key in opt:
             state = 'given' if options.roots['mask'] else 'missing'
-            raise OptionError(where, (key,), f"would have no effect, since 'dataroot_mask' is {state}. Leave out "
-                              f"'{key}', or correct 'dataroot_mask'.")
+            raise OptionError(
+                where,
+                (key,),
+                f"would have no effect, since 'dataroot_mask' is {state}. Leave out "
+                f"'{key}', or correct 'dataroot_mask'.",
+            )
     for role in ('gt', 'mask', 'wm'):
         if options.templates[role].has_star and not options.templates['lq'].has_star:
-            raise OptionError(where, (f'{role}_template',), f"is '{options.templates[role].text}', but there is no "
-                              f"'*' in 'lq_template' ('{options.templates['lq'].text}') to take its text from.")
+            raise OptionError(
+                where,
+                (f'{role}_template',),
+                f"is '{options.templates[role].text}', but there is no "
+                f"'*' in 'lq_template' ('{options.templates['lq'].text}') to take its text from.",
+            )
     if options.crop_scale[0] <= 0:
         raise OptionError(where, ('crop_scale',), f'expects shares above 0, got {list(options.crop_scale)}.')
     check_io_backend(opt.get('io_backend'), [root for role in ROLES for root in options.roots[role]], where)

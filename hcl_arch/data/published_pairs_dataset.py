@@ -46,8 +46,9 @@ class PairedLayout:
     settings: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
-    def roots(self, dataroot: str, split: str, *, folders: Mapping[str, str] | None = None,
-              kinds: Sequence[str] | None = None) -> dict[str, list[str]]:
+    def roots(
+        self, dataroot: str, split: str, *, folders: Mapping[str, str] | None = None, kinds: Sequence[str] | None = None
+    ) -> dict[str, list[str]]:
         """Return the folders of each role, one for each kind where the kinds have folders of their own.
 
         Args:
@@ -69,7 +70,8 @@ class PairedLayout:
                     raise FileNotFoundError(
                         f'{root}: expected a folder of the data set {self.title}, found '
                         f'{"a file" if os.path.exists(root) else "nothing"}. Expected layout: {self.picture}. Correct '
-                        "'dataroot', or name the folders that differ.")
+                        "'dataroot', or name the folders that differ."
+                    )
         return roots
 
 
@@ -137,8 +139,11 @@ def _read_folders(folders: Any, layout: PairedLayout, where: str) -> dict[str, s
     is_fine = isinstance(folders, Mapping) and set(folders) <= set(layout.folders)
     if not is_fine or not all(isinstance(folder, str) and folder for folder in folders.values()):
         default = ', '.join(f'{role}: {folder}' for role, folder in layout.folders.items())
-        raise OptionError(where, ('folders',), f"expects folders of {', '.join(layout.folders)} below 'dataroot' "
-                          f'(default: {default}), {got(folders)}')
+        raise OptionError(
+            where,
+            ('folders',),
+            f"expects folders of {', '.join(layout.folders)} below 'dataroot' (default: {default}), {got(folders)}",
+        )
     return dict(folders)
 
 
@@ -179,7 +184,7 @@ class HCLISTDDataset(HCLPairedDataset):
 LOGO30K = PairedLayout(
     title='LOGO30K',
     picture='10kgray, 10khigh and 10kmid, each with train_images, train_masks, val_images and val_masks, and natural '
-            '(clean photographs); the image <photograph>-<logo>.png of these belongs to <photograph>.jpg in natural',
+    '(clean photographs); the image <photograph>-<logo>.png of these belongs to <photograph>.jpg in natural',
     splits=('train', 'val'),
     split_of_phase={'train': 'train', 'val': 'val', 'test': 'val'},
     folders={'lq': '{kind}/{split}_images', 'gt': 'natural', 'mask': '{kind}/{split}_masks'},

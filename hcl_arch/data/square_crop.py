@@ -22,8 +22,9 @@ def least_side_for(side: int, scale: tuple[float, float]) -> int:
     return math.ceil(side / scale[0])
 
 
-def random_square(image: NDArray[np.uint8], *, scale: tuple[float, float],
-                  rng: np.random.Generator) -> NDArray[np.uint8]:
+def random_square(
+    image: NDArray[np.uint8], *, scale: tuple[float, float], rng: np.random.Generator
+) -> NDArray[np.uint8]:
     """Return a square at a random place of an (H, W, C) image, as a view.
 
     Args:
@@ -64,4 +65,4 @@ def to_tensor(image: NDArray[np.float32]) -> torch.Tensor:
 
 
 def _square_at(image: NDArray[np.uint8], top: int, left: int, side: int) -> NDArray[np.uint8]:
-    return image[top:top + side, left:left + side]
+    return image[top : top + side, left : left + side]

@@ -139,9 +139,7 @@ class HCLContrastiveLoss(nn.Module):
         mask = mask[..., ::cell, ::cell]
         # In float32 under autocast too: the exponentials of cosines over a small temperature need it.
         with torch.autocast(mask.device.type, enabled=False):
-            losses = [
-                self._stage_loss(embeddings, stages, mask, stage, generator) for stage in range(len(embeddings))
-            ]
+            losses = [self._stage_loss(embeddings, stages, mask, stage, generator) for stage in range(len(embeddings))]
         return self.loss_weight * torch.stack(losses)
 
     def _stage_loss(

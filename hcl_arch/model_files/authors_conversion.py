@@ -206,9 +206,7 @@ def _legacy_version(
     return version
 
 
-def _add_unreadable_options(
-    options: dict[str, Any], config: AuthorsConfig, legacy_v: int, notes: list[str]
-) -> None:
+def _add_unreadable_options(options: dict[str, Any], config: AuthorsConfig, legacy_v: int, notes: list[str]) -> None:
     """Add what the shapes do not tell: as it is stated, else by default."""
     refiner = options.pop('refiner', None)
     options.update(config.options)
@@ -235,9 +233,7 @@ def _matched_state(
     net = _network_without_memory(options)
     expected: dict[Key, tuple[str, tuple[int, ...]]] = {}
     for ours, tensor in net.state_dict().items():
-        key = authors_name(
-            ours, coarsest_level=coarsest_level, discriminator='pdisc' in parts, gelu_first=gelu_first
-        )
+        key = authors_name(ours, coarsest_level=coarsest_level, discriminator='pdisc' in parts, gelu_first=gelu_first)
         expected[key] = (ours, tuple(tensor.shape))
     found = {(part, name): tensor for part in parts for name, tensor in parts[part].tensors.items()}
     _refuse(found.keys() - expected.keys(), 'is foreign: nothing of that name in a network of these sizes')

@@ -25,9 +25,7 @@ class GradientStep:
             is reduced.
     """
 
-    def __init__(
-        self, optimizer: torch.optim.Optimizer, device: torch.device, precision: Precision = 'fp32'
-    ) -> None:
+    def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device, precision: Precision = 'fp32') -> None:
         self._optimizer = optimizer
         self.scaler: Optional[torch.amp.GradScaler] = None
         if precision == 'fp16':

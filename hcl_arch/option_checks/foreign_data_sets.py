@@ -33,8 +33,9 @@ def basicsr_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]
     backend: Any = options.get('io_backend')
     if not isinstance(backend, Mapping):
         expected = 'expects {type: disk} or {type: lmdb}'
-        yield problem((*place, 'io_backend'), f'is missing: {expected}.' if backend is None else
-                      f'{expected}, {got(backend)}')
+        yield problem(
+            (*place, 'io_backend'), f'is missing: {expected}.' if backend is None else f'{expected}, {got(backend)}'
+        )
     # BasicSR's parser copies it from the top into every data set.
     if kind.__name__ in _READ_SCALE and 'scale' not in options and 'scale' not in run.opt:
         yield problem(

@@ -38,7 +38,8 @@ class Arguments:
         """
         found = inspect.signature(function).parameters
         named = {
-            name: parameter for name, parameter in found.items()
+            name: parameter
+            for name, parameter in found.items()
             if parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, _ANY_KEYWORD) and name not in supplied
         }
         takes_any = any(parameter.kind is _ANY_KEYWORD for parameter in found.values())
@@ -50,8 +51,13 @@ class Arguments:
 
 
 def check_arguments(
-    arguments: Arguments, options: Mapping[Any, Any], place: Place, *, own: Collection[str] = ('type',),
-    swallows: bool = False, lists_stand_for_numbers: bool = False,
+    arguments: Arguments,
+    options: Mapping[Any, Any],
+    place: Place,
+    *,
+    own: Collection[str] = ('type',),
+    swallows: bool = False,
+    lists_stand_for_numbers: bool = False,
 ) -> Iterator[str]:
     """Yield unknown, missing and wrong arguments.
 

@@ -158,7 +158,7 @@ def _find_state_file(opt: Options) -> Optional[Path]:
     if not opt['auto_resume']:
         named = opt['path'].get('resume_state')
         return _named_state(Path(named), folders) if named else None
-    iteration, damages = newest_usable(folders, [key[len('network_'):] for key in networks])
+    iteration, damages = newest_usable(folders, [key[len('network_') :] for key in networks])
     for damage in damages:
         print(f'{damage}: the checkpoint before it is taken.', file=sys.stderr)
     return None if iteration is None else folders.state_file(iteration)

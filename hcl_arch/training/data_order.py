@@ -46,9 +46,7 @@ class Position:
         """Return the position when so many iterations are done, with data and processes as they are."""
         batches = self.batch + iteration - self.iteration
         epoch = self.epoch + batches // self.batches_per_epoch
-        return Position(
-            iteration, epoch, batches % self.batches_per_epoch, self.batches_per_epoch, self.batch_size
-        )
+        return Position(iteration, epoch, batches % self.batches_per_epoch, self.batches_per_epoch, self.batch_size)
 
     @classmethod
     def is_one(cls, numbers: dict[Any, Any]) -> bool:
@@ -62,9 +60,7 @@ class Position:
         return asdict(self)
 
 
-def resumed_position(
-    state: Optional[dict[str, Any]], *, batches_per_epoch: int, batch_size: int
-) -> Position:
+def resumed_position(state: Optional[dict[str, Any]], *, batches_per_epoch: int, batch_size: int) -> Position:
     """Return where a run begins: at its start, or where its training state was saved.
 
     If batches have another size since then, it goes on after as many images of the epoch as were seen. A state without

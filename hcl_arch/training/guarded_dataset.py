@@ -66,9 +66,7 @@ class GuardedDataset(data.Dataset[Any]):
                 self.log.add(self._name_of(error, index), getattr(error, 'reason', None) or str(error))
             seed = derived_seed(draw.seed, attempt)
             draw = Draw(int(np.random.default_rng(seed).integers(len(self))), seed)
-        raise SampleError(
-            f'{self.name}: {MOST_TRIES} samples in a row cannot be read, the last one is number {index}.'
-        )
+        raise SampleError(f'{self.name}: {MOST_TRIES} samples in a row cannot be read, the last one is number {index}.')
 
     def _read(self, index: int, *, seed: Optional[int] = None) -> Any:
         if seed is not None:

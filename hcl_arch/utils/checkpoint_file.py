@@ -51,7 +51,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> object:
         if 'weights_only' in str(error) and found:
             raise CheckpointFileError(
                 f'holds a Python object ({found[1]}), which could run any code when loaded: expected nothing but '
-                'tensors, numbers and texts; let its maker save the state dicts alone', holds_code=True
+                'tensors, numbers and texts; let its maker save the state dicts alone',
+                holds_code=True,
             ) from error
         raise CheckpointFileError('not a checkpoint of torch.save') from error
     except Exception as error:  # a damaged file can fail in any way

@@ -51,8 +51,10 @@ def decode_image(content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: in
     if image is None:
         raise DamagedImageError(f'{len(content)} bytes that cannot be decoded')
     if image.shape[0] * image.shape[1] > stated.width * stated.height:  # the limits were checked for another image
-        raise DamagedImageError(f'{len(content)} bytes that state a size of {stated.width} x {stated.height} pixels, '
-                                f'but decode to {image.shape[1]} x {image.shape[0]}')
+        raise DamagedImageError(
+            f'{len(content)} bytes that state a size of {stated.width} x {stated.height} pixels, '
+            f'but decode to {image.shape[1]} x {image.shape[0]}'
+        )
     return image  # type: ignore[return-value]
 
 
@@ -70,13 +72,17 @@ def _read_within_limits(content: bytes) -> Stated:
         raise DamagedImageError(f'{len(content)} bytes that cannot be decoded (the header is damaged or cut short)')
     pixels = stated.width * stated.height
     if pixels > MAX_PIXELS:
-        raise DamagedImageError(f'an image of {stated.width:,} x {stated.height:,} pixels, more than the limit of '
-                                f'{MAX_PIXELS:,} pixels in all')
+        raise DamagedImageError(
+            f'an image of {stated.width:,} x {stated.height:,} pixels, more than the limit of '
+            f'{MAX_PIXELS:,} pixels in all'
+        )
     if not stated.is_whole:  # OpenCV 4 fills what is missing with gray and raises nothing
         raise DamagedImageError(f'{len(content)} bytes of an image that is cut short')
     if stated.scans > MAX_SCANS or stated.scans * pixels > MAX_SCANNED_PIXELS:
-        raise DamagedImageError(f'a JPEG of {stated.width:,} x {stated.height:,} pixels that are coded in '
-                                f'{stated.scans:,} scans, where some ten are usual')
+        raise DamagedImageError(
+            f'a JPEG of {stated.width:,} x {stated.height:,} pixels that are coded in '
+            f'{stated.scans:,} scans, where some ten are usual'
+        )
     return stated
 
 

@@ -57,8 +57,11 @@ def read_tiff_header(content: bytes) -> TiffHeader | None:
         return None
     if not width or not height:
         return None
-    return TiffHeader(max(width, found.get(_TILE_WIDTH, 0)), max(height, found.get(_TILE_HEIGHT, 0)),
-                      found.get(_COMPRESSION, _UNPACKED))
+    return TiffHeader(
+        max(width, found.get(_TILE_WIDTH, 0)),
+        max(height, found.get(_TILE_HEIGHT, 0)),
+        found.get(_COMPRESSION, _UNPACKED),
+    )
 
 
 def _numbers(content: bytes) -> Iterator[tuple[int, int]]:
@@ -70,9 +73,9 @@ def _numbers(content: bytes) -> Iterator[tuple[int, int]]:
     """
     order = '<' if content.startswith(b'II') else '>'
     is_big = b'+' in content[:4]
-    place, = struct.unpack_from(order + ('Q' if is_big else 'I'), content, 8 if is_big else 4)
+    (place,) = struct.unpack_from(order + ('Q' if is_big else 'I'), content, 8 if is_big else 4)
     place = min(place, len(content))  # struct takes no larger one than the platform's
-    count, = struct.unpack_from(order + ('Q' if is_big else 'H'), content, place)
+    (count,) = struct.unpack_from(order + ('Q' if is_big else 'H'), content, place)
     if count > _MOST_ENTRIES:
         raise struct.error('too many entries')
     place += 8 if is_big else 2
@@ -81,7 +84,7 @@ def _numbers(content: bytes) -> Iterator[tuple[int, int]]:
         entry = place + number * length
         tag, kind = struct.unpack_from(order + 'HH', content, entry)
         if tag in _TAGS:
-            value, = struct.unpack_from(order + _NUMBERS[kind], content, entry + start_of_value)
+            (value,) = struct.unpack_from(order + _NUMBERS[kind], content, entry + start_of_value)
             yield tag, value
 
 
@@ -151,15 +154,14 @@ def read_jpeg_header(content: bytes) -> JpegHeader | None:
             continue
         if code == _SCAN_CODE:
             start = place - len(_SCAN_MARK)
-            return None if size is None else JpegHeader(*size, start, content.find(_END_MARK, start),
-                                                           is_arithmetic)
-        length = int.from_bytes(content[place:place + 2], 'big')
+            return None if size is None else JpegHeader(*size, start, content.find(_END_MARK, start), is_arithmetic)
+        length = int.from_bytes(content[place : place + 2], 'big')
         if length < 2 or code in (_START_CODE, _END_CODE):
             return None
         if code in _FRAME_CODES:
             if size is not None or place + 7 > len(content):
                 return None
-            height, width = content[place + 3:place + 5], content[place + 5:place + 7]
+            height, width = content[place + 3 : place + 5], content[place + 5 : place + 7]
             size = int.from_bytes(width, 'big'), int.from_bytes(height, 'big')
             is_arithmetic = code > _LAST_HUFFMAN_CODE
         place += length
@@ -220,8 +222,8 @@ def _png_is_whole(content: bytes) -> bool:
     """
     place = len(PNG_START)
     while place + _PNG_CHUNK_FRAME <= len(content):
-        length, = _PNG_LENGTH.unpack_from(content, place)
-        name = content[place + 4:place + 8]
+        (length,) = _PNG_LENGTH.unpack_from(content, place)
+        name = content[place + 4 : place + 8]
         place += _PNG_CHUNK_FRAME + length
         if name == _PNG_END:
             return place <= len(content)
@@ -238,7 +240,7 @@ def _read_jpeg(content: bytes) -> Stated | None:
 def _read_bmp(content: bytes) -> Stated | None:
     if len(content) < 26:
         return None
-    length, = struct.unpack_from('<I', content, 14)
+    (length,) = struct.unpack_from('<I', content, 14)
     if length == _SHORTEST_BMP:
         width, height = struct.unpack_from('<HH', content, 18)
         return Stated(width, height)
@@ -255,7 +257,7 @@ def _read_webp(content: bytes) -> Stated | None:
     if kind == b'VP8X':
         return Stated(1 + int.from_bytes(content[24:27], 'little'), 1 + int.from_bytes(content[27:30], 'little'))
     if kind == b'VP8L':
-        bits, = struct.unpack_from('<I', content, 21)
+        (bits,) = struct.unpack_from('<I', content, 21)
         return Stated(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
     if kind == b'VP8 ':
         width, height = struct.unpack_from('<HH', content, 26)

@@ -41,9 +41,7 @@ def unknown_option(key: Any, known: Collection[str]) -> str:
     return f"Did you mean '{nearest[0]}'?" if nearest else f'Known keys: {", ".join(sorted(known))}.'
 
 
-def check_keys(
-    options: Mapping[str, Any], known: Collection[str], where: str, *, inside: tuple[Any, ...] = ()
-) -> None:
+def check_keys(options: Mapping[str, Any], known: Collection[str], where: str, *, inside: tuple[Any, ...] = ()) -> None:
     """Raise if `options` holds a key that nobody reads.
 
     Args:
@@ -58,5 +56,6 @@ def check_keys(
     for key in options:
         if key not in known:
             hint = unknown_option(key, known)
-            raise OptionError(where, (*inside, key), f'unknown option. {hint}',
-                              message=f"{where}: unknown option '{key}'. {hint}")
+            raise OptionError(
+                where, (*inside, key), f'unknown option. {hint}', message=f"{where}: unknown option '{key}'. {hint}"
+            )

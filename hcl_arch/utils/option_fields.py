@@ -165,6 +165,7 @@ ROOTS = Is(
 
 def weights(known: Collection[str]) -> Is:
     """Weights of kinds, at least one of them above 0."""
+
     def fits(value: Any) -> bool:
         # Unknown kinds have a message of their own.
         return isinstance(value, Mapping) and any(value.values()) and all(map(number(0).fits, value.values()))
@@ -176,9 +177,7 @@ def weights(known: Collection[str]) -> Is:
 
 
 def _is_rising_pair(value: Any, each: Is) -> bool:
-    return (
-        isinstance(value, (list, tuple)) and len(value) == 2 and all(map(each.fits, value)) and value[0] <= value[1]
-    )
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(map(each.fits, value)) and value[0] <= value[1]
 
 
 def _range_words(least: float, most: float) -> str:
@@ -232,7 +231,11 @@ class OptionSection(BaseModel):
 
     @classmethod
     def read(
-        cls: type[S], options: Mapping[str, Any], where: str, *, inside: tuple[Any, ...] = (),
+        cls: type[S],
+        options: Mapping[str, Any],
+        where: str,
+        *,
+        inside: tuple[Any, ...] = (),
         known: Optional[Collection[str]] = None,
     ) -> S:
         """The section with its values.
@@ -249,13 +252,15 @@ class OptionSection(BaseModel):
         given = {key: value for key, value in options.items() if value is not None or not cls._has_default(key)}
         for keys, text in cls.faults(given, known=known):
             if text.startswith('unknown option'):
-                raise OptionError(where, (*inside, *keys), text, f"{where}: unknown option '{keys[0]}'."
-                                  f'{text.removeprefix("unknown option.")}')
+                raise OptionError(
+                    where,
+                    (*inside, *keys),
+                    text,
+                    f"{where}: unknown option '{keys[0]}'.{text.removeprefix('unknown option.')}",
+                )
             raise OptionError(where, (*inside, *keys), text)
         return cls.model_validate(given)
 
     @classmethod
     def _has_default(cls, key: Any) -> bool:
-        return any(
-            (field.alias or name) == key and not field.is_required() for name, field in cls.model_fields.items()
-        )
+        return any((field.alias or name) == key and not field.is_required() for name, field in cls.model_fields.items())

@@ -61,5 +61,6 @@ def _check_kind(status: os.stat_result, path: str | os.PathLike[str], max_bytes:
         found = 'expected a file, found a pipe, a device or a socket'
         raise NotRegularFileError(errno.EINVAL, found, os.fspath(path))
     if status.st_size > max_bytes:
-        raise FileTooLargeError(errno.EFBIG, f'expected a file of at most {max_bytes:,} bytes, found '
-                                f'{status.st_size:,}', os.fspath(path))
+        raise FileTooLargeError(
+            errno.EFBIG, f'expected a file of at most {max_bytes:,} bytes, found {status.st_size:,}', os.fspath(path)
+        )

@@ -32,5 +32,6 @@ def name_fault(name: str) -> str | None:
 
 def on_one_line(name: str) -> str:
     """Return a name with its control characters written as Python writes them, for lists with a name in each line."""
-    return ''.join(char.encode('unicode_escape').decode('ascii') if unicodedata.category(char) == 'Cc' else char
-                   for char in name)
+    return ''.join(
+        char.encode('unicode_escape').decode('ascii') if unicodedata.category(char) == 'Cc' else char for char in name
+    )

@@ -77,8 +77,9 @@ class EventLimits:
                 raise YamlLimitError(f'line {line}: the alias *{event.anchor} stands for what it is in itself')
             self._count(self._sizes.get(event.anchor or '', 0))
         if self._total > self.nodes:
-            raise YamlLimitError(f'line {line}: more than {self.nodes:,} values, each alias counted as what it stands '
-                                 'for')
+            raise YamlLimitError(
+                f'line {line}: more than {self.nodes:,} values, each alias counted as what it stands for'
+            )
 
     def _count(self, nodes: int) -> None:
         """Count nodes, for the text and for all that they are in."""
@@ -130,14 +131,18 @@ def _check_tag(event: yaml.Event, trusted: bool) -> None:
     if not tag.startswith(_PYTHON) or tag == _NAME + PLUGIN:
         return
     line = line_of(event)
-    shown = '!!' + tag[len(_STANDARD):]
+    shown = '!!' + tag[len(_STANDARD) :]
     if not tag.startswith(_NAME):
-        raise YamlTagError(f'line {line}: the tag {shown} builds a Python object, which can run any code. Only '
-                           f'!!python/name:{PLUGIN} is taken: write plain values')
+        raise YamlTagError(
+            f'line {line}: the tag {shown} builds a Python object, which can run any code. Only '
+            f'!!python/name:{PLUGIN} is taken: write plain values'
+        )
     if not trusted:
-        raise YamlTagError(f'line {line}: the tag {shown} imports a Python module, which runs its code. Only '
-                           f'!!python/name:{PLUGIN} is taken: remove the tag or, if you know that module, give '
-                           'hcl-train or hcl-test --trust_option_file')
+        raise YamlTagError(
+            f'line {line}: the tag {shown} imports a Python module, which runs its code. Only '
+            f'!!python/name:{PLUGIN} is taken: remove the tag or, if you know that module, give '
+            'hcl-train or hcl-test --trust_option_file'
+        )
 
 
 class _PlainLoader(_Base):
@@ -150,7 +155,8 @@ class _PlainLoader(_Base):
         except _VALUE_ERRORS as error:
             kind = str(node.tag).replace(_STANDARD, '!!')
             raise yaml.constructor.ConstructorError(
-                None, None, f'{str(node.value)[:60]!r} is no value of {kind} ({error})', node.start_mark) from error
+                None, None, f'{str(node.value)[:60]!r} is no value of {kind} ({error})', node.start_mark
+            ) from error
 
 
 class _TrustingLoader(_PlainLoader):
@@ -178,8 +184,9 @@ def _checked_pairs(loader: _PlainLoader, node: yaml.MappingNode) -> Iterator[tup
         if isinstance(key, (dict, list, set)):
             raise YamlKeyError(f'line {line}: expected a word before the colon, found a {type(key).__name__}')
         if key in lines:
-            raise YamlKeyError(f'line {line}: the key {key!r} is given in line {lines[key]} already: remove one of '
-                               'them')
+            raise YamlKeyError(
+                f'line {line}: the key {key!r} is given in line {lines[key]} already: remove one of them'
+            )
         lines[key] = line
         yield key, value_node
 
@@ -206,8 +213,9 @@ def _construct_name(loader: _TrustingLoader, suffix: str, node: yaml.Node) -> An
 
 def _check_empty(loader: _PlainLoader, node: yaml.Node) -> None:
     if loader.construct_scalar(node):
-        raise yaml.constructor.ConstructorError(None, None, f'expected nothing after the tag, found {node.value!r}',
-                                                node.start_mark)
+        raise yaml.constructor.ConstructorError(
+            None, None, f'expected nothing after the tag, found {node.value!r}', node.start_mark
+        )
 
 
 _PlainLoader.add_constructor('tag:yaml.org,2002:map', _construct_mapping)

@@ -134,9 +134,18 @@ def tiny_model(tmp_path_factory):
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp('model') / 'tiny.safetensors'
     options = {
-        'dim': 8, 'dim_mults': [1, 2], 'encoder_depths': [1, 1], 'decoder_depths': [1, 1], 'num_heads': [1, 2],
-        'window_size': 4, 'bottleneck_depth': 1, 'bottleneck_window_size': 4, 'proj_dim': 8,
-        'conf_thresholds': [1.0, 0.95], 'kmeans_iters': 1}
+        'dim': 8,
+        'dim_mults': [1, 2],
+        'encoder_depths': [1, 1],
+        'decoder_depths': [1, 1],
+        'num_heads': [1, 2],
+        'window_size': 4,
+        'bottleneck_depth': 1,
+        'bottleneck_window_size': 4,
+        'proj_dim': 8,
+        'conf_thresholds': [1.0, 0.95],
+        'kmeans_iters': 1,
+    }
     network = HCLNet(**options)
     info = {'description': 'random weights', 'detect_side': 64}
     save_model(path, {'type': 'HCLNet', **options}, network.state_dict(), info)

@@ -23,14 +23,18 @@ def error_of(arguments, capsys) -> str:
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (['--port', '70000'], '--port 70000: expected a number from 0 to 65535'),
-    (['--port', '-1'], '--port -1'), (['--threads', '0'], '--threads 0: expected a number of at least 1'),
-    (['--max-megapixels', '0'], '--max-megapixels 0: expected a number above 0'),
-    (['--max-megapixels', 'nan'], '--max-megapixels nan'),
-    (['--port', '0', '--model', 'no/such/file.pth', '--no-browser'], '--model no/such/file.pth'),
-    (['--host', '203.0.113.1', '--no-browser'], '--host 203.0.113.1 --port 7860: cannot listen there'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--port', '70000'], '--port 70000: expected a number from 0 to 65535'),
+        (['--port', '-1'], '--port -1'),
+        (['--threads', '0'], '--threads 0: expected a number of at least 1'),
+        (['--max-megapixels', '0'], '--max-megapixels 0: expected a number above 0'),
+        (['--max-megapixels', 'nan'], '--max-megapixels nan'),
+        (['--port', '0', '--model', 'no/such/file.pth', '--no-browser'], '--model no/such/file.pth'),
+        (['--host', '203.0.113.1', '--no-browser'], '--host 203.0.113.1 --port 7860: cannot listen there'),
+    ],
+)
 def test_wrong_options_are_told_in_one_line(arguments, message, capsys):
     error = error_of(arguments, capsys)
     assert message in error
@@ -41,7 +45,8 @@ def test_wrong_options_are_told_in_one_line(arguments, message, capsys):
 def test_a_missing_gradio_is_told(monkeypatch, capsys):
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, 'find_spec', lambda name, *rest: None if name == 'gradio' else find(name, *rest))
+        importlib.util, 'find_spec', lambda name, *rest: None if name == 'gradio' else find(name, *rest)
+    )
     assert 'pip install "hcl-arch[app]"' in error_of([], capsys)
 
 
@@ -63,10 +68,23 @@ def test_addresses_for_a_browser():
 def test_it_serves_until_interrupted_and_leaves_nothing(tmp_path, tiny_model, ending):
     """With a model file: the page is there, a signal ends it, the temporary folder is empty again."""
     environment = {**os.environ, 'TMPDIR': str(tmp_path)}
-    command = [sys.executable, '-m', 'hcl_arch.commands.app', '--no-browser', '--port', '0', '--model', str(tiny_model),
-               '--device', 'cpu', '--threads', '1']
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          env=environment) as process:
+    command = [
+        sys.executable,
+        '-m',
+        'hcl_arch.commands.app',
+        '--no-browser',
+        '--port',
+        '0',
+        '--model',
+        str(tiny_model),
+        '--device',
+        'cpu',
+        '--threads',
+        '1',
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         line = process.stdout.readline()
         assert 'The page is at http://127.0.0.1:' in line, process.stderr.read()
         with urllib.request.urlopen(line.split()[4], timeout=60) as response:

@@ -66,7 +66,7 @@ def test_tokens_cannot_be_guessed_and_anything_may_be_asked_for():
 def receive(uploads: Uploads, content: bytes, name: str = 'a.png') -> str:
     async def chunks():
         for start in range(0, len(content), 1000):
-            yield content[start:start + 1000]
+            yield content[start : start + 1000]
 
     return asyncio.run(uploads.receive(name, chunks()))
 
@@ -81,14 +81,17 @@ def test_an_upload_is_read_once_and_then_gone(tmp_path):
         uploads.open(token)
 
 
-@pytest.mark.parametrize(('content', 'message'), [
-    (b'hello', 'a.png: no photograph: expected BMP'),
-    (PNG[:60], 'a.png: it is cut short'),
-    (b'GIF89a' + b'\xff\xff\xff\xff' + bytes(20), 'a.png: it states 65,535 x 65,535 pixels'),
-    (b'GIF89a' + b'\x00\x20\x00\x20' + bytes(20), r'a.png: it has 67\.1 megapixels \(8,192 x 8,192\)'),
-    (PNG[:16] + b'\x00\x00\xff\xff\x00\x00\xff\xff' + PNG[24:], 'a.png: it (has|states)'),
-    (PNG[:45] + b'\xff' * 8 + PNG[53:], 'a.png: it is'),
-])
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (b'hello', 'a.png: no photograph: expected BMP'),
+        (PNG[:60], 'a.png: it is cut short'),
+        (b'GIF89a' + b'\xff\xff\xff\xff' + bytes(20), 'a.png: it states 65,535 x 65,535 pixels'),
+        (b'GIF89a' + b'\x00\x20\x00\x20' + bytes(20), r'a.png: it has 67\.1 megapixels \(8,192 x 8,192\)'),
+        (PNG[:16] + b'\x00\x00\xff\xff\x00\x00\xff\xff' + PNG[24:], 'a.png: it (has|states)'),
+        (PNG[:45] + b'\xff' * 8 + PNG[53:], 'a.png: it is'),
+    ],
+)
 def test_a_bad_file_is_told_without_a_path_and_goes(tmp_path, content, message):
     uploads = Uploads(tmp_path, Limits())
     token = receive(uploads, content)
@@ -117,11 +120,20 @@ def test_waiting_uploads_are_bounded(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(('sent', 'name'), [
-    ('a%20b.png', 'a b.png'), ('..%2F..%2Fetc%2Fpasswd', 'passwd'), ('C%3A%5Ctemp%5Cx.jpg', 'x.jpg'),
-    ('', 'photograph'), ('..', 'photograph'), ('%E5%86%99%E7%9C%9F.jpg', '写真.jpg'), ('a%00b%0A.png', 'a_b_.png'),
-    ('%ff.png', '\ufffd.png'),
-    ('%3Cb%3E.png', 'b_.png'), ('x' * 500 + '.jpeg', 'x' * 95 + '.jpeg'),
-])
+@pytest.mark.parametrize(
+    ('sent', 'name'),
+    [
+        ('a%20b.png', 'a b.png'),
+        ('..%2F..%2Fetc%2Fpasswd', 'passwd'),
+        ('C%3A%5Ctemp%5Cx.jpg', 'x.jpg'),
+        ('', 'photograph'),
+        ('..', 'photograph'),
+        ('%E5%86%99%E7%9C%9F.jpg', '写真.jpg'),
+        ('a%00b%0A.png', 'a_b_.png'),
+        ('%ff.png', '\ufffd.png'),
+        ('%3Cb%3E.png', 'b_.png'),
+        ('x' * 500 + '.jpeg', 'x' * 95 + '.jpeg'),
+    ],
+)
 def test_names_are_made_safe(sent, name):
     assert safe_name(sent) == name

@@ -18,12 +18,17 @@ def decoded(content: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
-@pytest.mark.parametrize(('image', 'colour'), [
-    (np.full((4, 6), 7, np.uint8), (7, 7, 7)), (np.full((4, 6, 1), 7, np.uint8), (7, 7, 7)),
-    (np.full((4, 6), 0x1234, np.uint16), (0x12,) * 3), (np.full((4, 6, 3), 0.5, np.float32), (128,) * 3),
-    (np.full((4, 6, 4), (10, 20, 30, 0), np.uint8), (255,) * 3),
-    (np.full((4, 6, 4), (10, 20, 30, 255), np.uint8), (10, 20, 30)),
-])
+@pytest.mark.parametrize(
+    ('image', 'colour'),
+    [
+        (np.full((4, 6), 7, np.uint8), (7, 7, 7)),
+        (np.full((4, 6, 1), 7, np.uint8), (7, 7, 7)),
+        (np.full((4, 6), 0x1234, np.uint16), (0x12,) * 3),
+        (np.full((4, 6, 3), 0.5, np.float32), (128,) * 3),
+        (np.full((4, 6, 4), (10, 20, 30, 0), np.uint8), (255,) * 3),
+        (np.full((4, 6, 4), (10, 20, 30, 255), np.uint8), (10, 20, 30)),
+    ],
+)
 def test_any_photograph_can_be_shown(image, colour):
     shown = display.to_8_bit_rgb(image)
     assert shown.dtype == np.uint8
@@ -33,7 +38,8 @@ def test_any_photograph_can_be_shown(image, colour):
 
 
 @pytest.mark.parametrize(
-    ('size', 'reduced'), [((3000, 2000), (1280, 853)), ((5, 9000), (1, 1280)), ((10, 20), (10, 20))])
+    ('size', 'reduced'), [((3000, 2000), (1280, 853)), ((5, 9000), (1, 1280)), ((10, 20), (10, 20))]
+)
 def test_pictures_are_reduced_to_what_is_shown(size, reduced):
     assert decoded(display.jpeg(np.zeros((*size, 3), np.uint16))).shape == (*reduced, 3)
     assert decoded(display.mask_png(np.zeros(size, np.uint8))).shape == reduced

@@ -48,13 +48,28 @@ def test_points_far_outside_are_brought_near():
     assert not mask[0].any()
 
 
-@pytest.mark.parametrize('data', [
-    None, {}, 'x', [1], [{}], [{**DOT, 'points': []}], [{**DOT, 'points': [[1]]}], [{**DOT, 'points': 'ab'}],
-    [{**DOT, 'points': [[0, float('nan')]]}], [{**DOT, 'radius': 0}], [{**DOT, 'radius': 1e9}],
-    [{**DOT, 'radius': float('nan')}], [{**DOT, 'radius': 'wide'}], [{**DOT, 'radius': None}],
-    [DOT] * (MAX_STROKES + 1),
-    [{**DOT, 'points': [[0.5, 0.5]] * (MAX_POINTS + 1)}], [{**DOT, 'radius': 10**400}],
-])
+@pytest.mark.parametrize(
+    'data',
+    [
+        None,
+        {},
+        'x',
+        [1],
+        [{}],
+        [{**DOT, 'points': []}],
+        [{**DOT, 'points': [[1]]}],
+        [{**DOT, 'points': 'ab'}],
+        [{**DOT, 'points': [[0, float('nan')]]}],
+        [{**DOT, 'radius': 0}],
+        [{**DOT, 'radius': 1e9}],
+        [{**DOT, 'radius': float('nan')}],
+        [{**DOT, 'radius': 'wide'}],
+        [{**DOT, 'radius': None}],
+        [DOT] * (MAX_STROKES + 1),
+        [{**DOT, 'points': [[0.5, 0.5]] * (MAX_POINTS + 1)}],
+        [{**DOT, 'radius': 10**400}],
+    ],
+)
 def test_what_is_no_stroke_is_told(data):
     with pytest.raises(PageError, match='Undo|can be kept'):
         read_strokes(data)

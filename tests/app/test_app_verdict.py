@@ -23,7 +23,7 @@ STROKE = [{'erase': False, 'radius': 0.03, 'points': [[0.1, 0.1], [0.2, 0.1]]}]
 def spotted(height: int = 60, width: int = 80, *, side: int = 20) -> np.ndarray:
     """Gray with a pale magenta square, which the fake finds with the score 0.83."""
     pixels = np.full((height, width, 3), 120, np.uint8)
-    pixels[10:10 + side, 30:30 + side] = (255, 130, 255)
+    pixels[10 : 10 + side, 30 : 30 + side] = (255, 130, 255)
     return pixels
 
 
@@ -39,8 +39,10 @@ def open_tabs(tmp_path):
 
     def build(restorer, pixels):
         with gr.Blocks():
-            return (SingleTab(restorer, kept, [Example('Spot', pixels)], threshold=0.25),
-                    SeveralTab(restorer, kept, threshold=0.25))
+            return (
+                SingleTab(restorer, kept, [Example('Spot', pixels)], threshold=0.25),
+                SeveralTab(restorer, kept, threshold=0.25),
+            )
 
     yield build
     kept.clear()

@@ -16,7 +16,7 @@ STATUS, DONE = '#hcl-status-one .hcl-status', 'Done.'
 
 
 def png(pixels: np.ndarray) -> bytes:
-    order = pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][:pixels.shape[2]]]
+    order = pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     return cv2.imencode('.png', order)[1].tobytes()
 
 
@@ -25,8 +25,8 @@ def photograph(height: int = 240, width: int = 320) -> np.ndarray:
     rows, columns = np.mgrid[:height, :width]
     pixels = np.stack([rows * 200 // height, 100 + columns * 100 // width, 40 + 0 * rows], axis=2).astype(np.uint8)
     side = width // 10
-    pixels[20:20 + side, 20:20 + side] = (255, 0, 255)
-    pixels[20:20 + side, 100:100 + side] = (255, 130, 255)  # confidence 0.17
+    pixels[20 : 20 + side, 20 : 20 + side] = (255, 0, 255)
+    pixels[20 : 20 + side, 100 : 100 + side] = (255, 130, 255)  # confidence 0.17
     return pixels
 
 
@@ -40,14 +40,16 @@ def share_of(page) -> float:
 
 def wait_for_share(page, test: str) -> float:
     """Wait until the stated share passes a test in JavaScript of `share`; return it."""
-    page.wait_for_function(f"() => {{ const share = parseFloat(document.querySelector('{SHARE}').textContent);"
-                           f' return {test}; }}')
+    page.wait_for_function(
+        f"() => {{ const share = parseFloat(document.querySelector('{SHARE}').textContent); return {test}; }}"
+    )
     return share_of(page)
 
 
 def wait_until_done(page) -> None:
-    page.wait_for_function(f"() => ['{DONE}', 'Nothing'].some((start) => "
-                           f"document.querySelector('{STATUS}').textContent.startsWith(start))")
+    page.wait_for_function(
+        f"() => ['{DONE}', 'Nothing'].some((start) => document.querySelector('{STATUS}').textContent.startsWith(start))"
+    )
 
 
 def wait_for_status(page, text: str) -> None:
@@ -69,7 +71,8 @@ def tint_at(page, x: float, y: float) -> list[int]:
     return page.evaluate(
         "([x, y]) => { const canvas = document.querySelector('#hcl-editor canvas');"
         " return Array.from(canvas.getContext('2d').getImageData(x * canvas.width, y * canvas.height, 1, 1).data); }",
-        [x, y])
+        [x, y],
+    )
 
 
 def download_all(page) -> dict[str, np.ndarray]:
@@ -77,8 +80,10 @@ def download_all(page) -> dict[str, np.ndarray]:
     with page.expect_download() as waiting:
         page.click('text=All (ZIP)')
     with open(waiting.value.path(), 'rb') as file, zipfile.ZipFile(io.BytesIO(file.read())) as archive:
-        return {name: cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_UNCHANGED)
-                for name in archive.namelist()}
+        return {
+            name: cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_UNCHANGED)
+            for name in archive.namelist()
+        }
 
 
 def test_find_correct_repair_and_download(visit, served):

@@ -12,9 +12,7 @@ from torch import Tensor
 from hcl_arch.archs.hcl.spherical_kmeans import cluster_weights, spherical_two_means, weighted_centers
 
 
-def oracle(
-    points: NDArray, start: int, *, temperature: float, iterations: int
-) -> tuple[NDArray, float]:
+def oracle(points: NDArray, start: int, *, temperature: float, iterations: int) -> tuple[NDArray, float]:
     """Centres (2, P) and mean weighted distance of one run from the point `start`, pixel by pixel."""
     cosines = [float(points[start] @ point) for point in points]
     centers = [points[start], points[int(np.argmin(cosines))]]
@@ -62,9 +60,7 @@ def test_weighted_centers_by_hand() -> None:
 def test_equals_a_run_of_the_oracle(seed: int, iterations: int) -> None:
     points = random_points(seed)
     centers = two_means(points, iterations=iterations, seed=seed)[0].double().numpy()
-    expected, _ = oracle(
-        points[0].double().numpy(), first_point(points, seed), temperature=0.3, iterations=iterations
-    )
+    expected, _ = oracle(points[0].double().numpy(), first_point(points, seed), temperature=0.3, iterations=iterations)
     np.testing.assert_allclose(centers, expected, atol=1e-5)
 
 
@@ -130,8 +126,9 @@ def test_excluded_points_have_no_part() -> None:
     included[:, 3] = 1
     garbage = torch.where(included.unsqueeze(-1) > 0, points, random_points(6, count=20, batch=8))
     for repeats in (1, 4):
-        torch.testing.assert_close(two_means(points, included, repeats=repeats),
-                                   two_means(garbage, included, repeats=repeats))
+        torch.testing.assert_close(
+            two_means(points, included, repeats=repeats), two_means(garbage, included, repeats=repeats)
+        )
     starts = two_means(points, included, iterations=0)
     for index in range(8):
         ours = points[index][included[index] > 0]
@@ -155,14 +152,16 @@ def test_degenerate_sets(repeats: int) -> None:
     assert torch.equal(two_means(equal, torch.zeros(1, 9), repeats=repeats), torch.zeros(1, 2, 3))
     one = torch.zeros(1, 9)
     one[0, 4] = 1
-    torch.testing.assert_close(two_means(random_points(0, 9, 3), one, repeats=repeats)[0],
-                               random_points(0, 9, 3)[0, 4].expand(2, 3))
+    torch.testing.assert_close(
+        two_means(random_points(0, 9, 3), one, repeats=repeats)[0], random_points(0, 9, 3)[0, 4].expand(2, 3)
+    )
     torch.testing.assert_close(two_means(equal, repeats=repeats)[0], point.expand(2, 3))
     # A set beside them in the batch does not suffer.
     both = torch.cat([equal, random_points(0, 9, 3)])
     included = torch.cat([torch.zeros(1, 9), torch.ones(1, 9)])
-    torch.testing.assert_close(two_means(both, included, repeats=repeats)[1],
-                               two_means(random_points(0, 9, 3), repeats=repeats)[0])
+    torch.testing.assert_close(
+        two_means(both, included, repeats=repeats)[1], two_means(random_points(0, 9, 3), repeats=repeats)[0]
+    )
 
 
 def test_centers_have_no_gradient() -> None:

@@ -179,8 +179,11 @@ class TestPublishedLayers:
         for name, layer in net.named_modules():
             if isinstance(layer, torch.nn.Conv2d):
                 table = tables[name.partition('.')[0]]
-                layer.register_forward_hook(lambda conv, args, output, table=table: table.append(
-                    (conv.in_channels, conv.out_channels, conv.kernel_size[0], conv.stride[0], conv.dilation[0])))
+                layer.register_forward_hook(
+                    lambda conv, args, output, table=table: table.append(
+                        (conv.in_channels, conv.out_channels, conv.kernel_size[0], conv.stride[0], conv.dilation[0])
+                    )
+                )
                 assert conv_keeps_size(layer)
         net(torch.rand(1, 3, 16, 16))
         assert tables == {'detector': MASK_LAYERS, 'restorer': INPAINTING_LAYERS}

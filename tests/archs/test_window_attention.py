@@ -15,8 +15,9 @@ from hcl_arch.archs.layers.transformer_layer import SwinBlock, TransformerLayer
 from hcl_arch.archs.layers.window_attention import WindowAttention, window_attention
 
 
-def naive_attention(attention: WindowAttention, tokens: NDArray, positions: list[tuple[int, int]], window_size: int,
-                    bias: NDArray) -> NDArray:
+def naive_attention(
+    attention: WindowAttention, tokens: NDArray, positions: list[tuple[int, int]], window_size: int, bias: NDArray
+) -> NDArray:
     """Attention among the tokens (N, C) at the given positions of one window, query by query; bias is (N, N)."""
     weights = {name: p.detach().double().numpy() for name, p in attention.named_parameters()}
     n, c = tokens.shape
@@ -51,8 +52,9 @@ def displaced_window(position: tuple[int, int], shift: int, window_size: int) ->
     return tuple((p - shift + window_size) // window_size for p in position)
 
 
-def naive_block(block: SwinBlock, x: Tensor, mask: Optional[Tensor], shift: int,
-                window_size: int) -> tuple[Tensor, Optional[Tensor]]:
+def naive_block(
+    block: SwinBlock, x: Tensor, mask: Optional[Tensor], shift: int, window_size: int
+) -> tuple[Tensor, Optional[Tensor]]:
     """A block on a map (B, H, W, C) and its mask (B, H, W, 1), window by window, and the mask that it leaves."""
     batch, *size, _ = x.shape
     groups: dict[tuple[int, ...], list[tuple[int, int]]] = {}
@@ -71,8 +73,9 @@ def naive_block(block: SwinBlock, x: Tensor, mask: Optional[Tensor], shift: int,
                     if mask is not None and mask[image][key] == 0:
                         bias[i, j] -= 100
             rolled = [tuple((p - shift) % s % window_size for p, s in zip(member, size)) for member in members]
-            attended = naive_attention(block.attn, normalised[image][index].detach().double().numpy(), rolled,
-                                       window_size, bias)
+            attended = naive_attention(
+                block.attn, normalised[image][index].detach().double().numpy(), rolled, window_size, bias
+            )
             out[image][index] += torch.from_numpy(attended).float()
             if mask is not None:
                 new_mask[image][index] = mask[image][index].max()
@@ -82,8 +85,9 @@ def naive_block(block: SwinBlock, x: Tensor, mask: Optional[Tensor], shift: int,
     return out, None if mask is None else new_mask
 
 
-def naive_blocks(layer: TransformerLayer, x: Tensor, mask: Optional[Tensor],
-                 shifts: list[int]) -> tuple[Tensor, Optional[Tensor]]:
+def naive_blocks(
+    layer: TransformerLayer, x: Tensor, mask: Optional[Tensor], shifts: list[int]
+) -> tuple[Tensor, Optional[Tensor]]:
     """The blocks of a layer on a map (B, C, H, W) and its mask (B, 1, H, W), displaced by `shifts`."""
     tokens = x.permute(0, 2, 3, 1)
     token_mask = None if mask is None else mask.permute(0, 2, 3, 1)

@@ -111,9 +111,7 @@ class TestReordering:
 
     @pytest.mark.parametrize('batch', [1, 3])
     @pytest.mark.parametrize(('shift', 'new_shift'), [(0, 2), (2, 0), (1, 3), (2, 2)])
-    def test_between_windows_equals_the_way_over_rows_and_columns(
-        self, shift: int, new_shift: int, batch: int
-    ) -> None:
+    def test_between_windows_equals_the_way_over_rows_and_columns(self, shift: int, new_shift: int, batch: int) -> None:
         source, target = WindowGrid(8, 12, 4, shift), WindowGrid(8, 12, 4, new_shift)
         tokens = torch.randn(batch * 8 * 12, 2)
         direct = between_windows(source, target, CPU)

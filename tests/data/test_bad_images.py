@@ -43,9 +43,17 @@ def build(make_folder: MakeFolder, tmp_path: Path) -> Build:
     def make(name: str, content: bytes, **options: Any) -> Any:
         (tmp_path / 'truth').mkdir()
         (tmp_path / 'truth' / name).write_bytes(content)
-        return BlindCorruptionDataset({
-            'name': 'Odd', 'type': 'BlindCorruptionDataset', 'phase': 'val', 'gt_size': SIZE,
-            'dataroot_gt': str(tmp_path / 'truth'), 'dataroot_noise': str(noise), **options})
+        return BlindCorruptionDataset(
+            {
+                'name': 'Odd',
+                'type': 'BlindCorruptionDataset',
+                'phase': 'val',
+                'gt_size': SIZE,
+                'dataroot_gt': str(tmp_path / 'truth'),
+                'dataroot_noise': str(noise),
+                **options,
+            }
+        )
 
     return make
 
@@ -59,12 +67,13 @@ def png(image: NDArray[Any]) -> bytes:
 def test_truncated_jpeg_is_an_error_with_its_name(build: Build, progressive: bool, share: float) -> None:
     content = jpeg(smooth(200, 300), progressive=progressive)
     with pytest.raises(OSError, match=r'truth/cut\.jpg: expected an image, found \d+ bytes .*cut short\. Replace'):
-        build('cut.jpg', content[:int(share * len(content))])[0]
+        build('cut.jpg', content[: int(share * len(content))])[0]
 
 
 @pytest.mark.parametrize('thumbnail', [False, True])
-def test_truncated_jpeg_is_seen_even_if_opencv_fills_it_with_gray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                                  thumbnail: bool) -> None:
+def test_truncated_jpeg_is_seen_even_if_opencv_fills_it_with_gray(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, thumbnail: bool
+) -> None:
     """OpenCV 4 does; the end marker of an embedded thumbnail must not be taken for that of the image."""
     content = jpeg(smooth(200, 300))
     if thumbnail:
@@ -89,7 +98,7 @@ def test_jpeg_with_other_data_behind_it_is_whole(tmp_path: Path, tail: bytes) ->
 def test_truncated_png_is_an_error_with_its_name(build: Build) -> None:
     content = png(np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8))
     with pytest.raises(OSError, match=r'truth/cut\.png: expected an image'):
-        build('cut.png', content[:len(content) // 2])[0]
+        build('cut.png', content[: len(content) // 2])[0]
 
 
 def test_cmyk_jpeg_has_the_colours_of_the_rgb_one(tmp_path: Path) -> None:
@@ -138,7 +147,7 @@ def test_image_smaller_than_the_crop_is_enlarged(build: Build, phase: str) -> No
 def test_mask_image_of_another_size_is_fitted(build: Build, tmp_path: Path, shape: tuple[int, int]) -> None:
     (tmp_path / 'masks').mkdir()
     white_top = np.zeros(shape, np.uint8)
-    white_top[:(shape[0] + 1) // 2] = 255
+    white_top[: (shape[0] + 1) // 2] = 255
     cv2.imwrite(str(tmp_path / 'masks' / 'm.png'), white_top)
     dataset = build('x.jpg', jpeg(smooth(40, 40)), dataroot_mask=str(tmp_path / 'masks'), hole_share=[0.5, 0.5])
     assert dataset[0]['mask'].mean() == pytest.approx(0.5)
@@ -170,10 +179,13 @@ def test_two_data_sets_share_one_lmdb(make_folder: MakeFolder, to_lmdb: ToLmdb) 
     assert torch.equal(validation[0]['lq'], first['lq'])
 
 
-@pytest.mark.parametrize(('least_side', 'sizes'), [(None, (400, 640)), (101, (400, 640)), (100, (200, 320)),
-                                                   (32, (100, 160)), (10, (50, 80))])
-def test_jpeg_is_decoded_at_twice_the_needed_size_at_least(tmp_path: Path, least_side: int | None,
-                                                               sizes: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ('least_side', 'sizes'),
+    [(None, (400, 640)), (101, (400, 640)), (100, (200, 320)), (32, (100, 160)), (10, (50, 80))],
+)
+def test_jpeg_is_decoded_at_twice_the_needed_size_at_least(
+    tmp_path: Path, least_side: int | None, sizes: tuple[int, int]
+) -> None:
     image = smooth(400, 640)
     (tmp_path / 'x.jpg').write_bytes(jpeg(image))
     reduced = ImageSource(str(tmp_path)).read_rgb(0, least_side=least_side)

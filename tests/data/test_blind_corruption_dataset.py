@@ -124,17 +124,25 @@ def test_validation_is_the_same_in_two_instances_and_differs_by_index_and_seed(o
 
 
 @pytest.mark.parametrize('context', ['fork', 'spawn'])
-def test_workers_give_the_same_samples(opt: Options, make_folder: Callable[..., Path], to_lmdb: Callable[[Path], Path],
-                                       tmp_path: Path, context: str) -> None:
+def test_workers_give_the_same_samples(
+    opt: Options, make_folder: Callable[..., Path], to_lmdb: Callable[[Path], Path], tmp_path: Path, context: str
+) -> None:
     """Truth, noise and masks from LMDBs that are open when the workers start; persistent workers, two passes."""
     masks = make_folder('masks', 4, seed=2)
-    opt = {**opt, 'dataroot_gt': str(to_lmdb(tmp_path / 'truth')), 'dataroot_noise': str(to_lmdb(tmp_path / 'noise')),
-           'dataroot_mask': str(to_lmdb(masks)), 'mask_cache': 1, 'io_backend': {'type': 'lmdb'},
-           'corruptions': dict.fromkeys(KINDS, 1)}
+    opt = {
+        **opt,
+        'dataroot_gt': str(to_lmdb(tmp_path / 'truth')),
+        'dataroot_noise': str(to_lmdb(tmp_path / 'noise')),
+        'dataroot_mask': str(to_lmdb(masks)),
+        'mask_cache': 1,
+        'io_backend': {'type': 'lmdb'},
+        'corruptions': dict.fromkeys(KINDS, 1),
+    }
     dataset = build(opt)
     expected = [dataset[index] for index in range(5)]
-    loader = DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context=context,
-                        persistent_workers=True)
+    loader = DataLoader(
+        dataset, batch_size=None, num_workers=2, multiprocessing_context=context, persistent_workers=True
+    )
     for _ in range(2):
         samples = list(loader)
         assert len(samples) == 5
@@ -143,20 +151,25 @@ def test_workers_give_the_same_samples(opt: Options, make_folder: Callable[..., 
     assert_equal_samples(dataset[0], expected[0])
 
 
-def test_lmdb_gives_the_same_samples_as_the_folder(opt: Options, to_lmdb: Callable[[Path], Path],
-                                                   tmp_path: Path) -> None:
+def test_lmdb_gives_the_same_samples_as_the_folder(
+    opt: Options, to_lmdb: Callable[[Path], Path], tmp_path: Path
+) -> None:
     target = str(to_lmdb(tmp_path / 'truth'))
-    from_lmdb = {**opt, 'dataroot_gt': target, 'dataroot_noise': str(to_lmdb(tmp_path / 'noise')),
-                 'io_backend': {'type': 'lmdb'}}
+    from_lmdb = {
+        **opt,
+        'dataroot_gt': target,
+        'dataroot_noise': str(to_lmdb(tmp_path / 'noise')),
+        'io_backend': {'type': 'lmdb'},
+    }
     files, entries = build(opt), build(from_lmdb)
     for index in range(5):
         assert_equal_samples(files[index], entries[index], paths=False)
     assert entries[1]['gt_path'] == f'{target}/001'
 
 
-def test_training_and_validation_share_an_lmdb_before_and_after_a_fork(opt: Options,
-                                                                       to_lmdb: Callable[[Path], Path],
-                                                                       tmp_path: Path) -> None:
+def test_training_and_validation_share_an_lmdb_before_and_after_a_fork(
+    opt: Options, to_lmdb: Callable[[Path], Path], tmp_path: Path
+) -> None:
     target = str(to_lmdb(tmp_path / 'truth'))
     validation = build({**opt, 'dataroot_gt': target, 'dataroot_noise': target})
     train = build(training(opt, dataroot_gt=target, dataroot_noise=target))
@@ -199,7 +212,7 @@ def test_mirroring(opt: Options, use_hflip: bool) -> None:
     for seed in range(30):
         torch.manual_seed(seed)
         truth = (dataset[0]['gt'].numpy().transpose(1, 2, 0) * 255).round()
-        crops = [image[:, left:left + 40] for left in range(9)]  # 40 x 48: nine places
+        crops = [image[:, left : left + 40] for left in range(9)]  # 40 x 48: nine places
         straight = any(np.array_equal(truth, crop) for crop in crops)
         assert straight or any(np.array_equal(truth, crop[:, ::-1]) for crop in crops)
         mirrored.append(not straight)
@@ -235,21 +248,37 @@ def test_native_samples_are_enlarged_after_all_that_happens_to_them(opt: Options
 
 def test_native_samples_are_never_larger_than_their_crop(opt: Options) -> None:
     """The images are 40 x 48; a crop of 24 pixels enlarged twice has hard edges between whole blocks only."""
-    dataset = build(training(opt, gt_size=48, corruptions={'constant': 1}, blur_sigma=0, masks={'rectangles': 1},
-                             crop_scale=[0.6, 0.6], native_prob=1, native_size=48))
+    dataset = build(
+        training(
+            opt,
+            gt_size=48,
+            corruptions={'constant': 1},
+            blur_sigma=0,
+            masks={'rectangles': 1},
+            crop_scale=[0.6, 0.6],
+            native_prob=1,
+            native_size=48,
+        )
+    )
     for index in range(4):
         blocks = dataset[index]['mask'][0].numpy().reshape(24, 2, 24, 2).swapaxes(1, 2).reshape(576, 4)
         assert (blocks.min(1) == blocks.max(1)).all()
 
 
-@pytest.mark.parametrize(('images', 'batch', 'world', 'length'), [(8, 3, 1, 9), (2, 3, 1, 3), (8, 3, 2, 12),
-                                                                  (6, 3, 2, 6), (1, 4, 2, 8)])
-def test_training_length_is_whole_batches(opt: Options, make_folder: Callable[..., Path],
-                                          monkeypatch: pytest.MonkeyPatch, images: int, batch: int,
-                                          world: int, length: int) -> None:
+@pytest.mark.parametrize(
+    ('images', 'batch', 'world', 'length'), [(8, 3, 1, 9), (2, 3, 1, 3), (8, 3, 2, 12), (6, 3, 2, 6), (1, 4, 2, 8)]
+)
+def test_training_length_is_whole_batches(
+    opt: Options,
+    make_folder: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    images: int,
+    batch: int,
+    world: int,
+    length: int,
+) -> None:
     monkeypatch.setattr(dataset_options, 'get_dist_info', lambda: (0, world))
-    dataset = build(
-        training(opt, dataroot_gt=str(make_folder('some', images)), batch_size_per_gpu=batch))
+    dataset = build(training(opt, dataroot_gt=str(make_folder('some', images)), batch_size_per_gpu=batch))
     assert len(dataset) == length
     names = [dataset[index]['gt_path'][-7:-4] for index in range(length)]
     assert names == [f'{index % images:03d}' for index in range(length)]
@@ -282,8 +311,9 @@ def test_a_spawned_worker_serves_the_last_index_of_a_group(opt: Options, monkeyp
 
 @pytest.mark.parametrize('images', [8, 2])
 @pytest.mark.parametrize('ratio', [1, 5])
-def test_basicsr_loads_as_many_batches_as_it_counts(opt: Options, make_folder: Callable[..., Path],
-                                                    images: int, ratio: int) -> None:
+def test_basicsr_loads_as_many_batches_as_it_counts(
+    opt: Options, make_folder: Callable[..., Path], images: int, ratio: int
+) -> None:
     dataset_opt = training(opt, dataroot_gt=str(make_folder('some', images)), batch_size_per_gpu=3)
     dataset = build(dataset_opt)
     sampler = EnlargedSampler(dataset, 1, 0, ratio)
@@ -328,19 +358,28 @@ def test_input_has_8_bit(opt: Options) -> None:
 
 @pytest.mark.parametrize('phase', ['train', 'val'])
 @pytest.mark.parametrize(('crop_scale', 'side'), [([1.0, 1.0], 80), ([1.0, 1.0], 300), ([0.2, 0.3], 330)])
-def test_noise_is_as_sharp_as_the_truth(opt: Options, tmp_path: Path, phase: str, crop_scale: list[float],
-                                        side: int) -> None:
+def test_noise_is_as_sharp_as_the_truth(
+    opt: Options, tmp_path: Path, phase: str, crop_scale: list[float], side: int
+) -> None:
     """Truth and noise out of the same JPEGs: decoding and crops must not make one of them sharper."""
     rng = np.random.default_rng(0)
     (tmp_path / 'photos').mkdir()
     for number in range(12):
         # Noise of all scales, as photographs have it.
-        image = sum(cv2.resize(rng.normal(0, 1, (2 ** octave, 2 ** octave, 3)), (side, side)) for octave in range(2, 9))
+        image = sum(cv2.resize(rng.normal(0, 1, (2**octave, 2**octave, 3)), (side, side)) for octave in range(2, 9))
         image = np.clip(128 + 22 * np.asarray(image), 0, 255).astype(np.uint8)
         cv2.imwrite(str(tmp_path / 'photos' / f'{number:02d}.jpg'), image, [cv2.IMWRITE_JPEG_QUALITY, 95])
     photos = str(tmp_path / 'photos')
-    dataset = build({**opt, 'phase': phase, 'batch_size_per_gpu': 1, 'dataroot_gt': photos, 'dataroot_noise': photos,
-                     'crop_scale': crop_scale})
+    dataset = build(
+        {
+            **opt,
+            'phase': phase,
+            'batch_size_per_gpu': 1,
+            'dataroot_gt': photos,
+            'dataroot_noise': photos,
+            'crop_scale': crop_scale,
+        }
+    )
     sharpness: dict[str, list[float]] = {'gt': [], 'noise': []}
     for index in [*range(12)] * 3:
         sample = dataset[index]
@@ -375,8 +414,9 @@ def test_ranges_of_hole_share_are_drawn_in_training(opt: Options) -> None:
 
 
 def test_options_of_a_corruption_go_before_those_of_the_data_set(opt: Options) -> None:
-    corruptions = {'veil': {'type': 'constant', 'colour': [255, 0, 0], 'opacity': 0.5, 'hole_share': [0.8, 0.9],
-                            'blur_sigma': 0}}
+    corruptions = {
+        'veil': {'type': 'constant', 'colour': [255, 0, 0], 'opacity': 0.5, 'hole_share': [0.8, 0.9], 'blur_sigma': 0}
+    }
     sample = build({**opt, 'corruptions': corruptions})[0]
     assert sample['corruption'] == 'veil'
     holes = sample['mask'][0] == 0
@@ -396,10 +436,13 @@ def test_a_patch_entry_can_have_photographs_of_its_own(opt: Options, tmp_path: P
     assert (build(opt)[0]['noise'] == 1).all()
 
 
-@pytest.mark.parametrize(('corruptions', 'message'), [
-    ({'faces': {'type': 'patch', 'dataroot': 'nowhere'}}, r"corruption 'faces', 'dataroot': nowhere: expected"),
-    ({'graffiti': {'dataroot': 'nowhere'}}, r"corruption 'graffiti', 'dataroot': nowhere: expected"),
-])
+@pytest.mark.parametrize(
+    ('corruptions', 'message'),
+    [
+        ({'faces': {'type': 'patch', 'dataroot': 'nowhere'}}, r"corruption 'faces', 'dataroot': nowhere: expected"),
+        ({'graffiti': {'dataroot': 'nowhere'}}, r"corruption 'graffiti', 'dataroot': nowhere: expected"),
+    ],
+)
 def test_missing_folder_of_a_corruption_is_named(opt: Options, corruptions: Options, message: str) -> None:
     with pytest.raises(FileNotFoundError, match=message):
         build({**opt, 'corruptions': corruptions})

@@ -77,8 +77,10 @@ def test_changed_pixels_by_hand() -> None:
 def test_changed_pixels_agrees_with_a_loop(pictures: tuple[FloatArray, FloatArray]) -> None:
     truth, noise = pictures
     near = truth + (noise - truth) * np.float32(0.025)
-    expected = [[max(abs(a - b) for a, b in zip(*pixels)) >= 4 / 255 for pixels in zip(*rows)]
-                for rows in zip(truth.tolist(), near.tolist())]
+    expected = [
+        [max(abs(a - b) for a, b in zip(*pixels)) >= 4 / 255 for pixels in zip(*rows)]
+        for rows in zip(truth.tolist(), near.tolist())
+    ]
     changed = changed_pixels(truth, near)
     assert changed.tolist() == expected
     assert 0.1 < changed.mean() < 0.9

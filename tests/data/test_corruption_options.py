@@ -28,10 +28,20 @@ def test_a_weight_is_enough_for_each_kind(kind: str) -> None:
 
 
 def test_entry_with_all_options() -> None:
-    corruption = read_one('logos', {
-        'type': 'watermark', 'weight': 0.5, 'opacity': [0.2, 0.4], 'blur_sigma': 1,
-        'hole_share': [[0, 0.1], [0.1, 0.2]], 'dataroot': ['a', 'b.lmdb'], 'scale': 0.5,
-        'rotation': [-90, 0], 'tiled': 1})
+    corruption = read_one(
+        'logos',
+        {
+            'type': 'watermark',
+            'weight': 0.5,
+            'opacity': [0.2, 0.4],
+            'blur_sigma': 1,
+            'hole_share': [[0, 0.1], [0.1, 0.2]],
+            'dataroot': ['a', 'b.lmdb'],
+            'scale': 0.5,
+            'rotation': [-90, 0],
+            'tiled': 1,
+        },
+    )
     assert (corruption.name, corruption.kind, corruption.weight) == ('logos', 'watermark', 0.5)
     assert (corruption.opacity, corruption.blur_sigma) == ((0.2, 0.4), (1.0, 1.0))
     assert corruption.hole_share == ((0.0, 0.1), (0.1, 0.2))
@@ -56,26 +66,32 @@ def test_colour_is_given_from_0_to_255() -> None:
     assert read_one('constant', {}).colour is None
 
 
-@pytest.mark.parametrize(('corruptions', 'message'), [
-    ({'grafiti': 1}, "data set 'Faces', 'corruptions': unknown option 'grafiti'. Did you mean 'graffiti'?"),
-    ({'a': {'type': 'patches'}}, "corruption 'a', 'type': unknown option 'patches'. Did you mean 'patch'?"),
-    ({'patch': {'brightness': 1}}, "data set 'Faces', corruption 'patch': unknown option 'brightness'"),
-    ({'noise': True}, "corruption 'noise': 'weight' expects a number of at least 0, got true"),
-    ({'noise': -1}, "corruption 'noise': 'weight' expects a number of at least 0, got -1"),
-    ({'noise': {'opacity': 0}}, "'opacity' expects a number or two rising numbers, from 0.02 to 1, got 0"),
-    ({'graffiti': {'recolour': 0.5}}, "'recolour' is given, but no pictures whose colours it could change"),
-    ({'a': {'type': ['noise']}}, "corruption 'a', 'type': unknown option '['noise']'"),
-    ({'noise': {'opacity': [0.5, 2]}}, "'opacity' expects a number or two rising numbers, from 0.02 to 1, got [0.5"),
-    ({'shadow': {'brightness': [0.7, 0.3]}}, "'brightness' expects a number or two rising numbers"),
-    ({'constant': {'colour': [0, 0, 256]}}, "'colour' expects three numbers from 0 to 255 (RGB), got [0, 0, 256]"),
-    ({'constant': {'colour': 'red'}}, "'colour' expects three numbers"),
-    ({'watermark': {'rotation': [0, 200]}}, "'rotation' expects a number or two rising numbers, from -180 to 180"),
-    ({'watermark': {'tiled': 1.5}}, "'tiled' expects a number from 0 to 1, got 1.5"),
-    ({'graffiti': {'dataroot': 3}}, "corruption 'graffiti': 'dataroot' expects a path or a list of paths, got 3"),
-    ({'patch': 0}, "'corruptions' expects weights of at least 0, one of them above 0"),
-    ({}, "'corruptions' expects weights of at least 0, one of them above 0"),
-    (['patch'], "'corruptions' expects kinds with weights"),
-])
+@pytest.mark.parametrize(
+    ('corruptions', 'message'),
+    [
+        ({'grafiti': 1}, "data set 'Faces', 'corruptions': unknown option 'grafiti'. Did you mean 'graffiti'?"),
+        ({'a': {'type': 'patches'}}, "corruption 'a', 'type': unknown option 'patches'. Did you mean 'patch'?"),
+        ({'patch': {'brightness': 1}}, "data set 'Faces', corruption 'patch': unknown option 'brightness'"),
+        ({'noise': True}, "corruption 'noise': 'weight' expects a number of at least 0, got true"),
+        ({'noise': -1}, "corruption 'noise': 'weight' expects a number of at least 0, got -1"),
+        ({'noise': {'opacity': 0}}, "'opacity' expects a number or two rising numbers, from 0.02 to 1, got 0"),
+        ({'graffiti': {'recolour': 0.5}}, "'recolour' is given, but no pictures whose colours it could change"),
+        ({'a': {'type': ['noise']}}, "corruption 'a', 'type': unknown option '['noise']'"),
+        (
+            {'noise': {'opacity': [0.5, 2]}},
+            "'opacity' expects a number or two rising numbers, from 0.02 to 1, got [0.5",
+        ),
+        ({'shadow': {'brightness': [0.7, 0.3]}}, "'brightness' expects a number or two rising numbers"),
+        ({'constant': {'colour': [0, 0, 256]}}, "'colour' expects three numbers from 0 to 255 (RGB), got [0, 0, 256]"),
+        ({'constant': {'colour': 'red'}}, "'colour' expects three numbers"),
+        ({'watermark': {'rotation': [0, 200]}}, "'rotation' expects a number or two rising numbers, from -180 to 180"),
+        ({'watermark': {'tiled': 1.5}}, "'tiled' expects a number from 0 to 1, got 1.5"),
+        ({'graffiti': {'dataroot': 3}}, "corruption 'graffiti': 'dataroot' expects a path or a list of paths, got 3"),
+        ({'patch': 0}, "'corruptions' expects weights of at least 0, one of them above 0"),
+        ({}, "'corruptions' expects weights of at least 0, one of them above 0"),
+        (['patch'], "'corruptions' expects kinds with weights"),
+    ],
+)
 def test_wrong_entries_are_refused(corruptions: Any, message: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011  (the text is compared below, without regular expressions)
         read_corruptions({'corruptions': corruptions}, WHERE)

@@ -22,7 +22,7 @@ SAMPLINGS = (0x221111, 0x111111)  # 4:2:0, 4:4:4
 def photo(height: int = SIZE, width: int = SIZE, seed: int = 0) -> FloatArray:
     """Noise of all scales, in 8 bit, as photographs have it."""
     rng = np.random.default_rng(seed)
-    layers = [cv2.resize(rng.normal(0, 1, (2 ** octave, 2 ** octave, 3)), (width, height)) for octave in range(1, 7)]
+    layers = [cv2.resize(rng.normal(0, 1, (2**octave, 2**octave, 3)), (width, height)) for octave in range(1, 7)]
     return to_float(np.clip(128 + 30 * np.sum(layers, 0), 0, 255).astype(np.uint8))
 
 
@@ -43,8 +43,9 @@ def error(first: FloatArray, second: FloatArray) -> float:
 
 
 def as_jpeg(image: NDArray[Any], quality: int, sampling: int) -> NDArray[np.uint8]:
-    _, content = cv2.imencode('.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality,
-                                                         cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling])
+    _, content = cv2.imencode(
+        '.jpg', image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
+    )
     decoded = cv2.imdecode(content, cv2.IMREAD_COLOR)
     assert decoded is not None
     return decoded[..., ::-1].astype(np.uint8)
@@ -56,9 +57,13 @@ def is_one_of(image: FloatArray, candidates: list[NDArray[np.uint8]]) -> bool:
 
 def detours(image: NDArray[np.uint8], side: int) -> list[NDArray[np.uint8]]:
     """The image at another size and back, with every pair of interpolations."""
-    return [np.asarray(cv2.resize(cv2.resize(image, (side, side), interpolation=there), image.shape[1::-1],
-                                  interpolation=back), np.uint8)
-            for there, back in itertools.product(INTERPOLATIONS, INTERPOLATIONS)]
+    return [
+        np.asarray(
+            cv2.resize(cv2.resize(image, (side, side), interpolation=there), image.shape[1::-1], interpolation=back),
+            np.uint8,
+        )
+        for there, back in itertools.product(INTERPOLATIONS, INTERPOLATIONS)
+    ]
 
 
 # ------------------------------------------------------------------ each stage alone
@@ -75,7 +80,7 @@ def test_blur_spreads_a_line_by_its_sigma() -> None:
     image[:, 32] = 1
     spread = degraded(image, blur_prob=1, blur_sigma=(3.0, 3.0))[..., 0].astype(np.float64)
     places = np.arange(SIZE) - 32
-    variance = (spread.sum(0) * places ** 2).sum() / spread.sum()
+    variance = (spread.sum(0) * places**2).sum() / spread.sum()
     assert variance == pytest.approx(9, rel=0.1)  # the tails are less than a gray level
     expected = cv2.GaussianBlur(to_8_bit(photo()), (0, 0), 1.5)
     assert np.array_equal(to_8_bit(degraded(photo(), blur_prob=1, blur_sigma=(1.5, 1.5))), expected)
@@ -158,8 +163,11 @@ def test_subsampling_takes_the_sharpness_of_colours() -> None:
 @pytest.mark.parametrize('stage', ['jpeg', 'webp'])
 def test_quality_is_lost_by_its_number(stage: str) -> None:
     """The worse the number, the larger the error: between 90, 50 and 10, about the same in every draw."""
-    errors = [error(photo(), degraded(photo(), seed, **{f'{stage}_prob': 1, f'{stage}_quality': (quality, quality)}))
-              for quality in (95, 60, 10) for seed in range(4)]
+    errors = [
+        error(photo(), degraded(photo(), seed, **{f'{stage}_prob': 1, f'{stage}_quality': (quality, quality)}))
+        for quality in (95, 60, 10)
+        for seed in range(4)
+    ]
     assert 0 < max(errors[:4]) < min(errors[4:8])
     assert max(errors[4:8]) < min(errors[8:])
 
@@ -173,8 +181,9 @@ def test_webp_is_what_pillow_writes() -> None:
 
 
 def test_qualities_spread_over_their_range() -> None:
-    wanted = {as_jpeg(to_8_bit(photo()), quality, sampling).tobytes() for quality in range(40, 61)
-              for sampling in SAMPLINGS}
+    wanted = {
+        as_jpeg(to_8_bit(photo()), quality, sampling).tobytes() for quality in range(40, 61) for sampling in SAMPLINGS
+    }
     found = {to_8_bit(degraded(photo(), seed, jpeg_prob=1, jpeg_quality=(40, 60))).tobytes() for seed in range(150)}
     assert found <= wanted
     assert len(found) > 25
@@ -185,8 +194,8 @@ def test_qualities_spread_over_their_range() -> None:
 
 def edges(image: FloatArray, period: int) -> NDArray[np.float64]:
     """Mean step between neighbouring columns, by the place in a period; place 0 is a border of blocks."""
-    steps = np.abs(np.diff(image.mean(2), axis=1)).mean(0)[period - 1:]
-    whole = steps[:len(steps) // period * period].reshape(-1, period)
+    steps = np.abs(np.diff(image.mean(2), axis=1)).mean(0)[period - 1 :]
+    whole = steps[: len(steps) // period * period].reshape(-1, period)
     return np.asarray(whole.mean(0), np.float64)
 
 
@@ -196,8 +205,18 @@ def test_blocks_of_a_jpeg_grow_and_shrink_with_the_detour(factor: float, period:
     image = photo(256, 256, seed=3)
     steps = {}
     for name, chance in (('own', 0), ('detour', 1)):
-        steps[name] = np.mean([edges(degraded(image, seed, resize_prob=chance, resize_range=(factor, factor),
-                                              jpeg_prob=1, jpeg_quality=(5, 5)), 16) for seed in range(16)], 0)
+        steps[name] = np.mean(
+            [
+                edges(
+                    degraded(
+                        image, seed, resize_prob=chance, resize_range=(factor, factor), jpeg_prob=1, jpeg_quality=(5, 5)
+                    ),
+                    16,
+                )
+                for seed in range(16)
+            ],
+            0,
+        )
     blocks = np.arange(16) % period == 0
     others = (np.arange(16) % 8 == 0) & ~blocks if period == 16 else (np.arange(16) % 4 == 2)
     assert steps['detour'][blocks].mean() > 1.3 * steps['detour'][others].mean()
@@ -211,15 +230,18 @@ def test_blocks_of_a_jpeg_grow_and_shrink_with_the_detour(factor: float, period:
 def test_the_second_jpeg_is_made_at_the_own_size() -> None:
     candidates = [as_jpeg(detour, 40, sampling) for detour in detours(to_8_bit(photo()), 32) for sampling in SAMPLINGS]
     for seed in range(10):
-        assert is_one_of(degraded(photo(), seed, resize_prob=1, resize_range=(0.5, 0.5), second_jpeg_prob=1,
-                                  jpeg_quality=(40, 40)), candidates)
+        assert is_one_of(
+            degraded(photo(), seed, resize_prob=1, resize_range=(0.5, 0.5), second_jpeg_prob=1, jpeg_quality=(40, 40)),
+            candidates,
+        )
 
 
 def test_stages_happen_as_often_as_asked_for() -> None:
     image = photo(16, 16)
     for stage in ('blur', 'resize', 'noise', 'jpeg', 'webp', 'second_jpeg'):
-        changed = [not np.array_equal(degraded(image, seed, prob=0.6, **{f'{stage}_prob': 0.5}), image)
-                   for seed in range(300)]
+        changed = [
+            not np.array_equal(degraded(image, seed, prob=0.6, **{f'{stage}_prob': 0.5}), image) for seed in range(300)
+        ]
         assert np.mean(changed) == pytest.approx(0.3, abs=0.09), stage
 
 

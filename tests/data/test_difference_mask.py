@@ -33,7 +33,7 @@ def slow_mask(lq: NDArray[np.uint8], gt: NDArray[np.uint8], mask: DifferenceMask
     """The formula of the docstring, pixel by pixel."""
     height, width, _ = lq.shape
     reach = 5
-    weights = np.exp(-np.arange(-reach, reach + 1)**2 / (2 * mask.smoothing**2))
+    weights = np.exp(-(np.arange(-reach, reach + 1) ** 2) / (2 * mask.smoothing**2))
     weights /= weights.sum()
     holes = np.zeros((height, width), bool)
     for y in range(height):
@@ -70,8 +70,9 @@ def without_specks(holes: NDArray[np.bool_], least_area: int) -> NDArray[np.bool
 def slow_closing(holes: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     """A pixel stays free if a disc that holds it touches no hole."""
     height, width = holes.shape
-    disc = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)
-            if dy**2 + dx**2 <= radius**2]
+    disc = [
+        (dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1) if dy**2 + dx**2 <= radius**2
+    ]
 
     def touches(y: int, x: int) -> bool:
         return any(0 <= y + dy < height and 0 <= x + dx < width and holes[y + dy, x + dx] for dy, dx in disc)
@@ -85,17 +86,20 @@ def slow_closing(holes: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     return closed
 
 
-@pytest.mark.parametrize('mask', [
-    DifferenceMask(),
-    DifferenceMask(threshold=0.05, smoothing=1.0, least_area=5, closing=2),
-    DifferenceMask(threshold=0.2, smoothing=0.7, least_area=9, closing=1),
-])
+@pytest.mark.parametrize(
+    'mask',
+    [
+        DifferenceMask(),
+        DifferenceMask(threshold=0.05, smoothing=1.0, least_area=5, closing=2),
+        DifferenceMask(threshold=0.2, smoothing=0.7, least_area=9, closing=1),
+    ],
+)
 def test_against_loops(mask: DifferenceMask) -> None:
     rng = np.random.default_rng(0)
     gt = rng.integers(0, 256, (24, 31, 3)).astype(np.uint8)
     change = np.zeros((24, 31, 3))
     for top, left, level in ((2, 3, 90), (12, 20, -60), (16, 2, 40), (0, 26, 120)):
-        change[top:top + 6, left:left + 5] = level
+        change[top : top + 6, left : left + 5] = level
     lq = np.clip(gt + change + rng.normal(0, 8, change.shape), 0, 255).astype(np.uint8)
     expected = slow_mask(lq, gt, mask)
     assert 0.05 < expected.mean() < 0.95
@@ -154,7 +158,7 @@ def test_resized_holes_are_a_vote() -> None:
 @pytest.mark.parametrize('sizes', [(97, 32), (64, 48), (40, 100)])
 def test_resizing_keeps_the_share_of_a_disc(sizes: tuple[int, int]) -> None:
     rows, columns = np.indices((sizes[0], sizes[0])) + 0.5
-    disc = (rows - sizes[0] / 2)**2 + (columns - sizes[0] / 2)**2 <= (0.3 * sizes[0])**2
+    disc = (rows - sizes[0] / 2) ** 2 + (columns - sizes[0] / 2) ** 2 <= (0.3 * sizes[0]) ** 2
     resized = resize_holes(disc, (sizes[1], sizes[1]))
     assert resized.mean() == pytest.approx(np.pi * 0.09, abs=0.01)
     np.testing.assert_array_equal(resized, resized[::-1, ::-1])
@@ -165,7 +169,7 @@ def test_default_threshold_on_watermarks(shared_dir: Path) -> None:
     folder = shared_dir / 'data' / 'watermark' / 'pairs_synth'
     overlaps = []
     for path in sorted(folder.glob('*_wm.jpg')):
-        stem = str(path)[:-len('_wm.jpg')]
+        stem = str(path)[: -len('_wm.jpg')]
         found = DifferenceMask()(cv2.imread(str(path)), cv2.imread(f'{stem}_clean.jpg'))
         true = cv2.imread(f'{stem}_mask.png', cv2.IMREAD_GRAYSCALE) >= 128
         overlaps.append((found & true).sum() / (found | true).sum())

@@ -23,9 +23,9 @@ def ramp(side: int) -> Truth:
 def draw_white_bar(size: tuple[int, int], scale: float, rng: np.random.Generator) -> Overlay:
     """Draw white rows, half transparent, in a random place."""
     alpha = np.zeros(size, np.float32)
-    height = max(1, round(size[0] * scale ** 2 / 2))
+    height = max(1, round(size[0] * scale**2 / 2))
     top = int(rng.integers(size[0] - height + 1))
-    alpha[top:top + height] = 0.5
+    alpha[top : top + height] = 0.5
     return Overlay(np.ones((*size, 3), np.float32), alpha)
 
 

@@ -26,8 +26,21 @@ from hcl_arch.option_checks.data_set_images import ImageFolders
 
 SIZE = 64
 STEP = 1 / 255
-NAMES = ('bars', 'scribbles', 'stickers', 'captions', 'date_stamps', 'single_mark', 'tiled_marks', 'mosaic',
-         'lost_blocks', 'old_print', 'hard_paste', 'soft_paste', 'clean')
+NAMES = (
+    'bars',
+    'scribbles',
+    'stickers',
+    'captions',
+    'date_stamps',
+    'single_mark',
+    'tiled_marks',
+    'mosaic',
+    'lost_blocks',
+    'old_print',
+    'hard_paste',
+    'soft_paste',
+    'clean',
+)
 # Of a border that is soft, the half outside does not count as corrupted.
 SOFT_KINDS = ('mosaic', *PASTED_KINDS)
 DEGRADATION = {'blur_prob': 0.5, 'resize_prob': 0.5, 'noise_prob': 0.5, 'jpeg_prob': 1, 'webp_prob': 0.3}
@@ -38,7 +51,10 @@ Options = dict[str, Any]
 def opt(make_folder: Callable[..., Path]) -> Options:
     """Options of a validation set with 6 images, and 4 others as photographs to take parts from."""
     return {
-        'name': 'Tiny', 'type': 'BlindCorruptionDataset', 'phase': 'val', 'gt_size': SIZE,
+        'name': 'Tiny',
+        'type': 'BlindCorruptionDataset',
+        'phase': 'val',
+        'gt_size': SIZE,
         'dataroot_gt': str(make_folder('truth', 6, height=72, width=90)),
         'dataroot_noise': str(make_folder('photos', 4, height=72, width=90, seed=1)),
     }
@@ -72,7 +88,7 @@ def box(share: float, value: float, top: int = 0) -> Spoil:
 
     def spoil(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
         image = truth.image.copy()
-        image[top:top + round(share * SIZE)] = value
+        image[top : top + round(share * SIZE)] = value
         return with_change(truth.image, image)
 
     return spoil
@@ -241,8 +257,10 @@ def test_fonts_of_several_folders(tmp_path: Path) -> None:
 def test_folders_without_fonts_are_refused(opt: Options, tmp_path: Path) -> None:
     """By the data set, and by the check before a run."""
     (tmp_path / 'none').mkdir()
-    for folder, error, message in ((tmp_path / 'none', ValueError, r'none: expected fonts \(.ttf, .otf, .ttc\), found'),
-                                   (tmp_path / 'no', FileNotFoundError, 'no: expected a folder of fonts')):
+    for folder, error, message in (
+        (tmp_path / 'none', ValueError, r'none: expected fonts \(.ttf, .otf, .ttc\), found'),
+        (tmp_path / 'no', FileNotFoundError, 'no: expected a folder of fonts'),
+    ):
         options = {**opt, 'dataroot_fonts': str(folder), 'corruptions': {'captions': 1}}
         with pytest.raises(error, match=f"data set 'Tiny', 'dataroot_fonts': .*{message}"):
             build(options)
@@ -259,20 +277,28 @@ def test_a_second_kind_comes_on_top_of_the_first(opt: Options, monkeypatch: pyte
     for kind, spoil in {'bars': box(0.25, 1.0), 'captions': box(0.25, 0.0, 40)}.items():
         monkeypatch.setitem(EVERYDAY_KINDS, kind, spoil)
     entries = {'bars': 1, 'captions': 1}
-    masks = {share: [1 - build(opt, corruptions=entries, second_kind=share)[index]['mask'][0] for index in range(6)]
-             for share in (0, 1)}
+    masks = {
+        share: [1 - build(opt, corruptions=entries, second_kind=share)[index]['mask'][0] for index in range(6)]
+        for share in (0, 1)
+    }
     for once, twice in zip(masks[0], masks[1]):
         assert 0 < once.mean() < 0.26 < twice.mean()
         assert twice[:16].mean() > 0.9
         assert twice[40:56].mean() > 0.9
 
 
-def test_a_second_kind_is_as_frequent_as_asked_for_and_never_clean(opt: Options,
-                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_kind_is_as_frequent_as_asked_for_and_never_clean(
+    opt: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for kind, spoil in {'bars': box(0.25, 1.0), 'captions': box(0.25, 0.0, 40)}.items():
         monkeypatch.setitem(EVERYDAY_KINDS, kind, spoil)
-    dataset = build(opt, phase='train', batch_size_per_gpu=1, second_kind=0.4,
-                    corruptions={'bars': 1, 'captions': 1, CLEAN: 1, 'constant': {'hole_share': [0.05, 0.1]}})
+    dataset = build(
+        opt,
+        phase='train',
+        batch_size_per_gpu=1,
+        second_kind=0.4,
+        corruptions={'bars': 1, 'captions': 1, CLEAN: 1, 'constant': {'hole_share': [0.05, 0.1]}},
+    )
     torch.manual_seed(0)
     shares: dict[str, list[float]] = {}
     for index in [*range(6)] * 60:
@@ -313,27 +339,40 @@ def test_toning_goes_below_whatever_is_drawn_first(opt: Options, monkeypatch: py
     assert names == {'bars', 'old_print'}
 
 
-@pytest.mark.parametrize(('corruptions', 'count'), [
-    ({'bars': 1}, 1), ({'bars': 1, CLEAN: 1}, 1), ({'bars': 1, 'others': {'type': 'bars'}}, 1), ({'constant': 1}, 0)])
+@pytest.mark.parametrize(
+    ('corruptions', 'count'),
+    [({'bars': 1}, 1), ({'bars': 1, CLEAN: 1}, 1), ({'bars': 1, 'others': {'type': 'bars'}}, 1), ({'constant': 1}, 0)],
+)
 def test_a_second_kind_needs_two(opt: Options, corruptions: Options, count: int) -> None:
-    with pytest.raises(ValueError, match=f"'second_kind' asks for a second everyday kind on top, but 'corruptions' has "
-                                         f"{count} of them other than 'clean'"):
+    with pytest.raises(
+        ValueError,
+        match=f"'second_kind' asks for a second everyday kind on top, but 'corruptions' has "
+        f"{count} of them other than 'clean'",
+    ):
         build(opt, corruptions=corruptions, second_kind=0.1)
 
 
 # ------------------------------------------------------------------ options
 
 
-@pytest.mark.parametrize(('change', 'message'), [
-    *[({'corruptions': {'bars': {key: 0.5}}}, f"corruption 'bars': '{key}' is given, but bars brings its own opacity")
-      for key in ('opacity', 'blur_sigma', 'hole_share')],
-    ({'corruptions': {'bar': 1}}, "'corruptions': unknown option 'bar'. Did you mean 'bars'?"),
-    ({'corruptions': {'bars': {'dataroot': 'a'}}}, "corruption 'bars': unknown option 'dataroot'"),
-    ({'corruptions': {'stickers': {'recolour': 1}}}, "corruption 'stickers': unknown option 'recolour'"),
-    ({'corruptions': {'stickers': {'dataroot': 3}}}, "'dataroot' expects a path or a list of paths, got 3"),
-    ({'second_kind': 1.1}, "'second_kind' expects a number from 0 to 1, got 1.1"),
-    ({'dataroot_fonts': 3}, "'dataroot_fonts' expects a path or a list of paths, got 3"),
-])
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        *[
+            (
+                {'corruptions': {'bars': {key: 0.5}}},
+                f"corruption 'bars': '{key}' is given, but bars brings its own opacity",
+            )
+            for key in ('opacity', 'blur_sigma', 'hole_share')
+        ],
+        ({'corruptions': {'bar': 1}}, "'corruptions': unknown option 'bar'. Did you mean 'bars'?"),
+        ({'corruptions': {'bars': {'dataroot': 'a'}}}, "corruption 'bars': unknown option 'dataroot'"),
+        ({'corruptions': {'stickers': {'recolour': 1}}}, "corruption 'stickers': unknown option 'recolour'"),
+        ({'corruptions': {'stickers': {'dataroot': 3}}}, "'dataroot' expects a path or a list of paths, got 3"),
+        ({'second_kind': 1.1}, "'second_kind' expects a number from 0 to 1, got 1.1"),
+        ({'dataroot_fonts': 3}, "'dataroot_fonts' expects a path or a list of paths, got 3"),
+    ],
+)
 def test_wrong_options_are_refused(opt: Options, change: Options, message: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011  (the text is compared below, without regular expressions)
         read_options({**opt, **change})
@@ -360,8 +399,13 @@ def test_only_the_input_is_degraded(opt: Options, phase: str, corruptions: Optio
 
 
 def test_a_share_of_the_samples_is_degraded(opt: Options) -> None:
-    dataset = build(opt, phase='train', batch_size_per_gpu=1, corruptions={CLEAN: 1},
-                    degradation={'prob': 0.3, 'jpeg_prob': 1, 'jpeg_quality': 20})
+    dataset = build(
+        opt,
+        phase='train',
+        batch_size_per_gpu=1,
+        corruptions={CLEAN: 1},
+        degradation={'prob': 0.3, 'jpeg_prob': 1, 'jpeg_quality': 20},
+    )
     torch.manual_seed(0)
     degraded = [not torch.equal(sample['lq'], sample['gt']) for sample in (dataset[index % 6] for index in range(200))]
     assert np.mean(degraded) == pytest.approx(0.3, abs=0.1)

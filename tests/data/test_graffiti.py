@@ -118,15 +118,25 @@ def test_pictures_differ_in_place_size_and_angle() -> None:
 def test_tiny_and_huge_pictures_still_reach_the_share(pixels: NDArray[np.uint8]) -> None:
     draw = PictureGraffiti(pictures_of(pixels)).draw
     for seed in range(5):
-        grown = grow_overlay((64, 64), hole_share=(0.1, 0.2), rng=np.random.default_rng(seed), draw_layer=draw,
-                             count_covered=lambda overlay: int((overlay.alpha > 0.02).sum()))
+        grown = grow_overlay(
+            (64, 64),
+            hole_share=(0.1, 0.2),
+            rng=np.random.default_rng(seed),
+            draw_layer=draw,
+            count_covered=lambda overlay: int((overlay.alpha > 0.02).sum()),
+        )
         assert 0.1 <= (grown.alpha > 0.02).mean() <= 0.2
 
 
 def test_transparent_picture_draws_nothing_and_ends() -> None:
     draw = PictureGraffiti(pictures_of(np.zeros((20, 20, 4), np.uint8))).draw
-    grown = grow_overlay((64, 64), hole_share=(0.1, 0.2), rng=np.random.default_rng(0), draw_layer=draw,
-                         count_covered=lambda overlay: int((overlay.alpha > 0).sum()))
+    grown = grow_overlay(
+        (64, 64),
+        hole_share=(0.1, 0.2),
+        rng=np.random.default_rng(0),
+        draw_layer=draw,
+        count_covered=lambda overlay: int((overlay.alpha > 0).sum()),
+    )
     assert grown.alpha.max() == 0
 
 

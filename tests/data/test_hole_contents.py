@@ -34,8 +34,9 @@ def test_constant_colours_are_random_or_given() -> None:
 
 
 @pytest.mark.parametrize(('crop_scale', 'widths'), [((1.0, 1.0), (199, 199)), ((0.4, 0.6), (79, 119))])
-def test_photo_crop_has_the_share_of_the_short_side(make_folder: MakeFolder, crop_scale: tuple[float, float],
-                                                    widths: tuple[int, int]) -> None:
+def test_photo_crop_has_the_share_of_the_short_side(
+    make_folder: MakeFolder, crop_scale: tuple[float, float], widths: tuple[int, int]
+) -> None:
     """The photographs are ramps: the range of values in a crop tells its width."""
     folder = make_folder('ramps', 0)
     ramp = np.broadcast_to(np.arange(240, dtype=np.uint8)[None, :, None], (200, 240, 3))

@@ -25,8 +25,9 @@ RANGES = [(0.0, 0.0), (0.01, 0.03), (0.1, 0.5), (0.3, 0.32), (0.9, 0.95), (1.0, 
 @pytest.mark.parametrize('generator', GENERATORS)
 @pytest.mark.parametrize('hole_share', RANGES)
 @pytest.mark.parametrize(('size', 'seeds'), [((16, 16), 60), ((24, 40), 40), ((64, 64), 40), ((256, 256), 8)])
-def test_share_lies_in_range(generator: Callable[..., NDArray[np.bool_]], hole_share: tuple[float, float],
-                             size: tuple[int, int], seeds: int) -> None:
+def test_share_lies_in_range(
+    generator: Callable[..., NDArray[np.bool_]], hole_share: tuple[float, float], size: tuple[int, int], seeds: int
+) -> None:
     for seed in range(seeds):
         holes = generator(size, hole_share=hole_share, rng=np.random.default_rng(seed))
         assert holes.dtype == bool
@@ -52,7 +53,8 @@ def test_shares_fill_the_range_evenly(generator: Callable[..., NDArray[np.bool_]
 @pytest.mark.parametrize('generator', GENERATORS)
 def test_seed_decides_the_mask(generator: Callable[..., NDArray[np.bool_]]) -> None:
     first, again, other = (
-        generator((64, 64), hole_share=(0.1, 0.5), rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
+        generator((64, 64), hole_share=(0.1, 0.5), rng=np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -67,8 +69,9 @@ def test_every_kind_keeps_to_the_bins(kind: str, side: int, seeds: int) -> None:
 
 
 # The random walk has splinters beside its bands.
-@pytest.mark.parametrize(('generator', 'most_parts'), [(free_form_mask, 20), (rectangle_mask, 20),
-                                                       (random_walk_mask, 30)])
+@pytest.mark.parametrize(
+    ('generator', 'most_parts'), [(free_form_mask, 20), (rectangle_mask, 20), (random_walk_mask, 30)]
+)
 def test_holes_are_shapes_and_not_dust(generator: Callable[..., NDArray[np.bool_]], most_parts: int) -> None:
     for seed in range(20):
         holes = generator((128, 128), hole_share=(0.2, 0.4), rng=np.random.default_rng(seed)).astype(np.uint8)
@@ -101,9 +104,18 @@ def test_half_is_exactly_one_side(size: tuple[int, int]) -> None:
     assert min(counts) > 25  # 50 expected, standard deviation 6
 
 
-@pytest.mark.parametrize(('hole_share', 'lines'), [((0.1, 0.2), 12), ((0.7, 0.9), 45), ((0.0, 1.0), 32),
-                                                   ((0.0, 0.0), 0), ((1.0, 1.0), 64), ((0.2, 0.2), 13),
-                                                   ((0.48, 0.49), 31)])
+@pytest.mark.parametrize(
+    ('hole_share', 'lines'),
+    [
+        ((0.1, 0.2), 12),
+        ((0.7, 0.9), 45),
+        ((0.0, 1.0), 32),
+        ((0.0, 0.0), 0),
+        ((1.0, 1.0), 64),
+        ((0.2, 0.2), 13),
+        ((0.48, 0.49), 31),
+    ],
+)
 def test_half_and_lines_take_the_whole_lines_nearest_to_half(hole_share: tuple[float, float], lines: int) -> None:
     for generator in (half_mask, line_mask):
         for seed in range(10):
@@ -118,10 +130,12 @@ def test_lines_follow_the_formula(hole_share: tuple[float, float]) -> None:
         holes = line_mask((30, 30), hole_share=hole_share, rng=np.random.default_rng(seed))
         profile = holes.any(1) if (holes == holes[:, :1]).all() else holes.any(0)
         assert np.array_equal(holes, np.broadcast_to(profile[:, None], (30, 30))) or np.array_equal(
-            holes, np.broadcast_to(profile, (30, 30)))
+            holes, np.broadcast_to(profile, (30, 30))
+        )
         count = int(profile.sum())
-        possible = [[((i + 1) * count + phase) // 30 > (i * count + phase) // 30 for i in range(30)]
-                    for phase in range(30)]
+        possible = [
+            [((i + 1) * count + phase) // 30 > (i * count + phase) // 30 for i in range(30)] for phase in range(30)
+        ]
         assert profile.tolist() in possible
         seen.add(holes.tobytes())
     assert len(seen) == {15: 4, 6: 10, 18: 10, 0: 1, 30: 1}[count]  # rows and columns, each at so many phases
@@ -152,8 +166,13 @@ def test_rectangles_are_rectangles() -> None:
 @pytest.mark.parametrize('kind', ['rectangles', 'free_form', 'random_walk'])
 def test_border_is_a_hole_about_as_often_as_the_centre(kind: str) -> None:
     """Or a network learns that borders are clean."""
-    holes = np.mean([MASK_GENERATORS[kind]((64, 64), hole_share=(0.2, 0.4), rng=np.random.default_rng(seed))
-                     for seed in range(300)], 0)
+    holes = np.mean(
+        [
+            MASK_GENERATORS[kind]((64, 64), hole_share=(0.2, 0.4), rng=np.random.default_rng(seed))
+            for seed in range(300)
+        ],
+        0,
+    )
     border = np.concatenate([holes[:2].ravel(), holes[-2:].ravel(), holes[:, :2].ravel(), holes[:, -2:].ravel()]).mean()
     assert border > 0.5 * holes[28:36, 28:36].mean()
 
@@ -162,10 +181,12 @@ def test_combined_contains_masks_of_two_different_kinds(monkeypatch: pytest.Monk
     drawn: list[tuple[str, NDArray[np.bool_]]] = []
 
     def recording(kind: str) -> Callable[..., NDArray[np.bool_]]:
-        def draw(size: tuple[int, int], *, hole_share: tuple[float, float],
-                 rng: np.random.Generator) -> NDArray[np.bool_]:
+        def draw(
+            size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator
+        ) -> NDArray[np.bool_]:
             drawn.append((kind, MASK_GENERATORS[kind](size, hole_share=hole_share, rng=rng)))
             return drawn[-1][1]
+
         return draw
 
     kinds = [kind for kind in MASK_GENERATORS if kind != 'combined']

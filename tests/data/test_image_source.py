@@ -24,7 +24,8 @@ def test_folder_is_searched_sorted_and_filtered(make_folder: Callable[..., Path]
     (folder / 'notes.txt').write_text('no image')
     source = ImageSource(str(folder))
     assert [source.path_of(index) for index in range(len(source))] == [
-        str(folder / name) for name in ('000.png', '001.png', 'sub/x.JPG')]
+        str(folder / name) for name in ('000.png', '001.png', 'sub/x.JPG')
+    ]
     assert source.read_rgb(2).shape == (5, 7, 3)
 
 
@@ -42,12 +43,15 @@ def test_channel_order_and_several_roots(tmp_path: Path) -> None:
         source.path_of(2)
 
 
-@pytest.mark.parametrize('array', [
-    np.full((4, 5), 100, np.uint8),
-    np.full((4, 5), 100 * 257, np.uint16),
-    np.full((4, 5, 3), 100 * 257, np.uint16),
-    np.full((4, 5, 4), 100, np.uint8),
-])
+@pytest.mark.parametrize(
+    'array',
+    [
+        np.full((4, 5), 100, np.uint8),
+        np.full((4, 5), 100 * 257, np.uint16),
+        np.full((4, 5, 3), 100 * 257, np.uint16),
+        np.full((4, 5, 4), 100, np.uint8),
+    ],
+)
 def test_other_pixel_formats_become_8_bit_rgb(tmp_path: Path, array: NDArray[Any]) -> None:
     cv2.imwrite(str(tmp_path / 'x.png'), array)
     source = ImageSource(str(tmp_path))
@@ -77,8 +81,9 @@ def test_lmdb_is_listed_without_being_opened(make_folder: Callable[..., Path], t
     assert list(lmdb_reader._clients) == [str(target.resolve())]
 
 
-def test_two_sources_share_one_lmdb_and_can_be_pickled(make_folder: Callable[..., Path],
-                                                       to_lmdb: Callable[[Path], Path]) -> None:
+def test_two_sources_share_one_lmdb_and_can_be_pickled(
+    make_folder: Callable[..., Path], to_lmdb: Callable[[Path], Path]
+) -> None:
     target = str(to_lmdb(make_folder('photos', 2)))
     first, second = ImageSource(target), ImageSource(target + '/')
     copy: Any = None
@@ -105,8 +110,9 @@ def count_open_environments() -> int:
     return len(lmdb_reader._clients)
 
 
-def test_environments_are_closed_before_a_fork(make_folder: Callable[..., Path],
-                                               to_lmdb: Callable[[Path], Path]) -> None:
+def test_environments_are_closed_before_a_fork(
+    make_folder: Callable[..., Path], to_lmdb: Callable[[Path], Path]
+) -> None:
     """LMDB forbids to use an environment on both sides of a fork."""
     source = ImageSource(str(to_lmdb(make_folder('photos', 1))))
     source.read_rgb(0)
@@ -117,8 +123,9 @@ def test_environments_are_closed_before_a_fork(make_folder: Callable[..., Path],
     source.read_rgb(0)
 
 
-def test_lmdb_open_in_parent_is_read_by_forked_workers(make_folder: Callable[..., Path],
-                                                       to_lmdb: Callable[[Path], Path]) -> None:
+def test_lmdb_open_in_parent_is_read_by_forked_workers(
+    make_folder: Callable[..., Path], to_lmdb: Callable[[Path], Path]
+) -> None:
     source = ImageSource(str(to_lmdb(make_folder('photos', 4))))
     expected = [GrayMeans(source)[index] for index in range(4)]
     for _ in range(2):  # the parent reads between the two, so its environment is open at both forks
@@ -161,10 +168,13 @@ def test_incomplete_lmdb(make_folder: Callable[..., Path], to_lmdb: Callable[[Pa
         ImageSource(str(target))
 
 
-@pytest.mark.parametrize(('text', 'message'), [('\n', 'a line for each image, found none'),
-                                               ('000\n', r"form 'name\.png \(h,w,c\) 1', found '000'")])
-def test_damaged_meta_info(make_folder: Callable[..., Path], to_lmdb: Callable[[Path], Path], text: str,
-                           message: str) -> None:
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [('\n', 'a line for each image, found none'), ('000\n', r"form 'name\.png \(h,w,c\) 1', found '000'")],
+)
+def test_damaged_meta_info(
+    make_folder: Callable[..., Path], to_lmdb: Callable[[Path], Path], text: str, message: str
+) -> None:
     target = to_lmdb(make_folder('photos', 1))
     (target / 'meta_info.txt').write_text(text)
     with pytest.raises(ValueError, match=message):

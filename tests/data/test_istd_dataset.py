@@ -28,8 +28,15 @@ def opt(tmp_path: Path) -> Options:
     return {'name': 'Shadows', 'type': 'HCLISTDDataset', 'dataroot': str(tmp_path / 'ISTD'), 'gt_size': 16}
 
 
-@pytest.mark.parametrize(('phase', 'split', 'names'), [('train', None, ['1-1', '1-2']), ('val', None, ['9-1']),
-                                                       ('test', None, ['9-1']), ('val', 'train', ['1-1', '1-2'])])
+@pytest.mark.parametrize(
+    ('phase', 'split', 'names'),
+    [
+        ('train', None, ['1-1', '1-2']),
+        ('val', None, ['9-1']),
+        ('test', None, ['9-1']),
+        ('val', 'train', ['1-1', '1-2']),
+    ],
+)
 def test_splits(opt: Options, phase: str, split: str | None, names: list[str]) -> None:
     dataset = build_dataset({**opt, 'phase': phase, **({'split': split} if split else {})})
     assert isinstance(dataset, HCLISTDDataset)
@@ -52,8 +59,11 @@ def test_another_folder_of_clean_photographs(opt: Options, tmp_path: Path) -> No
 def test_missing_folder_names_it_and_the_layout(opt: Options, tmp_path: Path) -> None:
     missing = tmp_path / 'ISTD' / 'train' / 'train_B'
     shutil.rmtree(missing)
-    with pytest.raises(FileNotFoundError, match=f"data set 'Shadows': {missing}: expected a folder of the data set "
-                       r'ISTD, found nothing. Expected layout: train/train_A \(with shadow\)'):
+    with pytest.raises(
+        FileNotFoundError,
+        match=f"data set 'Shadows': {missing}: expected a folder of the data set "
+        r'ISTD, found nothing. Expected layout: train/train_A \(with shadow\)',
+    ):
         HCLISTDDataset({**opt, 'phase': 'train'})
     assert len(HCLISTDDataset({**opt, 'phase': 'val'})) == 1
 
@@ -64,14 +74,17 @@ def test_missing_partner(opt: Options, tmp_path: Path) -> None:
         HCLISTDDataset({**opt, 'phase': 'train'})
 
 
-@pytest.mark.parametrize(('changes', 'message'), [
-    ({'split': 'val'}, "'split' expects one of train, test, got 'val'"),
-    ({'dataroot': None}, "'dataroot' expects a text"),
-    ({'folders': {'lg': 'x'}}, "'folders' expects folders of lq, gt, mask below 'dataroot' (default: lq: "),
-    ({'dataroot_lq': 'x'}, "unknown option 'dataroot_lq'"),
-    ({'mask_threshold': 0.1}, "unknown option 'mask_threshold'"),
-    ({'kinds': ['a']}, "unknown option 'kinds'"),
-])
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'split': 'val'}, "'split' expects one of train, test, got 'val'"),
+        ({'dataroot': None}, "'dataroot' expects a text"),
+        ({'folders': {'lg': 'x'}}, "'folders' expects folders of lq, gt, mask below 'dataroot' (default: lq: "),
+        ({'dataroot_lq': 'x'}, "unknown option 'dataroot_lq'"),
+        ({'mask_threshold': 0.1}, "unknown option 'mask_threshold'"),
+        ({'kinds': ['a']}, "unknown option 'kinds'"),
+    ],
+)
 def test_wrong_options(opt: Options, changes: Options, message: str) -> None:
     with pytest.raises(ValueError, match=f"data set 'Shadows': {re.escape(message)}"):
         HCLISTDDataset({**opt, 'phase': 'val', **changes})

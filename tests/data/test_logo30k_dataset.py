@@ -40,14 +40,24 @@ def levels(opt: Options) -> list[tuple[str, int, int, int]]:
     assert isinstance(dataset, HCLLOGO30KDataset)
     samples = [dataset[index] for index in range(len(dataset))]
     assert {sample['corruption'] for sample in samples} == {'watermark'}
-    return [(Path(sample['lq_path']).stem, round(float(sample['lq'].mean() * 255)),
-             round(float(sample['gt'].mean() * 255)), int(sample['mask'].mean())) for sample in samples]
+    return [
+        (
+            Path(sample['lq_path']).stem,
+            round(float(sample['lq'].mean() * 255)),
+            round(float(sample['gt'].mean() * 255)),
+            int(sample['mask'].mean()),
+        )
+        for sample in samples
+    ]
 
 
 def test_training(opt: Options) -> None:
     """Name, level of kind, level of clean photograph, mask: of each kind its own."""
-    expected = [(name, level, 101 if name == 'dog-3' else 100, int(level != 3))
-                for level in (1, 2, 3) for name in ('cat-3', 'cat-x-1', 'dog-3')]
+    expected = [
+        (name, level, 101 if name == 'dog-3' else 100, int(level != 3))
+        for level in (1, 2, 3)
+        for name in ('cat-3', 'cat-x-1', 'dog-3')
+    ]
     assert levels({**opt, 'phase': 'train'}) == expected
 
 
@@ -70,11 +80,14 @@ def test_clean_photographs_in_each_kind(opt: Options) -> None:
     assert found == [('fox-7', 1, 201, 1), ('fox-7', 2, 202, 1), ('fox-7', 3, 203, 0)]
 
 
-@pytest.mark.parametrize(('changes', 'message'), [
-    ({'kinds': []}, r"'kinds' expects a list of folder names, got \[\]"),
-    ({'split': 'test'}, "'split' expects one of train, val, got 'test'"),
-    ({'lq_template': '{}'}, "unknown option 'lq_template'"),
-])
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'kinds': []}, r"'kinds' expects a list of folder names, got \[\]"),
+        ({'split': 'test'}, "'split' expects one of train, val, got 'test'"),
+        ({'lq_template': '{}'}, "unknown option 'lq_template'"),
+    ],
+)
 def test_wrong_options(opt: Options, changes: Options, message: str) -> None:
     with pytest.raises(ValueError, match=f"data set 'Logos': {message}"):
         build_dataset({**opt, 'phase': 'val', **changes})

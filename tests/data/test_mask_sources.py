@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.data.weighted_choice import choose_by_weight
 from hcl_arch.data.masks.mask_images import ENTRY_BYTES, MaskImages
 from hcl_arch.data.masks.mask_sampler import FOLDER, MASK_GENERATORS, MaskSampler
 from hcl_arch.data.storage.image_source import ImageSource
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 
 @pytest.fixture
@@ -28,18 +28,21 @@ def mask_folder(tmp_path: Path) -> Path:
     return folder
 
 
-def draw_shares(images: MaskImages, hole_share: tuple[float, float], count: int = 40,
-                size: tuple[int, int] = (50, 50)) -> set[float]:
+def draw_shares(
+    images: MaskImages, hole_share: tuple[float, float], count: int = 40, size: tuple[int, int] = (50, 50)
+) -> set[float]:
     return {
         round(float(images.draw(size, hole_share=hole_share, rng=np.random.default_rng(seed)).mean()), 3)
         for seed in range(count)
     }
 
 
-@pytest.mark.parametrize(('hole_share', 'expected'), [((0, 1), {0.1, 0.3, 0.6}), ((0.2, 0.4), {0.3}),
-                                                      ((0.2, 0.7), {0.3, 0.6})])
-def test_only_masks_of_the_wanted_share(mask_folder: Path, hole_share: tuple[float, float],
-                                        expected: set[float]) -> None:
+@pytest.mark.parametrize(
+    ('hole_share', 'expected'), [((0, 1), {0.1, 0.3, 0.6}), ((0.2, 0.4), {0.3}), ((0.2, 0.7), {0.3, 0.6})]
+)
+def test_only_masks_of_the_wanted_share(
+    mask_folder: Path, hole_share: tuple[float, float], expected: set[float]
+) -> None:
     assert draw_shares(MaskImages(ImageSource(str(mask_folder))), hole_share) == expected
 
 
@@ -54,8 +57,9 @@ def test_closest_mask_is_fitted_where_none_is_in_the_range(mask_folder: Path) ->
         assert any(np.array_equal(np.rot90(upright, turns), holes) for turns in range(4))
 
 
-@pytest.mark.parametrize('hole_share', [(0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6),
-                                        (0.9, 1.0)])
+@pytest.mark.parametrize(
+    'hole_share', [(0.0, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (0.9, 1.0)]
+)
 @pytest.mark.parametrize('side', [64, 256])
 def test_folder_masks_keep_to_the_bins(mask_folder: Path, side: int, hole_share: tuple[float, float]) -> None:
     images = MaskImages(ImageSource(str(mask_folder)))
@@ -155,9 +159,7 @@ def test_all_eight_rotations_and_flips_occur(tmp_path: Path) -> None:
     mask[:3, :12] = 255
     cv2.imwrite(str(tmp_path / 'l.png'), mask)
     images = MaskImages(ImageSource(str(tmp_path)))
-    seen = {
-        images.draw((20, 20), hole_share=(0, 1), rng=np.random.default_rng(seed)).tobytes() for seed in range(100)
-    }
+    seen = {images.draw((20, 20), hole_share=(0, 1), rng=np.random.default_rng(seed)).tobytes() for seed in range(100)}
     holes = mask > 0
     assert seen == {np.rot90(side, turns).tobytes() for side in (holes, holes[:, ::-1]) for turns in range(4)}
 
@@ -166,8 +168,9 @@ def test_what_was_drawn_before_changes_nothing(mask_folder: Path) -> None:
     used = MaskImages(ImageSource(str(mask_folder)))
     draw_shares(used, (0.2, 0.4))
     fresh = MaskImages(ImageSource(str(mask_folder)))
-    first, second = (images.draw((50, 50), hole_share=(0.2, 0.4), rng=np.random.default_rng(7))
-                     for images in (used, fresh))
+    first, second = (
+        images.draw((50, 50), hole_share=(0.2, 0.4), rng=np.random.default_rng(7)) for images in (used, fresh)
+    )
     assert np.array_equal(first, second)
 
 
@@ -229,7 +232,9 @@ def draws(images: MaskImages, count: int = 60) -> list[bytes]:
     # Two sizes; 37 * 37 is no multiple of eight. The second range wants joined masks.
     return [
         images.draw(size, hole_share=hole_share, rng=np.random.default_rng(seed)).tobytes()
-        for seed in range(count) for size in ((37, 37), (64, 64)) for hole_share in ((0.2, 0.4), (0.65, 0.7))
+        for seed in range(count)
+        for size in ((37, 37), (64, 64))
+        for hole_share in ((0.2, 0.4), (0.65, 0.7))
     ]
 
 
@@ -252,8 +257,10 @@ def test_cache_keeps_to_its_budget(many_masks: Path) -> None:
         shares = [images._read(index, (64, 64)).mean() for index in range(12)]
     assert CountingSource.reads == 7  # the first five stay
     assert shares == [MaskImages(source)._read(index, (64, 64)).mean() for index in range(12)]
-    traced = sum(sys.getsizeof(key) + sys.getsizeof(key[1]) + sys.getsizeof(packed) + 100
-                 for key, packed in images._cache.items())
+    traced = sum(
+        sys.getsizeof(key) + sys.getsizeof(key[1]) + sys.getsizeof(packed) + 100
+        for key, packed in images._cache.items()
+    )
     assert traced < 5.5 * entry
 
 

@@ -53,8 +53,13 @@ def opt(tmp_path: Path) -> Options:
         write(tmp_path / 'lq' / f'{index:03d}.png', coordinates(10 + index))
         write(tmp_path / 'gt' / f'{index:03d}.png', coordinates(20 + index))
         write(tmp_path / 'mask' / f'{index:03d}.png', coordinate_mask())
-    return {'name': 'Tiny', 'type': 'HCLPairedDataset', 'phase': 'val', 'gt_size': SIZE,
-            **{f'dataroot_{role}': str(tmp_path / role) for role in ('lq', 'gt', 'mask')}}
+    return {
+        'name': 'Tiny',
+        'type': 'HCLPairedDataset',
+        'phase': 'val',
+        'gt_size': SIZE,
+        **{f'dataroot_{role}': str(tmp_path / role) for role in ('lq', 'gt', 'mask')},
+    }
 
 
 def training(opt: Options, **changes: Any) -> Options:
@@ -142,8 +147,9 @@ def test_validation_is_the_centre_square(opt: Options) -> None:
 
 
 @pytest.mark.parametrize(('workers', 'context'), [(0, None), (2, 'fork')])
-def test_validation_is_the_same_with_workers(opt: Options, to_lmdb: Callable[[Path], Path], workers: int,
-                                             context: str | None) -> None:
+def test_validation_is_the_same_with_workers(
+    opt: Options, to_lmdb: Callable[[Path], Path], workers: int, context: str | None
+) -> None:
     dataset = build({**opt, 'dataroot_gt': str(to_lmdb(Path(opt['dataroot_gt'])))})
     expected = [dataset[index] for index in range(3)]
     torch.manual_seed(5)
@@ -172,8 +178,9 @@ def test_training_follows_torchs_seed_and_not_numpys(opt: Options) -> None:
     assert not torch.equal(samples[0]['lq'], samples[2]['lq'])
 
 
-@pytest.mark.parametrize(('images', 'batch', 'world', 'length'), [(8, 3, 1, 9), (2, 3, 1, 3), (8, 3, 2, 12),
-                                                                  (6, 3, 2, 6), (1, 4, 2, 8)])
+@pytest.mark.parametrize(
+    ('images', 'batch', 'world', 'length'), [(8, 3, 1, 9), (2, 3, 1, 3), (8, 3, 2, 12), (6, 3, 2, 6), (1, 4, 2, 8)]
+)
 def test_epoch_length(monkeypatch: pytest.MonkeyPatch, images: int, batch: int, world: int, length: int) -> None:
     monkeypatch.setattr(dataset_options, 'get_dist_info', lambda: (0, world))
     assert dataset_options.epoch_length(images, batch_size=batch) == length
@@ -218,7 +225,7 @@ def test_derived_mask_is_of_the_whole_image_and_cropped_with_it(opt: Options, tm
     assert not build({**opt, 'gt_size': None, 'mask_threshold': 0.03})[1]['mask'].any()
     crop = build(training(opt, gt_size=20, crop_scale=0.5, use_hflip=False))[0]
     left, top = (int((crop['gt'][channel, 0, 0] * 255).round()) // 5 for channel in (0, 1))
-    np.testing.assert_array_equal(crop['mask'][0].numpy() == 0, expected[top:top + 20, left:left + 20])
+    np.testing.assert_array_equal(crop['mask'][0].numpy() == 0, expected[top : top + 20, left : left + 20])
 
 
 def test_mask_options_reach_the_derivation(opt: Options, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,12 +244,23 @@ def test_templates_in_one_folder(opt: Options, tmp_path: Path) -> None:
         write(folder / f'{stem}_clean.png', coordinates(100 + offset))
         write(folder / f'{stem}_mask.png', coordinate_mask())
     write(folder / 'overview.png', coordinates())
-    dataset = build({**opt, 'gt_size': None, **{f'dataroot_{role}': str(folder) for role in ('lq', 'gt', 'mask')},
-                     'lq_template': '{}_rain', 'gt_template': '{}_clean', 'mask_template': '{}_mask'})
-    found = [(sample['lq_path'], round(float(sample['lq'][2, 0, 0]) * 255), round(float(sample['gt'][2, 0, 0]) * 255))
-             for sample in (dataset[index] for index in range(len(dataset)))]
-    assert found == [(f'{folder}/{stem}_rain.png', offset, 100 + offset)
-                     for stem, offset in (('0', 1), ('1', 2), ('sub/0', 3))]
+    dataset = build(
+        {
+            **opt,
+            'gt_size': None,
+            **{f'dataroot_{role}': str(folder) for role in ('lq', 'gt', 'mask')},
+            'lq_template': '{}_rain',
+            'gt_template': '{}_clean',
+            'mask_template': '{}_mask',
+        }
+    )
+    found = [
+        (sample['lq_path'], round(float(sample['lq'][2, 0, 0]) * 255), round(float(sample['gt'][2, 0, 0]) * 255))
+        for sample in (dataset[index] for index in range(len(dataset)))
+    ]
+    assert found == [
+        (f'{folder}/{stem}_rain.png', offset, 100 + offset) for stem, offset in (('0', 1), ('1', 2), ('sub/0', 3))
+    ]
 
 
 def test_star_lets_corrupted_images_share_a_clean_one(opt: Options, tmp_path: Path) -> None:
@@ -251,8 +269,13 @@ def test_star_lets_corrupted_images_share_a_clean_one(opt: Options, tmp_path: Pa
         write(tmp_path / 'marks' / f'{stem}.png', coordinate_mask())
     for stem in ('cat', 'dog', 'fox'):
         write(tmp_path / 'natural' / f'{stem}.png', coordinates())
-    opt.update(dataroot_lq=str(tmp_path / 'marked'), dataroot_gt=str(tmp_path / 'natural'), lq_template='{}-*',
-               dataroot_mask=str(tmp_path / 'marks'), mask_template='{}-*')
+    opt.update(
+        dataroot_lq=str(tmp_path / 'marked'),
+        dataroot_gt=str(tmp_path / 'natural'),
+        lq_template='{}-*',
+        dataroot_mask=str(tmp_path / 'marks'),
+        mask_template='{}-*',
+    )
     with pytest.raises(ValueError, match=r"(?s)1 of 3 images in 'dataroot_gt' have no partner in 'dataroot_lq'.*fox"):
         build(opt)
     dataset = build({**opt, 'allow_unused': True})
@@ -271,8 +294,9 @@ def test_several_roots_are_matched_one_by_one(opt: Options, tmp_path: Path) -> N
     dataset = build({**opt, **roots, 'dataroot_gt': [opt['dataroot_gt'], str(other)]})
     blues = [round(float(dataset[index]['gt'][2, 0, 0]) * 255) for index in range(6)]
     assert blues == [20, 21, 22, 50, 51, 52]  # and both share the masks
-    with pytest.raises(ValueError, match="'dataroot_gt' expects one folder, or as many as 'dataroot_lq', which has 1, "
-                       'got 2'):
+    with pytest.raises(
+        ValueError, match="'dataroot_gt' expects one folder, or as many as 'dataroot_lq', which has 1, got 2"
+    ):
         build({**opt, 'dataroot_gt': [opt['dataroot_gt'], str(other)]})
 
 
@@ -280,15 +304,21 @@ def test_several_roots_are_matched_one_by_one(opt: Options, tmp_path: Path) -> N
 def test_missing_partner(opt: Options, tmp_path: Path, role: str) -> None:
     for name in ('000', '002'):
         (tmp_path / role / f'{name}.png').unlink()
-    with pytest.raises(ValueError, match=rf"data set 'Tiny': 2 of 3 images in 'dataroot_lq' have no partner in "
-                       rf"'dataroot_{role}' \({tmp_path}/{role}\).*lq/000.png \('000'\), .*lq/002.png \('002'\)"):
+    with pytest.raises(
+        ValueError,
+        match=rf"data set 'Tiny': 2 of 3 images in 'dataroot_lq' have no partner in "
+        rf"'dataroot_{role}' \({tmp_path}/{role}\).*lq/000.png \('000'\), .*lq/002.png \('002'\)",
+    ):
         build(opt)
 
 
 def test_clean_image_left_over(opt: Options, tmp_path: Path) -> None:
     (tmp_path / 'lq' / '001.png').unlink()
-    with pytest.raises(ValueError, match=r"1 of 3 images in 'dataroot_gt' have no partner in 'dataroot_lq'; the first: "
-                       r'.*gt/001.png\. .*allow_unused'):
+    with pytest.raises(
+        ValueError,
+        match=r"1 of 3 images in 'dataroot_gt' have no partner in 'dataroot_lq'; the first: "
+        r'.*gt/001.png\. .*allow_unused',
+    ):
         build(opt)
     dataset = build({**opt, 'allow_unused': True})
     assert [Path(dataset[index]['gt_path']).stem for index in range(len(dataset))] == ['000', '002']
@@ -305,27 +335,33 @@ def test_unequal_sizes(opt: Options, tmp_path: Path, role: str) -> None:
     write(tmp_path / role / '001.png', coordinate_mask()[:30])
     dataset = build(opt)
     dataset[0]
-    with pytest.raises(ValueError, match=rf"data set 'Tiny': .*48 x 40 pixels in .*lq/001.png and 48 x 30 in "
-                       rf'.*{role}/001.png'):
+    with pytest.raises(
+        ValueError,
+        match=rf"data set 'Tiny': .*48 x 40 pixels in .*lq/001.png and 48 x 30 in "
+        rf'.*{role}/001.png',
+    ):
         dataset[1]
 
 
-@pytest.mark.parametrize(('changes', 'message'), [
-    ({'gt_sise': 32}, r"unknown option 'gt_sise'. Did you mean 'gt_size'\?"),
-    ({'gt_size': 8}, "'gt_size' expects a whole number of at least 16, got 8"),
-    ({'gt_size': None, 'phase': 'train'}, "'gt_size' expects a whole number of at least 16, got null"),
-    ({'lq_template': 'rain'}, "'lq_template' expects a template of names with one '{}'"),
-    ({'gt_template': '{}-*'}, r"'gt_template' is '{}-\*', but there is no '\*' in 'lq_template' \('{}'\)"),
-    ({'gt_template': '{}_clean'}, "no partner in 'dataroot_gt'|none of the 3 images"),
-    ({'lq_template': '{}_x'}, "'lq_template' is '{}_x', but none of the 3 images in .*lq is named so; .*000.png"),
-    ({'mask_threshold': 0.1}, "'mask_threshold' would have no effect, since 'dataroot_mask' is given"),
-    ({'dataroot_mask': None, 'mask_inverted': True}, "'mask_inverted' would have no effect.* is missing"),
-    ({'dataroot_mask': None, 'mask_threshold': 0}, "'mask_threshold' expects a number from 0.0039"),
-    ({'dataroot_lq': None}, "'dataroot_lq' is missing"),
-    ({'crop_scale': 0}, "'crop_scale' expects shares above 0"),
-    ({'io_backend': {'type': 'lmdb'}}, r"every root has to end with '\.lmdb', but .*lq does not"),
-    ({'phase': 'train', 'dataset_enlarge_ratio': 1.5}, "'dataset_enlarge_ratio' expects a whole number"),
-])
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'gt_sise': 32}, r"unknown option 'gt_sise'. Did you mean 'gt_size'\?"),
+        ({'gt_size': 8}, "'gt_size' expects a whole number of at least 16, got 8"),
+        ({'gt_size': None, 'phase': 'train'}, "'gt_size' expects a whole number of at least 16, got null"),
+        ({'lq_template': 'rain'}, "'lq_template' expects a template of names with one '{}'"),
+        ({'gt_template': '{}-*'}, r"'gt_template' is '{}-\*', but there is no '\*' in 'lq_template' \('{}'\)"),
+        ({'gt_template': '{}_clean'}, "no partner in 'dataroot_gt'|none of the 3 images"),
+        ({'lq_template': '{}_x'}, "'lq_template' is '{}_x', but none of the 3 images in .*lq is named so; .*000.png"),
+        ({'mask_threshold': 0.1}, "'mask_threshold' would have no effect, since 'dataroot_mask' is given"),
+        ({'dataroot_mask': None, 'mask_inverted': True}, "'mask_inverted' would have no effect.* is missing"),
+        ({'dataroot_mask': None, 'mask_threshold': 0}, "'mask_threshold' expects a number from 0.0039"),
+        ({'dataroot_lq': None}, "'dataroot_lq' is missing"),
+        ({'crop_scale': 0}, "'crop_scale' expects shares above 0"),
+        ({'io_backend': {'type': 'lmdb'}}, r"every root has to end with '\.lmdb', but .*lq does not"),
+        ({'phase': 'train', 'dataset_enlarge_ratio': 1.5}, "'dataset_enlarge_ratio' expects a whole number"),
+    ],
+)
 def test_wrong_options(opt: Options, changes: Options, message: str) -> None:
     with pytest.raises(ValueError, match=f"data set 'Tiny'.*({message})"):
         build({**opt, **changes})
@@ -344,8 +380,16 @@ def test_options_are_left_alone(opt: Options) -> None:
 
 def test_real_watermarks(shared_dir: Path) -> None:
     folder = str(shared_dir / 'data' / 'watermark' / 'pairs_synth')
-    dataset = build({'phase': 'val', 'gt_size': 128, **{f'dataroot_{role}': folder for role in ('lq', 'gt', 'mask')},
-                     'lq_template': '{}_wm', 'gt_template': '{}_clean', 'mask_template': '{}_mask'})
+    dataset = build(
+        {
+            'phase': 'val',
+            'gt_size': 128,
+            **{f'dataroot_{role}': folder for role in ('lq', 'gt', 'mask')},
+            'lq_template': '{}_wm',
+            'gt_template': '{}_clean',
+            'mask_template': '{}_mask',
+        }
+    )
     assert len(dataset) == 27
     sample = dataset[5]
     difference = (sample['lq'] - sample['gt']).abs().amax(0)

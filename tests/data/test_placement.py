@@ -86,7 +86,7 @@ def test_alpha_keeps_its_sum_and_its_middle_at_every_scale(scale: float) -> None
     pixels = np.full((67, 90, 4), 255, np.uint8)
     pixels[..., 3] = np.where(rng.random((67, 90)) < 0.3, 255, 0)
     overlay = place(rgba_picture(pixels), (200, 220), centre=(111.4, 96.7), scale=scale)
-    assert overlay.alpha.sum() == pytest.approx(pixels[..., 3].sum() / 255 * scale ** 2, rel=0.08)
+    assert overlay.alpha.sum() == pytest.approx(pixels[..., 3].sum() / 255 * scale**2, rel=0.08)
     weights = overlay.alpha / overlay.alpha.sum()
     rows, columns = np.mgrid[:67, :90]
     ink = pixels[..., 3] / pixels[..., 3].sum(dtype=float)
@@ -124,8 +124,10 @@ def test_outside_nothing_is_drawn(centre: tuple[float, float]) -> None:
 @pytest.mark.parametrize('scale', [0.01, 0.5, 1.0, 30.0])
 def test_odd_pictures(shape: tuple[int, int], scale: float) -> None:
     picture = rgba_picture(np.full((*shape, 4), 200, np.uint8))
-    for overlay in (place(picture, (32, 32), centre=(16, 16), scale=scale, angle=20),
-                    tile(picture, (32, 32), spacing=(0.0, 0.0), scale=scale, angle=20)):
+    for overlay in (
+        place(picture, (32, 32), centre=(16, 16), scale=scale, angle=20),
+        tile(picture, (32, 32), spacing=(0.0, 0.0), scale=scale, angle=20),
+    ):
         assert overlay.alpha.shape == (32, 32)
         assert np.isfinite(overlay.colour).all()
         assert overlay.alpha.max() <= 200 / 255 + 1e-5
@@ -154,8 +156,15 @@ def test_every_picture_is_drawn() -> None:
     assert set(numbers) == set(range(5))
 
 
-@pytest.mark.parametrize('pixels', [np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8),
-                                    np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4, 4), np.float32)])
+@pytest.mark.parametrize(
+    'pixels',
+    [
+        np.zeros((4, 4, 3), np.uint8),
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 2), np.uint8),
+        np.zeros((4, 4, 4), np.float32),
+    ],
+)
 def test_pictures_without_alpha_are_refused_by_name(pixels: NDArray[np.uint8]) -> None:
     pictures = OverlayPictures(lambda number: pixels, 1, lambda number: f'marks/{number:03d}.png')
     with pytest.raises(ValueError, match=r'marks/000\.png: expected four channels .* found shape .* alpha channel'):

@@ -20,8 +20,10 @@ def option_file(make_folder: Callable[..., Path], tmp_path: Path) -> Path:
     """An option file with a training and a validation set."""
     truth = str(make_folder('truth', 5))
     base = {'name': 'Tiny', 'type': 'BlindCorruptionDataset', 'dataroot_gt': truth, 'gt_size': 64}
-    datasets = {'val': {**base, 'corruptions': {'constant': 1}, 'hole_share': [0.5, 0.5], 'blur_sigma': 0},
-                'train': {**base, 'corruptions': {'noise': 1}, 'batch_size_per_gpu': 1}}
+    datasets = {
+        'val': {**base, 'corruptions': {'constant': 1}, 'hole_share': [0.5, 0.5], 'blur_sigma': 0},
+        'train': {**base, 'corruptions': {'noise': 1}, 'batch_size_per_gpu': 1},
+    }
     path = tmp_path / 'options.yml'
     path.write_text(yaml.safe_dump({'name': 'x', 'datasets': datasets, 'path': {}}))
     return path
@@ -38,8 +40,8 @@ def test_sheet_shows_the_samples(option_file: Path, tmp_path: Path, capsys: pyte
     sample = open_dataset(option_file, 'val')[1]  # the second of 3 out of 5 samples
     truth = (sample['gt'].numpy().transpose(1, 2, 0)[..., ::-1] * 255).round().astype(np.uint8)
     left, top = 4 * tile + tile + 2, 18
-    np.testing.assert_array_equal(picture[top:top + 128:2, left:left + 128:2], truth)
-    mask = picture[top:top + 128:2, left + tile:left + tile + 128:2, 0]
+    np.testing.assert_array_equal(picture[top : top + 128 : 2, left : left + 128 : 2], truth)
+    mask = picture[top : top + 128 : 2, left + tile : left + tile + 128 : 2, 0]
     np.testing.assert_array_equal(mask, 255 * (1 - sample['mask'][0].numpy()))
     assert 'constant                   3  0.500  0.500  0.500' in capsys.readouterr().out
 
@@ -62,22 +64,27 @@ def test_share_table_by_hand() -> None:
     assert table.splitlines()[1].split() == ['patch', '2', '0.250', '0.500', '0.750']
 
 
-@pytest.mark.parametrize(('change', 'message'), [
-    (['-opt', 'nowhere.yml'], 'option file nowhere.yml does not exist'),
-    (['--dataset', 'tset'], 'has no data set tset; it has'),
-    (['-o', 'sheet.txt'], 'expected the name of a picture'),
-    (['--count', '0'], 'numbers of at least 1'),
-])
-def test_mistakes_end_with_one_line(option_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-                                    change: list[str], message: str) -> None:
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (['-opt', 'nowhere.yml'], 'option file nowhere.yml does not exist'),
+        (['--dataset', 'tset'], 'has no data set tset; it has'),
+        (['-o', 'sheet.txt'], 'expected the name of a picture'),
+        (['--count', '0'], 'numbers of at least 1'),
+    ],
+)
+def test_mistakes_end_with_one_line(
+    option_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: list[str], message: str
+) -> None:
     with pytest.raises(SystemExit, match='2'):
         main(['-opt', str(option_file), '-o', str(tmp_path / 'sheet.png'), *change])
     assert message in capsys.readouterr().err
     assert not (tmp_path / 'sheet.png').exists()
 
 
-def test_wrong_options_and_unreadable_images_are_named(option_file: Path, tmp_path: Path,
-                                                       capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_options_and_unreadable_images_are_named(
+    option_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / 'truth' / '000.png').write_bytes(b'no image')
     with pytest.raises(SystemExit, match='2'):
         main(['-opt', str(option_file), '-o', str(tmp_path / 'sheet.png')])

@@ -31,17 +31,25 @@ def opt(tmp_path: Path) -> Options:
     return {'name': 'Rain', 'type': 'HCLRaindropDataset', 'dataroot': str(tmp_path / 'raindrop'), 'gt_size': None}
 
 
-@pytest.mark.parametrize(('phase', 'split', 'names'), [
-    ('train', None, ['0_rain.png', '1_rain.png']), ('val', None, ['101_rain.png']), ('test', None, ['101_rain.png']),
-    ('test', 'test_b', ['7_rain.jpg']),
-])
+@pytest.mark.parametrize(
+    ('phase', 'split', 'names'),
+    [
+        ('train', None, ['0_rain.png', '1_rain.png']),
+        ('val', None, ['101_rain.png']),
+        ('test', None, ['101_rain.png']),
+        ('test', 'test_b', ['7_rain.jpg']),
+    ],
+)
 def test_splits(opt: Options, phase: str, split: str | None, names: list[str]) -> None:
     dataset = build_dataset({**opt, 'phase': phase, 'gt_size': 32, **({'split': split} if split else {})})
     assert isinstance(dataset, HCLRaindropDataset)
     samples = [dataset[index] for index in range(len(dataset))]
     assert [Path(sample['lq_path']).name for sample in samples] == names
-    assert all(sample['gt_path'] == sample['lq_path'].replace('data', 'gt').replace('rain.', 'clean.').replace(
-        'gt/raindrop', 'data/raindrop') for sample in samples)
+    assert all(
+        sample['gt_path']
+        == sample['lq_path'].replace('data', 'gt').replace('rain.', 'clean.').replace('gt/raindrop', 'data/raindrop')
+        for sample in samples
+    )
     assert {sample['corruption'] for sample in samples} == {'raindrop'}
 
 
@@ -51,9 +59,11 @@ def test_derived_mask_follows_the_defaults_and_the_options(opt: Options) -> None
     assert lq is not None
     assert gt is not None
     default = DifferenceMask(threshold=0.1, smoothing=2.0, least_area=64, closing=2)
-    for options, mask in (({}, default),
-                          ({'mask_smoothing': 0.0}, dataclasses.replace(default, smoothing=0.0)),
-                          ({'mask_least_area': 5000}, dataclasses.replace(default, least_area=5000))):
+    for options, mask in (
+        ({}, default),
+        ({'mask_smoothing': 0.0}, dataclasses.replace(default, smoothing=0.0)),
+        ({'mask_least_area': 5000}, dataclasses.replace(default, least_area=5000)),
+    ):
         sample = HCLRaindropDataset({**opt, 'phase': 'val', **options})[0]
         np.testing.assert_array_equal(sample['mask'][0].numpy() == 0, mask(lq, gt))
 

@@ -75,8 +75,10 @@ def test_default_range_holds_most_real_shadows(shared_dir: Path) -> None:
     """Median ratio of shadow to lit, over pairs of faces with and without a shadow."""
     lefts = []
     for path in sorted((shared_dir / 'data' / 'shadow' / 'ucb_face_pairs').glob('*_shadow.jpg'))[::5]:
-        shadow, lit = (cv2.imread(str(file)).astype(np.float32).mean(2) / 255
-                       for file in (path, path.with_name(path.name.replace('_shadow', '_gt'))))
+        shadow, lit = (
+            cv2.imread(str(file)).astype(np.float32).mean(2) / 255
+            for file in (path, path.with_name(path.name.replace('_shadow', '_gt')))
+        )
         ratio = cv2.GaussianBlur(shadow, (0, 0), 2) / np.maximum(cv2.GaussianBlur(lit, (0, 0), 2), 0.01)
         inside = cv2.erode((ratio < 0.8).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
         inside &= (lit > 0.1) & (lit < 0.97)

@@ -82,13 +82,21 @@ def test_empty_and_full_maps_change_around_one_pixel(size: tuple[int, int], fill
 
 def test_random_generator_decides() -> None:
     first, again, other = (
-        set_hole_count(np.zeros((30, 30), bool), 40, np.random.default_rng(seed)) for seed in (1, 1, 2))
+        set_hole_count(np.zeros((30, 30), bool), 40, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize(('pixels', 'hole_share', 'counts'), [
-    (100, (0.07, 0.29), (7, 29)), (10, (0.11, 0.39), (2, 3)), (10, (0.31, 0.33), (3, 3)), (10, (0.37, 0.39), (4, 4)),
-    (64, (0.0, 1.0), (0, 64))])
+@pytest.mark.parametrize(
+    ('pixels', 'hole_share', 'counts'),
+    [
+        (100, (0.07, 0.29), (7, 29)),
+        (10, (0.11, 0.39), (2, 3)),
+        (10, (0.31, 0.33), (3, 3)),
+        (10, (0.37, 0.39), (4, 4)),
+        (64, (0.0, 1.0), (0, 64)),
+    ],
+)
 def test_counts_in_the_range(pixels: int, hole_share: tuple[float, float], counts: tuple[int, int]) -> None:
     assert hole_counts(pixels, hole_share) == counts

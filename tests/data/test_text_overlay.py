@@ -57,8 +57,10 @@ def test_no_ink_is_cut_off(font: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_more_lines_are_higher() -> None:
-    heights = [text_picture(['Word'] * lines, letter_height=30, colour=WHITE, rng=np.random.default_rng(3)).size[0]
-               for lines in (1, 2, 3)]
+    heights = [
+        text_picture(['Word'] * lines, letter_height=30, colour=WHITE, rng=np.random.default_rng(3)).size[0]
+        for lines in (1, 2, 3)
+    ]
     assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1], abs=1)
     assert heights[1] - heights[0] >= 40
 

@@ -17,8 +17,9 @@ def bar() -> NDArray[np.uint8]:
     return np.full((20, 80, 4), 255, np.uint8)
 
 
-def marks(pixels: NDArray[np.uint8] | None = None, tiled_share: float = 0.0,
-          rotation: tuple[float, float] = (0.0, 0.0)) -> Watermarks:
+def marks(
+    pixels: NDArray[np.uint8] | None = None, tiled_share: float = 0.0, rotation: tuple[float, float] = (0.0, 0.0)
+) -> Watermarks:
     pictures = OverlayPictures(lambda number: bar() if pixels is None else pixels, 1)
     return Watermarks(pictures, scale=(0.3, 0.5), rotation=rotation, tiled_share=tiled_share)
 
@@ -58,8 +59,13 @@ def test_rotation_keeps_to_its_range() -> None:
 def test_tiled_share() -> None:
     def is_tiled(watermarks: Watermarks, seed: int) -> bool:
         alpha = layer(watermarks, 0.8, seed).alpha
-        return bool(alpha[:50].max() > 0.5 and alpha[50:].max() > 0.5 and alpha[:, :60].max() > 0.5
-                    and alpha[:, 60:].max() > 0.5 and alpha.mean() > 0.15)
+        return bool(
+            alpha[:50].max() > 0.5
+            and alpha[50:].max() > 0.5
+            and alpha[:, :60].max() > 0.5
+            and alpha[:, 60:].max() > 0.5
+            and alpha.mean() > 0.15
+        )
 
     assert not any(is_tiled(marks(tiled_share=0.0), seed) for seed in range(20))
     assert all(is_tiled(marks(tiled_share=1.0), seed) for seed in range(20))
@@ -110,14 +116,20 @@ def test_faint_marks_reach_the_share(hole_share: tuple[float, float], tiled_shar
     for seed in range(8):
         rng = np.random.default_rng(seed)
         draw = marks(tiled_share=tiled_share, rotation=(-45.0, 45.0)).start(rng, hole_share=hole_share)
-        grown = grow_overlay((64, 64), hole_share=hole_share, rng=rng, draw_layer=draw,
-                             count_covered=lambda overlay: int(overlay_changes(truth, overlay, 0.3).sum()))
+        grown = grow_overlay(
+            (64, 64),
+            hole_share=hole_share,
+            rng=rng,
+            draw_layer=draw,
+            count_covered=lambda overlay: int(overlay_changes(truth, overlay, 0.3).sum()),
+        )
         assert hole_share[0] <= overlay_changes(truth, grown, 0.3).mean() <= hole_share[1], seed
 
 
 @pytest.mark.parametrize('tiled_share', [0.0, 1.0])
-@pytest.mark.parametrize('pixels', [np.full((1, 1, 4), 255, np.uint8), np.zeros((9, 9, 4), np.uint8),
-                                    np.full((700, 900, 4), 255, np.uint8)])
+@pytest.mark.parametrize(
+    'pixels', [np.full((1, 1, 4), 255, np.uint8), np.zeros((9, 9, 4), np.uint8), np.full((700, 900, 4), 255, np.uint8)]
+)
 def test_odd_pictures(pixels: NDArray[np.uint8], tiled_share: float) -> None:
     for scale in (1.0, 0.02):
         overlay = layer(marks(pixels, tiled_share), scale, 0)

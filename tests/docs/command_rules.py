@@ -173,8 +173,9 @@ def _check_module_options(workplace: Workplace, call: Call) -> None:
 def stands_for_another(workplace: Workplace, command: str) -> None:
     """`-opt ...` leaves the option file to the reader: the command is another one without it."""
     start, _, end = command.partition('...')
-    assert any(other.text.startswith(start) and other.text.endswith(end)
-               for other in all_commands() if other.text != command)
+    assert any(
+        other.text.startswith(start) and other.text.endswith(end) for other in all_commands() if other.text != command
+    )
 
 
 # ------------------------------------------------------------------ what other tests and CI itself run

@@ -154,10 +154,13 @@ def check_runs(run: Any, network: nn.Module, part: Any, sizes: list[tuple[int, i
         assert difference.name != 'confidence' or difference.largest < 1e-3, difference.line()
 
 
-@pytest.mark.parametrize('context_widths', [
-    pytest.param([8, 8, 8], marks=pytest.mark.slow, id='whole backbone'),
-    pytest.param([8, 8], id='without its coarsest map'),
-])
+@pytest.mark.parametrize(
+    'context_widths',
+    [
+        pytest.param([8, 8, 8], marks=pytest.mark.slow, id='whole backbone'),
+        pytest.param([8, 8], id='without its coarsest map'),
+    ],
+)
 def test_several_looks_with_a_backbone_as_onnx(context_widths: list[int]) -> None:
     pytest.importorskip('onnxruntime')
     pytest.importorskip('timm')

@@ -46,15 +46,17 @@ def whole_images() -> dict[str, bytes]:
         'cmyk.jpg': encoded('JPEG', 'CMYK'),
         'exif_of_60_kb.jpg': encoded('JPEG', exif=b'Exif\0\0MM\0*\0\0\0\x08\0\0' + bytes(60_000)),
         'bytes_between_segments.jpg': (lambda parts: b''.join(parts[:2] + [b'abc', b'\xff' * 5] + parts[2:]))(
-            jpeg_parts(encoded('JPEG'))),
+            jpeg_parts(encoded('JPEG'))
+        ),
         'plain.png': encoded('PNG'),
         'palette.png': encoded('PNG', 'P'),
         'one_bit.png': encoded('PNG', '1'),
         'alpha.png': encoded('PNG', 'RGBA'),
         'deep.png': encoded_by_opencv('.png', deep),
         'animated.png': animated_png.getvalue(),
-        'two_thousand_million_frames.png': png(48, 40, chunks=(
-            (b'acTL', struct.pack('>II', 2**31 - 1, 0)), frame_chunk(48, 40), PIXELS)),
+        'two_thousand_million_frames.png': png(
+            48, 40, chunks=((b'acTL', struct.pack('>II', 2**31 - 1, 0)), frame_chunk(48, 40), PIXELS)
+        ),
         'plain.webp': encoded('WEBP'),
         'lossless.webp': encoded('WEBP', lossless=True),
         'alpha.webp': encoded('WEBP', 'RGBA'),
@@ -69,13 +71,25 @@ def whole_images() -> dict[str, bytes]:
     }
 
 
-def png(width: int, height: int, *, depth: int = 8, colour: int = 2, rows: bytes = b'', crc_offset: int = 0,
-        chunks: tuple[tuple[bytes, bytes], ...] | None = None) -> bytes:
+def png(
+    width: int,
+    height: int,
+    *,
+    depth: int = 8,
+    colour: int = 2,
+    rows: bytes = b'',
+    crc_offset: int = 0,
+    chunks: tuple[tuple[bytes, bytes], ...] | None = None,
+) -> bytes:
     """Return a PNG that states what it is told to; `chunks` replace its pixels."""
     header = struct.pack('>IIBBBBB', width, height, depth, colour, 0, 0, 0)
     chunks = ((b'IDAT', zlib.compress(rows)),) if chunks is None else chunks
-    return (PNG_START + png_chunk(b'IHDR', header, crc_offset)
-            + b''.join(png_chunk(name, content) for name, content in chunks) + png_chunk(b'IEND', b''))
+    return (
+        PNG_START
+        + png_chunk(b'IHDR', header, crc_offset)
+        + b''.join(png_chunk(name, content) for name, content in chunks)
+        + png_chunk(b'IEND', b'')
+    )
 
 
 PIXELS = (b'IDAT', zlib.compress((b'\0' + bytes(3 * 48)) * 40))
@@ -95,7 +109,7 @@ def jpeg_parts(content: bytes) -> list[bytes]:
     """Return the segments of a JPEG from its start marker on, the last one with the pixels and the end."""
     parts, place = [content[:2]], 2
     while content[place + 1] != 0xDA:
-        end = place + 2 + int.from_bytes(content[place + 2:place + 4], 'big')
+        end = place + 2 + int.from_bytes(content[place + 2 : place + 4], 'big')
         parts.append(content[place:end])
         place = end
     return [*parts, content[place:]]
@@ -121,7 +135,7 @@ def jpeg_with_scans(size: int, count: int) -> bytes:
     """Return a progressive JPEG of one colour whose last scan comes `count` times."""
     content = encoded('JPEG', image=np.full((size, size, 3), 90, np.uint8), progressive=True)
     last = content.rfind(b'\xff\xda')
-    scan = content[last:content.rfind(b'\xff\xd9')]
+    scan = content[last : content.rfind(b'\xff\xd9')]
     return content[:last] + scan * count + b'\xff\xd9'
 
 
@@ -134,8 +148,14 @@ def bmp(width: int, height: int, *, header: int = 40, bits: int = 24) -> bytes:
     return b'BM' + struct.pack('<IHHI', 14 + len(info) + 60, 0, 0, 14 + len(info)) + info + bytes(60)
 
 
-def tiff(entries: dict[int, tuple[int, int]], *, big: bool = False, order: str = '<', offset: int | None = None,
-         count: int | None = None) -> bytes:
+def tiff(
+    entries: dict[int, tuple[int, int]],
+    *,
+    big: bool = False,
+    order: str = '<',
+    offset: int | None = None,
+    count: int | None = None,
+) -> bytes:
     """Return a TIFF of one directory: tag -> type and value."""
     place = (16 if big else 8) if offset is None else offset
     start = b'II' if order == '<' else b'MM'
@@ -155,8 +175,21 @@ def tiff(entries: dict[int, tuple[int, int]], *, big: bool = False, order: str =
 def tiff_of_size(width: int, height: int, **options: Any) -> bytes:
     """Return a TIFF of one gray strip that states a size."""
     more = options.pop('more', {})
-    return tiff({256: (4, width), 257: (4, height), 258: (3, 8), 259: (3, 1), 262: (3, 1), 273: (4, 8), 277: (3, 1),
-                 278: (4, height), 279: (4, 8), **more}, **options)
+    return tiff(
+        {
+            256: (4, width),
+            257: (4, height),
+            258: (3, 8),
+            259: (3, 1),
+            262: (3, 1),
+            273: (4, 8),
+            277: (3, 1),
+            278: (4, height),
+            279: (4, 8),
+            **more,
+        },
+        **options,
+    )
 
 
 def webp(kind: bytes, body: bytes, *, riff: bytes = b'WEBP') -> bytes:

@@ -84,8 +84,9 @@ PAYLOADS: dict[str, Callable[[Path], bytes]] = {
     'eval': lambda marker: b'cbuiltins\neval\n(V__import__("os").mkdir("' + str(marker).encode() + b'")\ntR.',
     'array_of_objects': lambda marker: saved({'params': np.array([Payload(marker)], object)}),
     'module_with_payload': lambda marker: saved(_with_attribute(nn.Linear(2, 2), Payload(marker))),
-    'parameter_with_payload': lambda marker: saved({'params': _with_attribute(nn.Parameter(torch.zeros(2)),
-                                                                              Payload(marker))}),
+    'parameter_with_payload': lambda marker: saved(
+        {'params': _with_attribute(nn.Parameter(torch.zeros(2)), Payload(marker))}
+    ),
 }
 DAMAGED: dict[str, Callable[[], bytes]] = {
     'empty': lambda: b'',
@@ -144,7 +145,8 @@ def load_detector(path: Path) -> None:
 
 def load_metric(path: Path) -> None:
     PretrainedWeights('a line', 'https://example.org/line-0123abcd.pth', 'calculate_line').fill(
-        nn.Linear(2, 2), str(path))
+        nn.Linear(2, 2), str(path)
+    )
 
 
 def load_converted(path: Path) -> None:

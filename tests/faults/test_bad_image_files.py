@@ -52,16 +52,24 @@ BAD: dict[str, tuple[bytes, str]] = {
     'bomb_of_one_row.png': (ib.png(2**31 - 1, 1), f'2,147,483,647 x 1 {LIMIT}'),
     'bomb_just_over.png': (ib.png(16_385, 16_384), f'16,385 x 16,384 {LIMIT}'),
     'bomb.jpg': (ib.jpeg_of_size(65_500, 65_500), f'65,500 x 65,500 {LIMIT}'),
-    'bomb_and_thumbnail.jpg': (b'\xff\xd8\xff\xe1' + (len(JPEG) + 8).to_bytes(2, 'big') + b'Exif\0\0' + JPEG
-                               + ib.jpeg_of_size(50_000, 50_000)[2:], f'50,000 x 50,000 {LIMIT}'),
+    'bomb_and_thumbnail.jpg': (
+        b'\xff\xd8\xff\xe1'
+        + (len(JPEG) + 8).to_bytes(2, 'big')
+        + b'Exif\0\0'
+        + JPEG
+        + ib.jpeg_of_size(50_000, 50_000)[2:],
+        f'50,000 x 50,000 {LIMIT}',
+    ),
     'bomb.bmp': (ib.bmp(100_000, 100_000), f'100,000 x 100,000 {LIMIT}'),
     'bomb_from_the_top.bmp': (ib.bmp(100_000, -100_000), f'100,000 x 100,000 {LIMIT}'),
     'bomb_of_os2.bmp': (ib.bmp(65_535, 65_535, header=12), f'65,535 x 65,535 {LIMIT}'),
     'bomb.tif': (ib.tiff_of_size(65_536, 65_536), f'65,536 x 65,536 {LIMIT}'),
     'bomb_of_motorola.tif': (ib.tiff_of_size(65_536, 65_536, order='>'), f'65,536 x 65,536 {LIMIT}'),
     'bomb_of_64_bit.tif': (ib.tiff_of_size(2**20, 2**20, big=True), f'1,048,576 x 1,048,576 {LIMIT}'),
-    'bomb_of_tiles.tif': (ib.tiff_of_size(9, 9, more={322: (4, 2**20), 323: (4, 2**20)}),
-                          f'1,048,576 x 1,048,576 {LIMIT}'),
+    'bomb_of_tiles.tif': (
+        ib.tiff_of_size(9, 9, more={322: (4, 2**20), 323: (4, 2**20)}),
+        f'1,048,576 x 1,048,576 {LIMIT}',
+    ),
     'bomb.webp': (ib.webp_canvas(2**24, 2**8), f'16,777,216 x 256 {LIMIT}'),
     'scans.jpg': (ib.jpeg_with_scans(8, 1100), r'coded in 1,1\d\d scans, where some ten are usual'),
     'scans_of_a_large_image.jpg': (ib.jpeg_with_scans(2400, 800), 'scans, where some ten are usual'),
@@ -86,13 +94,17 @@ BAD: dict[str, tuple[bytes, str]] = {
     'no_pixels.png': (ib.png(48, 40, chunks=()), 'cannot be decoded'),
     'too_few_rows.png': (ib.png(48, 40, rows=ROW * 39), 'cannot be decoded'),
     'pixels_not_packed.png': (ib.png(48, 40, chunks=((b'IDAT', bytes(500)),)), 'cannot be decoded'),
-    'huge_frame.png': (ib.png(48, 40, chunks=(
-        (b'acTL', struct.pack('>II', 2, 0)), ib.frame_chunk(2**30, 2**30), ib.PIXELS)), 'cannot be decoded'),
-    'frame_outside.png': (ib.png(48, 40, chunks=(
-        (b'acTL', struct.pack('>II', 2, 0)), ib.frame_chunk(48, 40, 2**31 - 1), ib.PIXELS)), 'cannot be decoded'),
+    'huge_frame.png': (
+        ib.png(48, 40, chunks=((b'acTL', struct.pack('>II', 2, 0)), ib.frame_chunk(2**30, 2**30), ib.PIXELS)),
+        'cannot be decoded',
+    ),
+    'frame_outside.png': (
+        ib.png(48, 40, chunks=((b'acTL', struct.pack('>II', 2, 0)), ib.frame_chunk(48, 40, 2**31 - 1), ib.PIXELS)),
+        'cannot be decoded',
+    ),
     'chunk_beyond_the_end.png': (PNG[:33] + b'\x7f\xff\xff\xff' + PNG[37:], CUT),
-    'half.png': (PNG[:len(PNG) // 2], CUT),
-    'zeros_behind_half.png': (PNG[:len(PNG) // 2] + bytes(len(PNG) // 2), CUT),
+    'half.png': (PNG[: len(PNG) // 2], CUT),
+    'zeros_behind_half.png': (PNG[: len(PNG) // 2] + bytes(len(PNG) // 2), CUT),
     # JPEG
     'start_only.jpg': (b'\xff\xd8\xff', HEADER),
     'markers_only.jpg': (b'\xff\xd8' + b'\xff' * 3_000_000, HEADER),
@@ -106,10 +118,10 @@ BAD: dict[str, tuple[bytes, str]] = {
     'precision.jpg': (ib.jpeg_with(0xC0, ib.jpeg_frame(48, 40, precision=99)), 'cannot be decoded'),
     'hierarchical.jpg': (ib.jpeg_with(0xC0, ib.jpeg_frame(48, 40, marker=0xC5)), 'cannot be decoded'),
     'no_scan.jpg': (b''.join(ib.jpeg_parts(JPEG)[:-1]) + b'\xff\xd9', HEADER),
-    'half.jpg': (JPEG[:3 * len(JPEG) // 4], CUT),
+    'half.jpg': (JPEG[: 3 * len(JPEG) // 4], CUT),
     'without_the_last_byte.jpg': (JPEG[:-1], CUT),
     'far_too_little_code.jpg': (ib.jpeg_of_size(16_000, 16_000), CUT),
-    'half_progressive.jpg': (PROGRESSIVE[:3 * len(PROGRESSIVE) // 4], CUT),
+    'half_progressive.jpg': (PROGRESSIVE[: 3 * len(PROGRESSIVE) // 4], CUT),
     # BMP
     'start_only.bmp': (b'BM', HEADER),
     'text.bmp': (b'BMW and other cars are listed below this line', LIMIT),
@@ -137,7 +149,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     'sound.webp': (ib.webp(b'fmt ', bytes(40), riff=b'WAVE'), HEADER),
     'unknown_chunk.webp': (ib.webp(b'JUNK', bytes(40)), HEADER),
     'canvas_only.webp': (ib.webp_canvas(20, 20), 'cannot be decoded'),
-    'half.webp': (WHOLE['plain.webp'][:len(WHOLE['plain.webp']) // 2], 'cannot be decoded'),
+    'half.webp': (WHOLE['plain.webp'][: len(WHOLE['plain.webp']) // 2], 'cannot be decoded'),
     'half_lossless.webp': (WHOLE['lossless.webp'][:1000], 'cannot be decoded'),
 }
 
@@ -170,8 +182,11 @@ def test_what_is_too_large_is_never_decoded(name: str, monkeypatch: pytest.Monke
         decode_image(BAD[name][0])
 
 
-@pytest.mark.parametrize('error', [cv2.error('unknown exception'), MemoryError('no memory'), SystemError('no result'),
-                                   ValueError('what')], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    'error',
+    [cv2.error('unknown exception'), MemoryError('no memory'), SystemError('no result'), ValueError('what')],
+    ids=lambda error: type(error).__name__,
+)
 def test_whatever_the_decoder_raises(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise error

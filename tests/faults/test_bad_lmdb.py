@@ -99,7 +99,7 @@ def swap_words(path: Path) -> None:
     content = bytearray(path.read_bytes())
     for page in (0, 1):
         start = page * PAGE + MAGIC
-        content[start:start + 4] = content[start:start + 4][::-1]
+        content[start : start + 4] = content[start : start + 4][::-1]
     path.write_bytes(content)
 
 
@@ -203,7 +203,7 @@ def flip_heads(folder: Path) -> list[str]:
     puzzling = []
     for place in [*range(FIELDS_END), *range(PAGE, PAGE + FIELDS_END)]:
         for value in {0, 0xFF, whole[place] ^ 1, whole[place] ^ 0x80} - {whole[place]}:
-            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1:])
+            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
             answer = read_all(folder)
             if answer and str(folder) not in answer:
                 puzzling.append(f'byte {place} = {value}: {answer}')
@@ -349,8 +349,9 @@ def test_preparation_does_not_go_on_with_a_damaged_file(damage: str, tmp_path: P
 
     def run() -> str:
         try:
-            prepare(items, str(tmp_path / 'out.lmdb'), transform=ResizeShortSide(40), settings={}, workers=0,
-                    commit_every=1)
+            prepare(
+                items, str(tmp_path / 'out.lmdb'), transform=ResizeShortSide(40), settings={}, workers=0, commit_every=1
+            )
         except PreparationError as error:
             return str(error)
         return ''

@@ -32,8 +32,11 @@ BAD: dict[str, tuple[bytes, type[Exception], str]] = {
     'labels_of_many_kinds.png': (gray(21), UnusableImageError, f'{GRAY} 21'),
     'dark_gray.png': (gray(127), UnusableImageError, f'{GRAY} 127'),
     'labels_of_16_bit.png': (gray(300, depth=np.uint16), UnusableImageError, f'{GRAY} 1'),
-    'dark_colours.png': (ib.encoded_by_opencv('.png', np.full((9, 9, 3), (200, 0, 0), np.uint8)), UnusableImageError,
-                         f'{GRAY} 2\\d'),
+    'dark_colours.png': (
+        ib.encoded_by_opencv('.png', np.full((9, 9, 3), (200, 0, 0), np.uint8)),
+        UnusableImageError,
+        f'{GRAY} 2\\d',
+    ),
     'dark.jpg': (ib.encoded_by_opencv('.jpg', np.full((9, 9), 60, np.uint8)), UnusableImageError, f'{GRAY} 60'),
     'empty.png': (b'', UnreadableImageError, '0 bytes'),
     'text.png': (b'mask', UnreadableImageError, '4 bytes'),
@@ -42,8 +45,11 @@ BAD: dict[str, tuple[bytes, type[Exception], str]] = {
     'cut.png': (gray(255)[:60], UnreadableImageError, 'cut short'),
     'cut.jpg': (ib.encoded('JPEG')[:-9], UnreadableImageError, 'cut short'),
     'bomb.png': (ib.png(60_000, 60_000, depth=1, colour=0), UnreadableImageError, 'the limit of 268,435,456'),
-    'bomb_of_fax.tif': (ib.tiff_of_size(60_000, 60_000, more={258: (3, 1), 259: (3, 4)}), UnreadableImageError,
-                        'the limit of 268,435,456'),
+    'bomb_of_fax.tif': (
+        ib.tiff_of_size(60_000, 60_000, more={258: (3, 1), 259: (3, 4)}),
+        UnreadableImageError,
+        'the limit of 268,435,456',
+    ),
     'no_pixels.png': (ib.png(0, 0), UnreadableImageError, 'the header is damaged'),
     'frames.png': (ib.encoded('GIF', 'P'), UnreadableImageError, 'cannot be decoded'),
 }
@@ -76,19 +82,25 @@ def test_pair_with_a_bad_mask(name: str, tmp_path: Path) -> None:
     for role in ('lq', 'gt'):
         (tmp_path / role).mkdir()
         (tmp_path / role / Path(name).with_suffix('.png').name).write_bytes(ib.encoded('PNG'))
-    roots = {'dataroot_lq': str(tmp_path / 'lq'), 'dataroot_gt': str(tmp_path / 'gt'),
-             'dataroot_mask': str(tmp_path / 'masks')}
-    dataset: Any = HCLPairedDataset({'name': 'Pairs', 'type': 'HCLPairedDataset', 'phase': 'val', **roots,
-                                     'gt_size': 16, 'corruption': 'shadow'})
+    roots = {
+        'dataroot_lq': str(tmp_path / 'lq'),
+        'dataroot_gt': str(tmp_path / 'gt'),
+        'dataroot_mask': str(tmp_path / 'masks'),
+    }
+    dataset: Any = HCLPairedDataset(
+        {'name': 'Pairs', 'type': 'HCLPairedDataset', 'phase': 'val', **roots, 'gt_size': 16, 'corruption': 'shadow'}
+    )
     with time_limit(), pytest.raises(UnreadableImageError, match=BAD[name][2]) as caught:
         dataset[0]
     assert caught.value.path == str(tmp_path / 'masks' / name)
 
 
 @pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='the kinds of files of POSIX')
-@pytest.mark.parametrize('make', [os.mkfifo, lambda path: path.symlink_to('/dev/zero'),
-                                  lambda path: path.symlink_to(path.parent / 'lost.png')],
-                         ids=['pipe', 'device', 'link_to_nothing'])
+@pytest.mark.parametrize(
+    'make',
+    [os.mkfifo, lambda path: path.symlink_to('/dev/zero'), lambda path: path.symlink_to(path.parent / 'lost.png')],
+    ids=['pipe', 'device', 'link_to_nothing'],
+)
 def test_mask_that_is_no_file(make: Callable[[Path], Any], tmp_path: Path) -> None:
     make(tmp_path / 'm.png')
     with time_limit(), pytest.raises(UnreadableImageError, match=r'm\.png: the file cannot be opened'):

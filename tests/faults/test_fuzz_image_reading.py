@@ -58,7 +58,7 @@ def place(draw: st.DrawFn, content: bytearray, *, head: bool = False) -> int:
 
 
 def cut(draw: st.DrawFn, content: bytearray, suffix: str) -> bytes:
-    return bytes(content[:place(draw, content)]) + draw(st.sampled_from(ENDS))
+    return bytes(content[: place(draw, content)]) + draw(st.sampled_from(ENDS))
 
 
 def flip(draw: st.DrawFn, content: bytearray, suffix: str) -> bytes:
@@ -71,12 +71,12 @@ def flip(draw: st.DrawFn, content: bytearray, suffix: str) -> bytes:
 def splice(draw: st.DrawFn, content: bytearray, suffix: str) -> bytes:
     """Go over into another image."""
     other = WHOLE[draw(st.sampled_from(NAMES))]
-    return bytes(content[:place(draw, content)]) + other[place(draw, bytearray(other)):]
+    return bytes(content[: place(draw, content)]) + other[place(draw, bytearray(other)) :]
 
 
 def repeat(draw: st.DrawFn, content: bytearray, suffix: str) -> bytes:
     start, length = place(draw, content), draw(st.integers(1, 200))
-    copies = bytes(content[start:start + length]) * draw(st.integers(1, 50))
+    copies = bytes(content[start : start + length]) * draw(st.integers(1, 50))
     return bytes(content[:start]) + copies + bytes(content[start:])
 
 

@@ -96,7 +96,8 @@ def test_journal(kind: str, output: str, tmp_path: Path) -> None:
     with time_limit():
         run(items, tmp_path / output)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        name.replace('.unfinished', '') for name in before)
+        name.replace('.unfinished', '') for name in before
+    )
     if output == 'out.lmdb':
         lines = (tmp_path / output / 'meta_info.txt').read_text().splitlines()
         assert [line.split()[0] for line in lines] == [f'{index}.jpg' for index in range(3)]

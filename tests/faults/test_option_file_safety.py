@@ -35,18 +35,27 @@ CODE: dict[str, tuple[str, str]] = {
     'apply_with_keywords': (f'a: {TAG} {{args: [made], kwds: {{}}}}', f'line 1: the tag {TAG} {BUILDS}'),
     'apply_with_anchor': (f'a: &a {TAG} [made]\nb: *a', f'line 1: the tag {TAG} {BUILDS}'),
     'apply_in_full': ('a: !<tag:yaml.org,2002:python/object/apply:os.mkdir> [made]', f'the tag {TAG} {BUILDS}'),
-    'apply_by_a_handle': (f'%TAG !p! tag:yaml.org,2002:python/\n---\na: !p!{TAG[9:]} [made]',
-                          f'line 3: the tag {TAG} {BUILDS}'),
-    'apply_by_the_own_handle': (f'%TAG ! tag:yaml.org,2002:python/\n---\na: !{TAG[9:]} [made]',
-                                f'line 3: the tag {TAG} {BUILDS}'),
+    'apply_by_a_handle': (
+        f'%TAG !p! tag:yaml.org,2002:python/\n---\na: !p!{TAG[9:]} [made]',
+        f'line 3: the tag {TAG} {BUILDS}',
+    ),
+    'apply_by_the_own_handle': (
+        f'%TAG ! tag:yaml.org,2002:python/\n---\na: !{TAG[9:]} [made]',
+        f'line 3: the tag {TAG} {BUILDS}',
+    ),
     'apply_with_escapes': ('a: !!%70ython/object/apply:os.mkdir [made]', f'the tag {TAG} {BUILDS}'),
     'new': ('a: !!python/object/new:os.mkdir [made]', f'!!python/object/new:os.mkdir {BUILDS}'),
-    'new_by_state': ("a: !!python/object/new:type\n  args: ['z', !!python/tuple [], {extend: !!python/name:exec }]\n"
-                     '  listitems: "__import__(\'os\').mkdir(\'made\')"', f'!!python/object/new:type {BUILDS}'),
+    'new_by_state': (
+        "a: !!python/object/new:type\n  args: ['z', !!python/tuple [], {extend: !!python/name:exec }]\n"
+        "  listitems: \"__import__('os').mkdir('made')\"",
+        f'!!python/object/new:type {BUILDS}',
+    ),
     'module': ('a: !!python/module:makes_a_folder', f'!!python/module:makes_a_folder {BUILDS}'),
     'name': ('a: !!python/name:makes_a_folder.x', f'line 1: the tag !!python/name:makes_a_folder.x {IMPORTS}'),
-    'name_in_full': ('a: !<tag:yaml.org,2002:python/name:makes_a_folder.x> ""',
-                     f'!!python/name:makes_a_folder.x {IMPORTS}'),
+    'name_in_full': (
+        'a: !<tag:yaml.org,2002:python/name:makes_a_folder.x> ""',
+        f'!!python/name:makes_a_folder.x {IMPORTS}',
+    ),
 }
 TAGS: dict[str, tuple[str, str]] = {
     'object': ('a: !!python/object:pathlib.Path {}', BUILDS),
@@ -60,8 +69,10 @@ TAGS: dict[str, tuple[str, str]] = {
     'bytes': ('a: !!python/bytes eA==', BUILDS),
     'complex': ('a: !!python/complex 1+2j', BUILDS),
     'unknown_python_tag': ('a: !!python/what x', BUILDS),
-    'plugin_with_a_value': ('plugin: !!python/name:hcl_arch.__version__ 3',
-                            "expected nothing after the tag, found '3'"),
+    'plugin_with_a_value': (
+        'plugin: !!python/name:hcl_arch.__version__ 3',
+        "expected nothing after the tag, found '3'",
+    ),
     'plugin_with_a_list': ('plugin: !!python/name:hcl_arch.__version__ [3]', 'line 1'),
     'tag_of_another_program': ('a: !Ref other', "could not determine a constructor for the tag '!Ref'"),
     'unknown_standard_tag': ('a: !!integer 3', 'could not determine a constructor'),
@@ -80,8 +91,11 @@ def bomb(levels: int, wide: int) -> str:
 LIMITS: dict[str, tuple[str, str]] = {
     'thousand_million_laughs': (bomb(9, 10), f'line 5: {MANY}'),
     'wide_bomb': (f'a: &a [{"x, " * 1000}x]\nb: [{"*a, " * 1000}*a]', f'line 2: {MANY}'),
-    'bomb_of_mappings': ('a0: &a0 {x: 1, y: 2, z: 3}\n' + '\n'.join(
-        f'a{i}: &a{i} {{x: *a{i - 1}, y: *a{i - 1}, z: *a{i - 1}}}' for i in range(1, 25)), MANY),
+    'bomb_of_mappings': (
+        'a0: &a0 {x: 1, y: 2, z: 3}\n'
+        + '\n'.join(f'a{i}: &a{i} {{x: *a{i - 1}, y: *a{i - 1}, z: *a{i - 1}}}' for i in range(1, 25)),
+        MANY,
+    ),
     'bomb_of_texts': (f'a: &a "{"x" * 9000}"\n' + '\n'.join(f'b{i}: [{"*a, " * 999}*a]' for i in range(101)), MANY),
     'many_values': ('a: [' + '1,' * 150_000 + ']', MANY),
     'list_in_itself': ('a: &a [*a]', 'line 1: the alias *a stands for what it is in itself'),
@@ -198,13 +212,18 @@ def test_trusted_plugins_are_imported(text: str, working_folder: Path) -> None:
     assert (working_folder / 'made').is_dir()
 
 
-@pytest.mark.parametrize(('tag', 'words'), [
-    (f'{TAG} [made]', BUILDS), ('!!python/module:makes_a_folder', BUILDS),
-    ('!!python/object/new:os.mkdir [made]', BUILDS), ('!!python/tuple [1]', BUILDS),
-    ('!!python/name:no_such_module.x', "cannot find module 'no_such_module'"),
-    ('!!python/name:os.no_such_name', "cannot find 'no_such_name' in the module 'os'"),
-    ('!!python/name:fails.x', r"the module 'fails' cannot be imported (ZeroDivisionError: division by zero)"),
-])
+@pytest.mark.parametrize(
+    ('tag', 'words'),
+    [
+        (f'{TAG} [made]', BUILDS),
+        ('!!python/module:makes_a_folder', BUILDS),
+        ('!!python/object/new:os.mkdir [made]', BUILDS),
+        ('!!python/tuple [1]', BUILDS),
+        ('!!python/name:no_such_module.x', "cannot find module 'no_such_module'"),
+        ('!!python/name:os.no_such_name', "cannot find 'no_such_name' in the module 'os'"),
+        ('!!python/name:fails.x', r"the module 'fails' cannot be imported (ZeroDivisionError: division by zero)"),
+    ],
+)
 def test_trusting_goes_no_further(tag: str, words: str, working_folder: Path) -> None:
     (working_folder / 'fails.py').write_text('1 / 0')
     (working_folder / 'options.yml').write_text(f'a: {tag}')
@@ -242,14 +261,26 @@ def test_files_of_this_repository_are_read_as_basicsr_reads_them(file: Path) -> 
         assert_same(read_option_file(file), expected)
 
 
-@pytest.mark.parametrize('text', [
-    'a: !!float 1e-4\nb: !!int "3"\nc: !!str 3\nd: !!bool yes\ne: !!null ""', 'a: 1e-4\nb: 1.0e-4\nc: .inf\nd: -.inf',
-    'a: 0x1F\nb: 0o17\nc: 017\nd: 1_000\ne: 1:30', 'a: yes\nb: No\nc: on\nd: ~\ne:', 'a: &a [1, {b: 2}]\nc: *a\nd: *a',
-    'a: |\n  x\n  y\nb: >\n  x\n  y', 'a: !!set {x, y}\nb: !!omap [x: 1, y: 2]\nc: !!pairs [x: 1, x: 2]',
-    'a: 2020-02-29\nb: 2020-02-29 10:20:30\nc: !!binary aGVsbG8=', '\ufeffa: ü\n"b c": \'d\'', '{a: [], b: {}}\n...\n',
-    'plugin: !!python/name:hcl_arch.__version__', 'plugin: !!python/name:hcl_arch.__version__ ""', 'a: 1\r\nb: 2\r\n',
-    '0: a\n2.5: b\ntrue: c\n~: d\n2020-01-01: e',
-], ids=range(14))
+@pytest.mark.parametrize(
+    'text',
+    [
+        'a: !!float 1e-4\nb: !!int "3"\nc: !!str 3\nd: !!bool yes\ne: !!null ""',
+        'a: 1e-4\nb: 1.0e-4\nc: .inf\nd: -.inf',
+        'a: 0x1F\nb: 0o17\nc: 017\nd: 1_000\ne: 1:30',
+        'a: yes\nb: No\nc: on\nd: ~\ne:',
+        'a: &a [1, {b: 2}]\nc: *a\nd: *a',
+        'a: |\n  x\n  y\nb: >\n  x\n  y',
+        'a: !!set {x, y}\nb: !!omap [x: 1, y: 2]\nc: !!pairs [x: 1, x: 2]',
+        'a: 2020-02-29\nb: 2020-02-29 10:20:30\nc: !!binary aGVsbG8=',
+        '\ufeffa: ü\n"b c": \'d\'',
+        '{a: [], b: {}}\n...\n',
+        'plugin: !!python/name:hcl_arch.__version__',
+        'plugin: !!python/name:hcl_arch.__version__ ""',
+        'a: 1\r\nb: 2\r\n',
+        '0: a\n2.5: b\ntrue: c\n~: d\n2020-01-01: e',
+    ],
+    ids=range(14),
+)
 def test_forms_are_read_as_basicsr_reads_them(text: str, tmp_path: Path) -> None:
     (tmp_path / 'options.yml').write_text(text, encoding='utf-8', newline='')
     assert_same(read_option_file(tmp_path / 'options.yml'), yaml.load(text, Loader=ordered_yaml()[0]))
@@ -275,8 +306,18 @@ def test_plugin_line_gives_the_version(tmp_path: Path) -> None:
     assert read_option_file(tmp_path / 'options.yml') == {'plugin': hcl_arch.__version__}
 
 
-@pytest.mark.parametrize('case', ['limit-thousand_million_laughs', 'limit-deep_list', 'code-apply', 'form-latin_1',
-                                  'form-date', 'key-twice', 'limit-more_than_a_mebibyte'])
+@pytest.mark.parametrize(
+    'case',
+    [
+        'limit-thousand_million_laughs',
+        'limit-deep_list',
+        'code-apply',
+        'form-latin_1',
+        'form-date',
+        'key-twice',
+        'limit-more_than_a_mebibyte',
+    ],
+)
 def test_file_of_runs(case: str, working_folder: Path) -> None:
     """The report's own YAML file is read in the same way."""
     (working_folder / 'runs.yml').write_bytes(ALL[case][0])

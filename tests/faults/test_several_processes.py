@@ -57,9 +57,7 @@ def workers_of(process: subprocess.Popen[bytes], module: str = 'hcl_arch.train')
 def largest_difference(one: Path, other: Path) -> float:
     """The largest absolute difference between two checkpoints' tensors."""
     tensors, others = load(one), load(other)
-    return max(
-        float((tensors[key][name] - others[key][name]).abs().max()) for key in tensors for name in tensors[key]
-    )
+    return max(float((tensors[key][name] - others[key][name]).abs().max()) for key in tensors for name in tensors[key])
 
 
 def test_two_processes_equal_one_with_the_whole_batch(make_run: MakeRun) -> None:

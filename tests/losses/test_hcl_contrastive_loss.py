@@ -13,9 +13,7 @@ from hcl_arch.losses import HCLContrastiveLoss
 from hcl_arch.losses.hcl_contrastive_loss import circle_contrastive_loss, whole_patches
 
 
-def naive_loss(
-    queries: Tensor, query_clean: Tensor, keys: Tensor, key_clean: Tensor, temperature: float
-) -> float:
+def naive_loss(queries: Tensor, query_clean: Tensor, keys: Tensor, key_clean: Tensor, temperature: float) -> float:
     """Eq. 2 averaged over the queries of one image, key by key in double precision; 0 without queries."""
     total = 0.0
     for query, is_clean in zip(queries.double(), query_clean):
@@ -30,8 +28,16 @@ def naive_loss(
     return total / max(len(queries), 1)
 
 
-def loss_of(queries: Tensor, query_clean: Tensor, keys: Optional[Tensor] = None, key_clean: Optional[Tensor] = None, *,
-            query_used: Optional[Tensor] = None, key_used: Optional[Tensor] = None, temperature: float = 0.1) -> Tensor:
+def loss_of(
+    queries: Tensor,
+    query_clean: Tensor,
+    keys: Optional[Tensor] = None,
+    key_clean: Optional[Tensor] = None,
+    *,
+    query_used: Optional[Tensor] = None,
+    key_used: Optional[Tensor] = None,
+    temperature: float = 0.1,
+) -> Tensor:
     """The loss; the queries are the keys, and all are used, unless given otherwise."""
     if keys is None or key_clean is None:
         keys, key_clean = queries, query_clean
@@ -208,7 +214,9 @@ class TestHierarchicalLoss:
     def test_loss_weight(self) -> None:
         embeddings, stages, mask = embeddings_stages_mask()
         one = HCLContrastiveLoss(loss_weight=1.0, max_pixels=None)(embeddings, stages, mask)
-        torch.testing.assert_close(HCLContrastiveLoss(loss_weight=0.3, max_pixels=None)(embeddings, stages, mask), 0.3 * one)
+        torch.testing.assert_close(
+            HCLContrastiveLoss(loss_weight=0.3, max_pixels=None)(embeddings, stages, mask), 0.3 * one
+        )
 
     def test_lowest_temperature(self) -> None:
         HCLContrastiveLoss(temperature=0.03)

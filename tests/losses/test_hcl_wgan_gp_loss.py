@@ -39,7 +39,9 @@ def test_penalty_of_a_linear_discriminator_by_hand() -> None:
     assert gradient_penalty(Linear(weight), real, fake).item() == pytest.approx(81)
     assert gradient_penalty(Linear(weight), real, fake, penalty_of='mean').item() == pytest.approx(16)
     assert HCLWGANGPLoss().penalty(Linear(weight), real, fake).item() == pytest.approx(810)
-    assert HCLWGANGPLoss(loss_weight=0.1, penalty_weight=2.0).penalty(Linear(weight), real, fake).item() == pytest.approx(162)
+    assert HCLWGANGPLoss(loss_weight=0.1, penalty_weight=2.0).penalty(
+        Linear(weight), real, fake
+    ).item() == pytest.approx(162)
     assert HCLWGANGPLoss(penalty_of='mean').penalty(Linear(weight), real, fake).item() == pytest.approx(160)
 
 

@@ -320,9 +320,7 @@ class TestKeepCheckpoints:
 
 class TestStopping:
     @pytest.mark.parametrize(('number', 'code'), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-    def test_saves_and_exits(
-        self, number: int, code: int, in_pipeline: dict[str, Any], batch: dict[str, Any]
-    ) -> None:
+    def test_saves_and_exits(self, number: int, code: int, in_pipeline: dict[str, Any], batch: dict[str, Any]) -> None:
         model = build(in_pipeline)
         train(model, batch, 1, 2)
         before = everything_of(model)
@@ -431,9 +429,7 @@ class TestStoppingInValidation:
         assert files_of(in_pipeline) == checkpoint(2)
         assert model.best_metric_results['five']['psnr']['iter'] == 2
 
-    def test_once_is_enough(
-        self, in_pipeline: dict[str, Any], dataset: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_once_is_enough(self, in_pipeline: dict[str, Any], dataset: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         model, saved = build(in_pipeline), []
         save = model.save
         monkeypatch.setattr(model, 'save', lambda *args: (saved.append(args[1]), save(*args)))

@@ -217,9 +217,7 @@ class TestStepsThatAreNotFinite:
         model.optimize_parameters(3)
         torch.testing.assert_close(self.state_of(model), before, atol=0, rtol=0)
 
-    def test_discriminator_alone(
-        self, logged: dict[str, Any], batch: dict[str, Any], tmp_path: Path
-    ) -> None:
+    def test_discriminator_alone(self, logged: dict[str, Any], batch: dict[str, Any], tmp_path: Path) -> None:
         model = one_step(logged, batch)
         before = self.state_of(model)
         model.cri_gan.penalty = lambda *_: sum(p.sum() for p in model.net_d.parameters()) * math.inf

@@ -123,9 +123,7 @@ def test_yaml_with_anchors_and_tags() -> None:
     assert_lines(find_problems(raw))
 
 
-def test_a_defect_of_a_check_hides_no_other_problem(
-    training: Options, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_defect_of_a_check_hides_no_other_problem(training: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(run: RunOptions) -> Iterator[str]:
         yield 'before'
         raise KeyError('a defect')

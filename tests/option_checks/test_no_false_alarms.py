@@ -110,7 +110,10 @@ def test_option_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_options_of_the_entry_points(
-    training_options: Options, longer_options: Options, testing_options: Options, tmp_path: Path,  # noqa: F811
+    training_options: Options,  # noqa: F811
+    longer_options: Options,  # noqa: F811
+    testing_options: Options,  # noqa: F811
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -53,21 +53,24 @@ def test_option_files_are_in_order(validator: Any, path: Path) -> None:
     assert places(validator, read_option_file(path)) == []
 
 
-@pytest.mark.parametrize(('keys', 'value', 'said'), [
-    (('netwrok_d',), {}, "'netwrok_d' does not match"),
-    (('train', 'phase_iter'), 3, "'phase_iter' was unexpected"),
-    (('train', 'total_iter'), 0, 'train: total_iter: 0 is less than the minimum of 1'),
-    (('logger', 'print_freq'), '3', "logger: print_freq: '3' is not of type 'number'"),
-    (('network_g', 'window_sise'), 8, "'window_sise' was unexpected"),
-    (('network_g', 'refiner', 'dims'), 8, "'dims' was unexpected"),
-    (('datasets', 'train', 'gt_siz'), 8, "'gt_siz' was unexpected"),
-    (('datasets', 'train', 'masks'), {'line': 1}, "'line' was unexpected"),
-    (('train', 'optim_g', 'lr_refine'), 1e-3, "'lr_refine' was unexpected"),
-    (('train', 'scheduler', 'gamm'), 1, "'gamm' was unexpected"),
-    (('train', 'contrastive_opt', 'max_pixel'), 8, "'max_pixel' was unexpected"),
-    (('val', 'metrics', 'psnr', 'crop_bordr'), 1, "'crop_bordr' was unexpected"),
-    (('datasets', 'trainn'), {'type': 'BlindCorruptionDataset'}, "'trainn' does not match"),
-])
+@pytest.mark.parametrize(
+    ('keys', 'value', 'said'),
+    [
+        (('netwrok_d',), {}, "'netwrok_d' does not match"),
+        (('train', 'phase_iter'), 3, "'phase_iter' was unexpected"),
+        (('train', 'total_iter'), 0, 'train: total_iter: 0 is less than the minimum of 1'),
+        (('logger', 'print_freq'), '3', "logger: print_freq: '3' is not of type 'number'"),
+        (('network_g', 'window_sise'), 8, "'window_sise' was unexpected"),
+        (('network_g', 'refiner', 'dims'), 8, "'dims' was unexpected"),
+        (('datasets', 'train', 'gt_siz'), 8, "'gt_siz' was unexpected"),
+        (('datasets', 'train', 'masks'), {'line': 1}, "'line' was unexpected"),
+        (('train', 'optim_g', 'lr_refine'), 1e-3, "'lr_refine' was unexpected"),
+        (('train', 'scheduler', 'gamm'), 1, "'gamm' was unexpected"),
+        (('train', 'contrastive_opt', 'max_pixel'), 8, "'max_pixel' was unexpected"),
+        (('val', 'metrics', 'psnr', 'crop_bordr'), 1, "'crop_bordr' was unexpected"),
+        (('datasets', 'trainn'), {'type': 'BlindCorruptionDataset'}, "'trainn' does not match"),
+    ],
+)
 def test_mistakes_are_marked(validator: Any, keys: tuple[str, ...], value: Any, said: str) -> None:
     options = copy.deepcopy(read_option_file(REPOSITORY / 'options' / 'train_hcl_places.yml'))
     section = options

@@ -17,20 +17,35 @@ BASE: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(('change', 'keys', 'problem'), [
-    ({'gt_size': 3}, ('gt_size',), 'expects a whole number of at least 16, got 3.'),
-    ({'gt_siz': 3}, ('gt_siz',), "unknown option. Did you mean 'gt_size'?"),
-    ({'masks': {'line': 1}}, ('masks', 'line'), "unknown option. Did you mean 'lines'?"),
-    ({'corruptions': {'a': {'type': 'txt'}}}, ('corruptions', 'a', 'type', 'txt'), "unknown option. Did you mean 'te"),
-    ({'corruptions': {'text': {'opacity': 2}}}, ('corruptions', 'text', 'opacity'), 'expects a number or two rising '),
-    ({'corruptions': {'bars': {'opacity': 1}}}, ('corruptions', 'bars', 'opacity'), 'is given, but bars brings its ow'),
-    ({'second_kind': 1}, ('second_kind',), 'asks for a second everyday kind on top'),
-    ({'degradation': {'jpg_prob': 1}}, ('degradation', 'jpg_prob'), "unknown option. Did you mean 'jpeg_prob'?"),
-    ({'degradation': {'jpeg_prob': 2}}, ('degradation', 'jpeg_prob'), 'expects a number from 0 to 1, got 2.'),
-    ({'degradation': {}}, ('degradation',), 'would never do anything.'),
-    ({'dataroot_gt': None}, ('dataroot_gt',), 'is missing. Give a folder of images'),
-    ({'io_backend': 'tape'}, ('io_backend',), 'expects {type: disk} or {type: lmdb}, got tape.'),
-])
+@pytest.mark.parametrize(
+    ('change', 'keys', 'problem'),
+    [
+        ({'gt_size': 3}, ('gt_size',), 'expects a whole number of at least 16, got 3.'),
+        ({'gt_siz': 3}, ('gt_siz',), "unknown option. Did you mean 'gt_size'?"),
+        ({'masks': {'line': 1}}, ('masks', 'line'), "unknown option. Did you mean 'lines'?"),
+        (
+            {'corruptions': {'a': {'type': 'txt'}}},
+            ('corruptions', 'a', 'type', 'txt'),
+            "unknown option. Did you mean 'te",
+        ),
+        (
+            {'corruptions': {'text': {'opacity': 2}}},
+            ('corruptions', 'text', 'opacity'),
+            'expects a number or two rising ',
+        ),
+        (
+            {'corruptions': {'bars': {'opacity': 1}}},
+            ('corruptions', 'bars', 'opacity'),
+            'is given, but bars brings its ow',
+        ),
+        ({'second_kind': 1}, ('second_kind',), 'asks for a second everyday kind on top'),
+        ({'degradation': {'jpg_prob': 1}}, ('degradation', 'jpg_prob'), "unknown option. Did you mean 'jpeg_prob'?"),
+        ({'degradation': {'jpeg_prob': 2}}, ('degradation', 'jpeg_prob'), 'expects a number from 0 to 1, got 2.'),
+        ({'degradation': {}}, ('degradation',), 'would never do anything.'),
+        ({'dataroot_gt': None}, ('dataroot_gt',), 'is missing. Give a folder of images'),
+        ({'io_backend': 'tape'}, ('io_backend',), 'expects {type: disk} or {type: lmdb}, got tape.'),
+    ],
+)
 def test_errors_carry_their_place(change: dict[str, Any], keys: tuple[str, ...], problem: str) -> None:
     with pytest.raises(OptionError) as caught:
         read_options({**BASE, **change})

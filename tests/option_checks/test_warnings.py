@@ -26,9 +26,7 @@ SEVEN_BINS = [[0.1 * i, 0.1 * i + 0.1] for i in range(7)]
     ([(('datasets', 'train', 'max_samples'), 1)], []),
     ([(('datasets', 'val', 'dataroot_gt'), 'nowhere'), (('val', 'hole_share_bins'), SEVEN_BINS)], []),
 ])  # fmt: skip
-def test_fewer_samples_than_ranges(
-    changes: list[tuple[Keys, Any]], lines: list[str], training: Options
-) -> None:
+def test_fewer_samples_than_ranges(changes: list[tuple[Keys, Any]], lines: list[str], training: Options) -> None:
     spoilt = changed(training, *changes)
     assert find_warnings(spoilt) == lines
     assert find_warnings(parsed(spoilt, is_train=True)) == lines

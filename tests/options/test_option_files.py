@@ -228,14 +228,43 @@ TRAINED, STAGES = 'path.pretrain_network_g', ('val.metrics.mask_iou_s1', 'val.me
 MASKS = tuple(f'val.metrics.{name}' for name in ('mask_accuracy', 'mask_f1', 'mask_iou', 'mask_bce', 'corrupted_iou'))
 TESTED_VCNET = ('model_type', *NETWORK, TRAINED, *STAGES, 'val.metrics.psnr_coarse')
 FINE_TUNED = (*DATA, 'path', *RATES, 'train.total_iter', 'train.phase1_iter')
-REVERSED = ('datasets.test_1.max_samples', 'val.reverse',
-            *(f'val.metrics.{metric}_reversed' for metric in ('psnr', 'ssim', 'lpips', 'fid')))
+REVERSED = (
+    'datasets.test_1.max_samples',
+    'val.reverse',
+    *(f'val.metrics.{metric}_reversed' for metric in ('psnr', 'ssim', 'lpips', 'fid')),
+)
 OUTPUT, BATCH = 'train.output_opt', 'datasets.train.batch_size_per_gpu'
-TO_MPRNET = ('model_type', *NETWORK, 'network_d', 'train.optim_g', 'train.optim_d', 'train.scheduler', *LOSSES[1:],
-             COARSE, REFINED, 'train.pixel_opt', 'train.gan_opt', OUTPUT, 'train.warmup_iter', 'train.phase1_iter')
+TO_MPRNET = (
+    'model_type',
+    *NETWORK,
+    'network_d',
+    'train.optim_g',
+    'train.optim_d',
+    'train.scheduler',
+    *LOSSES[1:],
+    COARSE,
+    REFINED,
+    'train.pixel_opt',
+    'train.gan_opt',
+    OUTPUT,
+    'train.warmup_iter',
+    'train.phase1_iter',
+)
 # Those with a discriminator have the rate of VCNet's.
-TO_WATERMARK_BASELINE = ('model_type', *NETWORK, 'network_d', 'path', BATCH, 'train.optim_g.lr', 'train.total_iter',
-                         'train.mask_opt', 'train.pixel_opt', REFINED, 'train.texture_opt', 'train.gan_opt')
+TO_WATERMARK_BASELINE = (
+    'model_type',
+    *NETWORK,
+    'network_d',
+    'path',
+    BATCH,
+    'train.optim_g.lr',
+    'train.total_iter',
+    'train.mask_opt',
+    'train.pixel_opt',
+    REFINED,
+    'train.texture_opt',
+    'train.gan_opt',
+)
 WATERMARKS = 'datasets.train.dataroot_wm'
 SELDOM = ('val.val_freq', 'logger.save_checkpoint_freq')
 WATERMARK_BASELINES = {
@@ -326,8 +355,10 @@ def test_every_file_is_derived_from_those_for_places() -> None:
     assert {*EXPERIMENT_FILES, *ABLATIONS} - derived == {'train_hcl_places', 'test_hcl_places'}
 
 
-@pytest.mark.parametrize('run', [r'\w+?_places', r'\w+?_imagenet', r'\w+?_ffhq', r'\w+?_places512', r'\w+?_shadow',
-                                 r'\w+?_graffiti', r'small_\w+'])
+@pytest.mark.parametrize(
+    'run',
+    [r'\w+?_places', r'\w+?_imagenet', r'\w+?_ffhq', r'\w+?_places512', r'\w+?_shadow', r'\w+?_graffiti', r'small_\w+'],
+)
 def test_all_methods_have_the_same_data_and_budget(run: str) -> None:
     trainings, tests = ([name for name in FILES if re.fullmatch(f'{kind}_{run}', name)] for kind in ('train', 'test'))
     for names in (trainings, tests):
@@ -466,9 +497,19 @@ def give_pictures(dataset: dict[str, Any], folder: Path) -> None:
 
 
 def shrink_network(network: dict[str, Any]) -> None:
-    small = {'dim': 4, 'window_size': 4, 'bottleneck_window_size': 4, 'proj_dim': 4, 'encoder_depths': [1, 1, 1],
-             'depth': 1, 'num_heads': 1, 'image_size': SIZE, 'num_feat': 4, 'num_block': 1,
-             'look_window': 2 * SIZE}  # fmt: skip  (images are padded to as much)
+    small = {
+        'dim': 4,
+        'window_size': 4,
+        'bottleneck_window_size': 4,
+        'proj_dim': 4,
+        'encoder_depths': [1, 1, 1],
+        'depth': 1,
+        'num_heads': 1,
+        'image_size': SIZE,
+        'num_feat': 4,
+        'num_block': 1,
+        'look_window': 2 * SIZE,
+    }  # fmt: skip  (images are padded to as much)
     if network['type'] in SMALL_BASELINES:
         network.update(SMALL_BASELINES[network['type']])
         return
@@ -546,8 +587,16 @@ LOSSES_OF_BASELINES = {
     'train_split_then_refine_watermark': {'l_pixel', 'l_mask', 'l_watermark', 'l_percep', 'l_ssim'},
     'train_bvmr_watermark': {'l_pixel', 'l_mask', 'l_watermark'},
     'train_bs2am_watermark': {'l_pix_coarse'},
-    'train_sirf_watermark': {'l_percep', 'l_percep_layer', 'l_layer', 'l_exclusion', 'l_g_gan', 'l_d_real',
-                             'l_d_fake', 'r_gan_pix'},
+    'train_sirf_watermark': {
+        'l_percep',
+        'l_percep_layer',
+        'l_layer',
+        'l_exclusion',
+        'l_g_gan',
+        'l_d_real',
+        'l_d_fake',
+        'r_gan_pix',
+    },
     'train_dhan_watermark': {'l_percep_coarse', 'l_mask', 'l_g_gan', 'l_d_real', 'l_d_fake', 'r_gan_pix'},
 }
 

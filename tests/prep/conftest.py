@@ -59,7 +59,8 @@ def tree_state() -> Callable[[Path], TreeState]:
     def state(folder: Path) -> TreeState:
         return {
             str(path.relative_to(folder)): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
-            for path in sorted(folder.rglob('*')) if path.is_file()
+            for path in sorted(folder.rglob('*'))
+            if path.is_file()
         }
 
     return state

@@ -15,13 +15,17 @@ def script(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module('lmdb_scale')
 
 
-@pytest.mark.parametrize(('more', 'message'), [
-    (['--count', '0'], "--count: expected a whole number of at least 1, got '0'"),
-    (['--size', '40'], 'unrecognized arguments: --size 40'),
-    (['--quality', '40'], 'unrecognized arguments: --quality 40'),
-])
-def test_options_without_effect_are_refused(script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-                                            more: list[str], message: str) -> None:
+@pytest.mark.parametrize(
+    ('more', 'message'),
+    [
+        (['--count', '0'], "--count: expected a whole number of at least 1, got '0'"),
+        (['--size', '40'], 'unrecognized arguments: --size 40'),
+        (['--quality', '40'], 'unrecognized arguments: --quality 40'),
+    ],
+)
+def test_options_without_effect_are_refused(
+    script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
     with pytest.raises(SystemExit):
         script.main([str(tmp_path), *more])
     assert message in capsys.readouterr().err

@@ -141,9 +141,14 @@ def test_both_kinds_are_read_by_image_source(tmp_path: Path, write_image: WriteI
         assert np.array_equal(entries.read_rgb(index), files.read_rgb(index))
 
 
-def test_a_killed_run_is_gone_on_with(sources: Path, output: Path, killed_run: Callable[..., int],
-                                      values_of: Callable[[Path], dict[str, bytes]],
-                                      tree_state: Callable[[Path], TreeState], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_is_gone_on_with(
+    sources: Path,
+    output: Path,
+    killed_run: Callable[..., int],
+    values_of: Callable[[Path], dict[str, bytes]],
+    tree_state: Callable[[Path], TreeState],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Killed while it waits for item 7, with items 0 to 5 committed and item 6 staged."""
     (sources / '03.jpg').write_bytes(b'bad')
     before = tree_state(sources)
@@ -163,8 +168,9 @@ def test_a_killed_run_is_gone_on_with(sources: Path, output: Path, killed_run: C
     assert sorted(os.listdir(output.parent)) == sorted([output.name, 'whole' + output.suffix])
 
 
-def test_killed_between_journal_and_transaction(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                values_of: Callable[[Path], dict[str, bytes]]) -> None:
+def test_killed_between_journal_and_transaction(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values_of: Callable[[Path], dict[str, bytes]]
+) -> None:
     """The journal names two images whose values never came; a torn line follows."""
     output = tmp_path / 'out.lmdb'
     journal = Path(f'{output}.unfinished/journal.txt')
@@ -203,8 +209,9 @@ def test_lmdb_changed_from_outside(sources: Path, tmp_path: Path) -> None:
         run(sources, tmp_path / 'out.lmdb')
 
 
-def test_killed_between_publishing_and_tidying(sources: Path, output: Path, monkeypatch: pytest.MonkeyPatch,
-                                               capsys: pytest.CaptureFixture[str]) -> None:
+def test_killed_between_publishing_and_tidying(
+    sources: Path, output: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr('preparation.workshop.shutil.rmtree', lambda folder: None)
     run(sources, output)
     monkeypatch.undo()
@@ -215,8 +222,13 @@ def test_killed_between_publishing_and_tidying(sources: Path, output: Path, monk
 
 
 @pytest.mark.parametrize('left', [['journal.txt', 'lock'], ['journal.txt'], ['plan.json', 'lock'], ['lock']])
-def test_killed_while_tidying(sources: Path, output: Path, monkeypatch: pytest.MonkeyPatch, left: list[str],
-                              values_of: Callable[[Path], dict[str, bytes]]) -> None:
+def test_killed_while_tidying(
+    sources: Path,
+    output: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    left: list[str],
+    values_of: Callable[[Path], dict[str, bytes]],
+) -> None:
     """The order in which the unfinished folder's files are removed is the system's."""
     unfinished = Path(f'{output}.unfinished')
 
@@ -243,8 +255,9 @@ def test_killed_while_tidying(sources: Path, output: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize('text', ['', '{"settings"', '[]'])
-def test_empty_plan_counts_as_none(sources: Path, output: Path, text: str,
-                                   values_of: Callable[[Path], dict[str, bytes]]) -> None:
+def test_empty_plan_counts_as_none(
+    sources: Path, output: Path, text: str, values_of: Callable[[Path], dict[str, bytes]]
+) -> None:
     """A power cut can leave a file without its content."""
     content = (sources / '05.jpg').read_bytes()
     (sources / '05.jpg').write_bytes(b'interrupt')
@@ -289,12 +302,17 @@ def test_outputs_that_cannot_appear(sources: Path, tmp_path: Path, monkeypatch: 
         run(sources, tmp_path / 'mount')
 
 
-@pytest.mark.parametrize(('number', 'hint'), [
-    (errno.ENOSPC, 'make room or mend the disk, and run the same'), (errno.EIO, 'make room or mend'),
-    (errno.EACCES, 'run the same command again to go on'),
-])
-def test_hint_fits_the_error(sources: Path, output: Path, monkeypatch: pytest.MonkeyPatch, number: int,
-                             hint: str) -> None:
+@pytest.mark.parametrize(
+    ('number', 'hint'),
+    [
+        (errno.ENOSPC, 'make room or mend the disk, and run the same'),
+        (errno.EIO, 'make room or mend'),
+        (errno.EACCES, 'run the same command again to go on'),
+    ],
+)
+def test_hint_fits_the_error(
+    sources: Path, output: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str
+) -> None:
     def fail(journal: Journal) -> None:
         raise OSError(number, 'no')
 
@@ -408,11 +426,20 @@ def test_collision_names_both_files(sources: Path, output: Path) -> None:
     assert not output.parent.exists()
 
 
-@pytest.mark.parametrize(('key', 'fault'), [
-    ('a.b', r"expected .* without '\.'"), ('ü', 'expected letters'), ('', 'expected letters'),
-    ('/a', 'expected letters'), ('a//b', 'expected letters'), ('a/', 'expected letters'), (' a', 'expected letters'),
-    ('a ', 'expected letters'), ('a' * 512, 'expected at most 511 characters.*found 512'),
-])
+@pytest.mark.parametrize(
+    ('key', 'fault'),
+    [
+        ('a.b', r"expected .* without '\.'"),
+        ('ü', 'expected letters'),
+        ('', 'expected letters'),
+        ('/a', 'expected letters'),
+        ('a//b', 'expected letters'),
+        ('a/', 'expected letters'),
+        (' a', 'expected letters'),
+        ('a ', 'expected letters'),
+        ('a' * 512, 'expected at most 511 characters.*found 512'),
+    ],
+)
 def test_unusable_keys(tmp_path: Path, key: str, fault: str) -> None:
     with pytest.raises(PreparationError, match=f'some.jpg: the key .* cannot be used: {fault}'):
         run(tmp_path, tmp_path / 'out', items=[PrepItem('some.jpg', key)])
@@ -456,8 +483,8 @@ def file_size_limit() -> Iterator[Callable[[int], None]]:
 
 
 def test_write_error_names_the_output_and_is_gone_on_with(
-        sources: Path, output: Path, file_size_limit: Callable[[int], None],
-        values_of: Callable[[Path], dict[str, bytes]]) -> None:
+    sources: Path, output: Path, file_size_limit: Callable[[int], None], values_of: Callable[[Path], dict[str, bytes]]
+) -> None:
     for index in range(COUNT):
         size = 300_000 if index > 6 else 30_000
         (sources / f'{index:02d}.jpg').write_bytes(np.random.default_rng(index).bytes(size))
@@ -478,8 +505,9 @@ def test_faulty_transform_names_the_source(sources: Path, output: Path) -> None:
         run(sources, output)
 
 
-def test_worker_processes_do_the_same(sources: Path, tmp_path: Path,
-                                      values_of: Callable[[Path], dict[str, bytes]]) -> None:
+def test_worker_processes_do_the_same(
+    sources: Path, tmp_path: Path, values_of: Callable[[Path], dict[str, bytes]]
+) -> None:
     (sources / '05.jpg').write_bytes(b'bad')
     for count in (0, 1, 3):
         run(sources, tmp_path / f'{count}.lmdb', workers=count)
@@ -529,8 +557,9 @@ if __name__ == '__main__':
 
 
 @pytest.mark.slow
-def test_killed_program_leaves_no_workers(sources: Path, tmp_path: Path, wait_and_kill: Callable[..., int],
-                                          values_of: Callable[[Path], dict[str, bytes]]) -> None:
+def test_killed_program_leaves_no_workers(
+    sources: Path, tmp_path: Path, wait_and_kill: Callable[..., int], values_of: Callable[[Path], dict[str, bytes]]
+) -> None:
     """A whole program with two workers, one of them caught on a source that never answers."""
     (tmp_path / 'script.py').write_text(SCRIPT)
     output, blocking = tmp_path / 'out.lmdb', sources / '09.jpg'
@@ -596,8 +625,11 @@ def test_kills_at_random_moments(tmp_path: Path, values_of: Callable[[Path], dic
 def test_lists_need_no_memory_for_each_item() -> None:
     """A lazy list hands out equal items, whole or cut."""
     items = FileItems('src/', ['a.png', 'b c/d.e.jpg', 'f.png'])
-    assert list(items) == [PrepItem('src/a.png', 'a'), PrepItem('src/b c/d.e.jpg', 'b c/d_e'),
-                           PrepItem('src/f.png', 'f')]
+    assert list(items) == [
+        PrepItem('src/a.png', 'a'),
+        PrepItem('src/b c/d.e.jpg', 'b c/d_e'),
+        PrepItem('src/f.png', 'f'),
+    ]
     assert list(items[1:]) == list(items)[1:]
     assert FileItems('/', ['a.png'])[0].source == '/a.png'
 

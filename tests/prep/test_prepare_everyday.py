@@ -63,20 +63,22 @@ def write_font(path: Path, characters: dict[int, str], coloured: Sequence[str] =
 def sources(tmp_path: Path, write_image: WriteImage) -> Path:
     """Two folders of photographs of the same name, masks, fonts and weights."""
     folder = tmp_path / 'given'
-    for index, name in enumerate(['a/train/0.jpg', 'a/train/1.jpg', 'a/train/sub/0.jpg', 'b/train/0.jpg',
-                                  'b/train/2.png']):
+    for index, name in enumerate(
+        ['a/train/0.jpg', 'a/train/1.jpg', 'a/train/sub/0.jpg', 'b/train/0.jpg', 'b/train/2.png']
+    ):
         write_image(folder / name, index)
     (folder / 'a' / 'train' / 'notes.txt').write_text('')
     for index in range(2):
         mask = np.zeros((48, 64), np.uint8)
-        mask[8:30, 10 * index:30] = 255
+        mask[8:30, 10 * index : 30] = 255
         (folder / 'masks' / 'thin').mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / 'masks' / 'thin' / f'{index}.png'), mask)
     for name in ('x/Some-Bold.ttf', 'DejaVuSans.ttf', 'x/dejavu-serif.otf'):
         write_font(folder / 'fonts' / name, {0x41: 'square'})
     # Two codes for one picture, and a picture that is empty.
-    write_font(folder / 'signs.ttf', {0xF000: 'square', 0xF001: 'triangle', 0xF002: 'square', 0xF003: 'space',
-                                      0x41: 'half'})
+    write_font(
+        folder / 'signs.ttf', {0xF000: 'square', 0xF001: 'triangle', 0xF002: 'square', 0xF003: 'space', 0x41: 'half'}
+    )
     write_font(folder / 'emoji.ttf', {0x1F600: 'triangle', 0x2600: 'square'}, coloured=['triangle'])
     (folder / WEIGHTS).write_bytes(b'weights')
     return folder
@@ -96,17 +98,35 @@ def photos_only(sources: Path, output: Path, *more: str) -> list[str]:
 
 def everything(sources: Path, output: Path, *more: str) -> list[str]:
     return photos_only(
-        sources, output, '--held', '1', '--masks', str(sources / 'masks'), '--fonts', str(sources / 'fonts'), '--emoji',
-        str(sources / 'emoji.ttf'), '--signs', str(sources / 'signs.ttf'), '--backbone-weights', str(sources / WEIGHTS),
-        *more)
+        sources,
+        output,
+        '--held',
+        '1',
+        '--masks',
+        str(sources / 'masks'),
+        '--fonts',
+        str(sources / 'fonts'),
+        '--emoji',
+        str(sources / 'emoji.ttf'),
+        '--signs',
+        str(sources / 'signs.ttf'),
+        '--backbone-weights',
+        str(sources / WEIGHTS),
+        *more,
+    )
 
 
 def files_of(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file()}
 
 
-def test_layout(sources: Path, tmp_path: Path, main: Main, tree_state: Callable[[Path], TreeState],
-                capsys: pytest.CaptureFixture[str]) -> None:
+def test_layout(
+    sources: Path,
+    tmp_path: Path,
+    main: Main,
+    tree_state: Callable[[Path], TreeState],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     before = tree_state(sources)
     output = tmp_path / 'datasets' / 'everyday'
     main(everything(sources, output))
@@ -116,8 +136,14 @@ def test_layout(sources: Path, tmp_path: Path, main: Main, tree_state: Callable[
     assert {name for _, name in found} == photographs
     assert [folder for folder, _ in found].count('held') == 1
     assert files - {'/'.join(parts) for parts in found} == {
-        'masks/thin/0.png', 'masks/thin/1.png', 'fonts/fonts/x/Some-Bold.ttf', 'pictures/emoji_1f600.png',
-        'pictures/sign_f000.png', 'pictures/sign_f001.png', WEIGHTS, '.prepare.json',
+        'masks/thin/0.png',
+        'masks/thin/1.png',
+        'fonts/fonts/x/Some-Bold.ttf',
+        'pictures/emoji_1f600.png',
+        'pictures/sign_f000.png',
+        'pictures/sign_f001.png',
+        WEIGHTS,
+        '.prepare.json',
     }
     for name in files - {WEIGHTS, '.prepare.json'}:
         assert (output / name).is_symlink() == (not name.startswith('pictures/'))
@@ -133,24 +159,29 @@ def test_layout(sources: Path, tmp_path: Path, main: Main, tree_state: Callable[
     assert 'No ' not in out
 
 
-def test_the_second_run_changes_nothing(sources: Path, tmp_path: Path, main: Main,
-                                        tree_state: Callable[[Path], TreeState],
-                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_second_run_changes_nothing(
+    sources: Path,
+    tmp_path: Path,
+    main: Main,
+    tree_state: Callable[[Path], TreeState],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     main(photos_only(sources, tmp_path / 'out', '--held', '1'))
     before = tree_state(tmp_path / 'out')
     main(photos_only(sources, tmp_path / 'out', '--held', '1'))
     assert 'already done' in capsys.readouterr().out
     assert tree_state(tmp_path / 'out') == before
-    for more, message in ((['--copy'], 'copy: False there, True now'), (['--seed', '1'], 'seed: 0 there, 1 now'),
-                          (['--held', '2'], 'held: 1 there, 2 now')):
+    for more, message in (
+        (['--copy'], 'copy: False there, True now'),
+        (['--seed', '1'], 'seed: 0 there, 1 now'),
+        (['--held', '2'], 'held: 1 there, 2 now'),
+    ):
         with pytest.raises(SystemExit, match=f'Error: .*{message}'):
             main(photos_only(sources, tmp_path / 'out', '--held', '1', *more))
     (sources / 'b' / 'train' / '2.png').unlink()
     with pytest.raises(SystemExit, match='other source files'):
         main(photos_only(sources, tmp_path / 'out', '--held', '1'))
-    assert tree_state(tmp_path / 'out').keys() == before.keys() - {
-        name for name in before if name.endswith('2.png')
-    }
+    assert tree_state(tmp_path / 'out').keys() == before.keys() - {name for name in before if name.endswith('2.png')}
 
 
 def test_copies(sources: Path, tmp_path: Path, main: Main) -> None:
@@ -161,8 +192,13 @@ def test_copies(sources: Path, tmp_path: Path, main: Main) -> None:
     assert masks[0].read_bytes() == masks[1].read_bytes()
 
 
-def test_interrupted(sources: Path, tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch,
-                     tree_state: Callable[[Path], TreeState]) -> None:
+def test_interrupted(
+    sources: Path,
+    tmp_path: Path,
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tree_state: Callable[[Path], TreeState],
+) -> None:
     """What is gone on with is what one run makes."""
     script: Any = load_script(repository, 'prepare_everyday')
     script.main(everything(sources, tmp_path / 'whole'))
@@ -180,36 +216,51 @@ def test_interrupted(sources: Path, tmp_path: Path, repository: Path, monkeypatc
     with pytest.raises(SystemExit, match='seed: 0 there, 3 now'):
         script.main(everything(sources, tmp_path / 'out', '--seed', '3'))
     script.main(everything(sources, tmp_path / 'out'))
-    digests = [{name: digest for name, (digest, _) in tree_state(tmp_path / folder).items() if name[0] != '.'}
-               for folder in ('out', 'whole')]
+    digests = [
+        {name: digest for name, (digest, _) in tree_state(tmp_path / folder).items() if name[0] != '.'}
+        for folder in ('out', 'whole')
+    ]
     assert digests[0] == digests[1]
     assert not (tmp_path / 'out.unfinished').exists()
 
 
-@pytest.mark.parametrize(('more', 'passing'), [
-    ([], {'train/0.jpg', 'train-2/0.jpg'}),
-    (['--most-text', '0.004'], {'train/0.jpg', 'train/1.jpg', 'train-2/0.jpg'}),
-    (['--most-plain-sides', '1'], {'train/0.jpg', 'train-2/0.jpg', 'train-2/2.png'}),
-])
-def test_screen(sources: Path, tmp_path: Path, main: Main, more: list[str], passing: set[str],
-                capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ('more', 'passing'),
+    [
+        ([], {'train/0.jpg', 'train-2/0.jpg'}),
+        (['--most-text', '0.004'], {'train/0.jpg', 'train/1.jpg', 'train-2/0.jpg'}),
+        (['--most-plain-sides', '1'], {'train/0.jpg', 'train-2/0.jpg', 'train-2/2.png'}),
+    ],
+)
+def test_screen(
+    sources: Path, tmp_path: Path, main: Main, more: list[str], passing: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """a/train/sub/0.jpg is not listed: its whole name is not, though 'train/0.jpg' is the end of another one's."""
     screen = tmp_path / 'screen.csv'
-    screen.write_text('path,text_share,plain_sides\na/train/0.jpg,0.003,0\na/train/1.jpg,0.0031,0\ntrain/0.jpg,0,0\n'
-                      'b/train/2.png,0.0,1\n')
+    screen.write_text(
+        'path,text_share,plain_sides\na/train/0.jpg,0.003,0\na/train/1.jpg,0.0031,0\ntrain/0.jpg,0,0\n'
+        'b/train/2.png,0.0,1\n'
+    )
     main(photos_only(sources, tmp_path / 'out', '--screen', str(screen), *more))
     assert {name.removeprefix('photos/') for name in files_of(tmp_path / 'out')} == {*passing, '.prepare.json'}
     assert f'{len(passing)} of 5 photographs pass, {4 - len(passing)} do not, 1 are not listed' in (
-        capsys.readouterr().out)
+        capsys.readouterr().out
+    )
 
 
-@pytest.mark.parametrize(('text', 'message'), [
-    ('path,text_share\n', "expected the columns path, text_share, plain_sides in the first line, found no 'plain_side"),
-    ('', "found no 'path'"),
-    ('path,text_share,plain_sides\na,0,0\nb,much,0\n', "line 3: expected a path and two numbers, found 'b,much,0'"),
-    ('path,text_share,plain_sides\nb\n', "line 2: expected a path and two numbers, found 'b,None,None'"),
-    ('path,text_share,plain_sides\nx.jpg,0,0\n', 'expected photographs of --photos that pass, found none'),
-])
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        (
+            'path,text_share\n',
+            "expected the columns path, text_share, plain_sides in the first line, found no 'plain_side",
+        ),
+        ('', "found no 'path'"),
+        ('path,text_share,plain_sides\na,0,0\nb,much,0\n', "line 3: expected a path and two numbers, found 'b,much,0'"),
+        ('path,text_share,plain_sides\nb\n', "line 2: expected a path and two numbers, found 'b,None,None'"),
+        ('path,text_share,plain_sides\nx.jpg,0,0\n', 'expected photographs of --photos that pass, found none'),
+    ],
+)
 def test_wrong_screens(sources: Path, tmp_path: Path, main: Main, text: str, message: str) -> None:
     screen = tmp_path / 'screen.csv'
     screen.write_text(text)
@@ -231,8 +282,9 @@ def test_held_photographs_are_drawn_by_the_seed(tmp_path: Path, main: Main, writ
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_a_photograph_of_two_folders_is_taken_once(sources: Path, tmp_path: Path, main: Main,
-                                                   capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_photograph_of_two_folders_is_taken_once(
+    sources: Path, tmp_path: Path, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Else it could be trained on and set aside at once."""
     main([str(tmp_path / 'out'), '--photos', str(sources / 'a'), str(sources / 'a' / 'train')])
     assert {name for name in files_of(tmp_path / 'out') if name[0] != '.'} == {
@@ -292,12 +344,17 @@ def test_mistakes(sources: Path, tmp_path: Path, main: Main) -> None:
     assert (foreign / 'mine.txt').read_text() == 'mine'
 
 
-def test_what_is_missing_is_named(sources: Path, tmp_path: Path, main: Main,
-                                  capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_missing_is_named(
+    sources: Path, tmp_path: Path, main: Main, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(photos_only(sources, tmp_path / 'out'))
     out = capsys.readouterr().out
     assert [line.split(':')[0] for line in out.splitlines() if line.startswith('No ')] == [
-        'No masks', 'No fonts', 'No pictures', 'No weights']
+        'No masks',
+        'No fonts',
+        'No pictures',
+        'No weights',
+    ]
 
 
 def test_two_files_of_one_name(tmp_path: Path) -> None:
@@ -308,8 +365,9 @@ def test_two_files_of_one_name(tmp_path: Path) -> None:
         lay_out([], str(tmp_path / 'out'), settings={})
 
 
-def test_the_option_file_reads_it(sources: Path, tmp_path: Path, main: Main, repository: Path,
-                                  monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_option_file_reads_it(
+    sources: Path, tmp_path: Path, main: Main, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     main(everything(sources, Path('datasets/everyday')))
     options = read_option_file(repository / 'options' / 'train' / 'train_hcl_small_first.yml')

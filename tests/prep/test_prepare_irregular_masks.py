@@ -51,8 +51,9 @@ def written(folder: Path) -> dict[str, np.ndarray]:
     }
 
 
-def test_split_bins_variants_and_shares(script: Any, source: Path, tmp_path: Path, tree_state: Callable[..., Any],
-                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_split_bins_variants_and_shares(
+    script: Any, source: Path, tmp_path: Path, tree_state: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     before = tree_state(source)
     output = tmp_path / 'out'
     run(script, source, output, '--size', str(SIDE))
@@ -61,10 +62,17 @@ def test_split_bins_variants_and_shares(script: Any, source: Path, tmp_path: Pat
     names = [{key.rpartition('_')[0] for key in split} for split in (train, test)]
     assert not names[0] & names[1]
     # 5 and 10 per cent are the first bin, with its upper end; a fifth of each bin is for testing.
-    counts = [{bin_name: sum(name.startswith(bin_name + '/') for name in split) for bin_name in (
-        '00-10', '10-20', '50-60', '90-100')} for split in names]
-    assert counts == [{'00-10': 8, '10-20': 8, '50-60': 5, '90-100': 1},
-                      {'00-10': 2, '10-20': 2, '50-60': 1, '90-100': 0}]
+    counts = [
+        {
+            bin_name: sum(name.startswith(bin_name + '/') for name in split)
+            for bin_name in ('00-10', '10-20', '50-60', '90-100')
+        }
+        for split in names
+    ]
+    assert counts == [
+        {'00-10': 8, '10-20': 8, '50-60': 5, '90-100': 1},
+        {'00-10': 2, '10-20': 2, '50-60': 1, '90-100': 0},
+    ]
     for name in sorted(names[0] | names[1]):
         found = [{**train, **test}[f'{name}_{variant}'] for variant in range(8)]
         original = cv2.imread(str(source / f'{name.partition("/")[2]}.png'), cv2.IMREAD_GRAYSCALE) > 0
@@ -74,7 +82,8 @@ def test_split_bins_variants_and_shares(script: Any, source: Path, tmp_path: Pat
     with open(output / 'shares.csv', newline='') as file:
         rows = list(csv.DictReader(file))
     assert {(row['split'], row['key']) for row in rows} == {
-        (split, key) for split, masks in (('train', train), ('test', test)) for key in masks}
+        (split, key) for split, masks in (('train', train), ('test', test)) for key in masks
+    }
     assert all(float(row['share']) == pytest.approx({**train, **test}[row['key']].mean(), abs=1e-6) for row in rows)
     assert 'train: 22 masks (00-10: 8, 10-20: 8, 50-60: 5, 90-100: 1)' in capsys.readouterr().out
 
@@ -89,8 +98,9 @@ def test_seed_decides_the_split(script: Any) -> None:
     assert 40 < len(set(first[1]) & set(other[1])) < 120
 
 
-@pytest.mark.parametrize(('holes', 'index'), [(0, 0), (1, 0), (100, 0), (101, 1), (200, 1), (599, 5), (600, 5),
-                                              (601, 6), (1000, 9)])
+@pytest.mark.parametrize(
+    ('holes', 'index'), [(0, 0), (1, 0), (100, 0), (101, 1), (200, 1), (599, 5), (600, 5), (601, 6), (1000, 9)]
+)
 def test_bins_hold_their_upper_end(script: Any, holes: int, index: int) -> None:
     assert script.bin_of(holes, 1000) == index
 
@@ -107,8 +117,9 @@ def test_masks_are_reduced_by_area_and_made_white_on_black(script: Any, tmp_path
     assert not (tmp_path / 'out' / 'test').exists()
 
 
-def test_published_numbers_are_compared_with_the_shares(script: Any, tmp_path: Path,
-                                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_published_numbers_are_compared_with_the_shares(
+    script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / 'masks'
     for number, percent in ((0, 5), (2000, 15), (4000, 35), (11999, 55)):
         write_mask(folder / f'{number:05d}.png', np.arange(400).reshape(20, 20) < 4 * percent)
@@ -116,24 +127,29 @@ def test_published_numbers_are_compared_with_the_shares(script: Any, tmp_path: P
         run(script, folder, tmp_path / 'out')
     run(script, folder, tmp_path / 'out', '--allow-missing')
     assert '1 of 4 masks lie in another group than their published number tells, e.g. 04000.png, in 30-40 here' in (
-        capsys.readouterr().out)
+        capsys.readouterr().out
+    )
     with pytest.raises(SystemExit, match='of 3 of 4 masks fit .* only with white as the hole. Leave out --inverted'):
         run(script, folder, tmp_path / 'other', '--inverted', '--allow-missing')
     assert not (tmp_path / 'other').exists()
 
 
-def test_unreadable_masks_are_named(script: Any, source: Path, tmp_path: Path,
-                                    capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_masks_are_named(
+    script: Any, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (source / '5' / '00.png').write_bytes(b'no image')
     run(script, source, tmp_path / 'out')
     assert f'Left out, unreadable: {source}/5/00.png: 8 bytes that cannot be decoded' in capsys.readouterr().out
     assert '00-10/5/00_' not in (tmp_path / 'out' / 'shares.csv').read_text()
 
 
-@pytest.mark.parametrize(('more', 'message'), [
-    (['--format', 'jpg'], "--format: expected 'png', got 'jpg'"),
-    (['--seed', '-1'], '--seed: expected a whole number of at least 0, got -1'),
-])
+@pytest.mark.parametrize(
+    ('more', 'message'),
+    [
+        (['--format', 'jpg'], "--format: expected 'png', got 'jpg'"),
+        (['--seed', '-1'], '--seed: expected a whole number of at least 0, got -1'),
+    ],
+)
 def test_wrong_options(script: Any, source: Path, tmp_path: Path, more: list[str], message: str) -> None:
     with pytest.raises(SystemExit, match=message):
         run(script, source, tmp_path / 'out', *more)
@@ -141,7 +157,8 @@ def test_wrong_options(script: Any, source: Path, tmp_path: Path, more: list[str
 
 def kill_once(script: Any, source: Path, output: Path, wait_and_kill: Callable[..., int]) -> int:
     process = multiprocessing.get_context('fork').Process(
-        target=run, args=(script, source, output, '--store', 'lmdb', '--commit-every', '5'))
+        target=run, args=(script, source, output, '--store', 'lmdb', '--commit-every', '5')
+    )
     try:
         process.start()
         return wait_and_kill(process.pid, output / 'train.lmdb', 20, is_alive=process.is_alive)
@@ -150,9 +167,15 @@ def kill_once(script: Any, source: Path, output: Path, wait_and_kill: Callable[.
         process.join()
 
 
-def test_a_killed_run_is_gone_on_with(script: Any, source: Path, tmp_path: Path, wait_and_kill: Callable[..., int],
-                                      tree_state: Callable[..., Any], values_of: Callable[..., Any],
-                                      monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_is_gone_on_with(
+    script: Any,
+    source: Path,
+    tmp_path: Path,
+    wait_and_kill: Callable[..., int],
+    tree_state: Callable[..., Any],
+    values_of: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     before, output, whole = tree_state(source), tmp_path / 'out', tmp_path / 'whole'
     with monkeypatch.context() as context:
         transform, counted = script.MaskVariant.__call__, []

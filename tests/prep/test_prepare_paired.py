@@ -68,7 +68,7 @@ def write_mask(path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     mask = np.zeros((48, 64), np.uint8)
     top, left = rng.integers(0, 24, 2)
-    mask[top:top + 20, left:left + 24] = 255
+    mask[top : top + 20, left : left + 24] = 255
     cv2.imwrite(str(path), mask)
 
 
@@ -78,11 +78,13 @@ def prepared(output: Path, split: str, *, suffix: str = '.lmdb', **options: Any)
 
 
 @pytest.mark.parametrize('store', ['lmdb', 'folder'])
-def test_istd_at_full_size_reads_as_the_original(load_main: LoadMain, istd: Path, tmp_path: Path, store: str,
-                                                 capsys: pytest.CaptureFixture[str]) -> None:
+def test_istd_at_full_size_reads_as_the_original(
+    load_main: LoadMain, istd: Path, tmp_path: Path, store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / 'out'
-    load_main('prepare_istd')([str(istd), str(output), '--size', '0', '--store', store, '--workers', '0',
-                               '--allow-missing'])
+    load_main('prepare_istd')(
+        [str(istd), str(output), '--size', '0', '--store', store, '--workers', '0', '--allow-missing']
+    )
     for split, count in (('train', COUNT), ('test', 2)):
         original = HCLISTDDataset({'phase': 'val', 'split': split, 'dataroot': str(istd), 'gt_size': None})
         copy = prepared(output, split, suffix='.lmdb' if store == 'lmdb' else '')
@@ -92,17 +94,21 @@ def test_istd_at_full_size_reads_as_the_original(load_main: LoadMain, istd: Path
                 np.testing.assert_array_equal(copy[index][key].numpy(), {**original[index]}[key].numpy())
     printed = capsys.readouterr().out
     assert 'ISTD, train: 5 pairs' in printed
-    options = yaml.safe_load(printed[printed.index('Options of train:'):])
+    options = yaml.safe_load(printed[printed.index('Options of train:') :])
     training = HCLPairedDataset({'phase': 'train', 'gt_size': 16, **options['Options of train']})
     assert training[0]['corruption'] == 'shadow'
     assert len(training) == COUNT
 
 
 def test_all_of_a_pair_are_resized_alike(load_main: LoadMain, istd: Path, tmp_path: Path) -> None:
-    load_main('prepare_istd')([str(istd), str(tmp_path / 'out'), '--size', '24', '--splits', 'test', '--workers', '0',
-                               '--allow-missing'])
+    load_main('prepare_istd')(
+        [str(istd), str(tmp_path / 'out'), '--size', '24', '--splits', 'test', '--workers', '0', '--allow-missing']
+    )
     assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
-        'test_gt.lmdb', 'test_lq.lmdb', 'test_mask.lmdb']
+        'test_gt.lmdb',
+        'test_lq.lmdb',
+        'test_mask.lmdb',
+    ]
     sample = prepared(tmp_path / 'out', 'test')[1]
     for key, folder in (('lq', 'test_A'), ('gt', 'test_C'), ('mask', 'test_B')):
         image = cv2.imread(str(istd / 'test' / folder / '1-1.png'))
@@ -116,13 +122,27 @@ def test_all_of_a_pair_are_resized_alike(load_main: LoadMain, istd: Path, tmp_pa
 
 
 def test_raindrop_masks_are_derived_at_full_size(load_main: LoadMain, raindrop: Path, tmp_path: Path) -> None:
-    load_main('prepare_raindrop')([str(raindrop), str(tmp_path / 'out'), '--size', '24', '--splits', 'train', 'test_b',
-                                   '--workers', '0', '--allow-missing'])
+    load_main('prepare_raindrop')(
+        [
+            str(raindrop),
+            str(tmp_path / 'out'),
+            '--size',
+            '24',
+            '--splits',
+            'train',
+            'test_b',
+            '--workers',
+            '0',
+            '--allow-missing',
+        ]
+    )
     for split, extension in (('train', 'png'), ('test_b', 'jpg')):
         sample = prepared(tmp_path / 'out', split)[1]
         assert sample['lq_path'].endswith(f'{split}_lq.lmdb/1')
-        pair = [cv2.imread(str(raindrop / split / folder / f'1_{name}.{extension}'))
-                for folder, name in (('data', 'rain'), ('gt', 'clean'))]
+        pair = [
+            cv2.imread(str(raindrop / split / folder / f'1_{name}.{extension}'))
+            for folder, name in (('data', 'rain'), ('gt', 'clean'))
+        ]
         holes = DifferenceMask(threshold=0.1, smoothing=2.0, least_area=64, closing=2)(*pair)
         assert 0.05 < holes.mean() < 0.95
         votes = holes.reshape(24, 2, 32, 2).mean(axis=(1, 3))
@@ -130,8 +150,9 @@ def test_raindrop_masks_are_derived_at_full_size(load_main: LoadMain, raindrop: 
 
 
 def test_logo30k_gives_every_image_its_clean_one(load_main: LoadMain, logo30k: Path, tmp_path: Path) -> None:
-    load_main('prepare_logo30k')([str(logo30k), str(tmp_path / 'out'), '--size', '0', '--workers', '0', '--kinds',
-                                  '10kgray', '10kmid'])
+    load_main('prepare_logo30k')(
+        [str(logo30k), str(tmp_path / 'out'), '--size', '0', '--workers', '0', '--kinds', '10kgray', '10kmid']
+    )
     dataset = prepared(tmp_path / 'out', 'train')
     keys = [f'{kind}/{name}' for kind in ('10kgray', '10kmid') for name in ('cat-1', 'cat-2_5', 'dog-1', 'dog-4')]
     assert [dataset[index]['lq_path'].partition('.lmdb/')[2] for index in range(8)] == keys
@@ -169,22 +190,42 @@ CASES = {
     # script: folder of the source, options, outputs, the one that is cut, the source file that blocks
     'prepare_istd': ('istd', ['--splits', 'train', '--allow-missing'], 'train_mask.lmdb', 'train/train_B/3-1.png'),
     # The clean images are opened as partners of the wet ones first.
-    'prepare_raindrop': ('raindrop', ['--splits', 'train', 'test_b', '--allow-missing'], 'train_lq',
-                         'train/gt/3_clean.png'),
+    'prepare_raindrop': (
+        'raindrop',
+        ['--splits', 'train', 'test_b', '--allow-missing'],
+        'train_lq',
+        'train/gt/3_clean.png',
+    ),
     'prepare_logo30k': ('logo30k', ['--kinds', '10kgray'], 'train_lq.lmdb', '10kgray/train_images/dog-1.png'),
 }
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='named pipes')
 @pytest.mark.parametrize('script', CASES)
-def test_killed_and_gone_on_with(request: pytest.FixtureRequest, load_main: LoadMain, tmp_path: Path, script: str,
-                                 killed_run: Callable[..., int], tree_state: Callable[[Path], Any],
-                                 values_of: Callable[[Path], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_and_gone_on_with(
+    request: pytest.FixtureRequest,
+    load_main: LoadMain,
+    tmp_path: Path,
+    script: str,
+    killed_run: Callable[..., int],
+    tree_state: Callable[[Path], Any],
+    values_of: Callable[[Path], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     fixture, options, cut, blocking = CASES[script]
     source = request.getfixturevalue(fixture)
     main = load_main(script)
-    options = [*options, '--size', '24', '--workers', '0', '--commit-every', '1', '--store',
-               'lmdb' if cut.endswith('.lmdb') else 'folder']
+    options = [
+        *options,
+        '--size',
+        '24',
+        '--workers',
+        '0',
+        '--commit-every',
+        '1',
+        '--store',
+        'lmdb' if cut.endswith('.lmdb') else 'folder',
+    ]
     before = tree_state(source)
     main([str(source), str(tmp_path / 'whole'), *options])
     broken = tmp_path / 'broken'
@@ -202,44 +243,62 @@ def test_killed_and_gone_on_with(request: pytest.FixtureRequest, load_main: Load
     assert tree_state(source) == before
 
 
-@pytest.mark.parametrize(('damage', 'message'), [
-    (lambda root: (root / 'train/train_C/2-1.png').unlink(), "1 of 5 images .* no partner in 'dataroot_gt'.*2-1.png"),
-    (lambda root: (root / 'train/train_C/2-1.png').write_bytes(b'no image'), 'train_C/2-1.png: .*Replace the file'),
-    (lambda root: (root / 'train/train_B/2-1.png').write_bytes(b'no image'), 'train_B/2-1.png: .*Replace the file'),
-    (lambda root: cv2.imwrite(str(root / 'train/train_C/2-1.png'), np.zeros((40, 64, 3), np.uint8)),
-     'expected an image of the size of .*train_C/2-1.png, 64 x 40 pixels, found 64 x 48'),
-    (lambda root: (root / 'train/train_B').rename(root / 'masks'), 'train_B: expected a folder of the data set ISTD'),
-])
-def test_damaged_source(load_main: LoadMain, istd: Path, tmp_path: Path, damage: Callable[[Path], object],
-                        message: str) -> None:
+@pytest.mark.parametrize(
+    ('damage', 'message'),
+    [
+        (
+            lambda root: (root / 'train/train_C/2-1.png').unlink(),
+            "1 of 5 images .* no partner in 'dataroot_gt'.*2-1.png",
+        ),
+        (lambda root: (root / 'train/train_C/2-1.png').write_bytes(b'no image'), 'train_C/2-1.png: .*Replace the file'),
+        (lambda root: (root / 'train/train_B/2-1.png').write_bytes(b'no image'), 'train_B/2-1.png: .*Replace the file'),
+        (
+            lambda root: cv2.imwrite(str(root / 'train/train_C/2-1.png'), np.zeros((40, 64, 3), np.uint8)),
+            'expected an image of the size of .*train_C/2-1.png, 64 x 40 pixels, found 64 x 48',
+        ),
+        (
+            lambda root: (root / 'train/train_B').rename(root / 'masks'),
+            'train_B: expected a folder of the data set ISTD',
+        ),
+    ],
+)
+def test_damaged_source(
+    load_main: LoadMain, istd: Path, tmp_path: Path, damage: Callable[[Path], object], message: str
+) -> None:
     damage(istd)
     with pytest.raises(SystemExit, match=f'(?s)Error: .*{message}'):
-        load_main('prepare_istd')([str(istd), str(tmp_path / 'out'), '--splits', 'train', '--workers', '0',
-                                   '--allow-missing'])
+        load_main('prepare_istd')(
+            [str(istd), str(tmp_path / 'out'), '--splits', 'train', '--workers', '0', '--allow-missing']
+        )
     assert not (tmp_path / 'out').exists()
 
 
 def test_published_counts_are_checked(load_main: LoadMain, istd: Path, raindrop: Path, tmp_path: Path) -> None:
     out = tmp_path / 'out'
     for script, source, splits, message in (
-            ('prepare_istd', istd, ['train', 'test'], 'expected 1,330 pairs of ISTD, train, in .*ISTD, found 5'),
-            ('prepare_istd', istd, ['test'], 'expected 540 pairs of ISTD, test, in .*ISTD, found 2'),
-            ('prepare_raindrop', raindrop, ['train'], 'expected 861 pairs of Raindrop, train, in .*rain, found 5'),
-            ('prepare_raindrop', raindrop, ['test_b'], 'expected 249 pairs of Raindrop, test_b, in .*rain, found 2')):
+        ('prepare_istd', istd, ['train', 'test'], 'expected 1,330 pairs of ISTD, train, in .*ISTD, found 5'),
+        ('prepare_istd', istd, ['test'], 'expected 540 pairs of ISTD, test, in .*ISTD, found 2'),
+        ('prepare_raindrop', raindrop, ['train'], 'expected 861 pairs of Raindrop, train, in .*rain, found 5'),
+        ('prepare_raindrop', raindrop, ['test_b'], 'expected 249 pairs of Raindrop, test_b, in .*rain, found 2'),
+    ):
         with pytest.raises(SystemExit, match=f'Error: {message}.*--allow-missing'):
             load_main(script)([str(source), str(out), '--workers', '0', '--splits', *splits])
     assert not out.exists()
 
 
-def test_names_that_do_not_fit_are_told(load_main: LoadMain, raindrop: Path, write_image: WriteImage, tmp_path: Path,
-                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_that_do_not_fit_are_told(
+    load_main: LoadMain, raindrop: Path, write_image: WriteImage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for number in range(6, 10):
         write_image(raindrop / 'train' / 'data' / f'{number}_Rain.png')
-    load_main('prepare_raindrop')([str(raindrop), str(tmp_path / 'out'), '--splits', 'train', '--workers', '0',
-                                   '--allow-missing', '--size', '24'])
+    load_main('prepare_raindrop')(
+        [str(raindrop), str(tmp_path / 'out'), '--splits', 'train', '--workers', '0', '--allow-missing', '--size', '24']
+    )
     data = raindrop / 'train' / 'data'
-    assert (f"Warning: 4 of 9 images passed over, their names do not fit '{{}}_rain': {data}/6_Rain.png, "
-            f'{data}/7_Rain.png, {data}/8_Rain.png, ...\n') in capsys.readouterr().out
+    assert (
+        f"Warning: 4 of 9 images passed over, their names do not fit '{{}}_rain': {data}/6_Rain.png, "
+        f'{data}/7_Rain.png, {data}/8_Rain.png, ...\n'
+    ) in capsys.readouterr().out
 
 
 def save_turned(path: Path, orientation: int, height: int, width: int) -> None:
@@ -250,8 +309,19 @@ def save_turned(path: Path, orientation: int, height: int, width: int) -> None:
 
 def test_sizes_are_compared_upright(load_main: LoadMain, raindrop: Path, tmp_path: Path) -> None:
     """A photograph that is stored lying fits a clean one that stands, and none that lies."""
-    command = [str(raindrop), str(tmp_path / 'out'), '--splits', 'test_b', '--workers', '0', '--allow-missing',
-               '--size', '0', '--store', 'folder']
+    command = [
+        str(raindrop),
+        str(tmp_path / 'out'),
+        '--splits',
+        'test_b',
+        '--workers',
+        '0',
+        '--allow-missing',
+        '--size',
+        '0',
+        '--store',
+        'folder',
+    ]
     save_turned(raindrop / 'test_b' / 'data' / '0_rain.jpg', 6, 48, 64)
     with pytest.raises(SystemExit, match=r'of the size of .*0_clean\.jpg, 64 x 48 pixels, found 48 x 64 \(both uprig'):
         load_main('prepare_raindrop')(command)
@@ -263,8 +333,9 @@ def test_sizes_are_compared_upright(load_main: LoadMain, raindrop: Path, tmp_pat
         assert image.shape[:2] == (64, 48)
 
 
-def test_two_corrupted_images_of_one_name_are_refused(load_main: LoadMain, istd: Path, write_image: WriteImage,
-                                                      tmp_path: Path) -> None:
+def test_two_corrupted_images_of_one_name_are_refused(
+    load_main: LoadMain, istd: Path, write_image: WriteImage, tmp_path: Path
+) -> None:
     write_image(istd / 'train' / 'train_A' / '0-1.jpg')
     with pytest.raises(SystemExit, match=r"'dataroot_lq': two images are called '0-1': .*0-1\.jpg and .*0-1\.png"):
         load_main('prepare_istd')([str(istd), str(tmp_path / 'out'), '--workers', '0', '--allow-missing'])

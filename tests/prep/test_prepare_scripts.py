@@ -65,8 +65,14 @@ def images(fill: Fill) -> Case:
     (source / 'sub.folder' / 'broken.jpg').write_bytes(b'broken')
     (source / 'notes.txt').write_text('')
     keys = [*(f'{index}' for index in range(5)), 'sub_folder/a b', 'sub_folder/c']
-    return Case('prepare_images', source, [str(source), 'OUT/photos.lmdb'], {'photos.lmdb': keys}, 'photos.lmdb',
-                source / '3.jpg')
+    return Case(
+        'prepare_images',
+        source,
+        [str(source), 'OUT/photos.lmdb'],
+        {'photos.lmdb': keys},
+        'photos.lmdb',
+        source / '3.jpg',
+    )
 
 
 @pytest.fixture
@@ -74,8 +80,14 @@ def ffhq(fill: Fill) -> Case:
     numbers = [*range(4), 1000, 59999, 60000, 69999]
     source = fill('images1024x1024', [f'{number // 1000 * 1000:05d}/{number:05d}.png' for number in numbers])
     keys = [f'{number // 1000 * 1000:05d}/{number:05d}' for number in numbers]
-    return Case('prepare_ffhq', source, [str(source), 'OUT', '--allow-missing'],
-                {'train.lmdb': keys[:6], 'val.lmdb': keys[6:]}, 'train.lmdb', source / '00000' / '00003.png')
+    return Case(
+        'prepare_ffhq',
+        source,
+        [str(source), 'OUT', '--allow-missing'],
+        {'train.lmdb': keys[:6], 'val.lmdb': keys[6:]},
+        'train.lmdb',
+        source / '00000' / '00003.png',
+    )
 
 
 @pytest.fixture
@@ -87,11 +99,25 @@ def celebahq(fill: Fill, tmp_path: Path) -> Case:
     partition = [f'{number:06d}.jpg {0 if number < 150 else 1 if number < 163 else 2}' for number in range(1, 201)]
     (source / 'list_eval_partition.txt').write_text('\n'.join(partition) + '\n')
     keys = [f'{number:05d}' for number in range(12)]
-    arguments = [str(source / 'CelebA-HQ-img'), 'OUT', '--partition', str(source / 'list_eval_partition.txt'),
-                 '--allow-missing']
-    return Case('prepare_celebahq', source, arguments, {
-        'train.lmdb': keys[:8], 'val.lmdb': keys[8:9], 'test.lmdb': keys[9:],
-    }, 'train.lmdb', source / 'CelebA-HQ-img' / '3.jpg')
+    arguments = [
+        str(source / 'CelebA-HQ-img'),
+        'OUT',
+        '--partition',
+        str(source / 'list_eval_partition.txt'),
+        '--allow-missing',
+    ]
+    return Case(
+        'prepare_celebahq',
+        source,
+        arguments,
+        {
+            'train.lmdb': keys[:8],
+            'val.lmdb': keys[8:9],
+            'test.lmdb': keys[9:],
+        },
+        'train.lmdb',
+        source / 'CelebA-HQ-img' / '3.jpg',
+    )
 
 
 @pytest.fixture
@@ -100,11 +126,23 @@ def imagenet(fill: Fill, tmp_path: Path) -> Case:
     val = [f'ILSVRC2012_val_{index:08d}.JPEG' for index in range(1, 4)]
     fill('imagenet/train', train)
     fill('imagenet/val', val)
-    arguments = ['OUT', '--train', str(tmp_path / 'imagenet/train'), '--val', str(tmp_path / 'imagenet/val'),
-                 '--allow-missing']
+    arguments = [
+        'OUT',
+        '--train',
+        str(tmp_path / 'imagenet/train'),
+        '--val',
+        str(tmp_path / 'imagenet/val'),
+        '--allow-missing',
+    ]
     outputs = {'train.lmdb': [name[:-5] for name in train], 'val.lmdb': [name[:-5] for name in val]}
-    return Case('prepare_imagenet', tmp_path / 'imagenet', arguments, outputs, 'train.lmdb',
-                tmp_path / 'imagenet' / 'train' / train[3])
+    return Case(
+        'prepare_imagenet',
+        tmp_path / 'imagenet',
+        arguments,
+        outputs,
+        'train.lmdb',
+        tmp_path / 'imagenet' / 'train' / train[3],
+    )
 
 
 @pytest.fixture
@@ -114,11 +152,23 @@ def places(fill: Fill, tmp_path: Path) -> Case:
     val = [f'Places365_val_{index:08d}.jpg' for index in range(1, 4)]
     fill('places/data_large', train)
     fill('places/val_large', val)
-    arguments = ['OUT', '--train', str(tmp_path / 'places/data_large'), '--val', str(tmp_path / 'places/val_large'),
-                 '--allow-missing']
+    arguments = [
+        'OUT',
+        '--train',
+        str(tmp_path / 'places/data_large'),
+        '--val',
+        str(tmp_path / 'places/val_large'),
+        '--allow-missing',
+    ]
     outputs = {'train.lmdb': [name[:-4] for name in train], 'val.lmdb': [name[:-4] for name in val]}
-    return Case('prepare_places', tmp_path / 'places', arguments, outputs, 'train.lmdb',
-                tmp_path / 'places' / 'data_large' / train[3])
+    return Case(
+        'prepare_places',
+        tmp_path / 'places',
+        arguments,
+        outputs,
+        'train.lmdb',
+        tmp_path / 'places' / 'data_large' / train[3],
+    )
 
 
 @pytest.fixture(params=['images', 'ffhq', 'celebahq', 'imagenet', 'places'])
@@ -126,9 +176,14 @@ def case(request: pytest.FixtureRequest) -> Case:
     return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
 
 
-def test_killed_and_gone_on_with(case: Case, load_main: LoadMain, tmp_path: Path, killed_run: Callable[..., int],
-                                 tree_state: Callable[[Path], TreeState],
-                                 values_of: Callable[[Path], dict[str, bytes]]) -> None:
+def test_killed_and_gone_on_with(
+    case: Case,
+    load_main: LoadMain,
+    tmp_path: Path,
+    killed_run: Callable[..., int],
+    tree_state: Callable[[Path], TreeState],
+    values_of: Callable[[Path], dict[str, bytes]],
+) -> None:
     main, before = load_main(case.script), tree_state(case.source)
     out, whole = tmp_path / 'out', tmp_path / 'whole'
     lines = killed_run(lambda: main(case.command(out)), out / case.under_way, case.blocking, 2)
@@ -165,9 +220,13 @@ def test_folders_of_files(case: Case, load_main: LoadMain, tmp_path: Path) -> No
         assert [source.path_of(index) for index in range(len(source))] == [f'{output}/{key}.png' for key in keys]
 
 
-def test_the_second_run_changes_nothing(case: Case, load_main: LoadMain, tmp_path: Path,
-                                        tree_state: Callable[[Path], TreeState],
-                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_second_run_changes_nothing(
+    case: Case,
+    load_main: LoadMain,
+    tmp_path: Path,
+    tree_state: Callable[[Path], TreeState],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     main, command = load_main(case.script), case.command(tmp_path / 'out')
     main(command)
     before = tree_state(tmp_path / 'out')
@@ -210,9 +269,16 @@ def test_other_layouts_are_named(fill: Fill, load_main: LoadMain, tmp_path: Path
     out = str(tmp_path / 'out')
     for name, arguments, message in [
         ('prepare_ffhq', [folder, out], f'expected images numbered 00000 to 69999, as in 00000/00000.png, {found}'),
-        ('prepare_celebahq', [folder, *celebahq.command(tmp_path / 'out')[1:], '--mapping',
-                              str(celebahq.source / 'CelebA-HQ-to-CelebA-mapping.txt')],
-         f'expected images named by their number, 0.jpg to 29999.jpg, {found}'),
+        (
+            'prepare_celebahq',
+            [
+                folder,
+                *celebahq.command(tmp_path / 'out')[1:],
+                '--mapping',
+                str(celebahq.source / 'CelebA-HQ-to-CelebA-mapping.txt'),
+            ],
+            f'expected images named by their number, 0.jpg to 29999.jpg, {found}',
+        ),
         ('prepare_imagenet', [out, '--train', folder], f'expected a folder for each synset.*, {found}'),
         ('prepare_imagenet', [out, '--val', folder], f'expected ILSVRC2012_val_00000001.*, {found}'),
         ('prepare_places', [out, '--train', folder], f'expected a folder for each scene.*, {found}'),
@@ -233,11 +299,13 @@ def test_seeded_split_of_own_images(fill: Fill, load_main: LoadMain, tmp_path: P
     drawn = []
     for run, seed in enumerate((0, 0, 1)):
         outputs = [tmp_path / f'{run}.lmdb', tmp_path / f'{run}_val.lmdb']
-        load_main('prepare_images')([source, str(outputs[0]), '--val-count', '6', '--val-output', str(outputs[1]),
-                                     '--seed', str(seed), *QUICK])
+        load_main('prepare_images')(
+            [source, str(outputs[0]), '--val-count', '6', '--val-output', str(outputs[1]), '--seed', str(seed), *QUICK]
+        )
         training, validation = (
             [line.partition('.')[0] for line in (output / 'meta_info.txt').read_text().splitlines()]
-            for output in outputs)
+            for output in outputs
+        )
         assert len(validation) == 6
         assert sorted(training + validation) == [f'{index:02d}' for index in range(20)]
         assert (training, validation) == (sorted(training), sorted(validation))
@@ -245,18 +313,22 @@ def test_seeded_split_of_own_images(fill: Fill, load_main: LoadMain, tmp_path: P
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    (['a', 'b', '--val-count', '3'], 'belong together'),
-    (['a', 'b', '--val-output', 'c'], 'belong together'),
-    (['PHOTOS', 'b', '--val-count', '2', '--val-output', 'c'], 'expected less than the 2 images'),
-    (['a', 'b', '--quality', '0'], "--quality: expected a whole number from 1 to 100, got '0'"),
-    (['a', 'b', '--workers', 'many'], "--workers: expected a whole number of at least 0, got 'many'"),
-    (['a', 'b', '--format', 'gif'], 'invalid choice'),
-    (['a', 'b', '--seed', '-1'], "--seed: expected a whole number of at least 0, got '-1'"),
-    (['a', 'b', '--val-count', '-1'], "--val-count: expected a whole number of at least 0, got '-1'"),
-])
-def test_command_line_of_own_images(fill: Fill, load_main: LoadMain, capsys: pytest.CaptureFixture[str],
-                                    arguments: list[str], message: str) -> None:
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['a', 'b', '--val-count', '3'], 'belong together'),
+        (['a', 'b', '--val-output', 'c'], 'belong together'),
+        (['PHOTOS', 'b', '--val-count', '2', '--val-output', 'c'], 'expected less than the 2 images'),
+        (['a', 'b', '--quality', '0'], "--quality: expected a whole number from 1 to 100, got '0'"),
+        (['a', 'b', '--workers', 'many'], "--workers: expected a whole number of at least 0, got 'many'"),
+        (['a', 'b', '--format', 'gif'], 'invalid choice'),
+        (['a', 'b', '--seed', '-1'], "--seed: expected a whole number of at least 0, got '-1'"),
+        (['a', 'b', '--val-count', '-1'], "--val-count: expected a whole number of at least 0, got '-1'"),
+    ],
+)
+def test_command_line_of_own_images(
+    fill: Fill, load_main: LoadMain, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
     photos = str(fill('photos', ['0.png', '1.png']))
     with pytest.raises(SystemExit):
         load_main('prepare_images')([argument.replace('PHOTOS', photos) for argument in arguments])
@@ -272,15 +344,19 @@ def test_ffhq_takes_other_folders_for_the_same_keys(fill: Fill, load_main: LoadM
 
 def test_celebahq_lists_are_checked(celebahq: Case, load_main: LoadMain, tmp_path: Path) -> None:
     main, command = load_main('prepare_celebahq'), celebahq.command(tmp_path / 'out')
-    mapping, partition = (celebahq.source / name for name in ('CelebA-HQ-to-CelebA-mapping.txt',
-                                                              'list_eval_partition.txt'))
+    mapping, partition = (
+        celebahq.source / name for name in ('CelebA-HQ-to-CelebA-mapping.txt', 'list_eval_partition.txt')
+    )
     original = {path: path.read_text() for path in (mapping, partition)}
     for path, text, message in [
         (mapping, original[mapping].rpartition('\n')[0], r'11\.jpg: expected a line for this face in .*mapping\.txt'),
         (mapping, '0 119613', "mapping.txt: expected lines like '0 119613 119614.jpg', found '0 119613'"),
         (mapping, '', 'mapping.txt: expected lines like .*, found an empty file'),
-        (partition, original[partition].replace('000177.jpg 2\n', ''),
-         r'partition\.txt: expected a line for 000177\.jpg'),
+        (
+            partition,
+            original[partition].replace('000177.jpg 2\n', ''),
+            r'partition\.txt: expected a line for 000177\.jpg',
+        ),
         (partition, original[partition] + '000999.jpg 3\n', r'partition\.txt: expected 0, 1 or 2'),
     ]:
         path.write_text(text)
@@ -292,8 +368,9 @@ def test_celebahq_lists_are_checked(celebahq: Case, load_main: LoadMain, tmp_pat
         main(command)
 
 
-def test_small_places_are_not_taken_for_512(fill: Fill, write_image: WriteImage, load_main: LoadMain,
-                                            tmp_path: Path) -> None:
+def test_small_places_are_not_taken_for_512(
+    fill: Fill, write_image: WriteImage, load_main: LoadMain, tmp_path: Path
+) -> None:
     for index in range(1, 4):
         write_image(tmp_path / 'data_256' / 'a' / 'airfield' / f'{index:08d}.jpg', index, height=256, width=256)
     command = [str(tmp_path / 'out'), '--train', str(tmp_path / 'data_256'), '--allow-missing', '--workers', '0']
@@ -313,8 +390,9 @@ def test_imagenet_validation_in_synset_folders(fill: Fill, load_main: LoadMain, 
     assert meta == 'n01440764/ILSVRC2012_val_00000293.jpg (40,53,3) 95\n'
 
 
-def test_both_counts_of_ffhq_come_before_any_writing(ffhq: Case, load_main: LoadMain, tmp_path: Path,
-                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_counts_of_ffhq_come_before_any_writing(
+    ffhq: Case, load_main: LoadMain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     main = load_main('prepare_ffhq')
     main.__globals__['SPLITS']['train'] = [0, 1, 2, 3, 1000, 59999]  # complete
     command = [text for text in ffhq.command(tmp_path / 'out') if text != '--allow-missing']
@@ -340,8 +418,9 @@ def test_home_is_expanded(fill: Fill, load_main: LoadMain, tmp_path: Path, monke
         load_main('prepare_images')(['~/photos', str(tmp_path / 'home' / 'photos' / 'out'), *QUICK])
 
 
-def test_errors_of_the_file_system_are_one_line(images: Case, load_main: LoadMain, tmp_path: Path,
-                                                monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_the_file_system_are_one_line(
+    images: Case, load_main: LoadMain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     output = tmp_path / 'out' / 'photos.lmdb'
     output.mkdir(parents=True)
 
@@ -353,12 +432,15 @@ def test_errors_of_the_file_system_are_one_line(images: Case, load_main: LoadMai
         load_main('prepare_images')(images.command(tmp_path / 'out'))
 
 
-def test_size_is_reached_from_at_least_twice_of_it(tmp_path: Path, write_image: WriteImage, load_main: LoadMain,
-                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+def test_size_is_reached_from_at_least_twice_of_it(
+    tmp_path: Path, write_image: WriteImage, load_main: LoadMain, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Asked to keep twice the size, the decoder keeps that and not four times it."""
     asked: list[int | None] = []
-    monkeypatch.setattr('preparation.decoding.decode_image', lambda content, *, least_side: (
-        asked.append(least_side), np.zeros((60, 80, 3), np.uint8))[1])
+    monkeypatch.setattr(
+        'preparation.decoding.decode_image',
+        lambda content, *, least_side: (asked.append(least_side), np.zeros((60, 80, 3), np.uint8))[1],
+    )
     write_image(tmp_path / 'photos' / 'x.jpg')
     load_main('prepare_images')([str(tmp_path / 'photos'), str(tmp_path / 'out'), *QUICK])
     assert asked == [40]

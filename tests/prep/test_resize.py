@@ -36,12 +36,22 @@ def apply(path: Path, **options: Any) -> EncodedImage:
     return ResizeShortSide(**options)(PrepItem(str(path), 'key'))
 
 
-@pytest.mark.parametrize(('height', 'width', 'size', 'expected'), [
-    (60, 90, 20, (20, 30)), (90, 60, 20, (30, 20)), (60, 60, 20, (20, 20)), (61, 90, 20, (20, 30)),
-    (60, 90, 60, (60, 90)), (60, 90, 100, (60, 90)), (60, 90, None, (60, 90)), (2, 900, 1, (1, 450)),
-])
-def test_short_side(tmp_path: Path, write_image: WriteImage, height: int, width: int, size: int | None,
-                    expected: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ('height', 'width', 'size', 'expected'),
+    [
+        (60, 90, 20, (20, 30)),
+        (90, 60, 20, (30, 20)),
+        (60, 60, 20, (20, 20)),
+        (61, 90, 20, (20, 30)),
+        (60, 90, 60, (60, 90)),
+        (60, 90, 100, (60, 90)),
+        (60, 90, None, (60, 90)),
+        (2, 900, 1, (1, 450)),
+    ],
+)
+def test_short_side(
+    tmp_path: Path, write_image: WriteImage, height: int, width: int, size: int | None, expected: tuple[int, int]
+) -> None:
     image = apply(write_image(tmp_path / 'x.png', height=height, width=width), size=size, format='jpg')
     assert image.extension == '.jpg'
     assert decode(image).shape == (*expected, 3)
@@ -103,10 +113,15 @@ def test_orientation_is_applied(tmp_path: Path, write_image: WriteImage, orienta
     assert np.abs(decode(image).astype(int) - expected).mean() < 4
 
 
-@pytest.mark.parametrize('pixels', [
-    np.full((4, 5), 100, np.uint8), np.full((4, 5), 100 * 257, np.uint16), np.full((4, 5, 3), 100 * 257, np.uint16),
-    np.full((4, 5, 4), 100, np.uint8),
-])
+@pytest.mark.parametrize(
+    'pixels',
+    [
+        np.full((4, 5), 100, np.uint8),
+        np.full((4, 5), 100 * 257, np.uint16),
+        np.full((4, 5, 3), 100 * 257, np.uint16),
+        np.full((4, 5, 4), 100, np.uint8),
+    ],
+)
 @pytest.mark.parametrize('size', [2, 4])
 def test_other_pixel_formats_become_8_bit(tmp_path: Path, pixels: NDArray[Any], size: int) -> None:
     cv2.imwrite(str(tmp_path / 'x.png'), pixels)
@@ -125,12 +140,23 @@ def test_cmyk_and_palette(tmp_path: Path) -> None:
     assert (decode(apply(tmp_path / 'x.png', size=6, format='png')) == (0, 0, 255)).all()
 
 
-@pytest.mark.parametrize(('least', 'shape'), [
-    (None, (480, 640)), (241, (480, 640)), (121, (480, 640)), (120, (240, 320)), (61, (240, 320)), (60, (120, 160)),
-    (31, (120, 160)), (30, (60, 80)), (1, (60, 80)),
-])
-def test_large_jpeg_is_decoded_at_a_part_of_its_size(tmp_path: Path, write_image: WriteImage, least: int | None,
-                                                     shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ('least', 'shape'),
+    [
+        (None, (480, 640)),
+        (241, (480, 640)),
+        (121, (480, 640)),
+        (120, (240, 320)),
+        (61, (240, 320)),
+        (60, (120, 160)),
+        (31, (120, 160)),
+        (30, (60, 80)),
+        (1, (60, 80)),
+    ],
+)
+def test_large_jpeg_is_decoded_at_a_part_of_its_size(
+    tmp_path: Path, write_image: WriteImage, least: int | None, shape: tuple[int, int]
+) -> None:
     content = write_image(tmp_path / 'x.jpg', height=480, width=640).read_bytes()
     assert decode_bgr(content, least_short_side=least).shape == (*shape, 3)
     png = write_image(tmp_path / 'x.png', height=480, width=640).read_bytes()
@@ -142,7 +168,7 @@ def test_large_jpeg_is_decoded_at_a_part_of_its_size(tmp_path: Path, write_image
 def test_file_cut_short(tmp_path: Path, write_image: WriteImage, name: str, share: float) -> None:
     path = write_image(tmp_path / name, height=100, width=100)
     content = path.read_bytes()
-    path.write_bytes(content[:int(share * len(content))])
+    path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(UnreadableImageError, match='cut short|cannot be decoded'):
         apply(path, size=100, format='jpg')
     path.write_bytes(content + b'appended by a camera')
@@ -165,8 +191,12 @@ def test_unreadable_sources(tmp_path: Path) -> None:
     (tmp_path / 'text.jpg').write_text('not an image')
     (tmp_path / 'folder.jpg').mkdir()
     (tmp_path / 'link.jpg').symlink_to(tmp_path / 'nowhere.jpg')
-    for name, reason in (('empty', 'an empty file'), ('text', '12 bytes that cannot be decoded'),
-                         ('folder', 'Is a directory'), ('link', 'a link to nothing')):
+    for name, reason in (
+        ('empty', 'an empty file'),
+        ('text', '12 bytes that cannot be decoded'),
+        ('folder', 'Is a directory'),
+        ('link', 'a link to nothing'),
+    ):
         with pytest.raises(UnreadableImageError, match=reason):
             apply(tmp_path / f'{name}.jpg')
 
@@ -177,11 +207,14 @@ def test_a_source_that_is_gone_is_no_unreadable_image(tmp_path: Path) -> None:
         read_source(str(tmp_path / 'gone.jpg'))
 
 
-@pytest.mark.parametrize(('options', 'message'), [
-    ({'size': 0}, 'size expects a number of at least 1 or None, got 0'),
-    ({'format': 'gif'}, "format expects 'jpg' or 'png', got 'gif'"),
-    ({'quality': 0}, 'quality expects a number from 1 to 100, got 0'),
-])
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'size': 0}, 'size expects a number of at least 1 or None, got 0'),
+        ({'format': 'gif'}, "format expects 'jpg' or 'png', got 'gif'"),
+        ({'quality': 0}, 'quality expects a number from 1 to 100, got 0'),
+    ],
+)
 def test_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ResizeShortSide(**options)

@@ -49,11 +49,20 @@ def small_run(tmp_path: Path, write_csv: CsvWriter) -> Callable[..., Path]:
     def make(name: str, psnr: Sequence[float] = (30.0, 32.0, 20.0, 26.0), *, offset: float = 0.0) -> Path:
         folder = tmp_path / 'results' / name
         shares = (0.1, 0.2, 0.3, 0.5)
-        write_csv(folder / 'Places.csv', [
-            {'image': f'im{i}', 'corruption': 'patch' if i % 2 else 'noise', 'hole_share': shares[i],
-             'mask_bce': 0.1 * (i + 1) + offset, 'mask_iou_s1': 0.5 + 0.1 * i, 'psnr': psnr[i]}
-            for i in range(4)
-        ])
+        write_csv(
+            folder / 'Places.csv',
+            [
+                {
+                    'image': f'im{i}',
+                    'corruption': 'patch' if i % 2 else 'noise',
+                    'hole_share': shares[i],
+                    'mask_bce': 0.1 * (i + 1) + offset,
+                    'mask_iou_s1': 0.5 + 0.1 * i,
+                    'psnr': psnr[i],
+                }
+                for i in range(4)
+            ],
+        )
         rows = []
         for label, chosen in (('all', range(4)), ('0-30', range(2)), ('30-60', range(2, 4)), ('60-90', range(0))):
             row: dict[str, Any] = {'bin': label, 'images': len(chosen)}

@@ -38,7 +38,10 @@ def captions(folder: Path) -> list[str]:
 
 
 def test_report_of_two_runs_has_all_parts(
-    tmp_path: Path, small_run: MakeRun, save_pictures: Callable[..., None], report: Callable[..., Path],
+    tmp_path: Path,
+    small_run: MakeRun,
+    save_pictures: Callable[..., None],
+    report: Callable[..., Path],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     runs = [small_run('run_a'), small_run('run_b', offset=0.1)]
@@ -49,8 +52,12 @@ def test_report_of_two_runs_has_all_parts(
     assert sorted(path.name for path in folder.iterdir()) == ['pictures', 'report.html', 'report.md']
     page = page_of(folder)
     assert page.findtext('.//h1') == 'My runs'
-    assert captions(folder)[:4] == ['Runs of this report', 'Bins of hole share', 'Stages, S1 = coarsest',
-                                    'Kinds of corruption']
+    assert captions(folder)[:4] == [
+        'Runs of this report',
+        'Bins of hole share',
+        'Stages, S1 = coarsest',
+        'Kinds of corruption',
+    ]
     assert captions(folder)[4].startswith('4 of the 4 images of which pictures were saved, ranked by psnr')
     assert captions(folder)[5:] == [f'Table {number} of the paper' for number in range(1, 8)]
     assert len(page.findall('.//details//caption')) == 6  # all but Table 1, whose bins the runs have
@@ -121,8 +128,10 @@ def test_curves_are_drawn_the_same_every_time(tmp_path: Path, small_run: MakeRun
 
 
 def test_curve_is_the_mean_in_steps_of_five_percent() -> None:
-    images = [ImageRow(str(i), '', share, {'psnr': value})
-              for i, (share, value) in enumerate([(0.01, 10), (0.04, 20), (0.15, 30), (1.0, 40), (None, 90)])]
+    images = [
+        ImageRow(str(i), '', share, {'psnr': value})
+        for i, (share, value) in enumerate([(0.01, 10), (0.04, 20), (0.15, 30), (1.0, 40), (None, 90)])
+    ]
     assert curve(images, 'psnr') == [(2.5, 15), (17.5, 30), (97.5, 40)]
 
 
@@ -134,11 +143,14 @@ def test_curve_of_an_unknown_metric_is_told(
     assert "No run measured 'niqe'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(('arguments', 'message'), [
-    ([], 'No run is given'),
-    (['nowhere'], "Error: 'nowhere' is no folder: name the results folder of a test run"),
-    (['--runs', 'nowhere.yml'], "The file of runs 'nowhere.yml' cannot be read"),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ([], 'No run is given'),
+        (['nowhere'], "Error: 'nowhere' is no folder: name the results folder of a test run"),
+        (['--runs', 'nowhere.yml'], "The file of runs 'nowhere.yml' cannot be read"),
+    ],
+)
 def test_error_of_the_user_is_one_line(report: Callable[..., Path], arguments: list[str], message: str) -> None:
     with pytest.raises(SystemExit) as error:
         report(*arguments)

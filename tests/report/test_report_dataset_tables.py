@@ -52,11 +52,14 @@ def test_images_and_hole_share_are_one_row_where_methods_agree(two_methods: Mapp
     assert found['hole share', 'all methods'] == ['0.275', '0.150', '0.400', '-']
 
 
-@pytest.mark.parametrize(('metric', 'best'), [
-    ('psnr ↑', ['B', 'A', 'B', '']),
-    ('mask_bce ↓', ['A', 'A', 'A', '']),
-    ('fid ↓', ['A', 'A', 'A', '']),
-])
+@pytest.mark.parametrize(
+    ('metric', 'best'),
+    [
+        ('psnr ↑', ['B', 'A', 'B', '']),
+        ('mask_bce ↓', ['A', 'A', 'A', '']),
+        ('fid ↓', ['A', 'A', 'A', '']),
+    ],
+)
 def test_best_is_bold_in_the_direction_of_the_metric(
     two_methods: Mapping[str, DatasetScores], metric: str, best: list[str]
 ) -> None:
@@ -77,8 +80,10 @@ def test_equal_figures_and_unknown_directions_have_no_best() -> None:
 
 
 def test_figures_are_printed_with_their_digits() -> None:
-    printed = [format_value(value, digits) for value, digits in
-               ((1.23456, 2), (1.23456, None), (None, 2), (float('nan'), 2), (float('inf'), 2))]
+    printed = [
+        format_value(value, digits)
+        for value, digits in ((1.23456, 2), (1.23456, None), (None, 2), (float('nan'), 2), (float('inf'), 2))
+    ]
     assert printed == ['1.23', '1.235', '-', '-', 'inf']
 
 
@@ -108,11 +113,14 @@ def test_same_images_are_comparable(two_methods: Mapping[str, DatasetScores]) ->
     assert differences('Places', two_methods) == []
 
 
-@pytest.mark.parametrize(('change', 'warning'), [
-    ({'image': 'other'}, r'different images: 1 only in A \(im0\), 1 only in B \(other\)'),
-    ({'hole_share': 0.11}, r'1 of the same images with different holes or corruptions \(im0\)'),
-    ({'corruption': 'graffiti'}, r'1 of the same images with different holes or corruptions \(im0\)'),
-])
+@pytest.mark.parametrize(
+    ('change', 'warning'),
+    [
+        ({'image': 'other'}, r'different images: 1 only in A \(im0\), 1 only in B \(other\)'),
+        ({'hole_share': 0.11}, r'1 of the same images with different holes or corruptions \(im0\)'),
+        ({'corruption': 'graffiti'}, r'1 of the same images with different holes or corruptions \(im0\)'),
+    ],
+)
 def test_other_images_holes_or_corruptions_are_told(
     tmp_path: Path, write_csv: CsvWriter, change: Mapping[str, object], warning: str
 ) -> None:

@@ -33,9 +33,18 @@ def page(blocks: list[Block]) -> ElementTree.Element:
     return ElementTree.fromstring(html_page(blocks, ODD, 'test'))
 
 
-@pytest.mark.parametrize('path', [
-    'head/title', './/h1', './/caption', './/summary', './/figcaption', './/tbody//th[2]', './/thead/tr[2]/th',
-])
+@pytest.mark.parametrize(
+    'path',
+    [
+        'head/title',
+        './/h1',
+        './/caption',
+        './/summary',
+        './/figcaption',
+        './/tbody//th[2]',
+        './/thead/tr[2]/th',
+    ],
+)
 def test_html_shows_odd_text_as_it_is(page: ElementTree.Element, path: str) -> None:
     found = page.find(path)
     assert found is not None
@@ -56,7 +65,9 @@ def test_html_needs_nothing_from_elsewhere(blocks: list[Block]) -> None:
 
 def test_html_writes_a_metric_once_beside_its_methods(page: ElementTree.Element) -> None:
     assert [(cell.text, cell.get('rowspan')) for cell in page.findall('.//tbody//th')] == [
-        ('psnr', '2'), (ODD, None), ('B', None),
+        ('psnr', '2'),
+        (ODD, None),
+        ('B', None),
     ]
     assert [(cell.text, cell.get('colspan')) for cell in page.findall('.//thead/tr[1]/th')][-1] == ('hole share', '2')
 
@@ -77,13 +88,16 @@ def test_markdown_table_keeps_its_columns_with_odd_names(blocks: list[Block]) ->
     ]
 
 
-@pytest.mark.parametrize(('text', 'escaped'), [
-    ('mask_iou', 'mask_iou'),
-    ('_x_', '\\_x\\_'),
-    ('two\nlines', 'two lines'),
-    ('$a$ [b](c) ~d~ `e` \\', '\\$a\\$ \\[b\\](c) \\~d\\~ \\`e\\` \\\\'),
-    ('a & b <c>', 'a &amp; b &lt;c>'),
-])
+@pytest.mark.parametrize(
+    ('text', 'escaped'),
+    [
+        ('mask_iou', 'mask_iou'),
+        ('_x_', '\\_x\\_'),
+        ('two\nlines', 'two lines'),
+        ('$a$ [b](c) ~d~ `e` \\', '\\$a\\$ \\[b\\](c) \\~d\\~ \\`e\\` \\\\'),
+        ('a & b <c>', 'a &amp; b &lt;c>'),
+    ],
+)
 def test_markdown_escapes_what_begins_markup(text: str, escaped: str) -> None:
     assert escape(text) == escaped
 

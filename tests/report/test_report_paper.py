@@ -50,8 +50,9 @@ def test_every_table_of_the_paper_is_there() -> None:
 @pytest.mark.parametrize('number', PAPER.tables)
 def test_every_method_of_a_table_has_a_figure_for_every_metric_and_place(number: int) -> None:
     table = PAPER.tables[number]
-    expected = {(metric.key, method, *place) for metric in table.metrics for method in table.methods
-                for place in table.places}
+    expected = {
+        (metric.key, method, *place) for metric in table.metrics for method in table.methods for place in table.places
+    }
     empty = {('accuracy', 'true mask + MAT-F', 'Places', 'all'), ('iou', 'true mask + MAT-F', 'Places', 'all')}
     if number == 7:  # for ours alone: what the paper calls so is LPIPS
         empty |= {key for key in expected if key[0] == 'fid'}
@@ -98,8 +99,11 @@ def test_data_set_with_the_name_of_a_column_counts_for_it(small_run: MakeRun) ->
     assert row_of(table, 'BCE', 'mine') == ['-', '-', '-', '-', '-', '0.150', '-', '0.350']
     assert row_of(table, 'BCE', 'VCNet') == ['0.126', '0.137', '0.073', '0.055', '0.064', '-', '0.060', '-']
     assert [(column.group, column.name) for column in table.columns[5:]] == [
-        ('ImageNet 30-60 %', 'paper'), ('Places 0-30 %', 'paper'), ('Places 0-30 %', 'ours'),
-        ('Places 30-60 %', 'paper'), ('Places 30-60 %', 'ours'),
+        ('ImageNet 30-60 %', 'paper'),
+        ('Places 0-30 %', 'paper'),
+        ('Places 0-30 %', 'ours'),
+        ('Places 30-60 %', 'paper'),
+        ('Places 30-60 %', 'ours'),
     ]
     assert warnings == []
 
@@ -142,28 +146,39 @@ def test_data_set_that_is_not_there_or_fits_nothing_is_told(
     small_run: MakeRun, write_csv: CsvWriter, entries_of: Callable[[str], list[RunEntry]]
 ) -> None:
     write_csv(small_run('a') / 'bare.csv', [{'image': 'x', 'niqe': 1}])
-    warnings = compare(entries_of("""
+    warnings = compare(
+        entries_of("""
 - results: results/a
   tables: {bare: {table: 7, column: LOGO-30K}, absent: {table: 7, column: LOGO-30K}}
-"""), 7)[1]
+"""),
+        7,
+    )[1]
     assert "the results hold no data set 'absent'" in warnings[0]
     assert "data set 'bare' stands for table 7, column LOGO-30K, but has no figure for it" in warnings[1]
 
 
-@pytest.mark.parametrize(('text', 'message'), [
-    ('{}', 'must hold a list of runs'),
-    ('- x', 'expected `key: value`'),
-    ('- {method: A}', 'run 1: the key `results` is missing'),
-    ('- {results: a, colour: red}', "unknown key 'colour'; it takes ['method', 'title', 'results', 'tables']"),
-    ('- {results: a, tables: [1]}', '`tables` must map data sets'),
-    ('- {results: a, tables: {P: {table: 9, column: Places}}}', '`table` must be one of [1, 2, 3, 4, 5, 6, 7], got 9'),
-    ('- {results: a, tables: {P: {table: [1], column: Places}}}', 'must be one of [1, 2, 3, 4, 5, 6, 7], got [1]'),
-    ('- {results: a, tables: {P: {table: 1, column: Moon}}}', '`column` of table 1 must be one of'),
-    ('- {results: a, tables: {P: {table: 1, column: FFHQ, bin: 0-20}}}',
-     "`bin` of table 1 must be one of ['0-30', '30-60'], got '0-20'"),
-    ('- {results: a, tables: {P: {table: 1, column: FFHQ, row: HCL}}}', "tables, 'P': unknown key 'row'"),
-    ('- [', 'cannot be read'),
-])
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('{}', 'must hold a list of runs'),
+        ('- x', 'expected `key: value`'),
+        ('- {method: A}', 'run 1: the key `results` is missing'),
+        ('- {results: a, colour: red}', "unknown key 'colour'; it takes ['method', 'title', 'results', 'tables']"),
+        ('- {results: a, tables: [1]}', '`tables` must map data sets'),
+        (
+            '- {results: a, tables: {P: {table: 9, column: Places}}}',
+            '`table` must be one of [1, 2, 3, 4, 5, 6, 7], got 9',
+        ),
+        ('- {results: a, tables: {P: {table: [1], column: Places}}}', 'must be one of [1, 2, 3, 4, 5, 6, 7], got [1]'),
+        ('- {results: a, tables: {P: {table: 1, column: Moon}}}', '`column` of table 1 must be one of'),
+        (
+            '- {results: a, tables: {P: {table: 1, column: FFHQ, bin: 0-20}}}',
+            "`bin` of table 1 must be one of ['0-30', '30-60'], got '0-20'",
+        ),
+        ('- {results: a, tables: {P: {table: 1, column: FFHQ, row: HCL}}}', "tables, 'P': unknown key 'row'"),
+        ('- [', 'cannot be read'),
+    ],
+)
 def test_wrong_runs_file_is_refused(entries_of: Callable[[str], list[RunEntry]], text: str, message: str) -> None:
     with pytest.raises(ReportError, match=re.escape(message)):
         entries_of(text)

@@ -44,16 +44,19 @@ def cells(table: Table) -> list[list[str]]:
 
 def test_images_are_ranked_by_the_mean_over_the_methods(scores_of: Callable[..., DatasetScores]) -> None:
     # Means .25 .55 .3 .75 .4: the order is a, c, e, b, d; neither method alone has it.
-    scores = {'A': scores_of(corrupted_iou=[0.4, 0.2, 0.5, 0.6, 0.8], psnr=[1, 2, 3, 4, 5]),
-              'B': scores_of(corrupted_iou=[0.1, 0.9, 0.1, 0.9, 0.0], psnr=[1, 2, 3, 4, 5])}
+    scores = {
+        'A': scores_of(corrupted_iou=[0.4, 0.2, 0.5, 0.6, 0.8], psnr=[1, 2, 3, 4, 5]),
+        'B': scores_of(corrupted_iou=[0.1, 0.9, 0.1, 0.9, 0.0], psnr=[1, 2, 3, 4, 5]),
+    }
     choice = choose_images(NAMES, scores, KINDS, 3)
     assert choice.images == [
         ChosenImage('a', 'worst: corrupted_iou 0.250'),
         ChosenImage('e', 'median: corrupted_iou 0.400'),
         ChosenImage('d', 'best: corrupted_iou 0.750'),
     ]
-    assert choice.rule == ('3 of the 5 images of which pictures were saved, ranked by corrupted_iou, mean over the '
-                           'methods, at even ranks.')
+    assert choice.rule == (
+        '3 of the 5 images of which pictures were saved, ranked by corrupted_iou, mean over the methods, at even ranks.'
+    )
 
 
 def test_only_images_with_pictures_are_ranked(scores_of: Callable[..., DatasetScores]) -> None:

@@ -30,8 +30,9 @@ class StubRestorer:
         self.identity = identity
         self.min_score = min_score
 
-    def restore(self, image: np.ndarray, *, mask: Optional[np.ndarray] = None, progress: Any = None,
-                **options: Any) -> Restoration:
+    def restore(
+        self, image: np.ndarray, *, mask: Optional[np.ndarray] = None, progress: Any = None, **options: Any
+    ) -> Restoration:
         self.calls.append({'image': image, 'mask': mask, **options})
         if progress is not None:
             progress(1, 2)

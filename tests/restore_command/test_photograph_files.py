@@ -47,17 +47,24 @@ def again(photograph: Photograph, wanted: str | None = None, **options: object) 
     return read_photograph(io.BytesIO(photograph.encode(wanted, **options)[0]))
 
 
-@pytest.mark.parametrize(('mode', 'shape', 'is_gray'), [
-    ('L', (7, 5), True), ('RGB', (7, 5, 3), False), ('RGBA', (7, 5, 4), False), ('LA', (7, 5, 2), True),
-])
+@pytest.mark.parametrize(
+    ('mode', 'shape', 'is_gray'),
+    [
+        ('L', (7, 5), True),
+        ('RGB', (7, 5, 3), False),
+        ('RGBA', (7, 5, 4), False),
+        ('LA', (7, 5, 2), True),
+    ],
+)
 @pytest.mark.parametrize('file_format', ['PNG', 'TIFF', 'WEBP', 'BMP'])
 def test_8_bit_comes_back_exactly(mode: str, shape: tuple[int, ...], is_gray: bool, file_format: str) -> None:
     if file_format == 'BMP' and mode in ('RGBA', 'LA'):
         pytest.skip('a BMP has no alpha here')
     image = Image.fromarray(drawn(shape), mode)
     options = {'lossless': True, 'exact': True} if file_format == 'WEBP' else {}
-    photograph = read_photograph(saved(image.convert('RGBA') if file_format == 'WEBP' and mode == 'LA' else image,
-                                       file_format, **options))
+    photograph = read_photograph(
+        saved(image.convert('RGBA') if file_format == 'WEBP' and mode == 'LA' else image, file_format, **options)
+    )
     expected = np.array(image.convert('RGBA') if mode == 'LA' else image)
     if file_format == 'WEBP' and mode == 'L':
         expected = np.array(image.convert('RGB'))
@@ -74,8 +81,9 @@ def test_8_bit_comes_back_exactly(mode: str, shape: tuple[int, ...], is_gray: bo
 @pytest.mark.parametrize('file_format', ['PNG', 'TIFF'])
 def test_16_bit_comes_back_exactly(shape: tuple[int, ...], file_format: str) -> None:
     pixels = drawn(shape, 'uint16')
-    stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[
-        shape[2]])
+    stored = (
+        pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[shape[2]])
+    )
     photograph = read_photograph(io.BytesIO(cv2.imencode('.' + file_format.lower(), stored)[1].tobytes()))
     assert photograph.pixels.dtype == np.uint16
     np.testing.assert_array_equal(photograph.pixels, pixels)
@@ -84,11 +92,18 @@ def test_16_bit_comes_back_exactly(shape: tuple[int, ...], file_format: str) -> 
     np.testing.assert_array_equal(written.pixels, pixels)
 
 
-@pytest.mark.parametrize('options', [
-    {'photometric': 'minisblack'}, {'photometric': 'miniswhite'}, {'photometric': 'rgb', 'planarconfig': 'separate'},
-    {'photometric': 'rgb', 'compression': 'zlib', 'predictor': True}, {'photometric': 'rgb', 'bigtiff': True},
-    {'photometric': 'rgb', 'byteorder': '>'}, {'photometric': 'rgb', 'tile': (16, 16)},
-])
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'photometric': 'minisblack'},
+        {'photometric': 'miniswhite'},
+        {'photometric': 'rgb', 'planarconfig': 'separate'},
+        {'photometric': 'rgb', 'compression': 'zlib', 'predictor': True},
+        {'photometric': 'rgb', 'bigtiff': True},
+        {'photometric': 'rgb', 'byteorder': '>'},
+        {'photometric': 'rgb', 'tile': (16, 16)},
+    ],
+)
 def test_16_bit_tiff_of_all_layouts(options: dict) -> None:
     colour = options['photometric'] == 'rgb'
     pixels = drawn((20, 18, 3) if colour else (20, 18), 'uint16')
@@ -103,8 +118,9 @@ def test_16_bit_tiff_of_all_layouts(options: dict) -> None:
 def test_16_bit_gray_with_alpha() -> None:
     gray_alpha = drawn((6, 5, 2), 'uint16')
     stream = io.BytesIO()
-    tifffile.imwrite(stream, gray_alpha, photometric='minisblack', planarconfig='contig',
-                     extrasamples=['unassalpha'], metadata=None)
+    tifffile.imwrite(
+        stream, gray_alpha, photometric='minisblack', planarconfig='contig', extrasamples=['unassalpha'], metadata=None
+    )
     stream.seek(0)
     photograph = read_photograph(stream)
     assert photograph.is_gray
@@ -128,17 +144,22 @@ def test_orientation_is_applied_and_reset(orientation: int, file_format: str) ->
     pixels[:8, 16:24] = 120
     if file_format == 'TIFF16':
         stream = io.BytesIO()
-        tifffile.imwrite(stream, pixels.astype(np.uint16) * 257, photometric='rgb', metadata=None,
-                         extratags=[(ORIENTATION, 'H', 1, orientation, True)])
+        tifffile.imwrite(
+            stream,
+            pixels.astype(np.uint16) * 257,
+            photometric='rgb',
+            metadata=None,
+            extratags=[(ORIENTATION, 'H', 1, orientation, True)],
+        )
         stream.seek(0)
     elif file_format == 'PNG16':
         exif = Image.Exif()
         exif[ORIENTATION] = orientation
         holder = saved(Image.fromarray(pixels), 'PNG', exif=exif).getvalue()
         start = holder.index(b'eXIf') - 4
-        length = int.from_bytes(holder[start:start + 4], 'big') + 12
+        length = int.from_bytes(holder[start : start + 4], 'big') + 12
         deep = cv2.imencode('.png', pixels.astype(np.uint16) * 257)[1].tobytes()
-        stream = io.BytesIO(deep[:33] + holder[start:start + length] + deep[33:])
+        stream = io.BytesIO(deep[:33] + holder[start : start + length] + deep[33:])
     else:
         exif = Image.Exif()
         exif[ORIENTATION] = orientation
@@ -222,8 +243,9 @@ def test_palette_and_1_bit() -> None:
     np.testing.assert_array_equal(clear.pixels[..., 3] == 0, np.array(image) == 3)
     bits = Image.fromarray(drawn((9, 8))).convert('1')
     np.testing.assert_array_equal(read_photograph(saved(bits, 'PNG')).pixels, np.array(bits.convert('L')))
-    np.testing.assert_array_equal(read_photograph(saved(bits, 'TIFF', compression='group4')).pixels,
-                                  np.array(bits.convert('L')))
+    np.testing.assert_array_equal(
+        read_photograph(saved(bits, 'TIFF', compression='group4')).pixels, np.array(bits.convert('L'))
+    )
 
 
 def test_cmyk_becomes_rgb_and_says_so() -> None:
@@ -285,7 +307,8 @@ def test_metadata_too_long_for_a_jpeg_are_remarked(name: str, start: int, more: 
 def test_16_bit_is_scaled_and_laid_on_white_by_hand() -> None:
     assert as_8_bit(np.array([0, 128, 129, 257, 65535], np.uint16)).tolist() == [0, 0, 1, 1, 255]
     assert on_white(np.array([[[100, 0, 255, 0], [100, 0, 255, 255]]], np.uint8)).tolist() == [
-        [[255, 255, 255], [100, 0, 255]]]
+        [[255, 255, 255], [100, 0, 255]]
+    ]
 
 
 def test_pixels_of_another_shape_are_refused() -> None:
@@ -302,14 +325,25 @@ def test_extension_tells_the_format(tmp_path) -> None:
     assert sorted(os.listdir(tmp_path)) == ['a.tif', 'b.tif']
 
 
-@pytest.mark.parametrize(('file_format', 'cut'), [
-    ('JPEG', 0.5), ('PNG', 0.5), ('TIFF', 0.5), ('WEBP', 0.5), ('BMP', 0.5), ('GIF', 0.5), ('JPEG', 0.01),
-    ('PNG', 0.01), ('BMP', 0.01), ('GIF', 0.001),
-])
+@pytest.mark.parametrize(
+    ('file_format', 'cut'),
+    [
+        ('JPEG', 0.5),
+        ('PNG', 0.5),
+        ('TIFF', 0.5),
+        ('WEBP', 0.5),
+        ('BMP', 0.5),
+        ('GIF', 0.5),
+        ('JPEG', 0.01),
+        ('PNG', 0.01),
+        ('BMP', 0.01),
+        ('GIF', 0.001),
+    ],
+)
 def test_truncated_file_is_refused(file_format: str, cut: float) -> None:
     content = saved(Image.fromarray(drawn((64, 64, 3))), file_format).getvalue()
     with pytest.raises(UnreadableImageError, match='cut short|damaged|truncated|no photograph'):
-        read_photograph(io.BytesIO(content[:int(len(content) * cut)]))
+        read_photograph(io.BytesIO(content[: int(len(content) * cut)]))
 
 
 def test_stated_size_beyond_the_limit_is_refused_undecoded() -> None:
@@ -323,7 +357,7 @@ def test_stated_size_beyond_the_limit_is_refused_undecoded() -> None:
         read_photograph(io.BytesIO(bytes(gif)))
     gif[6:10] = b'\x04\0\x04\0'
     frame = gif.index(b',\0\0\0\0\x04\0\x04\0')
-    gif[frame + 5:frame + 9] = b'\xff\xff\xff\xff'
+    gif[frame + 5 : frame + 9] = b'\xff\xff\xff\xff'
     with pytest.raises(UnreadableImageError):
         read_photograph(io.BytesIO(bytes(gif)))
 

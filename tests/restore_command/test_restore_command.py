@@ -73,31 +73,34 @@ def test_standard_input_to_a_folder_and_a_bad_one(streams, tree, capfd) -> None:
     assert 'standard input is a terminal' in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(('arguments', 'says'), [
-    ([], 'expected photographs: files, folders, or - for standard input'),
-    ([''], "got an empty name ''"),
-    (['a.png', '--threshold', '1.5'], "expected a number from 0 to 1, got '1.5'"),
-    (['a.png', '--threshold', 'nan'], "expected a number from 0 to 1, got 'nan'"),
-    (['a.png', '--min-score', '1.5'], "argument --min-score: expected a number from 0 to 1, got '1.5'"),
-    (['a.png', '--grow', '-1'], 'expected a whole number of at least 0'),
-    (['a.png', '--quality', '0'], 'expected a whole number from 1 to 100'),
-    (['a.png', '--save', 'everything'], 'invalid choice'),
-    (['a.png', '--precision', 'fp64'], 'invalid choice'),
-    (['a.png', '--batch', '0'], 'expected a whole number of at least 1'),
-    (['a.png', '--nonsense'], 'unrecognized arguments: --nonsense'),
-    (['a.png', '-o', '-', '--save', 'mask', 'restored'], '-o - takes one picture'),
-    (['a.png', '-o', '-', '--json', '-'], 'would both write to standard output'),
-    (['a.png', 'b.png', '-o', '-'], '-o - takes one photograph'),
-    (['a.png', 'b.png', '-o', 'b.png'], 'is a file; expected a folder'),
-    (['a.png', '-o', 'c.png', '--format', 'jpg'], 'contradict each other'),
-    (['a.png', '-o', 'c.jpg', '--save', 'mask'], 'a name that ends in .png'),
-    (['a.png', '-o', 'b.png/deep'], 'cannot be made'),
-    (['a.png', '-o', '/dev/null'], 'found a pipe, a device'),
-    (['a.png', '--json', 'nowhere/s.json'], 'expected the name of a file in a folder that exists'),
-    (['a.png', '--json', 'b.png'], 'b.png exists already: name another file, or give --overwrite'),
-    (['a.png', '--json', 'restored/a.png', '--overwrite'], 'a folder that exists'),
-    (['a.png', '--mask', 'nowhere'], '--mask nowhere: no such file or folder'),
-])
+@pytest.mark.parametrize(
+    ('arguments', 'says'),
+    [
+        ([], 'expected photographs: files, folders, or - for standard input'),
+        ([''], "got an empty name ''"),
+        (['a.png', '--threshold', '1.5'], "expected a number from 0 to 1, got '1.5'"),
+        (['a.png', '--threshold', 'nan'], "expected a number from 0 to 1, got 'nan'"),
+        (['a.png', '--min-score', '1.5'], "argument --min-score: expected a number from 0 to 1, got '1.5'"),
+        (['a.png', '--grow', '-1'], 'expected a whole number of at least 0'),
+        (['a.png', '--quality', '0'], 'expected a whole number from 1 to 100'),
+        (['a.png', '--save', 'everything'], 'invalid choice'),
+        (['a.png', '--precision', 'fp64'], 'invalid choice'),
+        (['a.png', '--batch', '0'], 'expected a whole number of at least 1'),
+        (['a.png', '--nonsense'], 'unrecognized arguments: --nonsense'),
+        (['a.png', '-o', '-', '--save', 'mask', 'restored'], '-o - takes one picture'),
+        (['a.png', '-o', '-', '--json', '-'], 'would both write to standard output'),
+        (['a.png', 'b.png', '-o', '-'], '-o - takes one photograph'),
+        (['a.png', 'b.png', '-o', 'b.png'], 'is a file; expected a folder'),
+        (['a.png', '-o', 'c.png', '--format', 'jpg'], 'contradict each other'),
+        (['a.png', '-o', 'c.jpg', '--save', 'mask'], 'a name that ends in .png'),
+        (['a.png', '-o', 'b.png/deep'], 'cannot be made'),
+        (['a.png', '-o', '/dev/null'], 'found a pipe, a device'),
+        (['a.png', '--json', 'nowhere/s.json'], 'expected the name of a file in a folder that exists'),
+        (['a.png', '--json', 'b.png'], 'b.png exists already: name another file, or give --overwrite'),
+        (['a.png', '--json', 'restored/a.png', '--overwrite'], 'a folder that exists'),
+        (['a.png', '--mask', 'nowhere'], '--mask nowhere: no such file or folder'),
+    ],
+)
 def test_status_2_where_nothing_can_be_begun(arguments, says, command, make_photo, tree) -> None:
     make_photo('a.png')
     make_photo('b.png')
@@ -153,8 +156,20 @@ def test_summary_as_json(command, make_photo) -> None:
     assert set(summary) == {'images', 'totals', 'interrupted', 'model', 'options', 'versions'}
     by_name = {image['input']: image for image in summary['images']}
     done = by_name['a.png']
-    assert set(done) == {'input', 'outputs', 'size', 'megapixels', 'corrupted_share', 'mean_confidence', 'score',
-                         'found', 'min_score', 'seconds', 'remarks', 'error'}
+    assert set(done) == {
+        'input',
+        'outputs',
+        'size',
+        'megapixels',
+        'corrupted_share',
+        'mean_confidence',
+        'score',
+        'found',
+        'min_score',
+        'seconds',
+        'remarks',
+        'error',
+    }
     assert done['outputs'] == {'restored': 'restored/a.png', 'mask': 'restored/a_mask.png'}
     assert done['size'] == [16, 12]
     assert done['megapixels'] == pytest.approx(16 * 12 / 1e6)
@@ -199,8 +214,7 @@ def test_dry_run_says_what_would_be_and_does_nothing(make_photo, capfd, tree) ->
     options = parse_arguments(['set', 'absent.png', '-o', 'out', '--dry-run'])
     assert run(options, lambda options: pytest.fail('loaded')) == 1
     captured = capfd.readouterr()
-    assert captured.out == ('set/a.png -> out/a.png, out/a_mask.png\n'
-                            'set/b.gif -> out/b.png, out/b_mask.png\n')
+    assert captured.out == ('set/a.png -> out/a.png, out/a_mask.png\nset/b.gif -> out/b.png, out/b_mask.png\n')
     assert 'Error: absent.png: no such file\n' in captured.err
     assert '2 would be restored, 1 failed' in captured.err
     assert tree() == ['set/a.png', 'set/b.gif']

@@ -40,8 +40,12 @@ def png_chunk(name: bytes, content: bytes) -> bytes:
 
 def png_of_size(width: int, height: int) -> bytes:
     header = struct.pack('>IIBBBBB', width, height, 8, 2, 0, 0, 0)
-    return (b'\x89PNG\r\n\x1a\n' + png_chunk(b'IHDR', header) + png_chunk(b'IDAT', zlib.compress(bytes(100)))
-            + png_chunk(b'IEND', b''))
+    return (
+        b'\x89PNG\r\n\x1a\n'
+        + png_chunk(b'IHDR', header)
+        + png_chunk(b'IDAT', zlib.compress(bytes(100)))
+        + png_chunk(b'IEND', b'')
+    )
 
 
 def tiff(array: np.ndarray, **options: object) -> bytes:
@@ -53,19 +57,20 @@ def tiff(array: np.ndarray, **options: object) -> bytes:
 def damaged_png() -> bytes:
     content = bytearray(encoded(RGB, 'PNG'))
     place = content.index(b'IDAT') + 30
-    content[place:place + 40] = bytes(40)
+    content[place : place + 40] = bytes(40)
     return bytes(content)
 
 
 def deep(file_format: str, *options: int) -> bytes:
-    return cv2.imencode(file_format, np.random.default_rng(1).integers(0, 65536, (64, 64, 3), np.uint16),
-                        options)[1].tobytes()
+    return cv2.imencode(file_format, np.random.default_rng(1).integers(0, 65536, (64, 64, 3), np.uint16), options)[
+        1
+    ].tobytes()
 
 
 def overwritten(content: bytes, start: float) -> bytes:
     """Replace 100 bytes by zeros, from a share of the length on."""
     place = int(start * len(content))
-    return content[:place] + bytes(100) + content[place + 100:]
+    return content[:place] + bytes(100) + content[place + 100 :]
 
 
 # Name, content, and what its line must say; None: it is restored.
@@ -106,13 +111,22 @@ FILES: dict[str, tuple[str, bytes, Optional[str]]] = {
     'size beyond the limit': ('bomb.png', png_of_size(60000, 60000), 'Error.*60,000 x 60,000 pixels, more than'),
     'no width': ('nowidth.png', png_of_size(0, 5), 'Error.*header is damaged'),
     'damaged PNG of 16 bit': ('crc16.png', overwritten(deep('.png'), 0.5), 'Error.*(damaged|cut short)'),
-    'truncated TIFF of 16 bit': ('cut16.tiff', deep('.tiff', cv2.IMWRITE_TIFF_COMPRESSION, 1)[:9000],
-                                 'Error.*(damaged|cut short)'),
-    'damaged TIFF of 16 bit': ('lzw16.tiff', overwritten(deep('.tiff', cv2.IMWRITE_TIFF_COMPRESSION, 5), 0.3),
-                               'Error.*(damaged|cut short)'),
+    'truncated TIFF of 16 bit': (
+        'cut16.tiff',
+        deep('.tiff', cv2.IMWRITE_TIFF_COMPRESSION, 1)[:9000],
+        'Error.*(damaged|cut short)',
+    ),
+    'damaged TIFF of 16 bit': (
+        'lzw16.tiff',
+        overwritten(deep('.tiff', cv2.IMWRITE_TIFF_COMPRESSION, 5), 0.3),
+        'Error.*(damaged|cut short)',
+    ),
     'damaged JPEG': ('bits.jpg', overwritten(encoded(RGB, 'JPEG'), 0.7), ''),
-    'damaged TIFF': ('lzw.tiff', overwritten(encoded(RGB, 'TIFF', compression='tiff_lzw'), 0.3),
-                     'Error.*(damaged|cut short)'),
+    'damaged TIFF': (
+        'lzw.tiff',
+        overwritten(encoded(RGB, 'TIFF', compression='tiff_lzw'), 0.3),
+        'Error.*(damaged|cut short)',
+    ),
     'inks in a TIFF': ('inks.tiff', encoded(RGB.convert('CMYK'), 'TIFF'), 'converted from CMYK'),
     'HEIC': ('phone.heic', b'\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'Error.*a HEIC photograph: expected BMP'),
     'SVG': ('drawing.svg', b'<?xml version="1.0"?>\n<svg xmlns="x"/>', 'Error.*an SVG drawing'),
@@ -241,7 +255,8 @@ def test_no_permission_to_list_a_folder(command, make_photo, work_folder: Path) 
     assert outcome.status == 1
     assert Path('out/open/b.png').is_file()
     assert [line for line in outcome.lines if 'secret' in line] == [
-        'Error: set/secret: cannot be searched (Permission denied). Allow reading it']
+        'Error: set/secret: cannot be searched (Permission denied). Allow reading it'
+    ]
 
 
 def test_loops_of_links_between_folders_end(command, make_photo, tree) -> None:
@@ -260,6 +275,7 @@ def test_photographs_of_other_kinds_in_a_folder_are_noted(command, make_photo) -
         Path('set', name).write_bytes(b'x')
     outcome = command('set', '-o', 'out')
     assert outcome.status == 0
-    assert outcome.lines[0] == ('Note: 2 files are of kinds that are not read here, and passed over: set/b.heic, '
-                                'set/c.NEF')
+    assert outcome.lines[0] == (
+        'Note: 2 files are of kinds that are not read here, and passed over: set/b.heic, set/c.NEF'
+    )
     assert len(outcome.restorer.calls) == 1

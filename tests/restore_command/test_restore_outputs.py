@@ -39,8 +39,14 @@ def test_default_is_a_folder_here_with_restored_and_mask(command, make_photo, tr
 def test_all_pictures(command, make_photo, tree) -> None:
     make_photo('a.jpg')
     assert command('a.jpg', '--save', 'restored', 'mask', 'confidence', 'overlay', 'side-by-side').status == 0
-    assert tree() == ['a.jpg', 'restored/a.jpg', 'restored/a_confidence.png', 'restored/a_mask.png',
-                      'restored/a_overlay.png', 'restored/a_side_by_side.png']
+    assert tree() == [
+        'a.jpg',
+        'restored/a.jpg',
+        'restored/a_confidence.png',
+        'restored/a_mask.png',
+        'restored/a_overlay.png',
+        'restored/a_side_by_side.png',
+    ]
     confidence = opened('restored/a_confidence.png')
     assert set(np.unique(confidence)) == {64, 255}  # of 0.25 and 1
 
@@ -61,12 +67,15 @@ def test_of_several_folders_each_has_its_own(command, make_photo, tree) -> None:
     assert tree() == ['one/a.png', 'out/one/a.png', 'out/two/a.png', 'two/a.png']
 
 
-@pytest.mark.parametrize(('pattern', 'expected'), [
-    ('set/*.png', ['out/a.png', 'out/b.png']),
-    ('set/**/*.png', ['out/a.png', 'out/b.png', 'out/deep/c.png']),
-    ('set/[b]?png', ['out/b.png']),
-    ('s*/deep', ['out/c.png']),
-])
+@pytest.mark.parametrize(
+    ('pattern', 'expected'),
+    [
+        ('set/*.png', ['out/a.png', 'out/b.png']),
+        ('set/**/*.png', ['out/a.png', 'out/b.png', 'out/deep/c.png']),
+        ('set/[b]?png', ['out/b.png']),
+        ('s*/deep', ['out/c.png']),
+    ],
+)
 def test_globs(pattern: str, expected: list[str], command, make_photo, tree) -> None:
     for name in ('set/a.png', 'set/b.png', 'set/deep/c.png'):
         make_photo(name)
@@ -98,10 +107,16 @@ def test_one_output_file_and_its_format(command, make_photo, tree) -> None:
     assert set(np.unique(opened('mask.png'))) == {0, 255}
 
 
-@pytest.mark.parametrize(('wanted', 'suffix', 'file_format'), [
-    ('keep', '.tif', 'TIFF'), ('png', '.png', 'PNG'), ('jpg', '.jpg', 'JPEG'), ('webp', '.webp', 'WEBP'),
-    ('tiff', '.tiff', 'TIFF'),
-])
+@pytest.mark.parametrize(
+    ('wanted', 'suffix', 'file_format'),
+    [
+        ('keep', '.tif', 'TIFF'),
+        ('png', '.png', 'PNG'),
+        ('jpg', '.jpg', 'JPEG'),
+        ('webp', '.webp', 'WEBP'),
+        ('tiff', '.tiff', 'TIFF'),
+    ],
+)
 def test_formats(wanted: str, suffix: str, file_format: str, command, make_photo) -> None:
     make_photo('a.tif')
     assert command('a.tif', '--format', wanted).status == 0
@@ -119,12 +134,24 @@ def test_extension_joins_the_name_where_nothing_else_differs(command, make_photo
         make_photo(name)
     assert command('set', '-o', 'out').status == 0
     assert [name for name in tree() if name.startswith('out')] == [
-        'out/a_jpg.jpg', 'out/a_jpg_mask.png', 'out/a_png.png', 'out/a_png_mask.png', 'out/b.png', 'out/b_mask.png']
+        'out/a_jpg.jpg',
+        'out/a_jpg_mask.png',
+        'out/a_png.png',
+        'out/a_png_mask.png',
+        'out/b.png',
+        'out/b_mask.png',
+    ]
 
 
-@pytest.mark.parametrize('names', [
-    ('one/a.png', 'two/a.png'), ('a.png', 'deep/A.png'), ('a.png', 'a_mask.png'), ('é.png', 'x/e\u0301.png'),
-])
+@pytest.mark.parametrize(
+    'names',
+    [
+        ('one/a.png', 'two/a.png'),
+        ('a.png', 'deep/A.png'),
+        ('a.png', 'a_mask.png'),
+        ('é.png', 'x/e\u0301.png'),
+    ],
+)
 def test_two_inputs_for_one_output_are_refused_before_anything_is_done(names, command, make_photo, tree) -> None:
     for name in names:
         make_photo(name)
@@ -174,7 +201,8 @@ def test_existing_files_stay_without_overwrite(command, make_photo) -> None:
     outcome = command('a.png', 'b.png')
     assert outcome.status == 1
     assert [line for line in outcome.lines if 'a.png' in line] == [
-        'Error: a.png: restored/a_mask.png exists already: name another folder with -o, or give --overwrite']
+        'Error: a.png: restored/a_mask.png exists already: name another folder with -o, or give --overwrite'
+    ]
     assert Path('restored/a_mask.png').read_bytes() == b'mine'
     assert not Path('restored/a.png').exists()
     assert Path('restored/b.png').is_file()

@@ -31,15 +31,18 @@ def test_overlay_of_nothing_and_of_everything() -> None:
     assert len(np.unique(full.reshape(-1, 3), axis=0)) == 1  # the picture's border is no edge
 
 
-@pytest.mark.parametrize(('size', 'panel', 'is_below'), [
-    ((1, 1), (240, 240), False),
-    ((40, 30), (240, 180), False),
-    ((300, 400), (300, 400), False),
-    ((3000, 4000), (900, 1200), False),
-    ((100, 500), (100, 500), True),
-    ((10, 20000), (1, 1200), True),
-    ((20000, 10), (1200, 1), False),
-])
+@pytest.mark.parametrize(
+    ('size', 'panel', 'is_below'),
+    [
+        ((1, 1), (240, 240), False),
+        ((40, 30), (240, 180), False),
+        ((300, 400), (300, 400), False),
+        ((3000, 4000), (900, 1200), False),
+        ((100, 500), (100, 500), True),
+        ((10, 20000), (1, 1200), True),
+        ((20000, 10), (1200, 1), False),
+    ],
+)
 def test_side_by_side_is_of_a_sensible_size(size: tuple[int, int], panel: tuple[int, int], is_below: bool) -> None:
     photograph = np.full((*size, 3), 90, np.uint8)
     sheet = side_by_side(photograph, np.full(size, 255, np.uint8), photograph)

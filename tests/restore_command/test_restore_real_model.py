@@ -32,8 +32,25 @@ def test_folder_with_the_real_restorer(model: Path, make_photo, capfd) -> None:
     make_photo('set/a.png', (40, 56, 3))
     make_photo('set/gray.jpg', (33, 20))
     make_photo('set/clear.webp', (24, 24, 4), lossless=True)
-    status = main(['set', '--model', str(model), '-o', 'out', '--save', 'restored', 'mask', 'side-by-side',
-                   '--json', 's.json', '--device', 'cpu', '--threshold', '0.5'])
+    status = main(
+        [
+            'set',
+            '--model',
+            str(model),
+            '-o',
+            'out',
+            '--save',
+            'restored',
+            'mask',
+            'side-by-side',
+            '--json',
+            's.json',
+            '--device',
+            'cpu',
+            '--threshold',
+            '0.5',
+        ]
+    )
     errors = capfd.readouterr().err
     assert status == 0, errors
     with Image.open('set/a.png') as before, Image.open('out/a.png') as after, Image.open('out/a_mask.png') as mask:
@@ -66,8 +83,19 @@ def test_option_file_for_bare_weights(tmp_path: Path, small_options: dict[str, A
     plain = json.loads(json.dumps({'network_g': options}))
     (tmp_path / 'net.yml').write_text(yaml.safe_dump(plain))
     make_photo('a.png', (32, 32, 3))
-    status = main(['a.png', '--model', str(tmp_path / 'net.pth'), '--model-options', str(tmp_path / 'net.yml'),
-                   '--device', 'cpu', '--detect-side', '32'])
+    status = main(
+        [
+            'a.png',
+            '--model',
+            str(tmp_path / 'net.pth'),
+            '--model-options',
+            str(tmp_path / 'net.yml'),
+            '--device',
+            'cpu',
+            '--detect-side',
+            '32',
+        ]
+    )
     assert status == 0, capfd.readouterr().err
 
 
@@ -87,7 +115,11 @@ def test_as_a_module(model: Path, make_photo) -> None:
     make_photo('a.png', (32, 32, 3))
     done = subprocess.run(
         [sys.executable, '-m', 'hcl_arch.restore', 'a.png', 'absent.png', '--model', str(model), '--device', 'cpu'],
-        capture_output=True, text=True, env={**os.environ, 'OMP_NUM_THREADS': '1'}, check=False, timeout=300,
+        capture_output=True,
+        text=True,
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+        check=False,
+        timeout=300,
     )
     assert done.returncode == 1, done.stderr
     assert Path('restored/a.png').is_file()

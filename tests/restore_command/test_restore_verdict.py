@@ -27,7 +27,8 @@ def test_nothing_found_leaves_the_picture_and_says_so(command, make_photo, tree,
     outcome = command('photo.png', '--json', 's.json', restorer=stub_type(min_score=0.8))
     assert outcome.status == 0
     assert outcome.lines == [
-        '[1/1] photo.png: nothing found (score 0.75, below 0.8); left as it is -> restored/photo.png']
+        '[1/1] photo.png: nothing found (score 0.75, below 0.8); left as it is -> restored/photo.png'
+    ]
     assert tree() == ['photo.png', 'restored/photo.png', 'restored/photo_mask.png', 's.json']
     np.testing.assert_array_equal(opened('restored/photo.png'), opened('photo.png'))
     assert not opened('restored/photo_mask.png').any()

@@ -302,9 +302,7 @@ class TestFolders:
         path = folders.network_file('d', 10)
         save_atomically({'params': {'w': torch.full((2,), 3.0)}}, path)
         assert damage_of(path) == ''
-        assert folders.damage(10, 'gd') == (
-            f'{path} is not the one that {folders.state_file(10)} was saved with'
-        )
+        assert folders.damage(10, 'gd') == (f'{path} is not the one that {folders.state_file(10)} was saved with')
         save_atomically({'params': {'w': torch.full((2,), 2.0)}}, path)
         assert folders.damage(10, 'gd') == ''
 

@@ -265,9 +265,7 @@ class TestLoadResumeState:
             load_resume_state(opt)
 
     @pytest.mark.parametrize('broken', ['{}.state', 'net_g_{}.pth', 'net_d_{}.pth'])
-    def test_damaged_newest_falls_back(
-        self, broken: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_damaged_newest_falls_back(self, broken: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         opt = make_options(tmp_path)
         for iteration in (8, 9, 10):
             save_checkpoint(opt, iteration)
@@ -501,9 +499,7 @@ class TestOptions:
     def test_one_is_a_problem(self) -> None:
         assert problems_text(['a: one']) == 'a problem in the options:\n  a: one'
 
-    def test_a_test_is_checked_before_anything_is_written(
-        self, problems: list[str], tmp_path: Path
-    ) -> None:
+    def test_a_test_is_checked_before_anything_is_written(self, problems: list[str], tmp_path: Path) -> None:
         opt = {'path': {'results_root': str(tmp_path / 'results')}, 'is_train': False}
         problems.append('a: one')
         with pytest.raises(OptionsError):

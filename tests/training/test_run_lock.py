@@ -21,12 +21,7 @@ pytest.importorskip('fcntl')
 # Locks a folder. The module is run by itself: to import it with its package takes seconds.
 LOCK = 'import os, sys\nexec(open(sys.argv[1]).read())\nlock_run(Path(sys.argv[2]))\n'
 # Says then that it has, and lives with a child until both are told to end.
-LIVE = (
-    'child = os.fork()\n'
-    'if child:\n'
-    '    print(child, flush=True)\n'
-    'sys.stdin.read()\n'
-)
+LIVE = 'child = os.fork()\nif child:\n    print(child, flush=True)\nsys.stdin.read()\n'
 
 
 @pytest.fixture(autouse=True)
@@ -50,9 +45,7 @@ def command(code: str, folder: Path) -> list[str]:
 
 def start_holder(folder: Path) -> tuple[subprocess.Popen[str], int]:
     """Start another process that holds the folder; return it and its forked child."""
-    holder = subprocess.Popen(
-        command(LOCK + LIVE, folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    holder = subprocess.Popen(command(LOCK + LIVE, folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     return holder, int(holder.stdout.readline())
 

@@ -11,7 +11,7 @@ from hcl_arch.archs.image_form import check_image, pad_to_multiple, to_network_r
 
 
 class PixelDetector(nn.Module, ABC):
-    """A detector with a logit for each pixel; subclasses set ``size_multiple`` and define ``_logits``. """
+    """A detector with a logit for each pixel; subclasses set ``size_multiple`` and define ``_logits``."""
 
     size_multiple: int
 

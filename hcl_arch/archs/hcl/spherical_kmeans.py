@@ -1,4 +1,4 @@
-"""Soft spherical 2-means for a batch of point sets, without loops over images or device synchronisation. """
+"""Soft spherical 2-means for a batch of point sets, without loops over images or device synchronisation."""
 
 from __future__ import annotations
 

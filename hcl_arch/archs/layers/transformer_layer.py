@@ -97,9 +97,7 @@ class TransformerLayer(nn.Module):
             raise ValueError(f'A transformer layer needs at least one block, got a depth of {depth}.')
         self.window_size = window_size
         self.use_checkpoint = use_checkpoint
-        self.blocks = nn.ModuleList(
-            SwinBlock(dim, num_heads=num_heads, window_size=window_size) for _ in range(depth)
-        )
+        self.blocks = nn.ModuleList(SwinBlock(dim, num_heads=num_heads, window_size=window_size) for _ in range(depth))
         self.conv: nn.Module = PartialConv2d(dim, dim, 3) if mask_guided else nn.Conv2d(dim, dim, 3, padding=1)
 
     def forward(self, x: Tensor, mask: Optional[Tensor] = None) -> Tensor:

@@ -94,9 +94,7 @@ def from_windows(grid: WindowGrid, device: torch.device) -> Reordering:
 
 def between_windows(source: WindowGrid, target: WindowGrid, device: torch.device) -> Reordering:
     """From one grid's window order to another's, of the same map."""
-    return Reordering(
-        source.ranks(device)[target.positions(device)], target.ranks(device)[source.positions(device)]
-    )
+    return Reordering(source.ranks(device)[target.positions(device)], target.ranks(device)[source.positions(device)])
 
 
 class _Permutation(torch.autograd.Function):

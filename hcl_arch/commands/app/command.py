@@ -33,18 +33,24 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = CommandParser(
-        prog='hcl-app', description='Repair photographs in a browser. Everything stays on this machine.')
-    parser.add_argument('--host', default=DEFAULT_HOST,
-                        help='address to listen at (default: %(default)s, this machine only). Others in the network '
-                             'reach the page at 0.0.0.0; it asks nobody for a password')
+        prog='hcl-app', description='Repair photographs in a browser. Everything stays on this machine.'
+    )
+    parser.add_argument(
+        '--host',
+        default=DEFAULT_HOST,
+        help='address to listen at (default: %(default)s, this machine only). Others in the network '
+        'reach the page at 0.0.0.0; it asks nobody for a password',
+    )
     parser.add_argument('--port', type=int, default=DEFAULT_PORT, help='default: %(default)s; 0 takes any free one')
     parser.add_argument('--model', default='small', help='name of a model, or a file (default: %(default)s)')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1 ... (default: %(default)s)')
     parser.add_argument('--threads', type=int, help='of the processor; by default PyTorch decides')
-    parser.add_argument('--max-megapixels', type=float, default=50.0,
-                        help='larger photographs are refused (default: %(default)g)')
-    parser.add_argument('--browser', action=argparse.BooleanOptionalAction, default=True,
-                        help='open the page in a browser')
+    parser.add_argument(
+        '--max-megapixels', type=float, default=50.0, help='larger photographs are refused (default: %(default)g)'
+    )
+    parser.add_argument(
+        '--browser', action=argparse.BooleanOptionalAction, default=True, help='open the page in a browser'
+    )
     return parser
 
 
@@ -70,8 +76,10 @@ def _serve(arguments: argparse.Namespace) -> None:
     try:
         listening = server.open_socket(arguments.host, arguments.port)
     except OSError as error:
-        _stop(f'--host {arguments.host} --port {arguments.port}: cannot listen there ({error.strerror or error}). '
-              'Is hcl-app running already? --port 0 takes a free port')
+        _stop(
+            f'--host {arguments.host} --port {arguments.port}: cannot listen there ({error.strerror or error}). '
+            'Is hcl-app running already? --port 0 takes a free port'
+        )
     with listening:
         if arguments.threads is not None:
             torch.set_num_threads(arguments.threads)
@@ -82,8 +90,9 @@ def _serve(arguments: argparse.Namespace) -> None:
             _stop(f'--model {arguments.model}: {error}')
         url = server.url_of(listening)
         with server.kept_for_visitors(Limits(megapixels=arguments.max_megapixels)) as kept:
-            app = server.build_server(restorer, kept, examples=make_examples(), host_names=[arguments.host],
-                                      threshold=restorer.threshold)
+            app = server.build_server(
+                restorer, kept, examples=make_examples(), host_names=[arguments.host], threshold=restorer.threshold
+            )
             running = server.make_server(app)
             print(f'The page is at {url}   (Ctrl+C ends it)', flush=True)
             if arguments.browser:

@@ -39,8 +39,10 @@ def make_examples() -> list[Example]:
         Example('Part of another photograph', _to_8_bit(_with_patches(astronaut, coffee, rng))),
         Example('Graffiti', _to_8_bit(_with_drawing(cat, draw_spray, rng, opacity=1.0))),
         Example('Text', _to_8_bit(_with_drawing(rocket, draw_text, rng, opacity=1.0))),
-        Example('Watermark', _to_8_bit(_with_drawing(coffee, Watermarks().start(rng, hole_share=_HOLE_SHARE), rng,
-                                                     opacity=0.6))),
+        Example(
+            'Watermark',
+            _to_8_bit(_with_drawing(coffee, Watermarks().start(rng, hole_share=_HOLE_SHARE), rng, opacity=0.6)),
+        ),
     ]
 
 
@@ -53,8 +55,13 @@ def _with_patches(truth: FloatArray, other: FloatArray, rng: np.random.Generator
 
 
 def _with_drawing(truth: FloatArray, draw_layer: DrawLayer, rng: np.random.Generator, *, opacity: float) -> FloatArray:
-    overlay = grow_overlay((truth.shape[0], truth.shape[1]), hole_share=_HOLE_SHARE, rng=rng, draw_layer=draw_layer,
-                           count_covered=lambda drawn: int(np.count_nonzero(drawn.alpha > 0)))
+    overlay = grow_overlay(
+        (truth.shape[0], truth.shape[1]),
+        hole_share=_HOLE_SHARE,
+        rng=rng,
+        draw_layer=draw_layer,
+        count_covered=lambda drawn: int(np.count_nonzero(drawn.alpha > 0)),
+    )
     return lay_over(truth, overlay, opacity)
 
 

@@ -58,22 +58,37 @@ _STATUS = '<div class="hcl-status" role="status" aria-live="polite">${value}</di
 def drop_area(limits: Limits, *, several: bool, label: str) -> gr.HTML:
     """Where files are dropped; its event 'brought' has {'files': [{'name', 'token' or 'error'}, ...]}."""
     bounds = f'up to {limits.megapixels:g} megapixels' + (f' each, at most {limits.files} files' if several else '')
-    template = _DROP.format(multiple='multiple' if several else '', endings=ENDINGS, label=label, bounds=bounds,
-                            identifier=f'hcl-bounds-{"several" if several else "one"}').strip()
-    return gr.HTML(html_template=template, js_on_load=read_text('drop.js'), apply_default_css=False,
-                   max_bytes=limits.file_bytes, max_files=limits.files if several else 1)
+    template = _DROP.format(
+        multiple='multiple' if several else '',
+        endings=ENDINGS,
+        label=label,
+        bounds=bounds,
+        identifier=f'hcl-bounds-{"several" if several else "one"}',
+    ).strip()
+    return gr.HTML(
+        html_template=template,
+        js_on_load=read_text('drop.js'),
+        apply_default_css=False,
+        max_bytes=limits.file_bytes,
+        max_files=limits.files if several else 1,
+    )
 
 
 def editor() -> gr.HTML:
     """The photograph with mask and brush; its event 'painted' has {'strokes': [...]}, see `editor.js`."""
-    return gr.HTML(html_template=_EDITOR.strip(), js_on_load=read_text('editor.js'), apply_default_css=False,
-                   elem_id='hcl-editor')
+    return gr.HTML(
+        html_template=_EDITOR.strip(), js_on_load=read_text('editor.js'), apply_default_css=False, elem_id='hcl-editor'
+    )
 
 
 def compare() -> gr.HTML:
     """Before and after with a slider; value: {'before': URL, 'after': URL}."""
-    return gr.HTML(html_template=_COMPARE.strip(), js_on_load=read_text('compare.js'), apply_default_css=False,
-                   elem_id='hcl-compare')
+    return gr.HTML(
+        html_template=_COMPARE.strip(),
+        js_on_load=read_text('compare.js'),
+        apply_default_css=False,
+        elem_id='hcl-compare',
+    )
 
 
 def status(identifier: str) -> gr.HTML:
@@ -90,9 +105,15 @@ def example_list(examples: Sequence[Example]) -> gr.HTML:
     """Examples as buttons with pictures; its event 'picked' has {'index': int}."""
     buttons = ''.join(
         f'<button type="button"><img alt="" src="{display.data_url(display.jpeg(example.pixels, 240), "jpeg")}">'
-        f'<span>{example.name}</span></button>' for example in examples)
-    return gr.HTML(html_template=f'<p>Or try an example:</p><div class="hcl-examples">{buttons}</div>',
-                   js_on_load=read_text('examples.js'), apply_default_css=False, elem_id='hcl-examples')
+        f'<span>{example.name}</span></button>'
+        for example in examples
+    )
+    return gr.HTML(
+        html_template=f'<p>Or try an example:</p><div class="hcl-examples">{buttons}</div>',
+        js_on_load=read_text('examples.js'),
+        apply_default_css=False,
+        elem_id='hcl-examples',
+    )
 
 
 def read_text(name: str) -> str:

@@ -20,18 +20,22 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Whole paths by method; all that the page asks for in use.
-_READ = re.compile(r'/|/config/?|/theme\.css|/favicon\.ico|/manifest\.json|/(assets|static|svelte)/[\w./@-]+'
-                   r'|/gradio_api/(startup-events|theme\.css|queue/data|heartbeat/\w{1,64})'
-                   r'|/hcl/(photo/[\w-]{1,64}/[a-z]+|several/[\w-]{1,64})')
+_READ = re.compile(
+    r'/|/config/?|/theme\.css|/favicon\.ico|/manifest\.json|/(assets|static|svelte)/[\w./@-]+'
+    r'|/gradio_api/(startup-events|theme\.css|queue/data|heartbeat/\w{1,64})'
+    r'|/hcl/(photo/[\w-]{1,64}/[a-z]+|several/[\w-]{1,64})'
+)
 _WRITE = re.compile(r'/gradio_api/(queue/join|cancel|reset)|/hcl/upload')
 _JSON = re.compile(r'/gradio_api/.+')
 MAX_JSON_BYTES = 4 * 2**20
 # By these, Gradio takes a value for a file.
 _FILE_KEYS = frozenset(('path', 'url', 'meta', 'orig_name', 'is_stream'))
 # Gradio's page compiles its templates and styles itself, hence the unsafe words; nothing is loaded from elsewhere.
-_POLICY = ("default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
-           "script-src 'self' 'unsafe-inline' 'unsafe-eval'; connect-src 'self'; worker-src 'self' blob:; "
-           "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'")
+_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'; connect-src 'self'; worker-src 'self' blob:; "
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
 _HEADERS = {
     'content-security-policy': _POLICY,
     'x-content-type-options': 'nosniff',

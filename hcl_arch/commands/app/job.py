@@ -69,8 +69,9 @@ class Job:
         """Repair with the mask as it is now, without finding anything anew; without a mark nothing is changed."""
         mask, pixels = self.mask(), self.photograph.pixels
         if mask.any():
-            self.restoration = restorer.repair(pixels, mask, composite=composite, reverse=reverse,
-                                               confidence=self.confidence)
+            self.restoration = restorer.repair(
+                pixels, mask, composite=composite, reverse=reverse, confidence=self.confidence
+            )
         else:
             self.restoration = Restoration(pixels.copy(), mask, self.confidence, self.score, found=False)
         self.repairs += 1

@@ -25,8 +25,9 @@ computer that runs this page.</p></header>
 """
 
 
-def build_page(restorer: Restorer, kept: Kept, *, examples: Sequence[Example] = (),
-               threshold: float = 0.5) -> gr.Blocks:
+def build_page(
+    restorer: Restorer, kept: Kept, *, examples: Sequence[Example] = (), threshold: float = 0.5
+) -> gr.Blocks:
     """Return the page.
 
     Args:
@@ -49,20 +50,43 @@ def build_page(restorer: Restorer, kept: Kept, *, examples: Sequence[Example] = 
 def mount_options() -> dict[str, Any]:
     """Return options of `gr.mount_gradio_app`: no foreign fonts, no links away, nothing recorded, no file served."""
     fonts = [gr.themes.Font('system-ui'), gr.themes.Font('sans-serif')]
-    theme = gr.themes.Base(primary_hue='teal', neutral_hue='slate', font=fonts,
-                           font_mono=[gr.themes.Font('ui-monospace'), gr.themes.Font('monospace')]).set(
+    theme = gr.themes.Base(
+        primary_hue='teal',
+        neutral_hue='slate',
+        font=fonts,
+        font_mono=[gr.themes.Font('ui-monospace'), gr.themes.Font('monospace')],
+    ).set(
         # Darker than Gradio's own, so that the contrast reaches 4.5 : 1.
-        body_text_color_subdued='*neutral_600', body_text_color_subdued_dark='*neutral_300',
-        block_info_text_color='*neutral_600', block_info_text_color_dark='*neutral_300',
-        block_label_text_color='*neutral_700', block_title_text_color='*neutral_700',
-        color_accent='*primary_700', color_accent_soft='*primary_50', slider_color='*primary_700',
-        button_primary_background_fill='*primary_700', button_primary_background_fill_hover='*primary_800',
-        button_primary_background_fill_dark='*primary_700', button_primary_text_color='white',
-        checkbox_background_color_selected='*primary_700', checkbox_border_color='*neutral_500')
+        body_text_color_subdued='*neutral_600',
+        body_text_color_subdued_dark='*neutral_300',
+        block_info_text_color='*neutral_600',
+        block_info_text_color_dark='*neutral_300',
+        block_label_text_color='*neutral_700',
+        block_title_text_color='*neutral_700',
+        color_accent='*primary_700',
+        color_accent_soft='*primary_50',
+        slider_color='*primary_700',
+        button_primary_background_fill='*primary_700',
+        button_primary_background_fill_hover='*primary_800',
+        button_primary_background_fill_dark='*primary_700',
+        button_primary_text_color='white',
+        checkbox_background_color_selected='*primary_700',
+        checkbox_border_color='*neutral_500',
+    )
     # Without its own documentation; it would be refused on the way in, too.
     app_options = {'docs_url': None, 'redoc_url': None, 'openapi_url': None}
     return {
-        'theme': theme, 'css': read_text('page.css'), 'footer_links': [], 'run_history': False, 'show_error': False,
-        'ssr_mode': False, 'mcp_server': False, 'enable_monitoring': False, 'pwa': False, 'allowed_paths': [],
-        'blocked_paths': ['/'], 'max_file_size': 1, 'app_kwargs': app_options,
+        'theme': theme,
+        'css': read_text('page.css'),
+        'footer_links': [],
+        'run_history': False,
+        'show_error': False,
+        'ssr_mode': False,
+        'mcp_server': False,
+        'enable_monitoring': False,
+        'pwa': False,
+        'allowed_paths': [],
+        'blocked_paths': ['/'],
+        'max_file_size': 1,
+        'app_kwargs': app_options,
     }

@@ -31,6 +31,7 @@ def plain_errors(handler: Handler) -> Handler:
     Args:
         handler: a generator method of an object with a component `status`; it yields dictionaries of updates.
     """
+
     @functools.wraps(handler)
     def guarded(tab: Any, *arguments: Any) -> Iterator[Updates]:
         try:

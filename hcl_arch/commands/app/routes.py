@@ -45,12 +45,18 @@ def build_routes(kept: Kept) -> list[Route]:
         return await run_in_threadpool(_answer, lambda: _photo(kept.jobs.get(token), what))
 
     async def several(request: Request) -> Response:
-        return await run_in_threadpool(_answer, lambda: FileResponse(
-            kept.archives.get(request.path_params['token']), media_type=ZIP, filename='restored.zip'))
+        return await run_in_threadpool(
+            _answer,
+            lambda: FileResponse(
+                kept.archives.get(request.path_params['token']), media_type=ZIP, filename='restored.zip'
+            ),
+        )
 
-    return [Route('/hcl/upload', upload, methods=['POST']),
-            Route('/hcl/photo/{token}/{what}', photo, methods=['GET']),
-            Route('/hcl/several/{token}', several, methods=['GET'])]
+    return [
+        Route('/hcl/upload', upload, methods=['POST']),
+        Route('/hcl/photo/{token}/{what}', photo, methods=['GET']),
+        Route('/hcl/several/{token}', several, methods=['GET']),
+    ]
 
 
 def _photo(job: Job, what: str) -> Response:
@@ -63,8 +69,11 @@ def _photo(job: Job, what: str) -> Response:
             raise PageError(NOT_YET)
         return Response(display.jpeg(job.restoration.image), media_type='image/jpeg')
     name, kind, content = download(job, what)
-    return Response(content, media_type=kind, headers={
-        'content-disposition': f"attachment; filename*=UTF-8''{quote(name, safe='')}"})
+    return Response(
+        content,
+        media_type=kind,
+        headers={'content-disposition': f"attachment; filename*=UTF-8''{quote(name, safe='')}"},
+    )
 
 
 def _answer(make: Callable[[], Response]) -> Response:

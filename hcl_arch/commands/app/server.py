@@ -29,8 +29,14 @@ MOST_CONNECTIONS = 64
 _STOP_SECONDS = 3
 
 
-def build_server(restorer: Restorer, kept: Kept, *, examples: Sequence[Example] = (), threshold: float = 0.5,
-                 host_names: Iterable[str] = ()) -> ASGIApp:
+def build_server(
+    restorer: Restorer,
+    kept: Kept,
+    *,
+    examples: Sequence[Example] = (),
+    threshold: float = 0.5,
+    host_names: Iterable[str] = (),
+) -> ASGIApp:
     """Return the page with its guard, to be served.
 
     Args:
@@ -90,13 +96,22 @@ def url_of(listening: socket.socket) -> str:
 
 def make_server(app: ASGIApp) -> uvicorn.Server:
     """Return a server for `build_server`; it logs nothing but errors."""
-    config = uvicorn.Config(app, log_level='error', access_log=False, server_header=False, lifespan='on',
-                            limit_concurrency=MOST_CONNECTIONS, timeout_graceful_shutdown=_STOP_SECONDS, ws='none')
+    config = uvicorn.Config(
+        app,
+        log_level='error',
+        access_log=False,
+        server_header=False,
+        lifespan='on',
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        ws='none',
+    )
     return uvicorn.Server(config)
 
 
 def open_browser_soon(url: str, server: uvicorn.Server) -> None:
     """Open the page in the visitor's browser as soon as it is served."""
+
     def wait() -> None:
         while not server.started and not server.should_exit:
             stop.wait(0.1)

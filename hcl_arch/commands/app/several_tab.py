@@ -51,17 +51,26 @@ class SeveralTab:
     def __init__(self, restorer: Restorer, kept: Kept, *, threshold: float) -> None:
         self._restorer, self._kept = restorer, kept
         with gr.Row():
-            self.threshold = gr.Slider(0, 1, threshold, step=0.01, label='Threshold',
-                                       info='Further right, more is marked.')
+            self.threshold = gr.Slider(
+                0, 1, threshold, step=0.01, label='Threshold', info='Further right, more is marked.'
+            )
             self.grow = gr.Slider(0, MAX_GROW, 0, step=1, label='Grow', info='Widens the mask by so many pixels.')
-        self.composite = gr.Checkbox(True, label='Keep all pixels outside the mask',
-                                     info='Nothing else of the photographs is changed.')
+        self.composite = gr.Checkbox(
+            True, label='Keep all pixels outside the mask', info='Nothing else of the photographs is changed.'
+        )
         self.drop = fragments.drop_area(kept.limits, several=True, label='Drop photographs here, or choose them')
         self.status = fragments.status('hcl-status-several')
         self.results = fragments.plain('hcl-several')
         self.drop.brought(
-            self.run, [self.threshold, self.grow, self.composite], {self.status, self.results}, trigger_mode='once',
-            concurrency_limit=1, concurrency_id=MODEL_LINE, api_visibility='private', show_progress='hidden')
+            self.run,
+            [self.threshold, self.grow, self.composite],
+            {self.status, self.results},
+            trigger_mode='once',
+            concurrency_limit=1,
+            concurrency_id=MODEL_LINE,
+            api_visibility='private',
+            show_progress='hidden',
+        )
 
     @plain_errors
     def run(self, threshold: float, grow: float, composite: bool, event: gr.EventData) -> Any:
@@ -74,8 +83,10 @@ class SeveralTab:
         try:
             with zipfile.ZipFile(path, 'w', zipfile.ZIP_STORED) as archive:
                 for name, token, error in files:
-                    yield {self.status: f'Restoring {len(rows) + 1} of {len(files)}: {html.escape(name)} …',
-                           self.results: results_html(rows)}
+                    yield {
+                        self.status: f'Restoring {len(rows) + 1} of {len(files)}: {html.escape(name)} …',
+                        self.results: results_html(rows),
+                    }
                     rows.append(Row(name, error=error) if error else self._restore(name, token, options, archive))
             done, unchanged = sum(not row.error for row in rows), sum(not row.found for row in rows)
             link = self._keep(path) if done else ''
@@ -83,13 +94,17 @@ class SeveralTab:
             if not link:
                 path.unlink(missing_ok=True)
         nothing = f', {unchanged} with nothing found' if unchanged else ''
-        yield {self.status: f'Done: {done - unchanged} of {len(rows)} restored{nothing}.',
-               self.results: link + results_html(rows)}
+        yield {
+            self.status: f'Done: {done - unchanged} of {len(rows)} restored{nothing}.',
+            self.results: link + results_html(rows),
+        }
 
     def _keep(self, path: Path) -> str:
         token = self._kept.archives.add(path, weight=path.stat().st_size)
-        return (f'<nav class="hcl-links" aria-label="Downloads"><a class="hcl-button" href="hcl/several/{token}" '
-                'download>All (ZIP)</a></nav>')
+        return (
+            f'<nav class="hcl-links" aria-label="Downloads"><a class="hcl-button" href="hcl/several/{token}" '
+            'download>All (ZIP)</a></nav>'
+        )
 
     def _restore(self, name: str, token: str, options: dict[str, Any], archive: zipfile.ZipFile) -> Row:
         """Restore one file into the archive; what goes wrong stands in the row."""
@@ -107,9 +122,15 @@ class SeveralTab:
         except Exception:
             _log.exception('the page failed to restore a file')
             return Row(name, error=UNFORESEEN)
-        return Row(name, share_of(restoration.mask), time.monotonic() - start,
-                   remark=_remark(restoration, self._restorer.min_score), found=restoration.found,
-                   before=_thumbnail(photograph.pixels), after=_thumbnail(restoration.image))
+        return Row(
+            name,
+            share_of(restoration.mask),
+            time.monotonic() - start,
+            remark=_remark(restoration, self._restorer.min_score),
+            found=restoration.found,
+            before=_thumbnail(photograph.pixels),
+            after=_thumbnail(restoration.image),
+        )
 
 
 def results_html(rows: list[Row]) -> str:
@@ -119,13 +140,19 @@ def results_html(rows: list[Row]) -> str:
     pictures = ''.join(
         f'<figure><img src="{row.before}" alt="Before: {html.escape(row.name)}"><img src="{row.after}" '
         f'alt="After: {html.escape(row.name)}"><figcaption>{html.escape(row.name)}</figcaption></figure>'
-        for row in rows if row.after)
+        for row in rows
+        if row.after
+    )
     lines = ''.join(
         f'<tr{" class=hcl-bad" if row.error else ""}><td>{html.escape(row.name)}</td><td>{_percent(row.share)}</td>'
-        f'<td>{_seconds(row.seconds)}</td><td>{html.escape(row.error or row.remark)}</td></tr>' for row in rows)
-    return (f'<table class="hcl-table"><thead><tr><th scope="col">File</th><th scope="col">Marked</th>'
-            f'<th scope="col">Seconds</th><th scope="col">Remark</th></tr></thead><tbody>{lines}</tbody></table>'
-            f'<div class="hcl-gallery">{pictures}</div>')
+        f'<td>{_seconds(row.seconds)}</td><td>{html.escape(row.error or row.remark)}</td></tr>'
+        for row in rows
+    )
+    return (
+        f'<table class="hcl-table"><thead><tr><th scope="col">File</th><th scope="col">Marked</th>'
+        f'<th scope="col">Seconds</th><th scope="col">Remark</th></tr></thead><tbody>{lines}</tbody></table>'
+        f'<div class="hcl-gallery">{pictures}</div>'
+    )
 
 
 def _remark(restoration: Restoration, min_score: float) -> str:
@@ -145,8 +172,10 @@ def _read_files(data: Any, most: int) -> list[tuple[str, str, str]]:
         raise PageError('No files have come. Choose them again.')
     if len(data) > most:
         raise PageError(f'At most {most} files can be taken at a time.')
-    return [(str(entry.get('name', ''))[:100], str(entry.get('token', '')), str(entry.get('error', ''))[:300])
-            for entry in data]
+    return [
+        (str(entry.get('name', ''))[:100], str(entry.get('token', '')), str(entry.get('error', ''))[:300])
+        for entry in data
+    ]
 
 
 def _free_stem(stem: str, archive: zipfile.ZipFile) -> str:

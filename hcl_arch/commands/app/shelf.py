@@ -26,8 +26,14 @@ class Shelf(Generic[Item]):
         clock: tells the time in seconds.
     """
 
-    def __init__(self, *, capacity: int, lifetime: float, drop: Callable[[Item], None] = lambda item: None,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        capacity: int,
+        lifetime: float,
+        drop: Callable[[Item], None] = lambda item: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._capacity, self._lifetime, self._drop, self._clock = capacity, lifetime, drop, clock
         self._items: OrderedDict[str, tuple[Item, int, float]] = OrderedDict()
         self._lock = threading.Lock()

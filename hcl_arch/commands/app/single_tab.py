@@ -24,10 +24,16 @@ MAX_GROW = 64
 MODEL_LINE = 'model'
 _CHANGED = 'The mask has changed. Press "Repair" to use it.'
 _DONE = 'Done. Look at the mask and correct it with threshold and brush, then repair again; or download below.'
-_UNCHANGED = ('The photograph is left as it is. If something spoils it, move the threshold or paint over it with the '
-              'brush, then repair.')
+_UNCHANGED = (
+    'The photograph is left as it is. If something spoils it, move the threshold or paint over it with the '
+    'brush, then repair.'
+)
 _DOWNLOAD_NAMES = {
-    'restored': 'Restored photograph', 'mask': 'Mask', 'confidence': 'Confidence map', 'all': 'All (ZIP)'}
+    'restored': 'Restored photograph',
+    'mask': 'Mask',
+    'confidence': 'Confidence map',
+    'all': 'All (ZIP)',
+}
 
 
 class SingleTab:
@@ -59,21 +65,39 @@ class SingleTab:
         self.editor = fragments.editor()
         with gr.Row():
             self.threshold = gr.Slider(
-                0, 1, self._threshold, step=0.01, label='Threshold', info='Further right, more is marked.',
-                elem_id='hcl-threshold')
+                0,
+                1,
+                self._threshold,
+                step=0.01,
+                label='Threshold',
+                info='Further right, more is marked.',
+                elem_id='hcl-threshold',
+            )
             self.grow = gr.Slider(
-                0, MAX_GROW, 0, step=1, label='Grow', info='Widens the mask by so many pixels.', elem_id='hcl-grow')
+                0, MAX_GROW, 0, step=1, label='Grow', info='Widens the mask by so many pixels.', elem_id='hcl-grow'
+            )
         with gr.Row(equal_height=True):
             self.composite = gr.Checkbox(
-                True, label='Keep all pixels outside the mask', info='Nothing else of the photograph is changed.')
+                True, label='Keep all pixels outside the mask', info='Nothing else of the photograph is changed.'
+            )
             self.reverse = gr.Checkbox(
-                False, label='Reverse', info='Repaint what is not marked: the other image of a blend.')
+                False, label='Reverse', info='Repaint what is not marked: the other image of a blend.'
+            )
             self.repair_button = gr.Button('Repair', variant='primary', elem_id='hcl-repair')
 
     def _connect(self) -> None:
         options: list[Any] = [self.composite, self.reverse]
-        shown: Any = {self.token, self.status, self.work, self.result, self.editor, self.compare, self.downloads,
-                      self.threshold, self.grow}
+        shown: Any = {
+            self.token,
+            self.status,
+            self.work,
+            self.result,
+            self.editor,
+            self.compare,
+            self.downloads,
+            self.threshold,
+            self.grow,
+        }
         heavy: dict[str, Any] = {'concurrency_limit': 1, 'concurrency_id': MODEL_LINE}
         # Private: not offered as an interface; the page itself uses them. No spinners over what can be painted on.
         common: dict[str, Any] = {'api_visibility': 'private', 'show_progress': 'hidden'}
@@ -129,11 +153,21 @@ class SingleTab:
 
     def _open(self, name: str, photograph: Photograph, composite: bool, reverse: bool) -> Any:
         yield {self.status: 'Finding what is corrupted …', self.result: gr.Column(visible='hidden')}
-        job = Job(name, photograph, self._restorer.detect(photograph.pixels), threshold=self._threshold,
-                  min_score=self._restorer.min_score)
+        job = Job(
+            name,
+            photograph,
+            self._restorer.detect(photograph.pixels),
+            threshold=self._threshold,
+            min_score=self._restorer.min_score,
+        )
         token = self._kept.jobs.add(job, weight=job.weight)
-        opened = {self.token: token, self.editor: self._editor_value(token, job), self.work: gr.Column(visible=True),
-                  self.threshold: job.threshold, self.grow: job.grow}
+        opened = {
+            self.token: token,
+            self.editor: self._editor_value(token, job),
+            self.work: gr.Column(visible=True),
+            self.threshold: job.threshold,
+            self.grow: job.grow,
+        }
         yield {**opened, self.status: 'Repairing …'}
         # All of it again: of two updates that come close together, Gradio's page can drop what only the first one has.
         yield {**opened, **self._repaired(token, job, composite, reverse)}
@@ -141,10 +175,13 @@ class SingleTab:
     def _repaired(self, token: str, job: Job, composite: bool, reverse: bool) -> Updates:
         job.repair(self._restorer, composite=composite is True, reverse=reverse is True)
         base = f'hcl/photo/{token}'
-        links = ''.join(f'<a class="hcl-button" href="{base}/{what}" download>{_DOWNLOAD_NAMES[what]}</a>'
-                        for what in (*PICTURES, 'all'))
+        links = ''.join(
+            f'<a class="hcl-button" href="{base}/{what}" download>{_DOWNLOAD_NAMES[what]}</a>'
+            for what in (*PICTURES, 'all')
+        )
         return {
-            self.status: _outcome(job), self.result: gr.Column(visible=True),
+            self.status: _outcome(job),
+            self.result: gr.Column(visible=True),
             # The number makes the browser fetch the new picture.
             self.compare: {'before': f'{base}/before', 'after': f'{base}/after?{job.repairs}'},
             self.downloads: f'<nav class="hcl-links" aria-label="Downloads">{links}</nav>',
@@ -156,11 +193,19 @@ class SingleTab:
     def _editor_value(self, token: str, job: Job) -> dict[str, Any]:
         mask = job.mask()
         height, width = mask.shape
-        strokes = [{'erase': stroke.erase, 'radius': stroke.radius, 'points': stroke.points.tolist()}
-                   for stroke in job.strokes]
-        return {'id': token, 'photo': f'hcl/photo/{token}/before', 'map': f'hcl/photo/{token}/map',
-                'mask': display.data_url(display.mask_png(mask), 'png'), 'strokes': strokes,
-                'share': _share_text(share_of(mask), job.score), 'width': width, 'height': height}
+        strokes = [
+            {'erase': stroke.erase, 'radius': stroke.radius, 'points': stroke.points.tolist()} for stroke in job.strokes
+        ]
+        return {
+            'id': token,
+            'photo': f'hcl/photo/{token}/before',
+            'map': f'hcl/photo/{token}/map',
+            'mask': display.data_url(display.mask_png(mask), 'png'),
+            'strokes': strokes,
+            'share': _share_text(share_of(mask), job.score),
+            'width': width,
+            'height': height,
+        }
 
 
 def _outcome(job: Job) -> str:

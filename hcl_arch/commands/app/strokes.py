@@ -42,8 +42,9 @@ def read_strokes(data: Any) -> list[Stroke]:
     if not isinstance(data, list) or len(data) > MAX_STROKES:
         raise PageError(f'At most {MAX_STROKES} strokes of the brush can be kept. Undo some.')
     try:
-        strokes = [Stroke(entry['erase'] is True, float(entry['radius']), _read_points(entry['points']))
-                   for entry in data]
+        strokes = [
+            Stroke(entry['erase'] is True, float(entry['radius']), _read_points(entry['points'])) for entry in data
+        ]
     except (KeyError, TypeError, ValueError, OverflowError):
         raise PageError('The strokes of the brush could not be read. Undo the last one.') from None
     if sum(len(stroke.points) for stroke in strokes) > MAX_POINTS:

@@ -109,8 +109,10 @@ def read_limited(path: Path, limits: Limits) -> Photograph:
         width, height = _stated_size(content)
         megapixels = width * height / 1e6
         if megapixels > limits.megapixels:
-            raise PageError(f'it has {megapixels:,.1f} megapixels ({width:,} x {height:,}), and at most '
-                            f'{limits.megapixels:g} can be restored here. Reduce it first.')
+            raise PageError(
+                f'it has {megapixels:,.1f} megapixels ({width:,} x {height:,}), and at most '
+                f'{limits.megapixels:g} can be restored here. Reduce it first.'
+            )
         return read_photograph(io.BytesIO(content))
     except UndecodableError as error:
         raise PageError(f'{error}.') from None
@@ -135,10 +137,10 @@ def too_large(limits: Limits) -> str:
 
 def safe_name(quoted: str) -> str:
     """Return the last part of a file's name as sent, percent-encoded, without what no file name should have."""
-    name = _ODD_CHARACTERS.sub('_', re.split(r'[/\\]', unquote(quoted[:10 * _LONGEST_NAME]))[-1]).strip(' ._')
+    name = _ODD_CHARACTERS.sub('_', re.split(r'[/\\]', unquote(quoted[: 10 * _LONGEST_NAME]))[-1]).strip(' ._')
     stem, dot, suffix = name.rpartition('.')
     if len(name) > _LONGEST_NAME and dot:
-        name = stem[:_LONGEST_NAME - len(suffix[:10]) - 1] + dot + suffix[:10]
+        name = stem[: _LONGEST_NAME - len(suffix[:10]) - 1] + dot + suffix[:10]
     return name[:_LONGEST_NAME] or 'photograph'
 
 

@@ -38,8 +38,11 @@ def parse_arguments(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
 def make_parser() -> CommandParser:
     """The parser of the command line."""
     parser = CommandParser(prog='hcl-export', description=__doc__)
-    parser.add_argument('model', help='a name of hcl-restore --list-models, or a file: .safetensors, .pth, .pt, or an '
-                        'option file whose network_g names the weights of its parts')
+    parser.add_argument(
+        'model',
+        help='a name of hcl-restore --list-models, or a file: .safetensors, .pth, .pt, or an '
+        'option file whose network_g names the weights of its parts',
+    )
     parser.add_argument('out', type=Path, help=f'file to write: its name ends in {", ".join(SUFFIXES)}')
     parser.add_argument('--options', type=Path, metavar='FILE', help='the option file of a .pth of BasicSR')
     parser.add_argument(
@@ -47,9 +50,7 @@ def make_parser() -> CommandParser:
         help='detect: image to mask and confidence; restore: image and mask to the restored image; '
         'all: image to all three (default)',
     )  # fmt: skip
-    parser.add_argument(
-        '--opset', type=int, choices=OPSETS, default=OPSETS[0], help='of ONNX (default: %(default)s)'
-    )
+    parser.add_argument('--opset', type=int, choices=OPSETS, default=OPSETS[0], help='of ONNX (default: %(default)s)')
     parser.add_argument(
         '--info', type=_remark, nargs='+', default=[], metavar='KEY=VALUE',
         help='of a .safetensors: remarks to keep in it, such as description="..." detect_side=128 min_score=0.3 '

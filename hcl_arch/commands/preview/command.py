@@ -59,8 +59,10 @@ def open_dataset(option_file: Path, name: Optional[str] = None) -> Any:
     # BasicSR's own parser sets the phase, too, but also looks for GPUs.
     kind = datasets[key].get('type')
     if kind not in DATASET_REGISTRY:
-        raise OptionFileError(f"option file {option_file}, data set '{key}': 'type' expects a registered data set, got "
-                              f'{kind!r}. Known: {", ".join(sorted(DATASET_REGISTRY.keys()))}.')
+        raise OptionFileError(
+            f"option file {option_file}, data set '{key}': 'type' expects a registered data set, got "
+            f'{kind!r}. Known: {", ".join(sorted(DATASET_REGISTRY.keys()))}.'
+        )
     return build_dataset({'name': key, **datasets[key], 'phase': key.split('_')[0]})
 
 
@@ -74,8 +76,10 @@ def draw_samples(dataset: Any, *, count: int, seed: int) -> list[Mapping[str, An
 def contact_sheet(samples: Sequence[Mapping[str, Any]], *, columns: int) -> NDArray[np.uint8]:
     """Return the samples as one picture, (H, W, 3) uint8 BGR."""
     strips = [captioned_row(_tiles(sample)) for sample in samples]
-    rows = [np.concatenate(_same_height(strips[start:start + columns]), axis=1)
-            for start in range(0, len(strips), columns)]
+    rows = [
+        np.concatenate(_same_height(strips[start : start + columns]), axis=1)
+        for start in range(0, len(strips), columns)
+    ]
     return stack_rows(rows)
 
 
@@ -85,15 +89,20 @@ def share_table(samples: Sequence[Mapping[str, Any]]) -> str:
     for sample in samples:
         shares[str(sample.get('corruption', '-'))].append(_share(sample))
     lines = [f'{"corruption":<20} {"samples":>7} {"least":>6} {"mean":>6} {"most":>6}   share of corrupted pixels']
-    lines += [f'{name:<20} {len(seen):>7} {min(seen):>6.3f} {np.mean(seen):>6.3f} {max(seen):>6.3f}'
-              for name, seen in sorted(shares.items())]
+    lines += [
+        f'{name:<20} {len(seen):>7} {min(seen):>6.3f} {np.mean(seen):>6.3f} {max(seen):>6.3f}'
+        for name, seen in sorted(shares.items())
+    ]
     return '\n'.join(lines)
 
 
 def _tiles(sample: Mapping[str, Any]) -> list[tuple[str, NDArray[np.uint8]]]:
     """Return the captioned pictures of one sample."""
-    tiles = [(str(sample.get('corruption', 'input')), _to_picture(sample['lq'])), ('truth', _to_picture(sample['gt'])),
-             (f'mask {_share(sample):.3f}', mask_picture(sample['mask'][0].numpy()))]
+    tiles = [
+        (str(sample.get('corruption', 'input')), _to_picture(sample['lq'])),
+        ('truth', _to_picture(sample['gt'])),
+        (f'mask {_share(sample):.3f}', mask_picture(sample['mask'][0].numpy())),
+    ]
     return [*tiles, ('noise', _to_picture(sample['noise']))] if 'noise' in sample else tiles
 
 
@@ -109,5 +118,7 @@ def _to_picture(image: torch.Tensor) -> NDArray[np.uint8]:
 def _same_height(strips: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
     """Return the strips padded below to the height of the highest."""
     height = max(strip.shape[0] for strip in strips)
-    return [cv2.copyMakeBorder(strip, 0, height - strip.shape[0], 0, 0, cv2.BORDER_CONSTANT)  # type: ignore[misc]
-            for strip in strips]
+    return [
+        cv2.copyMakeBorder(strip, 0, height - strip.shape[0], 0, 0, cv2.BORDER_CONSTANT)  # type: ignore[misc]
+        for strip in strips
+    ]

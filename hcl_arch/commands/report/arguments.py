@@ -32,17 +32,37 @@ def make_parser() -> CommandParser:
     """The parser of the command line."""
     parser = CommandParser(prog='hcl-report', description=__doc__)
     parser.add_argument('results', type=Path, nargs='*', help='results folders of test runs, each a method')
-    parser.add_argument('--runs', type=Path, metavar='FILE',
-                        help='YAML list of runs {method, title, results, tables}, which tells the cells of the paper '
-                        'that each stands for')
-    parser.add_argument('--output', '--out', type=Path, default=Path('report'), metavar='FOLDER',
-                        help='folder to write to (default: %(default)s)')
+    parser.add_argument(
+        '--runs',
+        type=Path,
+        metavar='FILE',
+        help='YAML list of runs {method, title, results, tables}, which tells the cells of the paper '
+        'that each stands for',
+    )
+    parser.add_argument(
+        '--output',
+        '--out',
+        type=Path,
+        default=Path('report'),
+        metavar='FOLDER',
+        help='folder to write to (default: %(default)s)',
+    )
     parser.add_argument('--title', default=DEFAULT_TITLE, help='title of the page (default: %(default)s)')
-    parser.add_argument('--curves', default=','.join(DEFAULT_CURVES), metavar='METRIC,...',
-                        help='metrics to draw against hole share, "" for none (default: %(default)s)')
-    parser.add_argument('--images', type=whole_number(0), default=DEFAULT_IMAGES, metavar='K',
-                        help='images to show of each data set (default: %(default)s)')
+    parser.add_argument(
+        '--curves',
+        default=','.join(DEFAULT_CURVES),
+        metavar='METRIC,...',
+        help='metrics to draw against hole share, "" for none (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--images',
+        type=whole_number(0),
+        default=DEFAULT_IMAGES,
+        metavar='K',
+        help='images to show of each data set (default: %(default)s)',
+    )
     parser.add_argument('--embed', action='store_true', help='put the pictures into the HTML page, to send one file')
-    parser.add_argument('--overwrite', action='store_true',
-                        help='write into a folder that holds other things too; they are kept')
+    parser.add_argument(
+        '--overwrite', action='store_true', help='write into a folder that holds other things too; they are kept'
+    )
     return parser

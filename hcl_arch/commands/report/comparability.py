@@ -21,13 +21,18 @@ def differences(dataset: str, scores: Mapping[str, DatasetScores]) -> list[str]:
         about = f"Data set '{dataset}': {first} and {method}"
         own, shared = _missing(images, first_images), _missing(first_images, images)
         if own or shared:
-            parts = [f'{len(names)} only in {owner} ({_some(names)})'
-                     for owner, names in ((first, shared), (method, own)) if names]
+            parts = [
+                f'{len(names)} only in {owner} ({_some(names)})'
+                for owner, names in ((first, shared), (method, own))
+                if names
+            ]
             found.append(f'{about} measured different images: {", ".join(parts)}. Their figures cannot be compared.')
         changed = _other_holes(images, first_images)
         if changed:
-            found.append(f'{about} measured {len(changed)} of the same images with different holes or corruptions '
-                         f'({_some(changed)}). Their figures cannot be compared.')
+            found.append(
+                f'{about} measured {len(changed)} of the same images with different holes or corruptions '
+                f'({_some(changed)}). Their figures cannot be compared.'
+            )
     return found
 
 

@@ -53,9 +53,7 @@ def can_draw() -> bool:
     return True
 
 
-def draw_curves(
-    file: Path, curves: Mapping[str, Sequence[Point]], label: str, *, numbers: Mapping[str, int]
-) -> None:
+def draw_curves(file: Path, curves: Mapping[str, Sequence[Point]], label: str, *, numbers: Mapping[str, int]) -> None:
     """Draw curves as an SVG file, the same for the same curves.
 
     Args:
@@ -74,8 +72,12 @@ def draw_curves(
         for method, points in curves.items():
             number = numbers[method]
             axes.plot(
-                *zip(*points), label=_legend_text(method), color=_COLOURS[number % len(_COLOURS)], markersize=4,
-                marker=_MARKERS[number % len(_MARKERS)], linestyle=_LINES[number // len(_COLOURS) % len(_LINES)],
+                *zip(*points),
+                label=_legend_text(method),
+                color=_COLOURS[number % len(_COLOURS)],
+                markersize=4,
+                marker=_MARKERS[number % len(_MARKERS)],
+                linestyle=_LINES[number // len(_COLOURS) % len(_LINES)],
             )
         axes.set(xlabel='hole share (%), in steps of 5 %', ylabel=label)
         axes.grid(color='#dddddd', linewidth=0.6)

@@ -22,9 +22,7 @@ def bins_table(scores: Scores, kinds: Sequence[MetricKind]) -> Table:
     """Metric and method by bin of hole share."""
     bins = list(dict.fromkeys(name for of_method in scores.values() for name in of_method.bins))
     metrics = [name for name in _metrics(scores) if split_stage(name) is None]
-    columns = [
-        (Column('all' if name == ALL else f'{name} %', 'hole share'), _in_bin(name)) for name in bins
-    ]
+    columns = [(Column('all' if name == ALL else f'{name} %', 'hole share'), _in_bin(name)) for name in bins]
     about = _about_rows(scores, bins)
     return _grid(f'Bins of hole share. {_ERROR_NOTE}', scores, metrics, columns, kinds, about)
 

@@ -29,10 +29,7 @@ class MetricKind:
 def kind_of(column: str, kinds: Sequence[MetricKind]) -> Optional[MetricKind]:
     """The kind of a column of a result file: of its name, or of `<name>_<more>`; None if it is not known."""
     fitting = [
-        (len(name), kind)
-        for kind in kinds
-        for name in kind.columns
-        if column == name or column.startswith(f'{name}_')
+        (len(name), kind) for kind in kinds for name in kind.columns if column == name or column.startswith(f'{name}_')
     ]
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
 

@@ -23,6 +23,7 @@ from hcl_arch.commands.report.runs_file import RunEntry
 PICTURES = 'pictures'
 """Folder of the pictures, beside the pages."""
 
+
 @dataclass(frozen=True)
 class ReportOptions:
     """What the user may choose."""
@@ -69,22 +70,28 @@ class ReportPage:
 
     def _missing_curves(self) -> list[str]:
         if self.options.curves and not can_draw():
-            return ['The curves are left out: matplotlib is not installed. Install the extra hcl_arch[report] or '
-                    'matplotlib itself, or ask for no curves with --curves "".']
+            return [
+                'The curves are left out: matplotlib is not installed. Install the extra hcl_arch[report] or '
+                'matplotlib itself, or ask for no curves with --curves "".'
+            ]
         measured = {name for _, results in self.runs for scores in results.datasets.values() for name in scores.metrics}
         asked = [name for name in self.options.curves if name not in DEFAULT_CURVES and name not in measured]
-        return [f"No run measured '{name}', of which --curves asks for a curve; there are {sorted(measured)}."
-                for name in asked]
+        return [
+            f"No run measured '{name}', of which --curves asks for a curve; there are {sorted(measured)}."
+            for name in asked
+        ]
 
     def _scores(self, dataset: str) -> dict[str, DatasetScores]:
-        return {
-            entry.method: results.datasets[dataset] for entry, results in self.runs if dataset in results.datasets
-        }
+        return {entry.method: results.datasets[dataset] for entry, results in self.runs if dataset in results.datasets}
 
     def _runs_table(self) -> Table:
         rows = [
-            [Cell(entry.method), Cell(entry.title or '-'), Cell(entry.folder.as_posix()),
-             Cell(', '.join(results.datasets) or 'none')]
+            [
+                Cell(entry.method),
+                Cell(entry.title or '-'),
+                Cell(entry.folder.as_posix()),
+                Cell(', '.join(results.datasets) or 'none'),
+            ]
             for entry, results in self.runs
         ]
         columns = [Column('method'), Column('title'), Column('results'), Column('data sets')]
@@ -150,9 +157,11 @@ class ReportPage:
         yield Paragraph('The paper\'s "Ours" is HCL here; "-" stands for what was not run or the paper does not give.')
         if any(entry.cells is None for entry, _ in self.runs):
             numbers = ', '.join(str(table.number) for table in self.paper.tables.values() if table.by_name)
-            yield Paragraph('Where --runs does not tell the tables of a run, it counts for the columns of Tables '
-                            f'{numbers} that have the names of its data sets. Whether its images and holes are made as '
-                            'the paper tells is not checked.')
+            yield Paragraph(
+                'Where --runs does not tell the tables of a run, it counts for the columns of Tables '
+                f'{numbers} that have the names of its data sets. Whether its images and holes are made as '
+                'the paper tells is not checked.'
+            )
         others = []
         for table in self.paper.tables.values():
             block = comparison_table(table, ours.tables.get(table.number, {}))

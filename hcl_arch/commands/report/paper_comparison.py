@@ -49,8 +49,9 @@ def our_figures(runs: Sequence[tuple[RunEntry, Mapping[str, DatasetScores]]], pa
     ours = OurFigures()
     for entry, datasets in runs:
         missing = [name for name in entry.cells or () if name not in datasets]
-        ours.warnings += [f"{entry.method}: the results hold no data set '{name}', which --runs names."
-                          for name in missing]
+        ours.warnings += [
+            f"{entry.method}: the results hold no data set '{name}', which --runs names." for name in missing
+        ]
         for name, scores in datasets.items():
             told = entry.cells is not None
             cells = entry.cells.get(name, ()) if entry.cells is not None else _cells_by_name(name, entry.method, paper)

@@ -137,8 +137,9 @@ def picture_table(
             if not any(files):
                 continue
             cells = [
-                Cell('-') if file is None else
-                Cell(f'{image.name}: {label}, {source}', picture=keep(file, f'{number:02d}_{label}_{place:02d}'))
+                Cell('-')
+                if file is None
+                else Cell(f'{image.name}: {label}, {source}', picture=keep(file, f'{number:02d}_{label}_{place:02d}'))
                 for place, (source, file) in enumerate(zip(['input', 'truth', *methods], files))
             ]
             if input_end is None:

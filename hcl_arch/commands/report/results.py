@@ -116,15 +116,23 @@ def read_run(folder: Path) -> RunResults:
         raise ReportError(f"'{folder}' is no folder: name the results folder of a test run, as results/<run name>.")
     files = {path.stem: _read_csv(path) for path in sorted(folder.glob('*.csv'))}
     of_images = {name: lines for name, lines in files.items() if lines and 'image' in lines[0]}
-    of_bins = {name: lines for name, lines in files.items()
-               if lines and 'bin' in lines[0] and name.endswith('_bins') and name[: -len('_bins')] in of_images}
+    of_bins = {
+        name: lines
+        for name, lines in files.items()
+        if lines and 'bin' in lines[0] and name.endswith('_bins') and name[: -len('_bins')] in of_images
+    }
     if not of_images:
         found = ', '.join(f'{name}.csv' for name in files) or 'no CSV file'
-        raise ReportError(f"'{folder}' holds no scores: expected <data set>.csv with a column `image` and a line for "
-                          f'each image, as hcl-test writes it, got {found}.')
-    warnings = [f"'{folder / name}.csv' is left out: it has no column `image`, and is no table of bins (column `bin`, "
-                'name <data set>_bins.csv) of a data set here.'
-                for name in files if name not in of_images and name not in of_bins]
+        raise ReportError(
+            f"'{folder}' holds no scores: expected <data set>.csv with a column `image` and a line for "
+            f'each image, as hcl-test writes it, got {found}.'
+        )
+    warnings = [
+        f"'{folder / name}.csv' is left out: it has no column `image`, and is no table of bins (column `bin`, "
+        'name <data set>_bins.csv) of a data set here.'
+        for name in files
+        if name not in of_images and name not in of_bins
+    ]
     datasets = {}
     for name, lines in of_images.items():
         datasets[name], more = _dataset(lines, of_bins.get(f'{name}_bins', []))

@@ -91,8 +91,10 @@ def check_entries(entries: Sequence[RunEntry]) -> None:
     ):
         twice = sorted({value for value in values if values.count(value) > 1})
         if twice:
-            raise ReportError(f"The {what} '{twice[0]}' is given twice: give each run its own (`{what.split()[0]}:` in "
-                              'the file of --runs), or name it once.')
+            raise ReportError(
+                f"The {what} '{twice[0]}' is given twice: give each run its own (`{what.split()[0]}:` in "
+                'the file of --runs), or name it once.'
+            )
 
 
 def _run_entry(options: Any, where: str, base: Path, paper: Paper) -> RunEntry:

@@ -66,17 +66,21 @@ def parse_arguments(argv: Optional[Sequence[str]]) -> Options:
     # Split here, since `parse_intermixed_args`, which lets options follow inputs, does not keep the two apart.
     end = given.index('--') if '--' in given else len(given)
     arguments = parser.parse_intermixed_args(given[:end])
-    arguments.inputs = [*arguments.inputs, *given[end + 1:]]
+    arguments.inputs = [*arguments.inputs, *given[end + 1 :]]
     return check_options(arguments, parser)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG, allow_abbrev=False,
+        prog=PROGRAM,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('inputs', nargs='*', metavar='INPUT',
-                        help='photographs, folders of them, globs, or - for standard input')
+    parser.add_argument(
+        'inputs', nargs='*', metavar='INPUT', help='photographs, folders of them, globs, or - for standard input'
+    )
     parser.add_argument('--version', action='version', version=f'{PROGRAM} {__version__}')
     _add_writing(parser.add_argument_group('what is written'))
     _add_finding(parser.add_argument_group('what is found and repaired'))
@@ -86,58 +90,123 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_writing(group: argparse._ArgumentGroup) -> None:
-    group.add_argument('-o', '--output', metavar='OUT',
-                       help='folder, or of one photograph a file, or - for standard output (default: the folder '
-                       f'{DEFAULT_OUTPUT}/ here)')
-    group.add_argument('--save', nargs='+', choices=PICTURE_KINDS, metavar='PICTURE', action='extend',
-                       help=f'which pictures: {", ".join(PICTURE_KINDS)} (default: {" ".join(DEFAULT_KINDS)})')
-    group.add_argument('--format', choices=tuple(FORMATS), default='keep',
-                       help="format of the restored photographs; keep: each input's (default: %(default)s)")
-    group.add_argument('--quality', type=whole_number(1, 100), metavar='1..100',
-                       help='of JPEG and WebP (default: 95; a lossless WebP stays lossless)')
-    group.add_argument('--strip-metadata', action='store_true',
-                       help='leave out EXIF (with the place), XMP, resolution and texts; the colour profile is kept')
+    group.add_argument(
+        '-o',
+        '--output',
+        metavar='OUT',
+        help='folder, or of one photograph a file, or - for standard output (default: the folder '
+        f'{DEFAULT_OUTPUT}/ here)',
+    )
+    group.add_argument(
+        '--save',
+        nargs='+',
+        choices=PICTURE_KINDS,
+        metavar='PICTURE',
+        action='extend',
+        help=f'which pictures: {", ".join(PICTURE_KINDS)} (default: {" ".join(DEFAULT_KINDS)})',
+    )
+    group.add_argument(
+        '--format',
+        choices=tuple(FORMATS),
+        default='keep',
+        help="format of the restored photographs; keep: each input's (default: %(default)s)",
+    )
+    group.add_argument(
+        '--quality',
+        type=whole_number(1, 100),
+        metavar='1..100',
+        help='of JPEG and WebP (default: 95; a lossless WebP stays lossless)',
+    )
+    group.add_argument(
+        '--strip-metadata',
+        action='store_true',
+        help='leave out EXIF (with the place), XMP, resolution and texts; the colour profile is kept',
+    )
     group.add_argument('--overwrite', action='store_true', help='replace existing files; never an input')
     group.add_argument('--dry-run', action='store_true', help='only say what would be written; no model is loaded')
 
 
 def _add_finding(group: argparse._ArgumentGroup) -> None:
-    group.add_argument('--mask', metavar='FILE|FOLDER',
-                       help='repair what a mask of yours says, white = corrupted; of a folder, the mask NAME.* or '
-                       'NAME_mask.* of each photograph')
-    group.add_argument('--threshold', type=_share, metavar='T',
-                       help='pixels with less confidence than this are corrupted, 0 to 1: more finds more '
-                       '(default: what the model says)')
-    group.add_argument('--min-score', type=_share, metavar='S',
-                       help='each region that is found gets a score, 0 to 1, of how surely it is corrupted; those '
-                       'with a lower one than this are left as they are. 0 repairs all of them (default: what the '
-                       'model says, else 0). A mask of yours needs no score')
-    group.add_argument('--grow', type=whole_number(0), default=0, metavar='PX',
-                       help='enlarge the mask by this many pixels on all sides (default: %(default)s)')
-    group.add_argument('--composite', action=argparse.BooleanOptionalAction, default=True,
-                       help="keep every pixel outside the mask as it is; otherwise take all of the network's picture "
-                       '(default: keep)')
-    group.add_argument('--reverse', action='store_true',
-                       help='repaint what is NOT corrupted and keep the rest: the other image of a blend')
+    group.add_argument(
+        '--mask',
+        metavar='FILE|FOLDER',
+        help='repair what a mask of yours says, white = corrupted; of a folder, the mask NAME.* or '
+        'NAME_mask.* of each photograph',
+    )
+    group.add_argument(
+        '--threshold',
+        type=_share,
+        metavar='T',
+        help='pixels with less confidence than this are corrupted, 0 to 1: more finds more '
+        '(default: what the model says)',
+    )
+    group.add_argument(
+        '--min-score',
+        type=_share,
+        metavar='S',
+        help='each region that is found gets a score, 0 to 1, of how surely it is corrupted; those '
+        'with a lower one than this are left as they are. 0 repairs all of them (default: what the '
+        'model says, else 0). A mask of yours needs no score',
+    )
+    group.add_argument(
+        '--grow',
+        type=whole_number(0),
+        default=0,
+        metavar='PX',
+        help='enlarge the mask by this many pixels on all sides (default: %(default)s)',
+    )
+    group.add_argument(
+        '--composite',
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep every pixel outside the mask as it is; otherwise take all of the network's picture (default: keep)",
+    )
+    group.add_argument(
+        '--reverse',
+        action='store_true',
+        help='repaint what is NOT corrupted and keep the rest: the other image of a blend',
+    )
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
-    group.add_argument('--model', default='small', metavar='NAME|FILE',
-                       help='name out of --list-models, or a .safetensors or .pth file (default: %(default)s)')
+    group.add_argument(
+        '--model',
+        default='small',
+        metavar='NAME|FILE',
+        help='name out of --list-models, or a .safetensors or .pth file (default: %(default)s)',
+    )
     group.add_argument('--model-options', metavar='FILE', help='option file (YAML) that a .pth file was trained with')
     group.add_argument('--list-models', action='store_true', help='list the models that have a name, and end')
     group.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1 ... (default: %(default)s)')
-    group.add_argument('--precision', choices=get_args(Precision), default='fp32',
-                       help='of the computation (default: %(default)s)')
-    group.add_argument('--memory', type=whole_number(64), default=4096, metavar='MIB',
-                       help='photographs that would need more are restored in tiles (default: %(default)s)')
-    group.add_argument('--detect-side', type=whole_number(16), metavar='PX',
-                       help='length to which the short side is reduced for finding (default: what the model says)')
-    group.add_argument('--batch', type=whole_number(1), default=2, metavar='N',
-                       help='read N photographs ahead and write N behind while the network works '
-                       '(default: %(default)s)')
-    group.add_argument('--threads', type=whole_number(1), metavar='N',
-                       help='threads of the computation (default: as many as PyTorch takes)')
+    group.add_argument(
+        '--precision', choices=get_args(Precision), default='fp32', help='of the computation (default: %(default)s)'
+    )
+    group.add_argument(
+        '--memory',
+        type=whole_number(64),
+        default=4096,
+        metavar='MIB',
+        help='photographs that would need more are restored in tiles (default: %(default)s)',
+    )
+    group.add_argument(
+        '--detect-side',
+        type=whole_number(16),
+        metavar='PX',
+        help='length to which the short side is reduced for finding (default: what the model says)',
+    )
+    group.add_argument(
+        '--batch',
+        type=whole_number(1),
+        default=2,
+        metavar='N',
+        help='read N photographs ahead and write N behind while the network works (default: %(default)s)',
+    )
+    group.add_argument(
+        '--threads',
+        type=whole_number(1),
+        metavar='N',
+        help='threads of the computation (default: as many as PyTorch takes)',
+    )
 
 
 def _add_telling(group: argparse._ArgumentGroup) -> None:

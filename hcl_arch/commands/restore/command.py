@@ -127,7 +127,10 @@ def _check_summary_file(options: Options, jobs: Sequence[Job]) -> None:
 
 
 def _do(
-    jobs: Sequence[Job], summary: Summary, options: Options, console: Console,
+    jobs: Sequence[Job],
+    summary: Summary,
+    options: Options,
+    console: Console,
     load: Callable[[Options], ImageRestorer],
 ) -> None:
     _make_output_folder(options, jobs)
@@ -152,8 +155,9 @@ def _make_output_folder(options: Options, jobs: Sequence[Job]) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
-        raise CommandError(f'-o {shown(options.output)}: the folder {shown(folder)} cannot be made: '
-                           f'{reason_of(error)}') from error
+        raise CommandError(
+            f'-o {shown(options.output)}: the folder {shown(folder)} cannot be made: {reason_of(error)}'
+        ) from error
 
 
 def _read_stdin() -> bytes:
@@ -185,9 +189,12 @@ def _say_totals(summary: Summary, options: Options, console: Console) -> None:
     left = summary.n_planned - len(summary.images)
     done = 'would be restored' if options.dry_run else 'restored'
     unchanged = summary.n_nothing_found
-    parts = [f'{summary.n_done - unchanged} {done}', f'{unchanged} with nothing found' if unchanged else '',
-             f'{summary.n_failed} failed' if summary.n_failed else '',
-             f'interrupted, {left} not begun' if summary.is_interrupted else '']
+    parts = [
+        f'{summary.n_done - unchanged} {done}',
+        f'{unchanged} with nothing found' if unchanged else '',
+        f'{summary.n_failed} failed' if summary.n_failed else '',
+        f'interrupted, {left} not begun' if summary.is_interrupted else '',
+    ]
     text = ', '.join(part for part in parts if part)
     if summary.n_planned > 1 or summary.is_interrupted:
         console.line(f'{summary.n_planned} images: {text}, {summary.seconds:.1f} s')

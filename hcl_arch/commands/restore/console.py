@@ -59,7 +59,7 @@ class Console:
             return
         label = shown(name)
         if len(label) > _LONGEST_BAR_NAME:
-            label = '...' + label[3 - _LONGEST_BAR_NAME:]
+            label = '...' + label[3 - _LONGEST_BAR_NAME :]
         with tqdm(desc=label, unit='tile', leave=False, file=self._stream, dynamic_ncols=True, mininterval=0) as bar:
 
             def progress(done: int, total: int) -> None:

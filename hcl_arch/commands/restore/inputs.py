@@ -14,10 +14,32 @@ from hcl_arch.utils.regular_file import reason_of
 
 STDIN_NAME = 'stdin'
 # Photographs of kinds that are not read: in a folder they are not failures, but nobody should miss them in silence.
-_OTHER_PHOTOGRAPHS = frozenset({
-    '.heic', '.heif', '.avif', '.jxl', '.jp2', '.svg', '.psd', '.pdf', '.dng', '.cr2', '.cr3', '.nef', '.arw', '.orf',
-    '.rw2', '.raf', '.exr', '.hdr', '.tga', '.ppm', '.pgm', '.ico',
-})
+_OTHER_PHOTOGRAPHS = frozenset(
+    {
+        '.heic',
+        '.heif',
+        '.avif',
+        '.jxl',
+        '.jp2',
+        '.svg',
+        '.psd',
+        '.pdf',
+        '.dng',
+        '.cr2',
+        '.cr3',
+        '.nef',
+        '.arw',
+        '.orf',
+        '.rw2',
+        '.raf',
+        '.exr',
+        '.hdr',
+        '.tga',
+        '.ppm',
+        '.pgm',
+        '.ico',
+    }
+)
 _MOST_NAMED = 5
 
 
@@ -138,8 +160,10 @@ def _search(folder: str, prefix: str, leave_out: str | None, found: Found) -> No
             continue
         seen.add((status.st_dev, status.st_ino))
         # Those behind links come last, so that a folder that is reached in two ways keeps its own name.
-        folders[:] = sorted((name for name in folders if not name.startswith('.')),
-                            key=lambda name: (os.path.islink(os.path.join(root, name)), name))
+        folders[:] = sorted(
+            (name for name in folders if not name.startswith('.')),
+            key=lambda name: (os.path.islink(os.path.join(root, name)), name),
+        )
         for name in sorted(files):
             path = os.path.join(root, name)
             suffix = os.path.splitext(name)[1].lower()

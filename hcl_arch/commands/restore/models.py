@@ -25,8 +25,16 @@ class ImageRestorer(Protocol):
         """Least score of pictures that are repaired, unless another one is given."""
 
     def restore(
-        self, image: NDArray[Any], *, mask: Optional[NDArray[Any]] = None, threshold: float = 0.5, grow: int = 0,
-        min_score: float = 0.0, composite: bool = True, reverse: bool = False, progress: Optional[Progress] = None,
+        self,
+        image: NDArray[Any],
+        *,
+        mask: Optional[NDArray[Any]] = None,
+        threshold: float = 0.5,
+        grow: int = 0,
+        min_score: float = 0.0,
+        composite: bool = True,
+        reverse: bool = False,
+        progress: Optional[Progress] = None,
     ) -> Restoration:
         """Find what is corrupted in an image and repair it."""
 
@@ -45,7 +53,9 @@ def make_restorer(options: Options) -> ImageRestorer:
     if options.threads is not None:
         torch.set_num_threads(options.threads)
     settings: dict[str, Any] = {
-        'device': options.device, 'precision': options.precision, 'memory': options.memory,
+        'device': options.device,
+        'precision': options.precision,
+        'memory': options.memory,
         'detect_side': options.detect_side,
     }
     if options.model_options is None:

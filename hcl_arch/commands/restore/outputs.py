@@ -16,7 +16,10 @@ from hcl_arch.commands.restore.options import STANDARD_STREAM, Options, PictureK
 from hcl_arch.restoration.photographs.photograph import FORMAT_OF_SUFFIX, SUFFIX_OF_FORMAT
 
 _NAME_ENDS: dict[PictureKind, str] = {
-    'restored': '', 'mask': '_mask', 'confidence': '_confidence', 'overlay': '_overlay',
+    'restored': '',
+    'mask': '_mask',
+    'confidence': '_confidence',
+    'overlay': '_overlay',
     'side-by-side': '_side_by_side',
 }
 
@@ -54,14 +57,18 @@ def output_folder(options: Options, found: Found) -> Optional[str]:
     if os.path.isdir(place) or place.endswith(('/', os.sep)):
         return place
     if os.path.lexists(place) and not os.path.isfile(place):
-        raise CommandError(f'-o {shown(place)}: expected a file or a folder, found a pipe, a device, a socket or a '
-                           'link that leads nowhere')
+        raise CommandError(
+            f'-o {shown(place)}: expected a file or a folder, found a pipe, a device, a socket or a '
+            'link that leads nowhere'
+        )
     suffix = os.path.splitext(place)[1].lower()
     if found.is_single_file and suffix in FORMAT_OF_SUFFIX:
         return None
     if os.path.isfile(place):
-        raise CommandError(f'-o {shown(place)}: is a file; expected a folder, or with one photograph a file named '
-                           f'{", ".join(sorted(FORMAT_OF_SUFFIX))}')
+        raise CommandError(
+            f'-o {shown(place)}: is a file; expected a folder, or with one photograph a file named '
+            f'{", ".join(sorted(FORMAT_OF_SUFFIX))}'
+        )
     return place
 
 
@@ -97,12 +104,15 @@ def _single_job(item: Input, options: Options) -> Job:
     stem, suffix = os.path.splitext(options.output)
     file_format = FORMAT_OF_SUFFIX[suffix.lower()]
     if options.wanted_format not in (None, file_format):
-        raise CommandError(f'-o {shown(options.output)} and --format {options.format} contradict each other: leave one '
-                           'out')
+        raise CommandError(
+            f'-o {shown(options.output)} and --format {options.format} contradict each other: leave one out'
+        )
     if len(options.save) == 1:
         if options.save[0] != 'restored' and file_format != 'PNG':
-            raise CommandError(f'-o {shown(options.output)}: --save {options.save[0]} is written as PNG: expected a '
-                               'name that ends in .png')
+            raise CommandError(
+                f'-o {shown(options.output)}: --save {options.save[0]} is written as PNG: expected a '
+                'name that ends in .png'
+            )
         return Job(item, {options.save[0]: options.output}, file_format)
     outputs = {kind: options.output if kind == 'restored' else f'{stem}{_NAME_ENDS[kind]}.png' for kind in options.save}
     job = Job(item, outputs, file_format)
@@ -133,9 +143,11 @@ def _refuse_shared_outputs(jobs: Sequence[Job]) -> None:
         for path in job.outputs.values():
             other, _ = taken.setdefault(_folded(os.path.abspath(path)), (job.input, path))
             if other is not job.input:
-                raise CommandError(f'{shown(other.name)} and {shown(job.input.name)} would both be written to '
-                                   f'{shown(path)} (upper and lower case count as one): name the folder that holds '
-                                   'both, or restore them one after the other into two folders')
+                raise CommandError(
+                    f'{shown(other.name)} and {shown(job.input.name)} would both be written to '
+                    f'{shown(path)} (upper and lower case count as one): name the folder that holds '
+                    'both, or restore them one after the other into two folders'
+                )
 
 
 def refuse_overwritten_inputs(jobs: Sequence[Job], read: Iterable[str], more_outputs: Iterable[str]) -> None:
@@ -163,8 +175,10 @@ def refuse_overwritten_inputs(jobs: Sequence[Job], read: Iterable[str], more_out
         identity = _identity(path)
         hit = places.get(os.path.abspath(path)) or (identities.get(identity) if identity is not None else None)
         if hit is not None:
-            raise CommandError(f'{shown(path)} would be written over what is read from {shown(hit)}, which is never '
-                               'done: name another folder with -o')
+            raise CommandError(
+                f'{shown(path)} would be written over what is read from {shown(hit)}, which is never '
+                'done: name another folder with -o'
+            )
 
 
 def _identity(path: str) -> Optional[tuple[int, int]]:

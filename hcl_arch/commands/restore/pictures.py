@@ -83,8 +83,9 @@ def side_by_side(photograph: Picture, mask: Picture, restored: Picture) -> Pictu
     font_size = int(np.clip((height + width) / 50, 13, 28))
     band, gap = round(1.9 * font_size), max(6, font_size // 2)
     step_x, step_y = (0, band + height) if below else (max(width, 5 * font_size) + gap, 0)
-    sheet = Image.new('RGB', (2 * gap + 2 * step_x + max(width, 5 * font_size), band + height + 2 * step_y + gap),
-                      _PAPER)
+    sheet = Image.new(
+        'RGB', (2 * gap + 2 * step_x + max(width, 5 * font_size), band + height + 2 * step_y + gap), _PAPER
+    )
     drawing = ImageDraw.Draw(sheet)
     for number, (label, panel) in enumerate(zip(_LABELS, panels)):
         left, top = gap + number * step_x, number * step_y

@@ -106,8 +106,12 @@ class Summary:
             'model': self.model,
             'options': self.options.as_record(),
             'versions': {
-                'hcl_arch': __version__, 'python': platform.python_version(), 'torch': torch.__version__,
-                'numpy': np.__version__, 'pillow': PIL.__version__, 'opencv': cv2.__version__,
+                'hcl_arch': __version__,
+                'python': platform.python_version(),
+                'torch': torch.__version__,
+                'numpy': np.__version__,
+                'pillow': PIL.__version__,
+                'opencv': cv2.__version__,
             },
         }
 

@@ -141,5 +141,7 @@ def _line(job: Job, record: ImageRecord) -> str:
         verdict = nothing_found(record.score or 0.0, record.min_score or 0.0)
         return f'{shown(job.input.name)}: {verdict}; left as it is -> {target}{remarks}'
     width, height = record.size or (0, 0)
-    return (f'{shown(job.input.name)}: {width} x {height}, {100 * (record.corrupted_share or 0):.1f} % corrupted, '
-            f'{record.seconds:.1f} s -> {target}{remarks}')
+    return (
+        f'{shown(job.input.name)}: {width} x {height}, {100 * (record.corrupted_share or 0):.1f} % corrupted, '
+        f'{record.seconds:.1f} s -> {target}{remarks}'
+    )

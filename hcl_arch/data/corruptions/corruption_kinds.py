@@ -47,8 +47,9 @@ class Resources:
     fonts: tuple[Path, ...] = ()
 
 
-def build_corruptions(entries: Sequence[CorruptionOptions], resources: Resources, *,
-                      second_kind: float = 0.0) -> dict[str, Corrupt]:
+def build_corruptions(
+    entries: Sequence[CorruptionOptions], resources: Resources, *, second_kind: float = 0.0
+) -> dict[str, Corrupt]:
     """Return the corruptions of the option `corruptions`, by the names of the entries.
 
     Args:
@@ -64,13 +65,17 @@ def build_corruptions(entries: Sequence[CorruptionOptions], resources: Resources
     corruptions = {entry.name: build_corruption(entry, resources) for entry in entries}
     if second_kind == 0:
         return corruptions
-    everyday = {name: corrupt for name, corrupt in corruptions.items()
-                if isinstance(corrupt, EverydayCorruption) and corrupt.kind != CLEAN}
+    everyday = {
+        name: corrupt
+        for name, corrupt in corruptions.items()
+        if isinstance(corrupt, EverydayCorruption) and corrupt.kind != CLEAN
+    }
     weights = {entry.name: entry.weight for entry in entries}
     for name, corrupt in everyday.items():
         seconds = {other: second for other, second in everyday.items() if second.kind != corrupt.kind}
-        corruptions[name] = replace(corrupt, second_share=second_kind, seconds=seconds,
-                                    weights={other: weights[other] for other in seconds})
+        corruptions[name] = replace(
+            corrupt, second_share=second_kind, seconds=seconds, weights={other: weights[other] for other in seconds}
+        )
     return corruptions
 
 
@@ -127,8 +132,16 @@ def _build_text(options: CorruptionOptions, resources: Resources) -> Corrupt:
 
 
 def _build_watermark(options: CorruptionOptions, resources: Resources) -> Corrupt:
-    return DrawnOver(_StartWatermarks(Watermarks(
-        _open_pictures(options, resources), scale=options.scale, rotation=options.rotation, tiled_share=options.tiled)))
+    return DrawnOver(
+        _StartWatermarks(
+            Watermarks(
+                _open_pictures(options, resources),
+                scale=options.scale,
+                rotation=options.rotation,
+                tiled_share=options.tiled,
+            )
+        )
+    )
 
 
 def _build_shadow(options: CorruptionOptions, resources: Resources) -> Corrupt:
@@ -138,9 +151,14 @@ def _build_shadow(options: CorruptionOptions, resources: Resources) -> Corrupt:
 def _build_everyday(options: CorruptionOptions, resources: Resources) -> Corrupt:
     photos = resources.photos
     where = f"{options.where}, 'dataroot_noise'"
-    return EverydayCorruption(options.kind, Materials(
-        photo=None if photos is None else _fill_with(photos, resources, where), fonts=resources.fonts,
-        pictures=_open_pictures(options, resources)))
+    return EverydayCorruption(
+        options.kind,
+        Materials(
+            photo=None if photos is None else _fill_with(photos, resources, where),
+            fonts=resources.fonts,
+            pictures=_open_pictures(options, resources),
+        ),
+    )
 
 
 _BUILDERS: dict[str, Callable[[CorruptionOptions, Resources], Corrupt]] = {

@@ -56,8 +56,10 @@ KINDS: dict[str, CorruptionKind] = {
     'text': CorruptionKind(opacity=(0.7, 1.0), blur_sigma=(0.0, 0.0)),
     'watermark': CorruptionKind(('dataroot', 'scale', 'rotation', 'tiled'), opacity=(0.3, 0.8), blur_sigma=(0.0, 0.0)),
     'shadow': CorruptionKind(('brightness',), blur_sigma=(2.0, 8.0)),
-    **{name: CorruptionKind(('dataroot',) if name in PICTURE_KINDS else (), blur_sigma=(0.0, 0.0), keys=EVERYDAY_KEYS)
-       for name in EVERYDAY_KINDS},
+    **{
+        name: CorruptionKind(('dataroot',) if name in PICTURE_KINDS else (), blur_sigma=(0.0, 0.0), keys=EVERYDAY_KEYS)
+        for name in EVERYDAY_KINDS
+    },
 }
 
 # Those that bring forms of their own; the others fill holes.
@@ -157,12 +159,18 @@ def _read_entry(name: str, entry: Any, dataset: str) -> CorruptionOptions:
     check_keys({kind: None}, KINDS, f"{dataset}, 'corruptions'", inside=('corruptions',))
     for key in BROUGHT_KEYS:
         if key in options and key not in KINDS[kind].keys:
-            raise OptionError(where, (*inside, key), f'is given, but {kind} brings its own opacity, edges and share of '
-                              'corrupted pixels. Leave it out.')
+            raise OptionError(
+                where,
+                (*inside, key),
+                f'is given, but {kind} brings its own opacity, edges and share of corrupted pixels. Leave it out.',
+            )
     section = CorruptionSection.read(options, where, inside=inside, known=KINDS[kind].keys + KINDS[kind].own_keys)
     if 'recolour' in options and not options.get('dataroot'):
-        raise OptionError(where, (*inside, 'recolour'), 'is given, but no pictures whose colours it could change. Add '
-                          "'dataroot', or leave it out.")
+        raise OptionError(
+            where,
+            (*inside, 'recolour'),
+            "is given, but no pictures whose colours it could change. Add 'dataroot', or leave it out.",
+        )
     values = dict(section)
     values['opacity'] = section.opacity or KINDS[kind].opacity
     values['blur_sigma'] = section.blur_sigma or KINDS[kind].blur_sigma

@@ -26,7 +26,9 @@ def find_fonts(folders: Sequence[str]) -> tuple[Path, ...]:
             raise FileNotFoundError(f'{folder}: expected a folder of fonts, found none there. Correct the path.')
         names = sorted(name for name in walk_files(root) if name.lower().endswith(ENDINGS))
         if not names:
-            raise ValueError(f'{folder}: expected fonts ({", ".join(ENDINGS)}), found none. Put some into it, or leave '
-                             "the option out: letters are drawn with OpenCV's own fonts then.")
+            raise ValueError(
+                f'{folder}: expected fonts ({", ".join(ENDINGS)}), found none. Put some into it, or leave '
+                "the option out: letters are drawn with OpenCV's own fonts then."
+            )
         fonts.extend(Path(root) / name for name in names)
     return tuple(fonts)

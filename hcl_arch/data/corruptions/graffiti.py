@@ -28,8 +28,11 @@ LEAST_RENDERED = 96
 STEPS = 6
 
 # Catmull-Rom: weights of the point before, the two ends of a span and the point after, at STEPS places of the span.
-_SPLINE = 0.5 * np.vander(np.arange(STEPS) / STEPS, 4, increasing=True) @ np.array(
-    [[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
+_SPLINE = (
+    0.5
+    * np.vander(np.arange(STEPS) / STEPS, 4, increasing=True)
+    @ np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
+)
 
 # 4 a (1 - a): 1 on an edge and 0 where there is all paint or none.
 _EDGE = np.rint(4 * 255 * np.linspace(0, 1, 256) * np.linspace(1, 0, 256)).astype(np.uint8)
@@ -37,29 +40,67 @@ _EDGE = np.rint(4 * 255 * np.linspace(0, 1, 256) * np.linspace(1, 0, 256)).astyp
 
 def _skeletons(table: dict[str, str]) -> dict[str, list[Points]]:
     """Return the strokes of each form as points."""
-    return {name: [np.array([[int(digit) for digit in point] for point in stroke.split()], np.float64)
-                   for stroke in strokes.split('|')] for name, strokes in table.items()}
+    return {
+        name: [
+            np.array([[int(digit) for digit in point] for point in stroke.split()], np.float64)
+            for stroke in strokes.split('|')
+        ]
+        for name, strokes in table.items()
+    }
 
 
 # Skeletons of letters: points 'xy' on a grid 4 wide and 6 high, y downwards, strokes parted by '|'.
-_LETTERS = _skeletons({
-    'A': '06 13 20 33 46|13 33', 'B': '00 06 36 45 44 33 03|00 30 41 42 33', 'C': '41 30 10 01 05 16 36 45',
-    'D': '00 06 26 45 41 20 00', 'E': '40 00 03 06 46|03 33', 'F': '40 00 06|03 33',
-    'G': '41 30 10 01 05 16 36 45 43 23',
-    'H': '00 06|40 46|03 43', 'I': '20 26', 'J': '40 45 36 16 05', 'K': '00 06|40 03 46', 'L': '00 06 46',
-    'M': '06 00 23 40 46', 'N': '06 00 46 40', 'O': '20 41 45 26 05 01 20', 'P': '06 00 30 41 42 33 03',
-    'R': '06 00 30 41 42 33 03 23 46', 'S': '41 30 10 01 02 13 33 44 45 36 16 05', 'T': '00 40|20 26',
-    'U': '00 05 16 36 45 40', 'V': '00 26 40', 'W': '00 16 23 36 40', 'X': '00 46|40 06', 'Y': '00 23 40|23 26',
-    'Z': '00 40 06 46', '0': '20 41 45 26 05 01 20|41 05', '1': '02 20 26', '2': '01 10 30 41 42 06 46',
-    '3': '00 40 13 33 44 45 36 16 05', '4': '36 30 04 44', '5': '40 00 03 33 44 45 36 16 05', '7': '00 40 16',
-    '8': '13 02 01 10 30 41 42 33 13 04 05 16 36 45 44 33',
-})
-_SIGNS = _skeletons({
-    'arrow': '03 43|22 43 24', 'crown': '05 01 13 20 33 41 45 05', 'heart': '26 03 01 10 22 30 41 43 26',
-    'star': '06 20 46 02 42 06', 'cross': '00 46|40 06', 'ring': '20 41 45 26 05 01 20',
-    'face': '20 40 45 26 05 00 20|11 12|31 32|14 25 34', 'bolt': '30 03 33 06', 'bars': '00 06|20 26|40 46',
-    'spiral': '23 33 32 12 05 36 45 40 10 00',
-})
+_LETTERS = _skeletons(
+    {
+        'A': '06 13 20 33 46|13 33',
+        'B': '00 06 36 45 44 33 03|00 30 41 42 33',
+        'C': '41 30 10 01 05 16 36 45',
+        'D': '00 06 26 45 41 20 00',
+        'E': '40 00 03 06 46|03 33',
+        'F': '40 00 06|03 33',
+        'G': '41 30 10 01 05 16 36 45 43 23',
+        'H': '00 06|40 46|03 43',
+        'I': '20 26',
+        'J': '40 45 36 16 05',
+        'K': '00 06|40 03 46',
+        'L': '00 06 46',
+        'M': '06 00 23 40 46',
+        'N': '06 00 46 40',
+        'O': '20 41 45 26 05 01 20',
+        'P': '06 00 30 41 42 33 03',
+        'R': '06 00 30 41 42 33 03 23 46',
+        'S': '41 30 10 01 02 13 33 44 45 36 16 05',
+        'T': '00 40|20 26',
+        'U': '00 05 16 36 45 40',
+        'V': '00 26 40',
+        'W': '00 16 23 36 40',
+        'X': '00 46|40 06',
+        'Y': '00 23 40|23 26',
+        'Z': '00 40 06 46',
+        '0': '20 41 45 26 05 01 20|41 05',
+        '1': '02 20 26',
+        '2': '01 10 30 41 42 06 46',
+        '3': '00 40 13 33 44 45 36 16 05',
+        '4': '36 30 04 44',
+        '5': '40 00 03 33 44 45 36 16 05',
+        '7': '00 40 16',
+        '8': '13 02 01 10 30 41 42 33 13 04 05 16 36 45 44 33',
+    }
+)
+_SIGNS = _skeletons(
+    {
+        'arrow': '03 43|22 43 24',
+        'crown': '05 01 13 20 33 41 45 05',
+        'heart': '26 03 01 10 22 30 41 43 26',
+        'star': '06 20 46 02 42 06',
+        'cross': '00 46|40 06',
+        'ring': '20 41 45 26 05 01 20',
+        'face': '20 40 45 26 05 00 20|11 12|31 32|14 25 34',
+        'bolt': '30 03 33 06',
+        'bars': '00 06|20 26|40 46',
+        'spiral': '23 33 32 12 05 36 45 40 10 00',
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -88,8 +129,14 @@ class PictureGraffiti:
         else:
             picture = rgba_picture(pixels)
         length = scale * rng.uniform(*self.size) * min(size)
-        return place(picture, size, centre=random_centre(size, rng), scale=length / max(picture.size),
-                     angle=rng.uniform(-180, 180), mirrored=rng.random() < 0.5)
+        return place(
+            picture,
+            size,
+            centre=random_centre(size, rng),
+            scale=length / max(picture.size),
+            angle=rng.uniform(-180, 180),
+            mirrored=rng.random() < 0.5,
+        )
 
 
 def draw_spray(size: tuple[int, int], scale: float, rng: np.random.Generator) -> Overlay:
@@ -136,8 +183,11 @@ def _form(form: str, rng: np.random.Generator) -> tuple[list[Points], float]:
         bubble = form == 'bubble letters'
         letters = rng.choice(list(_LETTERS), int(rng.integers(2, 5) if bubble else rng.integers(3, 7)))
         advance, slant = (rng.uniform(4.6, 5.6), 0.0) if bubble else (rng.uniform(4.2, 6.0), rng.uniform(-0.1, 0.5))
-        strokes = [(stroke - (0, 3)) @ [[1, 0], [-slant, 1]] * rng.uniform(0.85, 1.15) + (place * advance, 0)
-                   for place, letter in enumerate(letters) for stroke in _glyph(_LETTERS[str(letter)], rng)]
+        strokes = [
+            (stroke - (0, 3)) @ [[1, 0], [-slant, 1]] * rng.uniform(0.85, 1.15) + (place * advance, 0)
+            for place, letter in enumerate(letters)
+            for stroke in _glyph(_LETTERS[str(letter)], rng)
+        ]
         width = rng.uniform(0.17, 0.24) if bubble else rng.uniform(0.05, 0.1)
         # Relative to the height of the letters so far, in the end to the length of the word.
         width *= 6 / max(len(letters) * advance, 6)
@@ -164,7 +214,7 @@ def _scribble(rng: np.random.Generator) -> Points:
 
 def _underline(length: float, rng: np.random.Generator) -> Points:
     """Return a slightly wavy stroke below a word, from right to left and perhaps back."""
-    x = np.array([length, length / 2, 0, length * rng.uniform(0, 0.9)])[:int(rng.integers(3, 5))]
+    x = np.array([length, length / 2, 0, length * rng.uniform(0, 0.9)])[: int(rng.integers(3, 5))]
     return _smooth(np.stack([x, 4.5 + rng.normal(0, 0.4, len(x)) + 0.6 * (np.arange(len(x)) > 2)], 1))
 
 
@@ -195,8 +245,10 @@ def _sprayed(strokes: list[Points], width: float, length: float, bubble: bool, r
     colours = [vivid_colour(rng), vivid_colour(rng)]
     if rim is None:
         return painted([_grainy(canvas, soft, grain, rng)], colours[:1])
-    masks = [_grainy(cv2.max(rim, canvas), soft / 2, grain, rng),  # type: ignore[arg-type]
-             _grainy(canvas, soft / 2, 0.5 * grain, rng)]
+    masks = [
+        _grainy(cv2.max(rim, canvas), soft / 2, grain, rng),  # type: ignore[arg-type]
+        _grainy(canvas, soft / 2, 0.5 * grain, rng),
+    ]
     return painted(masks, colours)
 
 
@@ -211,7 +263,7 @@ def _draw_curve(canvas: NDArray[np.uint8], points: Points, brushes: NDArray[np.f
     fixed = np.rint(points * 8).astype(np.int32)
     # A few points share one width, which saves calls; the blur hides the steps.
     for start in range(0, len(points) - 1, 4):
-        span = fixed[start:start + 5]
+        span = fixed[start : start + 5]
         cv2.polylines(canvas, [span], False, 255, max(1, round(float(brushes[start]))), cv2.LINE_8, 3)
 
 
@@ -243,7 +295,7 @@ def _add_spatter(canvas: NDArray[np.uint8], strokes: list[Points], brush: float,
 def _grainy(canvas: NDArray[np.uint8], soft: float, grain: float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return the drawing as alpha: edges softened over `soft` pixels and broken up into grains."""
     # Two box filters of this width have the variance of a Gaussian of `soft`, and are quicker.
-    width = max(2, round(math.sqrt(6 * soft ** 2 + 1)))
+    width = max(2, round(math.sqrt(6 * soft**2 + 1)))
     blurred = cv2.blur(cv2.blur(canvas, (width, width)), (width, width))
     noise = np.frombuffer(rng.bytes(canvas.size), np.uint8).reshape(canvas.shape)
     grains = cv2.multiply(noise, cv2.LUT(blurred, _EDGE), scale=grain / 255, dtype=cv2.CV_16S)

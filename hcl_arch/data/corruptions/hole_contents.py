@@ -63,8 +63,9 @@ class PhotoFill:
 
     def __init__(self, photos: ImageSource, *, crop_scale: tuple[float, float], reduced: bool) -> None:
         if not _has_two_images(photos):
-            raise ValueError(f'expects at least 2 different images, found 1 in {", ".join(photos.paths)}. Add '
-                             'photographs to it.')
+            raise ValueError(
+                f'expects at least 2 different images, found 1 in {", ".join(photos.paths)}. Add photographs to it.'
+            )
         self._photos = photos
         self._crop_scale = crop_scale
         self._reduced = reduced
@@ -104,8 +105,9 @@ VARIATION = 0.25
 KNOTS = 4
 
 
-def fill_shadow(truth: FloatArray, rng: np.random.Generator, *,
-                brightness: tuple[float, float] = BRIGHTNESS) -> FloatArray:
+def fill_shadow(
+    truth: FloatArray, rng: np.random.Generator, *, brightness: tuple[float, float] = BRIGHTNESS
+) -> FloatArray:
     """Return the whole photograph in shadow: truth * min(left * exp(field) * tint, 1), for each channel.
 
     `left` is drawn uniformly from `brightness`, `field` is a smooth random field in [-0.25, 0.25], and the tint keeps

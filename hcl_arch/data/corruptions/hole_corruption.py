@@ -16,6 +16,7 @@ from hcl_arch.data.masks.mask_sampler import MaskSampler
 # Makes the content of the holes, all over the image: (H, W, 3) float32, RGB in [0, 1].
 Fill = Callable[[Truth, np.random.Generator], FloatArray]
 
+
 class Corruption(NamedTuple):
     """What is put over an image, before the edges are softened.
 
@@ -81,7 +82,7 @@ def fit_to_changed(holes: BoolArray, changed: BoolArray) -> BoolArray:
     nearest = np.argsort(distance, kind='stable')  # the holes themselves come first, with distance 0
     reached = np.searchsorted(np.cumsum(changed.reshape(-1)[nearest]), wanted)
     grown = np.zeros(holes.size, bool)
-    grown[nearest[:reached + 1]] = True
+    grown[nearest[: reached + 1]] = True
     return grown.reshape(holes.shape)
 
 
@@ -110,9 +111,11 @@ class DrawnOver:
         share = _narrowed(hole_share, rng)
         size = truth.image.shape[0], truth.image.shape[1]
         overlay = grow_overlay(
-            size, hole_share=share, rng=rng, draw_layer=self._start(rng, share), count_covered=count_covered)
-        return Corruption(lay_over(truth.image, overlay, opacity), overlay.alpha > 0,
-                          overlay_changes(truth.image, overlay, opacity))
+            size, hole_share=share, rng=rng, draw_layer=self._start(rng, share), count_covered=count_covered
+        )
+        return Corruption(
+            lay_over(truth.image, overlay, opacity), overlay.alpha > 0, overlay_changes(truth.image, overlay, opacity)
+        )
 
 
 def _narrowed(hole_share: Span, rng: np.random.Generator) -> Span:

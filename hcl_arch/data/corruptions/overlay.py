@@ -74,8 +74,9 @@ def stack(first: Overlay, second: Overlay) -> Overlay:
     return Overlay(colour, alpha)
 
 
-def overlay_changes(truth: FloatArray, overlay: Overlay, opacity: float = 1.0, *,
-                    threshold: float = CHANGE_THRESHOLD) -> BoolArray:
+def overlay_changes(
+    truth: FloatArray, overlay: Overlay, opacity: float = 1.0, *, threshold: float = CHANGE_THRESHOLD
+) -> BoolArray:
     """Return where the drawing changes a photograph: `changed_pixels(truth, lay_over(truth, overlay, opacity))`.
 
     It is computed as opacity * alpha * max |colour - truth| within the box of the drawing, which is the same but for

@@ -23,8 +23,14 @@ MAX_DRAWINGS = 40
 LEAST_SCALE = 0.02
 
 
-def grow_overlay(size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator,
-                 draw_layer: DrawLayer, count_covered: Callable[[Overlay], int]) -> Overlay:
+def grow_overlay(
+    size: tuple[int, int],
+    *,
+    hole_share: tuple[float, float],
+    rng: np.random.Generator,
+    draw_layer: DrawLayer,
+    count_covered: Callable[[Overlay], int],
+) -> Overlay:
     """Return a drawing that covers a share of the photograph within a wanted range.
 
     A target share is drawn uniformly from the range, and layers are stacked until the covered share lies within
@@ -65,7 +71,7 @@ def grow_overlay(size: tuple[int, int], *, hole_share: tuple[float, float], rng:
             nearest, nearest_distance = trial, abs(count - target)
         if count > 0 and fewest <= count <= most:
             return trial
-        gain = max((count - covered) / scale ** 2, 1)
+        gain = max((count - covered) / scale**2, 1)
         if count <= most:
             grown, covered = trial, count
         fits += 1
@@ -82,4 +88,4 @@ def _fitting_scale(wanted: float, gain: float) -> float:
 
 def _new_seed(rng: np.random.Generator) -> int:
     """Return the seed of a layer: drawing it again at another scale needs the same numbers again."""
-    return int(rng.integers(2 ** 63))
+    return int(rng.integers(2**63))

@@ -51,7 +51,7 @@ class PictureCache:
 def _cropped(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return what is drawn of the picture; one pixel of it if nothing is."""
     left, top, width, height = cv2.boundingRect(cv2.extractChannel(picture, 3))
-    return picture[top:top + max(height, 1), left:left + max(width, 1)]
+    return picture[top : top + max(height, 1), left : left + max(width, 1)]
 
 
 def _shrink(picture: NDArray[np.uint8], longest_side: int) -> NDArray[np.uint8]:

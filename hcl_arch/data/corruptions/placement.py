@@ -89,15 +89,24 @@ class OverlayPictures:
         number = int(rng.integers(self.count))
         pixels = self.read(number)
         if pixels.ndim != 3 or pixels.shape[2] != 4 or pixels.dtype != np.uint8:
-            raise ValueError(f'overlay picture {self.name_of(number)}: expected four channels (RGB and alpha) of '
-                             f'uint8, found shape {pixels.shape} of {pixels.dtype}. Save it as a PNG with an alpha '
-                             'channel and 8 bit per channel, or remove it.')
+            raise ValueError(
+                f'overlay picture {self.name_of(number)}: expected four channels (RGB and alpha) of '
+                f'uint8, found shape {pixels.shape} of {pixels.dtype}. Save it as a PNG with an alpha '
+                'channel and 8 bit per channel, or remove it.'
+            )
         left, top, width, height = cv2.boundingRect(cv2.extractChannel(pixels, 3))
-        return pixels[top:top + max(height, 1), left:left + max(width, 1)]
+        return pixels[top : top + max(height, 1), left : left + max(width, 1)]
 
 
-def place(picture: Picture, size: tuple[int, int], *, centre: tuple[float, float], scale: float, angle: float = 0.0,
-          mirrored: bool = False) -> Overlay:
+def place(
+    picture: Picture,
+    size: tuple[int, int],
+    *,
+    centre: tuple[float, float],
+    scale: float,
+    angle: float = 0.0,
+    mirrored: bool = False,
+) -> Overlay:
     """Return an overlay with the picture once on it, smooth at edges and when shrunk; what lies outside is cut off.
 
     Args:
@@ -120,8 +129,16 @@ def place(picture: Picture, size: tuple[int, int], *, centre: tuple[float, float
     return placed
 
 
-def tile(picture: Picture, size: tuple[int, int], *, spacing: tuple[float, float], stagger: float = 0.0,
-         origin: tuple[float, float] = (0.0, 0.0), scale: float, angle: float = 0.0) -> Overlay:
+def tile(
+    picture: Picture,
+    size: tuple[int, int],
+    *,
+    spacing: tuple[float, float],
+    stagger: float = 0.0,
+    origin: tuple[float, float] = (0.0, 0.0),
+    scale: float,
+    angle: float = 0.0,
+) -> Overlay:
     """Return an overlay with the picture all over it, in rows that are turned with it.
 
     Args:
@@ -161,8 +178,9 @@ def _warp(planes: NDArray[Any], matrix: NDArray[np.float64], box: tuple[int, int
     """Return the planes moved by `matrix` into an array of the width and height `box`, transparent around them."""
     # OpenCV 5 takes four times as long for two planes at once.
     parts = cv2.split(planes) if planes.ndim == 3 and planes.shape[2] == 2 else [planes]
-    warped = [cv2.warpAffine(part, matrix, box, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-              for part in parts]
+    warped = [
+        cv2.warpAffine(part, matrix, box, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) for part in parts
+    ]
     return warped[0] if len(warped) == 1 else cv2.merge(warped)
 
 
@@ -185,8 +203,9 @@ def _shrink(planes: NDArray[Any], scale: float) -> tuple[NDArray[Any], float, tu
     return shrunk, scale * block, middle
 
 
-def _similarity(middle: tuple[float, float], factor: float, angle: float, mirrored: bool,
-                centre: tuple[float, float]) -> NDArray[np.float64]:
+def _similarity(
+    middle: tuple[float, float], factor: float, angle: float, mirrored: bool, centre: tuple[float, float]
+) -> NDArray[np.float64]:
     """Return the (2, 3) matrix from the picture's pixels to the overlay's; y runs downwards."""
     cosine, sine = factor * math.cos(math.radians(angle)), factor * math.sin(math.radians(angle))
     flip = -1 if mirrored else 1

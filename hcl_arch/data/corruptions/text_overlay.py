@@ -14,8 +14,14 @@ from hcl_arch.data.weighted_choice import choose_by_weight
 
 # OpenCV 4 draws these as lines of the given thickness; OpenCV 5 has outline fonts under the same names and makes them
 # bolder with the thickness. Letters of scale 1 are about 22 pixels high in both.
-FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX,
-         cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, cv2.FONT_HERSHEY_SCRIPT_COMPLEX)
+FONTS = (
+    cv2.FONT_HERSHEY_SIMPLEX,
+    cv2.FONT_HERSHEY_DUPLEX,
+    cv2.FONT_HERSHEY_COMPLEX,
+    cv2.FONT_HERSHEY_TRIPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
+    cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
+)
 PIXELS_AT_SCALE_1 = 22
 # Text is rendered with letters of at least this height in pixels and then shrunk, so that small ones stay smooth.
 LEAST_RENDERED = 24
@@ -25,13 +31,53 @@ LETTER_HEIGHT = (0.08, 0.3)
 LONGEST_LINE = 1.3
 REPEATED_SHARE = 0.15
 CONTENTS = {'words': 0.4, 'letters': 0.2, 'digits': 0.15, 'date': 0.25}
-WORDS = ('SAMPLE', 'Photo', 'COPY', 'Draft', 'Preview', 'PROOF', 'Studio', 'Archive', 'Image', 'Summer', 'Hello',
-         'SALE', 'open', 'News', 'LIVE', 'the', 'and', 'with love', 'Happy', 'Birthday', 'Holiday', 'Travel', 'City',
-         'Garden', 'Music', 'FREE', 'best', 'Good', 'Morning', 'www', 'Mountain', 'Coffee', 'Family', 'Friends',
-         'Sunday', 'May')
+WORDS = (
+    'SAMPLE',
+    'Photo',
+    'COPY',
+    'Draft',
+    'Preview',
+    'PROOF',
+    'Studio',
+    'Archive',
+    'Image',
+    'Summer',
+    'Hello',
+    'SALE',
+    'open',
+    'News',
+    'LIVE',
+    'the',
+    'and',
+    'with love',
+    'Happy',
+    'Birthday',
+    'Holiday',
+    'Travel',
+    'City',
+    'Garden',
+    'Music',
+    'FREE',
+    'best',
+    'Good',
+    'Morning',
+    'www',
+    'Mountain',
+    'Coffee',
+    'Family',
+    'Friends',
+    'Sunday',
+    'May',
+)
 LETTERS = np.array(list('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'))
-DATE_FORMS = ('{d:02d}.{m:02d}.{y}', '{y}-{m:02d}-{d:02d}', '{m:02d}/{d:02d}/{y}', "{d:2d} {m:2d} '{short:02d}",
-              '{y}/{m:02d}/{d:02d} {hour:02d}:{minute:02d}', '{hour:02d}:{minute:02d}')
+DATE_FORMS = (
+    '{d:02d}.{m:02d}.{y}',
+    '{y}-{m:02d}-{d:02d}',
+    '{m:02d}/{d:02d}/{y}',
+    "{d:2d} {m:2d} '{short:02d}",
+    '{y}/{m:02d}/{d:02d} {hour:02d}:{minute:02d}',
+    '{hour:02d}:{minute:02d}',
+)
 DATE_STAMP_COLOUR = np.array([1.0, 0.55, 0.1], np.float32)
 
 
@@ -49,7 +95,7 @@ def draw_text(size: tuple[int, int], scale: float, rng: np.random.Generator) -> 
     # The longest line bounds the letters, lest most of a long text lies beyond the photograph.
     height = min(height, 1.6 * LONGEST_LINE * min(size) / max(len(line) for line in lines))
     # Repeated text is set apart by the scale already and takes its root only, as tiled watermarks do.
-    height *= 0.4 * scale ** 0.5 if repeated else scale
+    height *= 0.4 * scale**0.5 if repeated else scale
     rendered = max(round(height), LEAST_RENDERED)
     picture = text_picture(lines, letter_height=rendered, colour=colour, rng=rng)
     factor = height / rendered
@@ -105,12 +151,19 @@ def _line(content: str, rng: np.random.Generator) -> str:
         return str(rng.integers(0, 10 ** int(rng.integers(1, 9))))
     year = int(rng.integers(1975, 2030))
     form = DATE_FORMS[int(rng.integers(len(DATE_FORMS)))]
-    return form.format(d=int(rng.integers(1, 29)), m=int(rng.integers(1, 13)), y=year, short=year % 100,
-                       hour=int(rng.integers(24)), minute=int(rng.integers(60)))
+    return form.format(
+        d=int(rng.integers(1, 29)),
+        m=int(rng.integers(1, 13)),
+        y=year,
+        short=year % 100,
+        hour=int(rng.integers(24)),
+        minute=int(rng.integers(60)),
+    )
 
 
-def _render(lines: list[str], font: int, letter_height: int, thickness: int, aligned: float,
-            margin: int) -> NDArray[np.uint8]:
+def _render(
+    lines: list[str], font: int, letter_height: int, thickness: int, aligned: float, margin: int
+) -> NDArray[np.uint8]:
     """Return the text as 0-255, anti-aliased, cropped to what is drawn with a margin around it."""
     scale = letter_height / PIXELS_AT_SCALE_1
     widths = [cv2.getTextSize(line, font, scale, thickness)[0][0] for line in lines]
@@ -123,4 +176,4 @@ def _render(lines: list[str], font: int, letter_height: int, thickness: int, ali
         cv2.putText(canvas, line, corner, font, scale, 255, thickness, cv2.LINE_AA)
     left, top, width, height = cv2.boundingRect(canvas)
     # What touches the canvas's border cannot have the full margin; nothing does that with these fonts.
-    return canvas[max(top - margin, 0):top + height + margin, max(left - margin, 0):left + width + margin]
+    return canvas[max(top - margin, 0) : top + height + margin, max(left - margin, 0) : left + width + margin]

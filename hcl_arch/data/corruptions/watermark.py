@@ -57,23 +57,45 @@ class Watermarks:
         return partial(_draw_tiled, mark=mark, side_range=self.scale, angle=angle, stagger=stagger)
 
 
-def _draw_single(size: tuple[int, int], scale: float, rng: np.random.Generator, *, mark: Picture,
-                 side_range: tuple[float, float], angle: float) -> Overlay:
+def _draw_single(
+    size: tuple[int, int],
+    scale: float,
+    rng: np.random.Generator,
+    *,
+    mark: Picture,
+    side_range: tuple[float, float],
+    angle: float,
+) -> Overlay:
     """Return the mark once, at a random place; `scale` multiplies its size."""
     longest = scale * rng.uniform(*side_range) * min(size)
     return place(mark, size, centre=random_centre(size, rng), scale=longest / max(mark.size), angle=angle)
 
 
-def _draw_tiled(size: tuple[int, int], scale: float, rng: np.random.Generator, *, mark: Picture,
-                side_range: tuple[float, float], angle: float, stagger: float) -> Overlay:
+def _draw_tiled(
+    size: tuple[int, int],
+    scale: float,
+    rng: np.random.Generator,
+    *,
+    mark: Picture,
+    side_range: tuple[float, float],
+    angle: float,
+    stagger: float,
+) -> Overlay:
     """Return the mark in rows; a smaller `scale` makes it smaller and sets it apart."""
     # The covered share follows the square of mark over pitch, and that ratio is made to follow the scale. The marks
     # shrink too, as one copy could cover too much else. Copies are of the lower half of the sizes.
-    longest = rng.uniform(side_range[0], sum(side_range) / 2) * min(size) * scale ** 0.5
+    longest = rng.uniform(side_range[0], sum(side_range) / 2) * min(size) * scale**0.5
     gaps = [float(1 + gap) / scale - 1 for gap in rng.uniform(*SPACING, 2)]
     x, y = rng.uniform(0, 1, 2) * size[::-1]
-    return tile(mark, size, spacing=(gaps[0], gaps[1]), stagger=stagger, origin=(x, y),
-                scale=longest / max(mark.size), angle=angle)
+    return tile(
+        mark,
+        size,
+        spacing=(gaps[0], gaps[1]),
+        stagger=stagger,
+        origin=(x, y),
+        scale=longest / max(mark.size),
+        angle=angle,
+    )
 
 
 def _word_mark(rng: np.random.Generator) -> Picture:

@@ -28,8 +28,9 @@ SPREAD = 0.02
 MAX_TRIES = 2
 
 
-def combined_mask(size: tuple[int, int], *, hole_share: tuple[float, float],
-                  rng: np.random.Generator) -> NDArray[np.bool_]:
+def combined_mask(
+    size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator
+) -> NDArray[np.bool_]:
     """Return the union of two masks of two different kinds, drawn at random.
 
     With t the wanted share and a the first mask's, the second one has (t - a) / (1 - a): that makes t together if the

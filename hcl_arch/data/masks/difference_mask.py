@@ -75,6 +75,6 @@ def _closed(holes: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
     if radius == 0:
         return holes
     offsets = np.arange(-radius, radius + 1)
-    disc = (offsets[:, None]**2 + offsets[None]**2 <= radius**2).astype(np.uint8)
+    disc = (offsets[:, None] ** 2 + offsets[None] ** 2 <= radius**2).astype(np.uint8)
     closed: NDArray[np.bool_] = cv2.morphologyEx(holes.astype(np.uint8), cv2.MORPH_CLOSE, disc) > 0
     return closed

@@ -19,8 +19,9 @@ MEAN_ANGLE = 2 * math.pi / 5
 ANGLE_RANGE = 2 * math.pi / 15
 
 
-def free_form_mask(size: tuple[int, int], *, hole_share: tuple[float, float],
-                   rng: np.random.Generator) -> NDArray[np.bool_]:
+def free_form_mask(
+    size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator
+) -> NDArray[np.bool_]:
     """Return holes drawn as strokes with random vertices, angles, lengths and brush widths, and round joints.
 
     Source: DeepFill v2 (Yu et al. 2019, Free-Form Image Inpainting with Gated Convolution), Algorithm 1.

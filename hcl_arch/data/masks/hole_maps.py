@@ -110,8 +110,9 @@ MAX_SHAPES = 40
 TOLERANCE = 0.01
 
 
-def grow_holes(size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator,
-               draw_shape: DrawShape) -> NDArray[np.bool_]:
+def grow_holes(
+    size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator, draw_shape: DrawShape
+) -> NDArray[np.bool_]:
     """Return a hole map whose share of holes lies in a wanted range.
 
     A target share is drawn uniformly from the range. Shapes are added until it is reached; a shape that passes it too

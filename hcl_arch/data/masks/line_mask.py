@@ -57,7 +57,7 @@ def half_mask(size: tuple[int, int], *, hole_share: tuple[float, float], rng: np
     lines = holes.T if by_columns else holes
     count = lines_nearest_half(len(lines), hole_share)
     if at_end:
-        lines[len(lines) - count:] = True
+        lines[len(lines) - count :] = True
     else:
         lines[:count] = True
     return holes

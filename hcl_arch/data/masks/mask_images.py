@@ -77,8 +77,9 @@ class MaskImages:
             holes = self._join_others(holes, hole_share, rng)
         return fit_share(np.ascontiguousarray(holes), hole_share, rng)
 
-    def _join_others(self, holes: NDArray[np.bool_], hole_share: tuple[float, float],
-                     rng: np.random.Generator) -> NDArray[np.bool_]:
+    def _join_others(
+        self, holes: NDArray[np.bool_], hole_share: tuple[float, float], rng: np.random.Generator
+    ) -> NDArray[np.bool_]:
         """Return `holes` united or intersected with other images until they are near enough to the range."""
         size = (holes.shape[0], holes.shape[1])
         distance = _distance(float(holes.mean()), hole_share)
@@ -92,8 +93,9 @@ class MaskImages:
                 holes, distance = joined, joined_distance
         return holes
 
-    def _find_closest(self, size: Size, hole_share: tuple[float, float],
-                      rng: np.random.Generator) -> tuple[NDArray[np.bool_], float]:
+    def _find_closest(
+        self, size: Size, hole_share: tuple[float, float], rng: np.random.Generator
+    ) -> tuple[NDArray[np.bool_], float]:
         """Return the first of some random masks that is in the range, or the closest of them, and how far it is off."""
         shares = self._shares.setdefault(size, np.full(len(self._source), np.nan, np.float32))
         closest, closest_distance = -1, np.inf
@@ -137,8 +139,11 @@ def check_has_white(gray: NDArray[np.uint8], path: str) -> None:
         UnusableImageError: it is none; also a ValueError.
     """
     if 0 < gray.max() < WHITE_FROM:
-        raise UnusableImageError('expected a mask image of black (0) and white (255), found gray values up to '
-                                 f'{gray.max()}. Save masks as 8-bit images with 255 for white.', path)
+        raise UnusableImageError(
+            'expected a mask image of black (0) and white (255), found gray values up to '
+            f'{gray.max()}. Save masks as 8-bit images with 255 for white.',
+            path,
+        )
 
 
 def _distance(share: float, hole_share: tuple[float, float]) -> float:

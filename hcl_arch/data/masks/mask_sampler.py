@@ -8,10 +8,10 @@ from typing import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hcl_arch.data.weighted_choice import choose_by_weight
 from hcl_arch.data.masks.combined_mask import COMBINED_GENERATORS, combined_mask
 from hcl_arch.data.masks.line_mask import line_mask
 from hcl_arch.data.masks.mask_images import MaskImages
+from hcl_arch.data.weighted_choice import choose_by_weight
 
 MASK_GENERATORS: dict[str, Callable[..., NDArray[np.bool_]]] = {
     **COMBINED_GENERATORS,

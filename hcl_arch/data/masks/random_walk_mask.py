@@ -27,8 +27,9 @@ SPLINTER_SHARE = 0.15
 SPLINTER_DISTANCE = 12.0
 
 
-def random_walk_mask(size: tuple[int, int], *, hole_share: tuple[float, float],
-                     rng: np.random.Generator) -> NDArray[np.bool_]:
+def random_walk_mask(
+    size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator
+) -> NDArray[np.bool_]:
     """Return holes left by random walks: long bands with corners and angular ends, and splinters beside them.
 
     In the manner of the irregular masks of Liu et al. (2018), Image Inpainting for Irregular Holes Using Partial
@@ -58,7 +59,7 @@ def _draw_walks(canvas: NDArray[np.uint8], scale: float, rng: np.random.Generato
     columns, rows = np.rint(splinters).astype(int).T
     inside = (rows >= 0) & (rows < canvas.shape[0]) & (columns >= 0) & (columns < canvas.shape[1])
     lines[rows[inside], columns[inside]] = 1
-    brush = unit * BRUSH_WIDTH[0] * max(1.0, scale * BRUSH_WIDTH[1] / BRUSH_WIDTH[0])**rng.random()
+    brush = unit * BRUSH_WIDTH[0] * max(1.0, scale * BRUSH_WIDTH[1] / BRUSH_WIDTH[0]) ** rng.random()
     height, width = (max(1, round(brush * math.exp(change))) for change in rng.uniform(-ASYMMETRY, ASYMMETRY, 2))
     cv2.bitwise_or(canvas, cv2.dilate(lines, np.ones((height, width), np.uint8)), dst=canvas)
 

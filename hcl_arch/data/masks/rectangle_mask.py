@@ -18,8 +18,9 @@ ASPECT = (1 / 3, 3.0)
 TOLERANCE = 0.005
 
 
-def rectangle_mask(size: tuple[int, int], *, hole_share: tuple[float, float],
-                   rng: np.random.Generator) -> NDArray[np.bool_]:
+def rectangle_mask(
+    size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator
+) -> NDArray[np.bool_]:
     """Return holes in the form of random rectangles, which the border of the image may cut.
 
     A target share is drawn uniformly from the range, and divided at random among one to five rectangles. Where these

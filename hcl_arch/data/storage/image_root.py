@@ -109,8 +109,10 @@ def open_root(path: str) -> ImageRoot:
     """
     path = os.path.normpath(os.path.expanduser(path))
     if not os.path.isdir(path):
-        raise FileNotFoundError(f'{path}: expected a folder of images or an LMDB folder (*{LMDB_SUFFIX}), found '
-                                f'{"a file" if os.path.exists(path) else "nothing"}. Correct the path.')
+        raise FileNotFoundError(
+            f'{path}: expected a folder of images or an LMDB folder (*{LMDB_SUFFIX}), found '
+            f'{"a file" if os.path.exists(path) else "nothing"}. Correct the path.'
+        )
     if is_lmdb(path):
         return LmdbRoot(path, list_lmdb_keys(path))
     return FolderRoot(path, _list_folder(path))
@@ -120,6 +122,8 @@ def _list_folder(folder: str) -> PackedStrings:
     """Return the image files below `folder`, relative to it and sorted; hidden ones are left out."""
     keys = [name for name in walk_files(folder) if name.lower().endswith(IMAGE_EXTENSIONS)]
     if not keys:
-        raise ValueError(f'{folder}: expected images ({", ".join(IMAGE_EXTENSIONS)}) in the folder or below it, found '
-                         'none. Correct the path or fill the folder.')
+        raise ValueError(
+            f'{folder}: expected images ({", ".join(IMAGE_EXTENSIONS)}) in the folder or below it, found '
+            'none. Correct the path or fill the folder.'
+        )
     return PackedStrings(sorted(keys))

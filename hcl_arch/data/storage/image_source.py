@@ -97,13 +97,19 @@ class ImageSource:
         image = self._decode(index, cv2.IMREAD_UNCHANGED)
         if image.ndim != 3 or image.shape[2] != 4:
             channels = 1 if image.ndim == 2 else image.shape[2]
-            raise UnusableImageError(f'expected an image with an alpha channel, found {channels} channel(s). Save it '
-                                     'as RGBA PNG, or remove it.', self.path_of(index))
+            raise UnusableImageError(
+                f'expected an image with an alpha channel, found {channels} channel(s). Save it '
+                'as RGBA PNG, or remove it.',
+                self.path_of(index),
+            )
         if image.dtype == np.uint16:
             image = (image // 257).astype(np.uint8)
         if image.dtype != np.uint8:
-            raise UnusableImageError(f'expected an image of 8 or 16 bit per channel, found {image.dtype}. Save it as '
-                                     'RGBA PNG, or remove it.', self.path_of(index))
+            raise UnusableImageError(
+                f'expected an image of 8 or 16 bit per channel, found {image.dtype}. Save it as '
+                'RGBA PNG, or remove it.',
+                self.path_of(index),
+            )
         return cv2.cvtColor(image, cv2.COLOR_BGRA2RGBA)  # type: ignore[return-value]
 
     def _locate(self, index: int) -> tuple[ImageRoot, int]:

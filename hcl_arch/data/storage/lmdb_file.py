@@ -68,7 +68,7 @@ def _pages_below(page: bytes, page_size: int) -> Iterator[tuple[int, int]]:
             if flags & _BRANCH:
                 yield low | middle << 16 | high << 32, 0
             elif high & _BIG_DATA:
-                number, = struct.unpack_from('<Q', page, place + _NODE.size + key_length)
+                (number,) = struct.unpack_from('<Q', page, place + _NODE.size + key_length)
                 size = low | middle << 16
                 yield number, (_HEADER.size - 1 + size) // page_size + 1
     except struct.error as error:
@@ -113,8 +113,11 @@ def check_lmdb_file(path: str) -> None:
             size = os.fstat(file.fileno()).st_size
             newest = _newest_meta(file)
             if newest is None:
-                raise _error(path, 'the data file of an LMDB, written on a 64-bit machine', f'{size:,} bytes that '
-                             'begin otherwise')
+                raise _error(
+                    path,
+                    'the data file of an LMDB, written on a 64-bit machine',
+                    f'{size:,} bytes that begin otherwise',
+                )
             expected = (newest.last_page + 1) * newest.page_size
             if size < expected and not _holds_tree(file, newest, size // newest.page_size):
                 raise _error(path, f'{expected:,} bytes', f'{size:,}: the file is cut short')
@@ -123,13 +126,13 @@ def check_lmdb_file(path: str) -> None:
     except OSError as error:
         if error.errno is None:
             raise
-        raise OSError(f'{path}: cannot be read ({reason_of(error)}). Restore it, or allow '
-                      'reading it.') from error
+        raise OSError(f'{path}: cannot be read ({reason_of(error)}). Restore it, or allow reading it.') from error
 
 
 def _error(path: str, expected: str, found: str) -> OSError:
-    return OSError(f'{path}: expected {expected}, found {found}. Copy or build the LMDB again, or give the right '
-                   'folder.')
+    return OSError(
+        f'{path}: expected {expected}, found {found}. Copy or build the LMDB again, or give the right folder.'
+    )
 
 
 def _newest_meta(file: BinaryIO) -> _Meta | None:
@@ -169,5 +172,7 @@ def _read_meta(head: bytes) -> _Meta | None:
 
 def _has_sound_roots(meta: _Meta) -> bool:
     """Say whether both trees begin within the file."""
-    return all(depth <= _MOST_LEVELS and (root == _NO_ROOT or 2 <= root <= meta.last_page)
-               for depth, root in zip(meta.depths, meta.roots))
+    return all(
+        depth <= _MOST_LEVELS and (root == _NO_ROOT or 2 <= root <= meta.last_page)
+        for depth, root in zip(meta.depths, meta.roots)
+    )

@@ -36,8 +36,10 @@ def list_lmdb_keys(folder: str) -> PackedStrings:
     """
     for name in (META_NAME, DATA_NAME):
         if not os.path.isfile(os.path.join(folder, name)):
-            raise FileNotFoundError(f"{folder}: expected the file {name} of an LMDB in BasicSR's layout, found none. "
-                                    'Build the LMDB again (it may have been cut short).')
+            raise FileNotFoundError(
+                f"{folder}: expected the file {name} of an LMDB in BasicSR's layout, found none. "
+                'Build the LMDB again (it may have been cut short).'
+            )
     meta_path = os.path.join(folder, META_NAME)
     try:
         keys = PackedStrings(_keys_of_lines(meta_path))
@@ -59,8 +61,9 @@ def _keys_of_lines(meta_path: str) -> Iterator[str]:
             try:
                 text = line.decode('utf-8').strip()
             except UnicodeDecodeError as error:
-                raise ValueError(f'{where}: expected text in UTF-8, found other bytes ({error.reason}). Build the LMDB '
-                                 'again.') from error
+                raise ValueError(
+                    f'{where}: expected text in UTF-8, found other bytes ({error.reason}). Build the LMDB again.'
+                ) from error
             if text:
                 yield _key_of_line(text, where)
 
@@ -70,12 +73,15 @@ def _key_of_line(line: str, where: str) -> str:
     name, bracket, _ = line.rpartition(' (')
     key, extension = os.path.splitext(name)
     if not bracket or not extension:
-        raise ValueError(f"{where}: expected the form 'name.png (h,w,c) 1', found {line[:_SHOWN]!r}. Build the LMDB "
-                         'again.')
+        raise ValueError(
+            f"{where}: expected the form 'name.png (h,w,c) 1', found {line[:_SHOWN]!r}. Build the LMDB again."
+        )
     fault = name_fault(key)
     if fault:
-        raise ValueError(f'{where}: expected a name inside of the LMDB, found {key[:_SHOWN]!r}: {fault}. Build the '
-                         'LMDB again, from a source that you trust.')
+        raise ValueError(
+            f'{where}: expected a name inside of the LMDB, found {key[:_SHOWN]!r}: {fault}. Build the '
+            'LMDB again, from a source that you trust.'
+        )
     return key
 
 
@@ -136,5 +142,4 @@ def _after_fork_in_child() -> None:
 
 
 if hasattr(os, 'register_at_fork'):  # not on Windows, which cannot fork
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

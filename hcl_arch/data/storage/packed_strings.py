@@ -43,4 +43,4 @@ class PackedStrings(Sequence[str]):
         if not -len(self) <= index < len(self):
             raise IndexError(f'text {index} of {len(self)}')
         index %= len(self)
-        return self._content[self._ends[index]:self._ends[index + 1]].decode('utf-8', 'surrogateescape')
+        return self._content[self._ends[index] : self._ends[index + 1]].decode('utf-8', 'surrogateescape')

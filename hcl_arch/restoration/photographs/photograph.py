@@ -25,8 +25,15 @@ from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 DEFAULT_QUALITY = 95
 FORMAT_OF_SUFFIX = {
-    '.png': 'PNG', '.jpg': 'JPEG', '.jpeg': 'JPEG', '.jpe': 'JPEG', '.jfif': 'JPEG', '.webp': 'WEBP', '.tif': 'TIFF',
-    '.tiff': 'TIFF', '.bmp': 'BMP',
+    '.png': 'PNG',
+    '.jpg': 'JPEG',
+    '.jpeg': 'JPEG',
+    '.jpe': 'JPEG',
+    '.jfif': 'JPEG',
+    '.webp': 'WEBP',
+    '.tif': 'TIFF',
+    '.tiff': 'TIFF',
+    '.bmp': 'BMP',
 }
 SUFFIX_OF_FORMAT = {'PNG': '.png', 'JPEG': '.jpg', 'WEBP': '.webp', 'TIFF': '.tiff', 'BMP': '.bmp'}
 
@@ -65,8 +72,10 @@ class Photograph:
             ValueError: They are of another shape or type.
         """
         if pixels.shape != self.pixels.shape or pixels.dtype != self.pixels.dtype:
-            raise ValueError(f'Expected pixels of shape {self.pixels.shape} and type {self.pixels.dtype}, got '
-                             f'{pixels.shape} and {pixels.dtype}.')
+            raise ValueError(
+                f'Expected pixels of shape {self.pixels.shape} and type {self.pixels.dtype}, got '
+                f'{pixels.shape} and {pixels.dtype}.'
+            )
         return replace(self, pixels=pixels)
 
     def written_format(self, wanted: str | None = None) -> str:
@@ -103,14 +112,21 @@ class Photograph:
         pixels, remarks = restricted(self.pixels, file_format)
         metadata = self.metadata if keep_metadata else self.metadata.stripped()
         content = encode_photograph(
-            pixels, file_format, metadata,
-            quality=DEFAULT_QUALITY if quality is None else quality, lossless=self.is_lossless and quality is None,
+            pixels,
+            file_format,
+            metadata,
+            quality=DEFAULT_QUALITY if quality is None else quality,
+            lossless=self.is_lossless and quality is None,
             as_gray=self.is_gray,
         )
         return content, [*remarks, *unwritten_metadata(metadata, file_format)]
 
     def write(
-        self, path: str | os.PathLike[str], *, format: str | None = None, quality: int | None = None,
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | None = None,
+        quality: int | None = None,
         keep_metadata: bool = True,
     ) -> list[str]:
         """Write it as a file, whole or not at all; what is at `path` is replaced.

@@ -126,8 +126,9 @@ def _pixels_of(
     """Return pixels of 8 bit, (H, W), (H, W, 3) or (H, W, 4); whether they are gray; metadata and remarks."""
     mode, remarks = image.mode, list[str]()
     if mode in ('I', 'F') or mode.startswith('I;'):
-        raise UndecodableError('it has more than 16 bit or floating point numbers: expected whole numbers of 8 or 16 '
-                               'bit. Convert it first')
+        raise UndecodableError(
+            'it has more than 16 bit or floating point numbers: expected whole numbers of 8 or 16 bit. Convert it first'
+        )
     has_alpha = 'transparency' in image.info or mode in ('LA', 'La', 'PA', 'RGBA', 'RGBa')
     is_gray = mode in ('1', 'L', 'LA', 'La')
     if mode == 'CMYK':
@@ -192,8 +193,10 @@ def _decode_deep_tiff(content: bytes) -> tuple[NDArray[Any], bool] | None:
         if bits <= 8:
             return None
         if bits != 16 or page.sampleformat != 1 or page.imagedepth != 1 or samples not in (1, 2, 3, 4):
-            raise UndecodableError(f'a TIFF of {samples} channels of {bits} bit, or of numbers with sign or point: '
-                                   'expected whole numbers of 8 or 16 bit. Convert it first')
+            raise UndecodableError(
+                f'a TIFF of {samples} channels of {bits} bit, or of numbers with sign or point: '
+                'expected whole numbers of 8 or 16 bit. Convert it first'
+            )
         if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
             raise UndecodableError('a TIFF of 16 bit in other colours than gray or RGB. Convert it to RGB first')
         try:
@@ -217,4 +220,4 @@ def _gray_or_colour(pixels: NDArray[Any], photometric: int) -> tuple[NDArray[Any
 
 def _short(text: str, most: int = 150) -> str:
     line = ' '.join(text.split())
-    return line if len(line) <= most else line[:most - 3] + '...'
+    return line if len(line) <= most else line[: most - 3] + '...'

@@ -116,16 +116,27 @@ def _png_options(mode: str, metadata: PhotographMetadata, quality: int, lossless
         text.add_itxt(key, value)
     if metadata.xmp:
         text.add_itxt(_XMP_KEYWORD, metadata.xmp.decode('utf-8', 'replace'))
-    return {'icc_profile': metadata.profile_for(mode), 'exif': metadata.exif, 'dpi': metadata.dpi, 'pnginfo': text,
-            'compress_level': 4}
+    return {
+        'icc_profile': metadata.profile_for(mode),
+        'exif': metadata.exif,
+        'dpi': metadata.dpi,
+        'pnginfo': text,
+        'compress_level': 4,
+    }
 
 
 def _jpeg_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
     dpi = metadata.dpi and tuple(min(round(value), 65535) for value in metadata.dpi)
     exif = None if _overflows(metadata.exif) else metadata.exif
     xmp = None if _overflows(_as_jpeg_xmp(metadata)) else metadata.xmp
-    return {'quality': quality, 'subsampling': 0, 'icc_profile': metadata.profile_for(mode), 'exif': exif, 'dpi': dpi,
-            'xmp': xmp}
+    return {
+        'quality': quality,
+        'subsampling': 0,
+        'icc_profile': metadata.profile_for(mode),
+        'exif': exif,
+        'dpi': dpi,
+        'xmp': xmp,
+    }
 
 
 def _as_jpeg_xmp(metadata: PhotographMetadata) -> bytes | None:
@@ -138,8 +149,14 @@ def _overflows(segment: bytes | None) -> bool:
 
 def _webp_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
     # `exact` keeps the colours of transparent pixels, which a lossless file had.
-    return {'quality': quality, 'lossless': lossless, 'exact': lossless, 'exif': metadata.exif, 'xmp': metadata.xmp,
-            'icc_profile': metadata.profile_for('RGB')}
+    return {
+        'quality': quality,
+        'lossless': lossless,
+        'exact': lossless,
+        'exif': metadata.exif,
+        'xmp': metadata.xmp,
+        'icc_profile': metadata.profile_for('RGB'),
+    }
 
 
 def _tiff_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
@@ -150,16 +167,25 @@ def _tiff_options(mode: str, metadata: PhotographMetadata, quality: int, lossles
         tags[_XMP_TAG] = metadata.xmp
     # With a compression Pillow hands over to libtiff, which it cannot give directories within directories.
     compression = None if metadata.has_sub_directories else 'tiff_adobe_deflate'
-    return {'compression': compression, 'exif': tags if len(tags) else None, 'dpi': metadata.dpi,
-            'icc_profile': metadata.profile_for(mode)}
+    return {
+        'compression': compression,
+        'exif': tags if len(tags) else None,
+        'dpi': metadata.dpi,
+        'icc_profile': metadata.profile_for(mode),
+    }
 
 
 def _bmp_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
     return {'dpi': metadata.dpi}
 
 
-_OPTIONS = {'PNG': _png_options, 'JPEG': _jpeg_options, 'WEBP': _webp_options, 'TIFF': _tiff_options,
-            'BMP': _bmp_options}
+_OPTIONS = {
+    'PNG': _png_options,
+    'JPEG': _jpeg_options,
+    'WEBP': _webp_options,
+    'TIFF': _tiff_options,
+    'BMP': _bmp_options,
+}
 
 
 def _encode_deep(pixels: NDArray[Any], file_format: str, metadata: PhotographMetadata, *, as_gray: bool) -> bytes:
@@ -194,9 +220,17 @@ def _encode_deep_tiff(pixels: NDArray[Any], metadata: PhotographMetadata, mode: 
         tags.append((tag, 's', 0, text, True))
     content = io.BytesIO()
     tifffile.imwrite(
-        content, pixels, photometric='minisblack' if channels < 3 else 'rgb', planarconfig='contig', metadata=None,
-        compression='zlib', extrasamples=['unassalpha'] if channels in (2, 4) else None, software=False,
-        iccprofile=metadata.profile_for(mode), resolution=metadata.dpi, extratags=tags,
+        content,
+        pixels,
+        photometric='minisblack' if channels < 3 else 'rgb',
+        planarconfig='contig',
+        metadata=None,
+        compression='zlib',
+        extrasamples=['unassalpha'] if channels in (2, 4) else None,
+        software=False,
+        iccprofile=metadata.profile_for(mode),
+        resolution=metadata.dpi,
+        extratags=tags,
         resolutionunit=_INCH if metadata.dpi else None,
     )
     return content.getvalue()

@@ -6,9 +6,22 @@ from hcl_arch.utils.image_decoding import MAX_PIXELS, MAX_SCANNED_PIXELS, MAX_SC
 from hcl_arch.utils.image_headers import Stated, UnknownFormatError, read_stated
 
 ACCEPTED = 'BMP, GIF, JPEG, PNG, TIFF or WebP'
-SUFFIXES = frozenset({
-    '.bmp', '.dib', '.gif', '.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.apng', '.tif', '.tiff', '.webp',
-})
+SUFFIXES = frozenset(
+    {
+        '.bmp',
+        '.dib',
+        '.gif',
+        '.jpg',
+        '.jpeg',
+        '.jpe',
+        '.jfif',
+        '.png',
+        '.apng',
+        '.tif',
+        '.tiff',
+        '.webp',
+    }
+)
 _GIF_STARTS = (b'GIF87a', b'GIF89a')
 # Files that people will try; what is said of them says what they are.
 _OTHER_STARTS: tuple[tuple[int, bytes, str], ...] = (
@@ -58,8 +71,10 @@ def check_decodable(content: bytes) -> None:
         raise UndecodableError('its header is damaged or cut short')
     pixels = stated.width * stated.height
     if pixels > MAX_PIXELS:
-        raise UndecodableError(f'it states {stated.width:,} x {stated.height:,} pixels, more than the limit of '
-                               f'{MAX_PIXELS:,} pixels in all. Reduce it first')
+        raise UndecodableError(
+            f'it states {stated.width:,} x {stated.height:,} pixels, more than the limit of '
+            f'{MAX_PIXELS:,} pixels in all. Reduce it first'
+        )
     if not stated.is_whole:
         raise UndecodableError(f'it is cut short after {len(content):,} bytes. Copy or download it again')
     if stated.scans > MAX_SCANS or stated.scans * pixels > MAX_SCANNED_PIXELS:
@@ -85,7 +100,7 @@ def _other_kind(content: bytes) -> str | None:
         if content.startswith(start, place):
             return kind
     head = content[:_LOOKED_AT].lstrip(b'\xef\xbb\xbf \t\r\n').lower()
-    if head.startswith((b'<svg', b'<?xml')) and b'<svg' in content[:8 * _LOOKED_AT].lower():
+    if head.startswith((b'<svg', b'<?xml')) and b'<svg' in content[: 8 * _LOOKED_AT].lower():
         return 'an SVG drawing'
     if head.startswith((b'<!doctype html', b'<html')):
         return 'a web page'
@@ -96,7 +111,7 @@ def is_lossless_webp(content: bytes) -> bool:
     """Say whether a WebP is coded without loss, by its first image chunk."""
     place = 12
     while place + 8 <= len(content):
-        name, length = content[place:place + 4], int.from_bytes(content[place + 4:place + 8], 'little')
+        name, length = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], 'little')
         if name in (b'VP8 ', b'VP8L'):
             return name == b'VP8L'
         # The frame of an animation holds its image chunk after 16 bytes of its own.

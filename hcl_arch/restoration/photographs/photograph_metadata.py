@@ -13,11 +13,74 @@ ORIENTATION = 0x0112
 _PIXEL_WIDTH, _PIXEL_HEIGHT, _EXIF_IFD = 0xA002, 0xA003, 0x8769
 _SUB_IFDS = (_EXIF_IFD, 0x8825, 0xA005)
 # Of a TIFF's first directory, which Pillow gives as EXIF: how *its* pixels lie in the file, its ICC profile and XMP.
-_STRUCTURE_TAGS = frozenset({
-    254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289, 290, 291, 292,
-    293, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333, 334, 336, 338, 339, 340,
-    341, 342, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532, 700, 34675,
-})
+_STRUCTURE_TAGS = frozenset(
+    {
+        254,
+        255,
+        256,
+        257,
+        258,
+        259,
+        262,
+        263,
+        264,
+        265,
+        266,
+        273,
+        277,
+        278,
+        279,
+        280,
+        281,
+        284,
+        288,
+        289,
+        290,
+        291,
+        292,
+        293,
+        297,
+        301,
+        317,
+        318,
+        319,
+        320,
+        321,
+        322,
+        323,
+        324,
+        325,
+        326,
+        327,
+        328,
+        330,
+        332,
+        333,
+        334,
+        336,
+        338,
+        339,
+        340,
+        341,
+        342,
+        347,
+        512,
+        513,
+        514,
+        515,
+        517,
+        518,
+        519,
+        520,
+        521,
+        529,
+        530,
+        531,
+        532,
+        700,
+        34675,
+    }
+)
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation\s*(?:=\s*["\']|>\s*))[2-8]')
 _PNG_XMP = 'XML:com.adobe.xmp'
 
@@ -75,13 +138,17 @@ def read_metadata(image: Image.Image) -> tuple[PhotographMetadata, int, list[str
     except Exception as error:  # Pillow raises many kinds on damaged EXIF data
         remarks.append(f'its EXIF data are damaged and left out ({type(error).__name__})')
     profile = image.info.get('icc_profile')
-    return PhotographMetadata(
-        icc_profile=profile if isinstance(profile, bytes) and len(profile) > 128 else None,
-        exif=exif,
-        xmp=_kept_xmp(image),
-        dpi=_kept_dpi(image.info.get('dpi')),
-        text=_kept_text(image),
-    ), orientation, remarks
+    return (
+        PhotographMetadata(
+            icc_profile=profile if isinstance(profile, bytes) and len(profile) > 128 else None,
+            exif=exif,
+            xmp=_kept_xmp(image),
+            dpi=_kept_dpi(image.info.get('dpi')),
+            text=_kept_text(image),
+        ),
+        orientation,
+        remarks,
+    )
 
 
 def _valid_orientation(value: Any) -> int:

@@ -31,8 +31,10 @@ def test_repeatable(with_font: bool) -> None:
 
 
 def test_shares_vary() -> None:
-    shares = [spoil_captions(a_truth((128, 128), 0), Materials(), np.random.default_rng(seed)).corrupted.mean()
-              for seed in range(60)]
+    shares = [
+        spoil_captions(a_truth((128, 128), 0), Materials(), np.random.default_rng(seed)).corrupted.mean()
+        for seed in range(60)
+    ]
     assert np.percentile(shares, 10) < 0.06
     assert np.percentile(shares, 90) > 0.15
 

@@ -57,8 +57,9 @@ def test_dates_hold_digits_and_only_what_bars_can_show() -> None:
         lines = random_date(np.random.default_rng(seed), written=False)
         assert 1 <= len(lines) <= 2
         assert all(re.fullmatch(r"[0-9 .:/'AP-]+", line) for line in lines)
-        assert any(any(sign.isdigit() for sign in line)
-                   for line in random_date(np.random.default_rng(seed), written=True))
+        assert any(
+            any(sign.isdigit() for sign in line) for line in random_date(np.random.default_rng(seed), written=True)
+        )
 
 
 def test_bars_of_digits() -> None:

@@ -96,9 +96,16 @@ def test_turned_and_arched_keep_the_ink() -> None:
     assert rows[2] == pytest.approx(rows[0], abs=2)
 
 
-@pytest.mark.parametrize(('blend', 'wanted'), [('normal', 0.5 * 0.8 + 0.5 * 0.4), ('add', 0.4 + 0.5 * 0.8),
-                                               ('subtract', 0.4 - 0.5 * 0.8), ('multiply', 0.4 * (1 - 0.5 * 0.2)),
-                                               ('screen', 0.4 + 0.5 * 0.8 * 0.6)])
+@pytest.mark.parametrize(
+    ('blend', 'wanted'),
+    [
+        ('normal', 0.5 * 0.8 + 0.5 * 0.4),
+        ('add', 0.4 + 0.5 * 0.8),
+        ('subtract', 0.4 - 0.5 * 0.8),
+        ('multiply', 0.4 * (1 - 0.5 * 0.2)),
+        ('screen', 0.4 + 0.5 * 0.8 * 0.6),
+    ],
+)
 @pytest.mark.parametrize('plane', [False, True])
 def test_paint_by_hand(blend: Blend, wanted: float, plane: bool) -> None:
     image = np.full((10, 12, 3), 0.4, np.float32)
@@ -112,8 +119,9 @@ def test_paint_by_hand(blend: Blend, wanted: float, plane: bool) -> None:
 def test_families_are_drawn_alike_often() -> None:
     # Three files of one family, one of another.
     folder = a_font().parent
-    fonts = [folder / name for name in ('DejaVuSans.ttf', 'DejaVuSans-Bold.ttf', 'DejaVuSans-Oblique.ttf',
-                                        'DejaVuSerif.ttf')]
+    fonts = [
+        folder / name for name in ('DejaVuSans.ttf', 'DejaVuSans-Bold.ttf', 'DejaVuSans-Oblique.ttf', 'DejaVuSerif.ttf')
+    ]
     drawn = [random_face(fonts, np.random.default_rng(seed)).path for seed in range(200)]
     assert {*drawn} == {*fonts, None}
     assert 0.3 < np.mean([path == fonts[3] for path in drawn]) < 0.65

@@ -13,7 +13,12 @@ def test_grid_by_hand() -> None:
     grid = Grid((5, 6), (2, 4), (1, 0))
     assert grid.shape == (3, 2)
     assert grid.spread(np.array([[0, 1], [2, 3], [4, 5]])).tolist() == [
-        [0, 0, 0, 0, 1, 1], [2, 2, 2, 2, 3, 3], [2, 2, 2, 2, 3, 3], [4, 4, 4, 4, 5, 5], [4, 4, 4, 4, 5, 5]]
+        [0, 0, 0, 0, 1, 1],
+        [2, 2, 2, 2, 3, 3],
+        [2, 2, 2, 2, 3, 3],
+        [4, 4, 4, 4, 5, 5],
+        [4, 4, 4, 4, 5, 5],
+    ]
 
 
 @pytest.mark.parametrize('pattern', list(PATTERNS))

@@ -96,8 +96,10 @@ def test_marks_have_about_the_wanted_width() -> None:
 
 
 def test_opacity_stays_in_its_span_and_grows_with_boldness() -> None:
-    first, second = ([mark_opacity((0.1, 0.5), boldness, np.random.default_rng(seed)) for seed in range(50)]
-                     for boldness in (1.0, 1.8))
+    first, second = (
+        [mark_opacity((0.1, 0.5), boldness, np.random.default_rng(seed)) for seed in range(50)]
+        for boldness in (1.0, 1.8)
+    )
     assert all(0.1 <= value <= 0.5 for value in first)
     assert second == pytest.approx([1.8 * value for value in first])
 

@@ -18,7 +18,10 @@ def test_block_means_by_hand() -> None:
     image = np.repeat(gray[..., None], 3, 2)
     assert block_colours(image, (2, 2), offset=(0, 1))[..., 1].tolist() == expected
     assert block_colours(image, (2, 2), offset=(0, 1), value='middle')[..., 0].tolist() == [
-        [3, 0, 0, 2], [3, 0, 0, 2], [5, 1, 1, 8]]
+        [3, 0, 0, 2],
+        [3, 0, 0, 2],
+        [5, 1, 1, 8],
+    ]
 
 
 def test_one_block_for_a_part_smaller_than_a_block() -> None:

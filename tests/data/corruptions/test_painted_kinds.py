@@ -39,8 +39,9 @@ def test_only_corrupted_pixels_differ_visibly(spoil: Spoil, reach: int, size: tu
 def test_follows_the_seed(spoil: Spoil) -> None:
     truth = truth_of((64, 80), 0)
     for seed in range(10):
-        first, again, other = (spoil(truth, MATERIALS, np.random.default_rng(start))
-                               for start in (seed, seed, seed + 1000))
+        first, again, other = (
+            spoil(truth, MATERIALS, np.random.default_rng(start)) for start in (seed, seed, seed + 1000)
+        )
         assert np.array_equal(first.image, again.image)
         assert np.array_equal(first.corrupted, again.corrupted)
         assert not np.array_equal(first.image, other.image)
@@ -49,8 +50,9 @@ def test_follows_the_seed(spoil: Spoil) -> None:
 @EACH
 def test_small_shares_are_as_frequent_as_large_ones(spoil: Spoil) -> None:
     truths = [truth_of((128, 128), 1, gray=gray) for gray in (False, True)]
-    shares = np.array([spoil(truths[seed % 2], MATERIALS, np.random.default_rng(seed)).corrupted.mean()
-                       for seed in range(200)])
+    shares = np.array(
+        [spoil(truths[seed % 2], MATERIALS, np.random.default_rng(seed)).corrupted.mean() for seed in range(200)]
+    )
     assert np.count_nonzero(shares == 0) < 2
     assert shares.max() < 0.6
     assert 0.0015 < np.quantile(shares, 0.02) < 0.01

@@ -40,7 +40,7 @@ def test_smoothed_runs_through_its_points() -> None:
     assert curve[::STEPS] == pytest.approx(points)
     # On a straight line with even steps the inner spans stay straight and even.
     line = smoothed(np.stack([np.arange(5.0), 2 * np.arange(5.0)], 1))
-    assert line[STEPS:3 * STEPS, 0] == pytest.approx(np.arange(1, 3, 1 / STEPS))
+    assert line[STEPS : 3 * STEPS, 0] == pytest.approx(np.arange(1, 3, 1 / STEPS))
     assert line[:, 1] == pytest.approx(2 * line[:, 0])
 
 

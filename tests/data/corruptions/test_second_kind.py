@@ -75,8 +75,10 @@ def test_a_second_kind_that_fades_is_left_out() -> None:
 def test_real_kinds_together(size: tuple[int, int]) -> None:
     truth = make_truth(*size)
     for seed in range(8):
-        first, second = (spoil_twice(truth, spoil_old_print, spoil_lost_blocks, Materials(),
-                                     np.random.default_rng(seed)) for _ in range(2))
+        first, second = (
+            spoil_twice(truth, spoil_old_print, spoil_lost_blocks, Materials(), np.random.default_rng(seed))
+            for _ in range(2)
+        )
         assert (first.image == second.image).all()
         restored = truth.image if first.truth is None else first.truth
         assert np.abs(first.image - restored)[~first.corrupted].max(initial=0) < 4 / 255

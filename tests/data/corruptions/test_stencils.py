@@ -59,7 +59,7 @@ def test_what_lies_outside_changes_nothing() -> None:
 
 @pytest.mark.parametrize('radius', [5, 20, 60])
 def test_stencils_keep_the_area(radius: int) -> None:
-    area = math.pi * radius ** 2
+    area = math.pi * radius**2
     disc = sized(ellipse(), area, longest=1000) + (70.3, 80.8)
     canvas = StencilCanvas((160, 160), disc)
     canvas.fill(disc)
@@ -142,7 +142,9 @@ def test_grain_is_of_mean_0_and_deviation_1() -> None:
     noise = grain((200, 200), np.random.default_rng(0))
     assert noise.mean() == pytest.approx(0, abs=0.02)
     assert noise.std() == pytest.approx(1, abs=0.02)
-    neighbours = [np.corrcoef(field[:, :-1].ravel(), field[:, 1:].ravel())[0, 1]
-                  for field in (noise, grain((200, 200), np.random.default_rng(0), coarse=6))]
+    neighbours = [
+        np.corrcoef(field[:, :-1].ravel(), field[:, 1:].ravel())[0, 1]
+        for field in (noise, grain((200, 200), np.random.default_rng(0), coarse=6))
+    ]
     assert abs(neighbours[0]) < 0.03
     assert neighbours[1] > 0.8

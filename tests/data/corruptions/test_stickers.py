@@ -43,10 +43,13 @@ def test_shows_pictures_and_one_photograph() -> None:
 @pytest.mark.parametrize('area', [60.0, 2000.0])
 def test_cutouts_have_the_wanted_area(area: float) -> None:
     for seed in range(20):
-        for cutout in (drawn_cutout(area, 400, np.random.default_rng(seed), side=256),
-                       photo_cutout(photo(truth_of((256, 256), 0), np.random.default_rng(0)), area, 400,
-                                    np.random.default_rng(seed)),
-                       picture_cutout(disc(0), area, 400, np.random.default_rng(seed))):
+        for cutout in (
+            drawn_cutout(area, 400, np.random.default_rng(seed), side=256),
+            photo_cutout(
+                photo(truth_of((256, 256), 0), np.random.default_rng(0)), area, 400, np.random.default_rng(seed)
+            ),
+            picture_cutout(disc(0), area, 400, np.random.default_rng(seed)),
+        ):
             assert cutout.colour.shape == (*cutout.mask.shape, 3)
             assert 0 <= cutout.colour.min() <= cutout.colour.max() <= 1
             # Hard pixels of a small form are filled up to their border.
@@ -54,8 +57,15 @@ def test_cutouts_have_the_wanted_area(area: float) -> None:
 
 
 def finish(border: float = 0.0, shadow: float = 0.0, shift: int = 0) -> Finish:
-    return Finish(border=border, border_colour=np.ones(3, np.float32), shadow=shadow, shadow_blur=0.5,
-                  shadow_offset=(shift, 0), gloss=0.0, opacity=1.0)
+    return Finish(
+        border=border,
+        border_colour=np.ones(3, np.float32),
+        shadow=shadow,
+        shadow_blur=0.5,
+        shadow_offset=(shift, 0),
+        gloss=0.0,
+        opacity=1.0,
+    )
 
 
 def red_square() -> Cutout:

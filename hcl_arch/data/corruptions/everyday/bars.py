@@ -179,9 +179,10 @@ def _frame(size: tuple[int, int], area: float, rng: np.random.Generator) -> list
         # From a form that the frame nearly fills up to one with a frame of little more than a pixel.
         least = 1.1 * math.sqrt(part)
         side = log_uniform(rng, least, max(least, min(0.95 * min(size), part / 5)))
-        contour = outlines.rectangle(log_uniform(rng, 0.4, 2.5)) if name == 'rectangle' else \
-            outlines.OUTLINES[name](rng)
-        outer = sized(contour, side ** 2, longest=1.1 * max(size), angle=_angle(rng))
+        contour = (
+            outlines.rectangle(log_uniform(rng, 0.4, 2.5)) if name == 'rectangle' else outlines.OUTLINES[name](rng)
+        )
+        outer = sized(contour, side**2, longest=1.1 * max(size), angle=_angle(rng))
         own = float(np.prod(np.ptp(outer, 0)))
         inner = max(0.0, 1 - min(part, own) / own) ** 0.5
         # At least about a pixel of frame is left all around.
@@ -229,4 +230,10 @@ def _edge(size: tuple[int, int], area: float, rng: np.random.Generator) -> list[
 
 
 _LAYOUTS: dict[str, Callable[[tuple[int, int], float, np.random.Generator], list[Form]]] = {
-    'boxes': _boxes, 'forms': _forms, 'lines': _lines, 'frame': _frame, 'text bars': _text_bars, 'edge': _edge}
+    'boxes': _boxes,
+    'forms': _forms,
+    'lines': _lines,
+    'frame': _frame,
+    'text bars': _text_bars,
+    'edge': _edge,
+}

@@ -17,8 +17,18 @@ from hcl_arch.data.corruptions.everyday.draws import log_uniform, scale_channels
 Fault = Callable[[FloatArray, BoolArray, Grid, np.random.Generator], FloatArray]
 
 # Gray, black, the green of empty YCbCr, pink, magenta, white, blue, dark gray.
-COLOURS = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), (0.0, 0.0, 0.0), (0.0, 0.53, 0.0), (0.0, 0.3, 0.0), (1.0, 0.4, 0.8),
-           (1.0, 0.0, 1.0), (1.0, 1.0, 1.0), (0.0, 0.0, 1.0), (0.25, 0.25, 0.25))
+COLOURS = (
+    (0.5, 0.5, 0.5),
+    (0.5, 0.5, 0.5),
+    (0.0, 0.0, 0.0),
+    (0.0, 0.53, 0.0),
+    (0.0, 0.3, 0.0),
+    (1.0, 0.4, 0.8),
+    (1.0, 0.0, 1.0),
+    (1.0, 1.0, 1.0),
+    (0.0, 0.0, 1.0),
+    (0.25, 0.25, 0.25),
+)
 
 
 def plain(image: FloatArray, lost: BoolArray, grid: Grid, rng: np.random.Generator) -> FloatArray:
@@ -94,14 +104,19 @@ def moved_blocks(image: FloatArray, lost: BoolArray, grid: Grid, rng: np.random.
     shifts = grid.spread(np.rint(rng.uniform(-reach, reach, (*grid.shape, 2))).astype(np.float32))
     columns = shifts[..., 0] + np.arange(image.shape[1], dtype=np.float32)
     rows = shifts[..., 1] + np.arange(image.shape[0], dtype=np.float32)[:, None]
-    return cv2.remap(image, columns, rows, cv2.INTER_NEAREST,  # type: ignore[return-value]
-                     borderMode=cv2.BORDER_REFLECT)
+    return cv2.remap(
+        image,
+        columns,
+        rows,
+        cv2.INTER_NEAREST,  # type: ignore[return-value]
+        borderMode=cv2.BORDER_REFLECT,
+    )
 
 
 def shifted_channels(image: FloatArray, lost: BoolArray, grid: Grid, rng: np.random.Generator) -> FloatArray:
     """One or two colour channels moved sideways."""
     moved = image.copy()
-    for channel in rng.permutation(3)[:int(rng.integers(1, 3))]:
+    for channel in rng.permutation(3)[: int(rng.integers(1, 3))]:
         moved[..., channel] = np.roll(image[..., channel], _draw_shift(image.shape[1], rng), 1)
     return moved
 

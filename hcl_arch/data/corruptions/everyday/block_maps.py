@@ -45,8 +45,10 @@ class Grid:
 
     def indices(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the row of blocks of each row of pixels, and the same for the columns."""
-        rows, columns = ((np.arange(side) - first) // step + (first > 0)
-                         for side, step, first in zip(self.size, self.block, self.offset))
+        rows, columns = (
+            (np.arange(side) - first) // step + (first > 0)
+            for side, step, first in zip(self.size, self.block, self.offset)
+        )
         return rows, columns
 
     def spread(self, values: NDArray) -> NDArray:
@@ -86,7 +88,7 @@ def _one_run(shape: tuple[int, int], count: int, rng: np.random.Generator) -> Bo
     """Blocks that follow each other in the file."""
     lost = np.zeros(shape, bool)
     start = int(rng.integers(lost.size - count + 1))
-    lost.reshape(-1)[start:start + count] = True
+    lost.reshape(-1)[start : start + count] = True
     return lost
 
 
@@ -102,7 +104,7 @@ def _ends_of_rows(shape: tuple[int, int], count: int, rng: np.random.Generator) 
     lost = np.zeros(shape, bool)
     for row in rng.permutation(shape[0]):
         length = min(count, int(rng.integers(1, shape[1] + 1)))
-        lost[row, shape[1] - length:] = True
+        lost[row, shape[1] - length :] = True
         count -= length
         if count <= 0:
             break
@@ -123,7 +125,7 @@ def _short_runs(shape: tuple[int, int], count: int, rng: np.random.Generator) ->
     longest = max(1, min(count, int(rng.integers(2, 3 + shape[1] // 2))))
     while count > 0:
         start, length = int(rng.integers(flat.size)), min(count, int(rng.integers(1, longest + 1)))
-        flat[start:start + length] = True
+        flat[start : start + length] = True
         count -= length
     return lost
 
@@ -131,10 +133,10 @@ def _short_runs(shape: tuple[int, int], count: int, rng: np.random.Generator) ->
 def _cluster(shape: tuple[int, int], count: int, rng: np.random.Generator) -> BoolArray:
     """A rectangle of blocks, some of which have survived."""
     lost = np.zeros(shape, bool)
-    columns = min(shape[1], max(1, round((count * log_uniform((0.3, 3.0), rng))**0.5)))
+    columns = min(shape[1], max(1, round((count * log_uniform((0.3, 3.0), rng)) ** 0.5)))
     rows = min(shape[0], max(1, round(count / columns)))
     top, left = int(rng.integers(shape[0] - rows + 1)), int(rng.integers(shape[1] - columns + 1))
-    lost[top:top + rows, left:left + columns] = rng.random((rows, columns)) >= rng.choice([0.0, 0.2, 0.5])
+    lost[top : top + rows, left : left + columns] = rng.random((rows, columns)) >= rng.choice([0.0, 0.2, 0.5])
     lost[top, left] = True
     return lost
 
@@ -144,11 +146,16 @@ def _every_few(shape: tuple[int, int], count: int, rng: np.random.Generator) -> 
     lost = np.zeros(shape, bool)
     step = max(2, min(int(rng.integers(2, 9)), lost.size // count))
     start = int(rng.integers(max(1, lost.size - step * count + 1)))
-    lost.reshape(-1)[start:start + step * count:step] = True
+    lost.reshape(-1)[start : start + step * count : step] = True
     return lost
 
 
 PATTERNS: dict[str, Callable[[tuple[int, int], int, np.random.Generator], BoolArray]] = {
-    'run': _one_run, 'rest': _rest, 'ends': _ends_of_rows, 'scattered': _scattered, 'short runs': _short_runs,
-    'cluster': _cluster, 'comb': _every_few,
+    'run': _one_run,
+    'rest': _rest,
+    'ends': _ends_of_rows,
+    'scattered': _scattered,
+    'short runs': _short_runs,
+    'cluster': _cluster,
+    'comb': _every_few,
 }

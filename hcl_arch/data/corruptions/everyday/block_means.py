@@ -12,8 +12,9 @@ from hcl_arch.data.corruptions.corruption import FloatArray
 BlockValue = Literal['mean', 'middle']
 
 
-def block_colours(image: FloatArray, block: tuple[int, int], *, offset: tuple[int, int] = (0, 0),
-                  value: BlockValue = 'mean') -> FloatArray:
+def block_colours(
+    image: FloatArray, block: tuple[int, int], *, offset: tuple[int, int] = (0, 0), value: BlockValue = 'mean'
+) -> FloatArray:
     """Return an image in which every block has one colour.
 
     Args:

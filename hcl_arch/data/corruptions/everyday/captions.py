@@ -43,7 +43,8 @@ def _draw(image: FloatArray, materials: Materials, rng: np.random.Generator, bol
             _draw_lines(image, materials, rng)
         return
     {'subtitle': _draw_subtitle, 'above and below': _draw_above_and_below, 'news': _draw_news}[kind](
-        image, materials, rng)
+        image, materials, rng
+    )
     if rng.random() < 0.15:
         _draw_lines(image, materials, rng)
 
@@ -72,12 +73,19 @@ def _draw_lines(image: FloatArray, materials: Materials, rng: np.random.Generato
     colour = letter_colour(rng)
     # Mostly all of it is on the image.
     loose = rng.random() < 0.15
-    centre = [rng.uniform(0, side) if loose or side <= own else rng.uniform(own / 2, side - own / 2)
-              for side, own in zip((height, width), mask.shape)]
+    centre = [
+        rng.uniform(0, side) if loose or side <= own else rng.uniform(own / 2, side - own / 2)
+        for side, own in zip((height, width), mask.shape)
+    ]
     if rng.random() < 0.12:
         half = [own / 2 + letter * rng.uniform(0.2, 0.9) for own in mask.shape]
-        box_coat(image, (centre[0] - half[0], centre[0] + half[0]), (centre[1] - half[1], centre[1] + half[1]),
-                 contrasting(colour, rng), pick((1.0, rng.uniform(0.3, 0.9)), rng))
+        box_coat(
+            image,
+            (centre[0] - half[0], centre[0] + half[0]),
+            (centre[1] - half[1], centre[1] + half[1]),
+            contrasting(colour, rng),
+            pick((1.0, rng.uniform(0.3, 0.9)), rng),
+        )
     paint_centred(image, dressed(mask, letter, colour, rng), (centre[0], centre[1]))
 
 
@@ -101,8 +109,11 @@ def _draw_subtitle(image: FloatArray, materials: Materials, rng: np.random.Gener
     letter, face = letter_height(image, rng, (0.03, 0.075)), random_face(materials.fonts, rng)
     lines = _lines(face, int(rng.integers(1, 3)), width * rng.uniform(0.5, 0.95), letter, rng)
     mask = shrunk_to(text_mask(lines, face, Setting(letter, float(rng.uniform(1.4, 1.9)))), 0.96 * width)
-    colour = grey(rng.uniform(0.85, 1)) if rng.random() < 0.65 else np.array([1, rng.uniform(0.8, 1), rng.uniform(
-        0, 0.5)], np.float32)
+    colour = (
+        grey(rng.uniform(0.85, 1))
+        if rng.random() < 0.65
+        else np.array([1, rng.uniform(0.8, 1), rng.uniform(0, 0.5)], np.float32)
+    )
     bottom = height * (1 - rng.uniform(0.015, 0.12))
     if rng.random() < 0.06:
         bottom = height * rng.uniform(0.05, 0.2) + mask.shape[0]
@@ -111,8 +122,13 @@ def _draw_subtitle(image: FloatArray, materials: Materials, rng: np.random.Gener
     if rng.random() < 0.25:
         half = (mask.shape[0] / 2 + letter * rng.uniform(0.3, 0.8), mask.shape[1] / 2 + letter * rng.uniform(0.3, 1.5))
         columns = (0.0, float(width)) if rng.random() < 0.25 else (centre[1] - half[1], centre[1] + half[1])
-        box_coat(image, (centre[0] - half[0], centre[0] + half[0]), columns, grey(rng.uniform(0, 0.15)),
-                 float(rng.uniform(0.3, 1)))
+        box_coat(
+            image,
+            (centre[0] - half[0], centre[0] + half[0]),
+            columns,
+            grey(rng.uniform(0, 0.15)),
+            float(rng.uniform(0.3, 1)),
+        )
         style = 'plain'
     paint_centred(image, dressed(mask, letter, colour, rng, style), centre)
 
@@ -129,8 +145,9 @@ def _draw_above_and_below(image: FloatArray, materials: Materials, rng: np.rando
             lines = [line.upper() for line in lines]
         mask = shrunk_to(text_mask(lines, face, Setting(letter, float(rng.uniform(1.2, 1.6)))), 0.96 * width)
         margin = height * rng.uniform(0.01, 0.05) + mask.shape[0] / 2
-        paint_centred(image, dressed(mask, letter, colour, rng, style), (margin if above else height - margin,
-                                                                          width / 2))
+        paint_centred(
+            image, dressed(mask, letter, colour, rng, style), (margin if above else height - margin, width / 2)
+        )
 
 
 def _draw_news(image: FloatArray, materials: Materials, rng: np.random.Generator) -> None:
@@ -155,15 +172,24 @@ def _draw_news(image: FloatArray, materials: Materials, rng: np.random.Generator
         _boxed_text(image, below, face, small, (top + high, left), pick((right, None), rng), colours[1], opacity, rng)
 
 
-def _boxed_text(image: FloatArray, lines: list[str], face: Face, letter: float, corner: tuple[float, float],
-                right: float | None, colour: FloatArray, opacity: float, rng: np.random.Generator,
-                high: float = 0.0) -> float:
+def _boxed_text(
+    image: FloatArray,
+    lines: list[str],
+    face: Face,
+    letter: float,
+    corner: tuple[float, float],
+    right: float | None,
+    colour: FloatArray,
+    opacity: float,
+    rng: np.random.Generator,
+    high: float = 0.0,
+) -> float:
     """Draw text on a box that reaches to `right`, or to the text's end, and return where the box ends."""
     mask = text_mask(lines, face, Setting(letter, align=0.0))
     high, gap = max(high, 1.7 * letter), letter * float(rng.uniform(0.3, 1.0))
     end = corner[1] + mask.shape[1] + 2 * gap if right is None else right
     box_coat(image, (corner[0], corner[0] + high), (corner[1], end), colour, opacity)
-    mask = mask[:, :max(1, round(end - corner[1] - gap))]
+    mask = mask[:, : max(1, round(end - corner[1] - gap))]
     ink = contrasting(colour, rng) if rng.random() < 0.9 else letter_colour(rng)
     paint(image, [Coat(mask, ink)], (corner[0] + (high - mask.shape[0]) / 2, corner[1] + gap))
     return end

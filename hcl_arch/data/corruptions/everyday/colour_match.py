@@ -14,8 +14,14 @@ GAIN = (0.3, 2.0)
 PLAIN = 1e-4
 
 
-def match_colours(part: FloatArray, counted: BoolArray, surroundings: NDArray[np.float32], *, strength: float = 1.0,
-                  luma_only: bool = False) -> FloatArray:
+def match_colours(
+    part: FloatArray,
+    counted: BoolArray,
+    surroundings: NDArray[np.float32],
+    *,
+    strength: float = 1.0,
+    luma_only: bool = False,
+) -> FloatArray:
     """Move mean and deviation of a part's colours to those of its surroundings.
 
     out = part + s * (g * (part - m) + m' - part), with the means m and m', s the strength, and g the quotient of the

@@ -21,17 +21,66 @@ RUBBER_SHARE = 0.2
 # Height of a digit in parts of the image's short side.
 DIGITS = (0.025, 0.07)
 LETTERS_BY = {'bars': 0.34, 'dots': 0.14, 'font': 0.52}
-DATES = ("'{yy} {m:2d} {d:2d}", "'{yy} {m:02d} {d:02d}", '{dd}.{mm}.{y}', '{dd}.{mm}.{yy}', '{d}.{m}.{yy}',
-         '{y}-{mm}-{dd}', '{y}/{mm}/{dd}', '{mm}/{dd}/{y}', '{mm}/{dd}/{yy}', '{m}/{d}/{yy}', '{dd}/{mm}/{yy}',
-         '{dd}-{mm}-{y}', '{mm} {dd} {y}', "{m} {d} '{yy}", "{d:2d} {m:2d} '{yy}", '{y} {mm} {dd}',
-         '{yy}.{m:2d}.{d:2d}')
+DATES = (
+    "'{yy} {m:2d} {d:2d}",
+    "'{yy} {m:02d} {d:02d}",
+    '{dd}.{mm}.{y}',
+    '{dd}.{mm}.{yy}',
+    '{d}.{m}.{yy}',
+    '{y}-{mm}-{dd}',
+    '{y}/{mm}/{dd}',
+    '{mm}/{dd}/{y}',
+    '{mm}/{dd}/{yy}',
+    '{m}/{d}/{yy}',
+    '{dd}/{mm}/{yy}',
+    '{dd}-{mm}-{y}',
+    '{mm} {dd} {y}',
+    "{m} {d} '{yy}",
+    "{d:2d} {m:2d} '{yy}",
+    '{y} {mm} {dd}',
+    '{yy}.{m:2d}.{d:2d}',
+)
 # Those that digits of bars and dots cannot write.
-WRITTEN_DATES = ('{month} {d} {y}', '{d} {month} {y}', '{month}. {d}, {y}', '{d}. {month} {y}', '{day} {dd} {month}',
-                 '{dd}{month}{yy}', '{day} {mm}/{dd}/{y}')
-TIMES = ('{h:02d}:{n:02d}', '{h:02d}:{n:02d}:{s:02d}', '{k}:{n:02d}', '{k}:{n:02d} {half}', '{k:02d}:{n:02d}{half}',
-         '{half} {k}:{n:02d}')
-MONTHS = ('JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC', 'Jan', 'Mai', 'Juin',
-          'Okt', 'Dez', 'Ago', 'March', 'July', 'August')
+WRITTEN_DATES = (
+    '{month} {d} {y}',
+    '{d} {month} {y}',
+    '{month}. {d}, {y}',
+    '{d}. {month} {y}',
+    '{day} {dd} {month}',
+    '{dd}{month}{yy}',
+    '{day} {mm}/{dd}/{y}',
+)
+TIMES = (
+    '{h:02d}:{n:02d}',
+    '{h:02d}:{n:02d}:{s:02d}',
+    '{k}:{n:02d}',
+    '{k}:{n:02d} {half}',
+    '{k:02d}:{n:02d}{half}',
+    '{half} {k}:{n:02d}',
+)
+MONTHS = (
+    'JAN',
+    'FEB',
+    'MAR',
+    'APR',
+    'MAY',
+    'JUN',
+    'JUL',
+    'AUG',
+    'SEP',
+    'OCT',
+    'NOV',
+    'DEC',
+    'Jan',
+    'Mai',
+    'Juin',
+    'Okt',
+    'Dez',
+    'Ago',
+    'March',
+    'July',
+    'August',
+)
 DAYS = ('MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT', 'SUN', 'Mo', 'Di', 'Fri', 'Sat', 'lun', 'dim')
 
 
@@ -46,10 +95,21 @@ def random_date(rng: np.random.Generator, *, written: bool) -> list[str]:
     """Return a date, a time or both, in one line or two; with names of months and days if `written`."""
     y, m, d = int(rng.integers(1975, 2031)), int(rng.integers(1, 13)), int(rng.integers(1, 32))
     h = int(rng.integers(24))
-    numbers = {'y': y, 'yy': f'{y % 100:02d}', 'm': m, 'mm': f'{m:02d}', 'd': d, 'dd': f'{d:02d}', 'h': h,
-               'k': h % 12 or 12, 'n': int(rng.integers(60)), 's': int(rng.integers(60)),
-               'half': pick(('AM', 'PM', 'am', 'pm') if written else ('A', 'P'), rng),
-               'month': pick(MONTHS, rng), 'day': pick(DAYS, rng)}
+    numbers = {
+        'y': y,
+        'yy': f'{y % 100:02d}',
+        'm': m,
+        'mm': f'{m:02d}',
+        'd': d,
+        'dd': f'{d:02d}',
+        'h': h,
+        'k': h % 12 or 12,
+        'n': int(rng.integers(60)),
+        's': int(rng.integers(60)),
+        'half': pick(('AM', 'PM', 'am', 'pm') if written else ('A', 'P'), rng),
+        'month': pick(MONTHS, rng),
+        'day': pick(DAYS, rng),
+    }
     date = pick(WRITTEN_DATES if written and rng.random() < 0.35 else DATES, rng).format(**numbers)
     time = pick(TIMES, rng).format(**numbers)
     way = rng.random()
@@ -72,8 +132,13 @@ def _draw_date(image: FloatArray, materials: Materials, rng: np.random.Generator
     corner = _place(image, mask, rng)
     if rng.random() < 0.05:
         gap = letter * rng.uniform(0.2, 0.6)
-        box_coat(image, (corner[0] - gap, corner[0] + mask.shape[0] + gap),
-                 (corner[1] - gap, corner[1] + mask.shape[1] + gap), grey(rng.uniform(0, 0.2)), rng.uniform(0.3, 1))
+        box_coat(
+            image,
+            (corner[0] - gap, corner[0] + mask.shape[0] + gap),
+            (corner[1] - gap, corner[1] + mask.shape[1] + gap),
+            grey(rng.uniform(0, 0.2)),
+            rng.uniform(0.3, 1),
+        )
     coats = _printed(padded(mask, reach), letter, rng, boldness)
     paint(image, coats, (corner[0] - reach, corner[1] - reach))
 
@@ -112,8 +177,9 @@ def _printed(mask: Mask, letter: float, rng: np.random.Generator, boldness: floa
     if way < 0.4:
         glow = colour * (1, rng.uniform(0.4, 1), rng.uniform(0.4, 1))
         halo = blurred(thickened(mask, letter * 0.04), letter * rng.uniform(0.08, 0.28))
-        coats.append(Coat(halo, glow.astype(np.float32), float(rng.uniform(0.3, 1)),
-                          pick(('screen', 'normal', 'add'), rng)))
+        coats.append(
+            Coat(halo, glow.astype(np.float32), float(rng.uniform(0.3, 1)), pick(('screen', 'normal', 'add'), rng))
+        )
     elif way < 0.62:
         line = thickened(mask, float(np.clip(letter * rng.uniform(0.04, 0.12), 0.5, 3)))
         coats.append(Coat(line, grey(rng.uniform(0, 0.2)), float(rng.uniform(0.4, 1))))

@@ -12,8 +12,16 @@ from hcl_arch.data.corruptions.everyday.painting import Coat
 from hcl_arch.data.weighted_choice import choose_by_weight
 
 # Weights of the styles.
-STYLES = {'plain': 0.34, 'outline': 0.2, 'shadow': 0.16, 'soft shadow': 0.08, 'outline and shadow': 0.08, 'glow': 0.06,
-          'hollow': 0.05, 'double outline': 0.03}
+STYLES = {
+    'plain': 0.34,
+    'outline': 0.2,
+    'shadow': 0.16,
+    'soft shadow': 0.08,
+    'outline and shadow': 0.08,
+    'glow': 0.06,
+    'hollow': 0.05,
+    'double outline': 0.03,
+}
 GRADIENT_SHARE = 0.15
 TRANSLUCENT_SHARE = 0.25
 

@@ -91,8 +91,9 @@ def random_setting(height: float, rng: np.random.Generator) -> Setting:
     """Return a random way to set letters of a height in pixels."""
     spacing = float(rng.choice([0.0, rng.uniform(-0.05, 0.15), rng.uniform(0.1, 0.8)], p=[0.75, 0.17, 0.08]))
     slant = float(rng.uniform(-0.15, 0.4)) if rng.random() < 0.2 else 0.0
-    return Setting(height, float(rng.uniform(1.25, 2.0)), spacing, float(rng.choice([0, 0.5, 1], p=[0.3, 0.55, 0.15])),
-                   slant)
+    return Setting(
+        height, float(rng.uniform(1.25, 2.0)), spacing, float(rng.choice([0, 0.5, 1], p=[0.3, 0.55, 0.15])), slant
+    )
 
 
 def text_mask(lines: Sequence[str], face: Face, setting: Setting) -> Mask:
@@ -113,7 +114,7 @@ def text_mask(lines: Sequence[str], face: Face, setting: Setting) -> Mask:
 def cropped(mask: Mask) -> Mask:
     """Return the box of what is drawn; 1 x 1 if nothing is."""
     left, top, width, height = cv2.boundingRect(mask)
-    return mask[top:top + max(height, 1), left:left + max(width, 1)]
+    return mask[top : top + max(height, 1), left : left + max(width, 1)]
 
 
 def _in_file(lines: Sequence[str], path: Path, setting: Setting) -> Mask:
@@ -121,8 +122,9 @@ def _in_file(lines: Sequence[str], path: Path, setting: Setting) -> Mask:
     font = _opened(path, max(4, round(setting.height / _capital_share(path))))
     gap = setting.spacing * setting.height
     try:
-        advances = [[font.getlength(letter) + gap for letter in line] if gap else [font.getlength(line)]
-                    for line in lines]
+        advances = [
+            [font.getlength(letter) + gap for letter in line] if gap else [font.getlength(line)] for line in lines
+        ]
         border = int(setting.height) + 2
         wide, pitch = max(map(sum, advances)), setting.pitch * setting.height
         sheet = Image.new('L', (int(wide) + 2 * border, int(pitch * (len(lines) - 1)) + 3 * border))
@@ -185,8 +187,10 @@ def _opened(path: Path, size: int) -> ImageFont.FreeTypeFont:
 
 def _damaged(path: Path, error: OSError) -> ValueError:
     """Return what to raise for a font file that cannot be used."""
-    return ValueError(f'font file {path}: expected a TrueType or OpenType font with outlines, but it cannot be read '
-                      f'({error}). Remove it from the fonts, or replace it.')
+    return ValueError(
+        f'font file {path}: expected a TrueType or OpenType font with outlines, but it cannot be read '
+        f'({error}). Remove it from the fonts, or replace it.'
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -209,8 +213,11 @@ def _scripts_of_file(path: Path) -> tuple[str, ...]:
     try:
         # What a font draws for a code that no letter has.
         missing = _shape(font, '\uffff')
-        return tuple(name for name, probes in PROBES.items()
-                     if all(_shape(font, letter) not in (missing, _shape(font, ' ')) for letter in probes))
+        return tuple(
+            name
+            for name, probes in PROBES.items()
+            if all(_shape(font, letter) not in (missing, _shape(font, ' ')) for letter in probes)
+        )
     except OSError as error:
         raise _damaged(path, error) from error
 

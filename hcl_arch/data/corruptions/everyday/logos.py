@@ -45,8 +45,9 @@ def logo_mask(size: float, rng: np.random.Generator, letters: Callable[[float], 
     return cropped(half)  # type: ignore[arg-type]
 
 
-def _inside(side: int, share: float, radius: float, line: int, rng: np.random.Generator,
-            letters: Callable[[float], Mask] | None) -> Mask:
+def _inside(
+    side: int, share: float, radius: float, line: int, rng: np.random.Generator, letters: Callable[[float], Mask] | None
+) -> Mask:
     """Return what stands in the frame: letters or a form, on a canvas of its own."""
     canvas = np.zeros((side, side), np.uint8)
     if letters is not None and share < 1 and rng.random() < 0.35:
@@ -55,7 +56,7 @@ def _inside(side: int, share: float, radius: float, line: int, rng: np.random.Ge
         wanted = (max(1, int(text.shape[1] * factor)), max(1, int(text.shape[0] * factor)))
         text = cv2.resize(text, wanted, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         top, left = (side - text.shape[0]) // 2, (side - text.shape[1]) // 2
-        canvas[top:top + text.shape[0], left:left + text.shape[1]] = text
+        canvas[top : top + text.shape[0], left : left + text.shape[1]] = text
         return canvas
     curves = pick(FORMS, rng)(rng)
     if rng.random() < 0.35:
@@ -68,7 +69,7 @@ def _inside(side: int, share: float, radius: float, line: int, rng: np.random.Ge
 
 def _draw(canvas: Mask, curves: Curves, middle: float, radius: float, line: int) -> None:
     """Draw curves, in lines of a thickness in pixels, or filled if it is 0."""
-    points = [np.round((middle + curve * radius) * 2 ** BITS).astype(np.int32) for curve in curves]
+    points = [np.round((middle + curve * radius) * 2**BITS).astype(np.int32) for curve in curves]
     if not points:
         return
     if line:
@@ -131,8 +132,9 @@ def _leaf(rng: np.random.Generator) -> Curves:
 
 def _camera(rng: np.random.Generator) -> Curves:
     """Return a camera."""
-    body = np.array([(-1, -0.5), (-0.45, -0.5), (-0.3, -0.75), (0.3, -0.75), (0.45, -0.5), (1, -0.5), (1, 0.7),
-                     (-1, 0.7)])
+    body = np.array(
+        [(-1, -0.5), (-0.45, -0.5), (-0.3, -0.75), (0.3, -0.75), (0.45, -0.5), (1, -0.5), (1, 0.7), (-1, 0.7)]
+    )
     lens = rng.uniform(0.33, 0.46)
     glass = lens * rng.uniform(0.4, 0.75)
     return [body, _around(28, lens, y=0.1), _around(24, glass, y=0.1), _box(0.65, -0.35, 0.85, -0.2)]
@@ -151,8 +153,10 @@ def _stripes(rng: np.random.Generator) -> Curves:
 def _mountains(rng: np.random.Generator) -> Curves:
     """Return two summits and a sun."""
     peak, other = rng.uniform(-0.5, 0), rng.uniform(0.3, 0.6)
-    return [np.array([(-1, 0.7), (peak, -0.5), ((peak + other) / 2, 0.2), (other, -0.2), (1, 0.7)]),
-            _around(20, rng.uniform(0.12, 0.25), x=rng.uniform(0.2, 0.7), y=-0.65)]
+    return [
+        np.array([(-1, 0.7), (peak, -0.5), ((peak + other) / 2, 0.2), (other, -0.2), (1, 0.7)]),
+        _around(20, rng.uniform(0.12, 0.25), x=rng.uniform(0.2, 0.7), y=-0.65),
+    ]
 
 
 def _heart(rng: np.random.Generator) -> Curves:
@@ -173,8 +177,9 @@ def _drop(rng: np.random.Generator) -> Curves:
 def _globe(rng: np.random.Generator) -> Curves:
     """Return a globe with meridians and parallels."""
     circle = _around(36)
-    lines = [circle * (share, 1) for share in (0.45, 0.02)] + [_box(-side, y - 0.02, side, y + 0.02)
-                                                               for y, side in ((-0.5, 0.86), (0, 1), (0.5, 0.86))]
+    lines = [circle * (share, 1) for share in (0.45, 0.02)] + [
+        _box(-side, y - 0.02, side, y + 0.02) for y, side in ((-0.5, 0.86), (0, 1), (0.5, 0.86))
+    ]
     return [circle, 0.93 * circle, *lines]
 
 
@@ -225,5 +230,18 @@ def _blob(rng: np.random.Generator) -> Curves:
 
 
 FORMS: tuple[Callable[[np.random.Generator], Curves], ...] = (
-    _star, _polygon, _leaf, _camera, _stripes, _mountains, _heart, _drop, _globe, _aperture, _flower, _rings, _arrow,
-    _blob)
+    _star,
+    _polygon,
+    _leaf,
+    _camera,
+    _stripes,
+    _mountains,
+    _heart,
+    _drop,
+    _globe,
+    _aperture,
+    _flower,
+    _rings,
+    _arrow,
+    _blob,
+)

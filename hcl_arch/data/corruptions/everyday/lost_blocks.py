@@ -30,16 +30,32 @@ PATTERNS = {'run': 2.0, 'rest': 1.5, 'ends': 1.5, 'scattered': 1.5, 'short runs'
 # What moves or has lost its colours is mostly all that comes after a place in the file.
 MOVED_PATTERNS = {'rest': 3.0, 'run': 1.5, 'ends': 1.0, 'short runs': 0.7, 'cluster': 0.5, 'scattered': 0.5}
 LINE_PATTERNS = {'scattered': 2.0, 'comb': 2.0, 'run': 0.5, 'short runs': 1.0}
-REPLACING = {'plain': 4.0, 'noise': 0.8, 'colours': 1.0, 'waves': 1.5, 'means': 2.0, 'row': 1.2, 'block': 1.0,
-             'moved blocks': 1.2}
+REPLACING = {
+    'plain': 4.0,
+    'noise': 0.8,
+    'colours': 1.0,
+    'waves': 1.5,
+    'means': 2.0,
+    'row': 1.2,
+    'block': 1.0,
+    'moved blocks': 1.2,
+}
 MOVING = {'shift': 2.0, 'channels': 0.8, 'colour': 1.2, 'drift': 1.2}
 # Of lines that are lost: a line is too thin for what needs blocks.
 IN_LINES = {'plain': 2.0, 'noise': 1.0, 'colours': 1.0, 'row': 1.5, 'shift': 1.5, 'colour': 0.5}
 FAULTS: dict[str, faults.Fault] = {
-    'plain': faults.plain, 'noise': faults.noise, 'colours': faults.coloured_blocks, 'waves': faults.waves,
-    'means': faults.means, 'row': faults.repeated_row, 'block': faults.repeated_block,
-    'moved blocks': faults.moved_blocks, 'shift': faults.shifted, 'channels': faults.shifted_channels,
-    'colour': faults.wrong_colour, 'drift': faults.drifting,
+    'plain': faults.plain,
+    'noise': faults.noise,
+    'colours': faults.coloured_blocks,
+    'waves': faults.waves,
+    'means': faults.means,
+    'row': faults.repeated_row,
+    'block': faults.repeated_block,
+    'moved blocks': faults.moved_blocks,
+    'shift': faults.shifted,
+    'channels': faults.shifted_channels,
+    'colour': faults.wrong_colour,
+    'drift': faults.drifting,
 }
 # How often a fault moves or colours what is there.
 MOVES = 0.33

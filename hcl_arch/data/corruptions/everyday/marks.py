@@ -21,8 +21,9 @@ BLENDS: dict[str, float] = {'normal': 0.58, 'add': 0.13, 'screen': 0.1, 'multipl
 FINE_SHARE = 0.2
 
 
-def mark_mask(width: float, materials: Materials, rng: np.random.Generator, *, longest: int = 24,
-              shown: str = '') -> Mask:
+def mark_mask(
+    width: float, materials: Materials, rng: np.random.Generator, *, longest: int = 24, shown: str = ''
+) -> Mask:
     """Return a random mark as (h, w) uint8, cropped.
 
     Args:
@@ -38,7 +39,7 @@ def mark_mask(width: float, materials: Materials, rng: np.random.Generator, *, l
     if shown == 'text':
         return _fine_at_times(_text(width, face, rng, longest, pick((1, 1, 1, 2, 3), rng)), rng)
     share = 1.0 if shown == 'logo' else float(rng.uniform(0.2, 0.6))
-    letters = made_up_word(rng).upper()[:int(rng.integers(1, 3))]
+    letters = made_up_word(rng).upper()[: int(rng.integers(1, 3))]
     logo = logo_mask(width * share, rng, lambda height: text_mask([letters], face, Setting(height)))
     if shown == 'logo':
         return _fine_at_times(logo, rng)
@@ -131,7 +132,7 @@ def _joined(first: Mask, second: Mask, gap: int, beside: bool) -> Mask:
     canvas = np.zeros((height, first.shape[1] + gap + second.shape[1]), np.uint8)
     for mask, left in ((first, 0), (second, first.shape[1] + gap)):
         top = (height - mask.shape[0]) // 2
-        canvas[top:top + mask.shape[0], left:left + mask.shape[1]] = mask
+        canvas[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
     return canvas
 
 

@@ -88,8 +88,9 @@ def smooth_mosaic(image: FloatArray, region: Region, rng: np.random.Generator) -
     """Return the region's box shrunk to few pixels and enlarged again with interpolation, (h, w, 3)."""
     height, width = region.weight.shape
     rows, columns = _draw_block((height, width), rng)
-    small = cv2.resize(image[region.box], (max(1, width // columns), max(1, height // rows)),
-                       interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        image[region.box], (max(1, width // columns), max(1, height // rows)), interpolation=cv2.INTER_AREA
+    )
     how = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
     return np.clip(cv2.resize(small, (width, height), interpolation=how), 0, 1)
 
@@ -135,6 +136,7 @@ def blur_box(image: FloatArray, region: Region, rng: np.random.Generator) -> Flo
         for _ in range(passes):
             part = cv2.blur(part, (side, side))  # type: ignore[assignment]
         return part
+
     return _with_surroundings(image, region, side, rng, filtered)
 
 
@@ -166,15 +168,16 @@ def _draw_blur(size: tuple[int, ...], rng: np.random.Generator) -> float:
     return max(LEAST_BLUR, log_uniform(BLUR_SHARE, rng) * min(size[:2]))
 
 
-def _with_surroundings(image: FloatArray, region: Region, margin: int, rng: np.random.Generator,
-                       change: Callable[[FloatArray], FloatArray]) -> FloatArray:
+def _with_surroundings(
+    image: FloatArray, region: Region, margin: int, rng: np.random.Generator, change: Callable[[FloatArray], FloatArray]
+) -> FloatArray:
     """Apply a filter to the region's box alone, or to more of the image so that its surroundings bleed in."""
     margin = margin if rng.random() < 0.5 else 0
     top, left = (max(0, start - margin) for start in _corner(region))
-    changed = change(image[top:region.rows.stop + margin, left:region.columns.stop + margin])
+    changed = change(image[top : region.rows.stop + margin, left : region.columns.stop + margin])
     height, width = region.weight.shape
     down, right = region.rows.start - top, region.columns.start - left
-    return changed[down:down + height, right:right + width]
+    return changed[down : down + height, right : right + width]
 
 
 def _tint(part: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -187,5 +190,11 @@ def _tint(part: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 WEIGHTS = {'pixels': 5.0, 'smooth': 0.8, 'gaussian': 2.5, 'box': 1.0, 'motion': 0.6, 'frost': 0.6}
-CENSORS: dict[str, Censor] = {'pixels': pixelate, 'smooth': smooth_mosaic, 'gaussian': blur_gaussian, 'box': blur_box,
-                              'motion': blur_motion, 'frost': frost}
+CENSORS: dict[str, Censor] = {
+    'pixels': pixelate,
+    'smooth': smooth_mosaic,
+    'gaussian': blur_gaussian,
+    'box': blur_box,
+    'motion': blur_motion,
+    'frost': frost,
+}

@@ -17,11 +17,31 @@ TONED = 0.5
 # How often a picture has one, two, three and four kinds of damage.
 KINDS = (0.35, 0.3, 0.2, 0.15)
 DAMAGES: dict[str, Damage] = {
-    'scratches': scratches, 'dust': dust, 'hairs': hairs, 'folds': folds, 'cracks': cracks, 'craquelure': craquelure,
-    'film lines': film_lines, 'spots': spots, 'stains': stains, 'torn': torn_borders, 'patches': missing_patches,
+    'scratches': scratches,
+    'dust': dust,
+    'hairs': hairs,
+    'folds': folds,
+    'cracks': cracks,
+    'craquelure': craquelure,
+    'film lines': film_lines,
+    'spots': spots,
+    'stains': stains,
+    'torn': torn_borders,
+    'patches': missing_patches,
 }
-WEIGHTS = {'scratches': 4.0, 'dust': 3.0, 'hairs': 1.5, 'folds': 2.0, 'cracks': 1.5, 'craquelure': 0.6,
-           'film lines': 1.2, 'spots': 1.5, 'stains': 1.3, 'torn': 1.2, 'patches': 1.2}
+WEIGHTS = {
+    'scratches': 4.0,
+    'dust': 3.0,
+    'hairs': 1.5,
+    'folds': 2.0,
+    'cracks': 1.5,
+    'craquelure': 0.6,
+    'film lines': 1.2,
+    'spots': 1.5,
+    'stains': 1.3,
+    'torn': 1.2,
+    'patches': 1.2,
+}
 # Damage that would bring the corrupted share above this is left out.
 MOST = 0.3
 # Damage that cannot be seen, or is left out, is drawn anew this often.

@@ -13,8 +13,15 @@ from hcl_arch.data.corruptions.everyday.paint_colours import contrasting, near, 
 from hcl_arch.data.corruptions.everyday.stencils import chance, log_uniform
 from hcl_arch.data.weighted_choice import choose_by_weight
 
-PATTERN_SORTS = {'linear': 0.3, 'radial': 0.1, 'stripes': 0.2, 'checker': 0.1, 'dots': 0.1, 'clouds': 0.1,
-                 'speckle': 0.1}
+PATTERN_SORTS = {
+    'linear': 0.3,
+    'radial': 0.1,
+    'stripes': 0.2,
+    'checker': 0.1,
+    'dots': 0.1,
+    'clouds': 0.1,
+    'speckle': 0.1,
+}
 
 
 def pattern(size: tuple[int, int], rng: np.random.Generator, *, side: int) -> FloatArray:
@@ -47,7 +54,7 @@ def grain(size: tuple[int, int], rng: np.random.Generator, *, coarse: float = 0.
     noise: Any = (raw.sum(0, dtype=np.float32) - np.float32(382.5)) * np.float32(1 / 128)
     if step > 1:
         noise = cv2.resize(noise, size[::-1], interpolation=cv2.INTER_CUBIC)
-    return noise[:size[0], :size[1]]
+    return noise[: size[0], : size[1]]
 
 
 def noisy(plane: FloatArray, rng: np.random.Generator, *, amount: float) -> FloatArray:
@@ -112,5 +119,11 @@ def _speckle(size: tuple[int, int], rng: np.random.Generator, side: int) -> Floa
 
 # Share of the second colour in [0, 1], (h, w).
 _SHARES: dict[str, Callable[[tuple[int, int], np.random.Generator, int], FloatArray]] = {
-    'linear': _linear, 'radial': _radial, 'stripes': _stripes, 'checker': _checker, 'dots': _dots, 'clouds': _clouds,
-    'speckle': _speckle}
+    'linear': _linear,
+    'radial': _radial,
+    'stripes': _stripes,
+    'checker': _checker,
+    'dots': _dots,
+    'clouds': _clouds,
+    'speckle': _speckle,
+}

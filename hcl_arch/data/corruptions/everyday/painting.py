@@ -67,8 +67,9 @@ def paint_centred(image: FloatArray, coats: list[Coat], centre: tuple[float, flo
         paint(image, coats, (centre[0] - height / 2, centre[1] - width / 2))
 
 
-def box_coat(image: FloatArray, rows: tuple[float, float], columns: tuple[float, float], colour: FloatArray,
-             opacity: float) -> None:
+def box_coat(
+    image: FloatArray, rows: tuple[float, float], columns: tuple[float, float], colour: FloatArray, opacity: float
+) -> None:
     """Fill a box of an image in place; its ends are in pixels and rounded."""
     (top, bottom), (left, right) = (map(round, rows), map(round, columns))
     mask = np.full((max(0, bottom - top), max(0, right - left)), 255, np.uint8)

@@ -43,8 +43,10 @@ def _spoil(truth: Truth, materials: Materials, rng: np.random.Generator, *, soft
         ValueError: there are no other photographs among the materials.
     """
     if materials.photo is None:
-        raise ValueError('expects materials with a `photo`, found None: pasting needs photographs that are not the '
-                         'truth. Give a folder of photographs, or leave out the pasted kinds.')
+        raise ValueError(
+            'expects materials with a `photo`, found None: pasting needs photographs that are not the '
+            'truth. Give a folder of photographs, or leave out the pasted kinds.'
+        )
     photo = materials.photo(truth, rng)
     image = truth.image.copy()
     size = image.shape[0], image.shape[1]
@@ -65,7 +67,7 @@ def _cut(photo: FloatArray, size: tuple[int, ...], rng: np.random.Generator) -> 
     zoom = log_uniform(ZOOM, rng) if rng.random() < 0.3 else 1.0
     height, width = (min(whole, max(1, round(side / zoom))) for whole, side in zip(photo.shape, size))
     top, left = (int(rng.integers(whole - side + 1)) for whole, side in zip(photo.shape, (height, width)))
-    part = photo[top:top + height, left:left + width]
+    part = photo[top : top + height, left : left + width]
     if (height, width) != size:
         how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
         part = np.clip(cv2.resize(part, (size[1], size[0]), interpolation=how), 0, 1)
@@ -83,10 +85,10 @@ def _match(part: FloatArray, truth: FloatArray, region: Region, rng: np.random.G
         return part
     reach = [max(2, int(REACH * side)) for side in counted.shape]
     top, left = max(0, region.rows.start - reach[0]), max(0, region.columns.start - reach[1])
-    around = truth[top:region.rows.stop + reach[0], left:region.columns.stop + reach[1]]
+    around = truth[top : region.rows.stop + reach[0], left : region.columns.stop + reach[1]]
     outside = np.ones(around.shape[:2], bool)
     down, right = region.rows.start - top, region.columns.start - left
-    outside[down:down + counted.shape[0], right:right + counted.shape[1]] = region.weight < 0.1
+    outside[down : down + counted.shape[0], right : right + counted.shape[1]] = region.weight < 0.1
     # A region that fills the image has no surroundings; what it covers stands in for them.
     pixels = around[outside] if outside.any() else around.reshape(-1, 3)
     strength = 1.0 if rng.random() < 0.5 else rng.uniform(0.4, 1.0)

@@ -105,7 +105,8 @@ def break_up(alpha: FloatArray, rng: np.random.Generator) -> FloatArray:
 def light(rng: np.random.Generator) -> FloatArray:
     """Return a colour as of bare paper."""
     return np.clip(rng.uniform(0.78, 1.0) * np.array([1, rng.uniform(0.95, 1), rng.uniform(0.85, 1)]), 0, 1).astype(
-        np.float32)
+        np.float32
+    )
 
 
 def dark(rng: np.random.Generator) -> FloatArray:
@@ -120,8 +121,9 @@ def light_or_dark(rng: np.random.Generator, *, light_share: float = 0.6) -> Floa
     return light(rng) if rng.random() < light_share else dark(rng)
 
 
-def jagged(start: Sequence[float], end: Sequence[float], roughness: float, rng: np.random.Generator, *,
-           levels: int = 5) -> Points:
+def jagged(
+    start: Sequence[float], end: Sequence[float], roughness: float, rng: np.random.Generator, *, levels: int = 5
+) -> Points:
     """Return a line with random bends of all sizes: again and again the middle of each piece is moved aside.
 
     Args:
@@ -145,8 +147,7 @@ def jagged(start: Sequence[float], end: Sequence[float], roughness: float, rng: 
     return points
 
 
-def curled(start: Points, length: float, curl: float, rng: np.random.Generator, *,
-           count: int = 24) -> Points:
+def curled(start: Points, length: float, curl: float, rng: np.random.Generator, *, count: int = 24) -> Points:
     """Return a line that winds: its curvature changes at random; `curl` is about its whole turn in radians."""
     curvature = np.cumsum(rng.normal(0, 1, count)) / math.sqrt(count) + rng.normal(0, 0.7)
     headings = rng.uniform(0, 2 * math.pi) + np.cumsum(curvature) * curl / count

@@ -70,9 +70,10 @@ def film_lines(size: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
         points = np.stack([rng.uniform(0, width) + wander, heights], 1)
         if rng.random() < 0.3:
             first = int(rng.integers(9))
-            points = points[first:first + int(rng.integers(3, 12))]
-        strokes.append(Stroke(points[:, ::-1] if lying else points, _width(size, SCRATCH_WIDTH, rng),
-                              rng.uniform(0.25, 1)))
+            points = points[first : first + int(rng.integers(3, 12))]
+        strokes.append(
+            Stroke(points[:, ::-1] if lying else points, _width(size, SCRATCH_WIDTH, rng), rng.uniform(0.25, 1))
+        )
     alpha = draw_strokes(size, strokes)
     return [Layer(break_up(alpha, rng) if rng.random() < 0.5 else alpha, light_or_dark(rng))]
 
@@ -106,8 +107,9 @@ def craquelure(size: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
         field.insert((float(point[0]), float(point[1])))
     facets, _ = field.getVoronoiFacetList([])
     line = _width(size, CRACK_WIDTH, rng) * 0.7
-    strokes = [Stroke(np.clip(facet, -2 * width, 3 * width).astype(np.float64), line, rng.uniform(0.4, 1))
-               for facet in facets]
+    strokes = [
+        Stroke(np.clip(facet, -2 * width, 3 * width).astype(np.float64), line, rng.uniform(0.4, 1)) for facet in facets
+    ]
     layers = _cracked(size, strokes, rng)
     if rng.random() < 0.7:
         patch = np.clip((smooth_noise(size, int(rng.integers(2, 6)), rng) - 0.45) * 4, 0, 1)

@@ -54,8 +54,8 @@ def _specks(size: tuple[int, int], radii: Span, most: float, rng: np.random.Gene
     """Return filled outlines at random places, round ones and longish ones; how many, up to `most`, is random too."""
     count = int(log_uniform((1.0, most), rng))
     angles = np.linspace(0, 2 * math.pi, CORNERS, endpoint=False)
-    sizes = radii[0] * (radii[1] / radii[0])**rng.random((count, 1)) * rng.uniform(0.6, 1.4, (count, CORNERS))
-    stretch = 2**rng.uniform(-1, 1, (count, 1))
+    sizes = radii[0] * (radii[1] / radii[0]) ** rng.random((count, 1)) * rng.uniform(0.6, 1.4, (count, CORNERS))
+    stretch = 2 ** rng.uniform(-1, 1, (count, 1))
     outlines = np.stack([sizes * np.cos(angles) * stretch, sizes * np.sin(angles) / stretch], 2)
     outlines += rng.uniform(0, size[::-1], (count, 1, 2))
     return [Stroke(outline, 0.0, float(strength)) for outline, strength in zip(outlines, rng.uniform(0.35, 1, count))]
@@ -102,7 +102,7 @@ def _fold(size: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
     along = np.array([math.cos(angle), math.sin(angle)])
     line = jagged(list(middle - reach * along), list(middle + reach * along), rng.uniform(0.001, 0.012), rng, levels=7)
     if rng.random() < 0.3:
-        line = line[:int(rng.integers(40, 90))] if rng.random() < 0.5 else line[int(rng.integers(40, 90)):]
+        line = line[: int(rng.integers(40, 90))] if rng.random() < 0.5 else line[int(rng.integers(40, 90)) :]
     core = draw_strokes(size, [Stroke(line, log_uniform((0.5, 2.2), rng) * max(0.6, unit_of(size)), 1.0)])
     flanks = _flanks(size, line, rng)
     core = break_up(core, rng) if rng.random() < 0.8 else core
@@ -149,8 +149,9 @@ def _tear(rng: np.random.Generator) -> Points:
     else:
         start, width, depth = rng.uniform(0.05, 0.9), log_uniform((0.006, 0.12), rng), log_uniform((0.08, 0.6), rng)
         tip = start + rng.normal(0, 0.4 * depth)
-        outline = np.concatenate([jagged((start, -0.01), (tip, depth), rough, rng),
-                                  jagged((tip, depth), (start + width, -0.01), rough, rng)])
+        outline = np.concatenate(
+            [jagged((start, -0.01), (tip, depth), rough, rng), jagged((tip, depth), (start + width, -0.01), rough, rng)]
+        )
     outline = outline[:, ::-1] if rng.random() < 0.5 else outline
     mirrored = rng.random(2) < 0.5
     return np.where(mirrored, 1 - outline, outline)

@@ -60,7 +60,7 @@ def _blue(image: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 def _ramp(image: FloatArray, gamma: list[float], gain: list[float]) -> FloatArray:
     """Return gain * luma**gamma for each channel."""
-    ramp = (np.array(gain) * np.linspace(0, 1, 256)[:, None]**np.array(gamma)).astype(np.float32)
+    ramp = (np.array(gain) * np.linspace(0, 1, 256)[:, None] ** np.array(gamma)).astype(np.float32)
     levels = cv2.convertScaleAbs(_gray(image), alpha=255)
     return cv2.LUT(levels, ramp[None])  # type: ignore[return-value]
 

@@ -19,14 +19,74 @@ _SOUNDS = {
     'greek': ('β γ δ ζ θ κ λ μ ν ξ π ρ σ τ φ χ ψ', 'α ε η ι ο υ ω ά έ'),
 }
 ALPHABETS = {script: (consonants.split(), vowels.split()) for script, (consonants, vowels) in _SOUNDS.items()}
-COMMON = ('the', 'and', 'of', 'to', 'in', 'is', 'you', 'for', 'with', 'my', 'we', 'at', 'on', 'this', 'not', 'all',
-          'day', 'love', 'home', 'new', 'life', 'night', 'one', 'best', 'never', 'time', 'world', 'happy', 'summer',
-          'sale', 'photo', 'copy', 'sample', 'preview', 'studio', 'images', 'stock', 'free', 'live', 'news', 'travel',
-          'only', 'demo', 'art', 'design', 'gallery', 'media', 'by', 'when', 'what', 'your', 'good', 'no', 'yes')
+COMMON = (
+    'the',
+    'and',
+    'of',
+    'to',
+    'in',
+    'is',
+    'you',
+    'for',
+    'with',
+    'my',
+    'we',
+    'at',
+    'on',
+    'this',
+    'not',
+    'all',
+    'day',
+    'love',
+    'home',
+    'new',
+    'life',
+    'night',
+    'one',
+    'best',
+    'never',
+    'time',
+    'world',
+    'happy',
+    'summer',
+    'sale',
+    'photo',
+    'copy',
+    'sample',
+    'preview',
+    'studio',
+    'images',
+    'stock',
+    'free',
+    'live',
+    'news',
+    'travel',
+    'only',
+    'demo',
+    'art',
+    'design',
+    'gallery',
+    'media',
+    'by',
+    'when',
+    'what',
+    'your',
+    'good',
+    'no',
+    'yes',
+)
 ENDINGS = ('com', 'net', 'org', 'de', 'ru', 'cn', 'co.uk', 'fr', 'io', 'tv', 'jp', 'info', 'pl')
 # Weights of the kinds of `some_text`.
-TEXTS = {'sentence': 0.3, 'words': 0.22, 'word': 0.16, 'address': 0.08, 'name': 0.07, 'rights': 0.06, 'handle': 0.04,
-         'number': 0.07}
+TEXTS = {
+    'sentence': 0.3,
+    'words': 0.22,
+    'word': 0.16,
+    'address': 0.08,
+    'name': 0.07,
+    'rights': 0.06,
+    'handle': 0.04,
+    'number': 0.07,
+}
 FOREIGN_SHARE = 0.15
 
 
@@ -45,7 +105,7 @@ def some_text(rng: np.random.Generator, *, longest: int, scripts: Sequence[str] 
     """
     script = pick(scripts, rng) if scripts and rng.random() < FOREIGN_SHARE else 'latin'
     if longest < 4:
-        return _cased(made_up_word(rng, 'latin'), rng)[:max(longest, 1)]
+        return _cased(made_up_word(rng, 'latin'), rng)[: max(longest, 1)]
     kind = choose_by_weight(TEXTS, rng)
     text = _MAKERS[kind](rng, longest) if kind in _MAKERS else _words(rng, longest, script, kind)
     return text[:longest].strip() or 'a'
@@ -128,10 +188,16 @@ def _handle(rng: np.random.Generator, longest: int) -> str:
 def _number(rng: np.random.Generator, longest: int) -> str:
     """Return a number, price, time of day or share."""
     number = int(rng.integers(0, 10 ** int(rng.integers(1, 9))))
-    form = pick(('{0}', '#{0}', '${0}', '{0} EUR', '{1:02d}:{2:02d}', '{2}%', '-{2}%', '{0}-{1}', '+{0} {0}',
-                 'No. {2}'), rng)
+    form = pick(
+        ('{0}', '#{0}', '${0}', '{0} EUR', '{1:02d}:{2:02d}', '{2}%', '-{2}%', '{0}-{1}', '+{0} {0}', 'No. {2}'), rng
+    )
     return form.format(number, int(rng.integers(24)), int(rng.integers(60)))
 
 
 _MAKERS: dict[str, Callable[[np.random.Generator, int], str]] = {
-    'address': _address, 'name': _name, 'rights': _rights, 'handle': _handle, 'number': _number}
+    'address': _address,
+    'name': _name,
+    'rights': _rights,
+    'handle': _handle,
+    'number': _number,
+}

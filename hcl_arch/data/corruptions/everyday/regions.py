@@ -59,8 +59,15 @@ def put(image: FloatArray, content: FloatArray, region: Region) -> None:
     np.clip(part, 0, 1, out=part)
 
 
-def draw_region(size: tuple[int, int], share: float, rng: np.random.Generator, *, kinds: Mapping[str, float],
-                smooth: bool = True, sigma: float = 0.0) -> Region:
+def draw_region(
+    size: tuple[int, int],
+    share: float,
+    rng: np.random.Generator,
+    *,
+    kinds: Mapping[str, float],
+    smooth: bool = True,
+    sigma: float = 0.0,
+) -> Region:
     """Return a region of a random shape at a random place.
 
     Args:
@@ -94,8 +101,10 @@ def _place(outline: Points, size: tuple[int, int], area: float, rng: np.random.G
         angle = rng.uniform(-math.pi, math.pi)
         scaled @= np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
     passing = PASSING if rng.random() < PASSES_BORDER else 0.0
-    centre = [rng.uniform((0.5 - passing) * side, whole - (0.5 - passing) * side)
-              for side, whole in ((wide, width), (high, height))]
+    centre = [
+        rng.uniform((0.5 - passing) * side, whole - (0.5 - passing) * side)
+        for side, whole in ((wide, width), (high, height))
+    ]
     return scaled + np.array(centre)
 
 

@@ -13,8 +13,31 @@ from hcl_arch.data.corruptions.everyday.painting import Coat, paint_centred
 from hcl_arch.data.corruptions.everyday.random_texts import a_name, made_up_word, pick
 from hcl_arch.data.corruptions.everyday.spoiled import Materials
 
-WORDS = ('PAID', 'COPY', 'DRAFT', 'SOLD', 'APPROVED', 'VOID', 'SECRET', 'SAMPLE', 'RECEIVED', 'URGENT', 'FINAL', 'OK',
-         'FRAGILE', 'REJECTED', 'ORIGINAL', 'PROOF', 'CHECKED', 'BEZAHLT', 'KOPIE', 'URGENTE', 'FAKE', 'NEW', '100%')
+WORDS = (
+    'PAID',
+    'COPY',
+    'DRAFT',
+    'SOLD',
+    'APPROVED',
+    'VOID',
+    'SECRET',
+    'SAMPLE',
+    'RECEIVED',
+    'URGENT',
+    'FINAL',
+    'OK',
+    'FRAGILE',
+    'REJECTED',
+    'ORIGINAL',
+    'PROOF',
+    'CHECKED',
+    'BEZAHLT',
+    'KOPIE',
+    'URGENTE',
+    'FAKE',
+    'NEW',
+    '100%',
+)
 # The stamp's longer side in parts of the image's short side.
 SIDE = (0.22, 0.75)
 
@@ -38,8 +61,9 @@ def _word(rng: np.random.Generator) -> str:
 
 def _rectangular(side: float, materials: Materials, rng: np.random.Generator) -> Mask:
     """Return a word or two lines in a frame with one line or two and, sometimes, round corners."""
-    lines = [_word(rng)] + ([str(rng.integers(10 ** 6)) if rng.random() < 0.5 else _word(rng)]
-                            if rng.random() < 0.3 else [])
+    lines = [_word(rng)] + (
+        [str(rng.integers(10**6)) if rng.random() < 0.5 else _word(rng)] if rng.random() < 0.3 else []
+    )
     letter = side * 1.1 / max(3, *map(len, lines))
     text = shrunk_to(text_mask(lines, random_face(materials.fonts, rng), Setting(letter)), 0.85 * side)
     gap, line = max(2, round(letter * rng.uniform(0.25, 0.6))), max(1, round(letter * rng.uniform(0.06, 0.2)))
@@ -58,12 +82,20 @@ def _draw_frame(mask: Mask, inset: int, bend: int, line: int) -> None:
     height, width = mask.shape
     left, top, right, bottom = inset, inset, width - 1 - inset, height - 1 - inset
     bend = max(0, min(bend, (bottom - top) // 2))
-    for ends in (((left + bend, top), (right - bend, top)), ((left + bend, bottom), (right - bend, bottom)),
-                 ((left, top + bend), (left, bottom - bend)), ((right, top + bend), (right, bottom - bend))):
+    for ends in (
+        ((left + bend, top), (right - bend, top)),
+        ((left + bend, bottom), (right - bend, bottom)),
+        ((left, top + bend), (left, bottom - bend)),
+        ((right, top + bend), (right, bottom - bend)),
+    ):
         cv2.line(mask, ends[0], ends[1], 255, line, cv2.LINE_AA)
     if bend:
-        for centre, start in (((left + bend, top + bend), 180), ((right - bend, top + bend), 270),
-                              ((right - bend, bottom - bend), 0), ((left + bend, bottom - bend), 90)):
+        for centre, start in (
+            ((left + bend, top + bend), 180),
+            ((right - bend, top + bend), 270),
+            ((right - bend, bottom - bend), 0),
+            ((left + bend, bottom - bend), 90),
+        ):
             cv2.ellipse(mask, centre, (bend, bend), 0, start, start + 90, 255, line, cv2.LINE_AA)
 
 
@@ -99,8 +131,8 @@ def _add(canvas: Mask, mask: Mask, middle: int, down: bool, radius: float | None
     if radius is not None:
         top = middle + radius - height if down else middle - radius
     row, column = max(0, round(top)), max(0, round(middle - width / 2))
-    part = canvas[row:row + height, column:column + width]
-    np.maximum(part, mask[:part.shape[0], :part.shape[1]], out=part)
+    part = canvas[row : row + height, column : column + width]
+    np.maximum(part, mask[: part.shape[0], : part.shape[1]], out=part)
 
 
 def _worn(mask: Mask, rng: np.random.Generator) -> Mask:

@@ -26,21 +26,54 @@ from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.weighted_choice import choose_by_weight
 
 TOOLS = {'black pen': 0.28, 'pen': 0.22, 'marker': 0.2, 'brush': 0.12, 'crayon': 0.1, 'highlighter': 0.08}
-PATH_WEIGHTS = {'wandering': 0.16, 'straight': 0.08, 'zigzag': 0.14, 'loops': 0.08, 'spiral': 0.03, 'ring': 0.09,
-                'box': 0.04, 'arrow': 0.07, 'crossed out': 0.06, 'hatching': 0.04, 'wave': 0.04, 'tick': 0.02,
-                'writing': 0.09, 'doodle': 0.06}
+PATH_WEIGHTS = {
+    'wandering': 0.16,
+    'straight': 0.08,
+    'zigzag': 0.14,
+    'loops': 0.08,
+    'spiral': 0.03,
+    'ring': 0.09,
+    'box': 0.04,
+    'arrow': 0.07,
+    'crossed out': 0.06,
+    'hatching': 0.04,
+    'wave': 0.04,
+    'tick': 0.02,
+    'writing': 0.09,
+    'doodle': 0.06,
+}
 # Wanted share of covered pixels; small ones are as frequent as large ones.
 SHARE = (0.003, 0.3)
 LEAST_PIXELS = 6
 # Width of a stroke in shares of the short side, and in pixels at least.
-WIDTHS = {'black pen': (0.003, 0.016), 'pen': (0.003, 0.016), 'marker': (0.012, 0.07), 'brush': (0.02, 0.07),
-          'crayon': (0.012, 0.05), 'highlighter': (0.03, 0.07)}
+WIDTHS = {
+    'black pen': (0.003, 0.016),
+    'pen': (0.003, 0.016),
+    'marker': (0.012, 0.07),
+    'brush': (0.02, 0.07),
+    'crayon': (0.012, 0.05),
+    'highlighter': (0.03, 0.07),
+}
 # All strokes together are at most so many short sides long.
 MOST_LENGTH = {'black pen': 16, 'pen': 16, 'marker': 14, 'brush': 12, 'crayon': 12, 'highlighter': 8}
 MOST_DRAWINGS = 10
 # How many times as long as wide a drawing has to be to be made out; thinner strokes are taken if it is not.
-LEAST_LENGTH = {'wandering': 8, 'straight': 6, 'zigzag': 40, 'loops': 60, 'spiral': 50, 'ring': 20, 'box': 25,
-                'arrow': 12, 'crossed out': 12, 'hatching': 50, 'wave': 30, 'tick': 8, 'writing': 250, 'doodle': 70}
+LEAST_LENGTH = {
+    'wandering': 8,
+    'straight': 6,
+    'zigzag': 40,
+    'loops': 60,
+    'spiral': 50,
+    'ring': 20,
+    'box': 25,
+    'arrow': 12,
+    'crossed out': 12,
+    'hatching': 50,
+    'wave': 30,
+    'tick': 8,
+    'writing': 250,
+    'doodle': 70,
+}
 # A pen's or marker's paint counts as covering all of the photograph from this opacity on.
 SOLID_OPACITY = 0.85
 
@@ -109,16 +142,27 @@ def _tool(kind: str, width: float, rng: np.random.Generator) -> _Tool:
     if not plain and chance(rng, 0.25):
         soft = max(soft, rng.uniform(0.3, 1.0))
     clear = kind == 'highlighter' and chance(rng, 0.5)
-    opacity = {'marker': rng.uniform(0.7, 1), 'crayon': rng.uniform(0.75, 1), 'brush': rng.uniform(0.7, 1),
-               'highlighter': rng.uniform(0.7, 1) if clear else rng.uniform(0.6, 0.8)}.get(kind, rng.uniform(0.75, 1))
+    opacity = {
+        'marker': rng.uniform(0.7, 1),
+        'crayon': rng.uniform(0.75, 1),
+        'brush': rng.uniform(0.7, 1),
+        'highlighter': rng.uniform(0.7, 1) if clear else rng.uniform(0.6, 0.8),
+    }.get(kind, rng.uniform(0.75, 1))
     if kind != 'highlighter' and chance(rng, 0.5):
         opacity = 1.0
     textured = kind == 'crayon' or (kind in ('brush', 'marker') and chance(rng, 0.3))
     return _Tool(
-        width=width, colour=_colour(kind, rng), opacity=1.0 if plain else opacity, smooth=chance(rng, 0.8), soft=soft,
-        clear=clear, texture=rng.uniform(0.2, 1) if textured else 0.0, grain=log_uniform(rng, 1, 3),
+        width=width,
+        colour=_colour(kind, rng),
+        opacity=1.0 if plain else opacity,
+        smooth=chance(rng, 0.8),
+        soft=soft,
+        clear=clear,
+        texture=rng.uniform(0.2, 1) if textured else 0.0,
+        grain=log_uniform(rng, 1, 3),
         tapering=rng.uniform(0.3, 1) if not plain and chance(rng, 0.35) else 0.0,
-        pressure=rng.uniform(0.05, 0.3) if not plain and chance(rng, 0.4) else 0.0)
+        pressure=rng.uniform(0.05, 0.3) if not plain and chance(rng, 0.4) else 0.0,
+    )
 
 
 def _colour(kind: str, rng: np.random.Generator) -> FloatArray:
@@ -127,13 +171,15 @@ def _colour(kind: str, rng: np.random.Generator) -> FloatArray:
     if kind == 'highlighter':
         return from_hsv(rng.choice([58, 75, 110, 330, 30, 190]) + rng.normal(0, 6), rng.uniform(0.6, 1), 1)
     if kind == 'pen' and chance(rng, 0.4):  # blue, red, green ink
-        return from_hsv(rng.choice([225, 240, 0, 350, 140]) + rng.normal(0, 8), rng.uniform(0.6, 1),
-                        rng.uniform(0.4, 0.9))
+        return from_hsv(
+            rng.choice([225, 240, 0, 350, 140]) + rng.normal(0, 8), rng.uniform(0.6, 1), rng.uniform(0.4, 0.9)
+        )
     return paint_colour(rng)
 
 
-def _laid_out(drawing: Drawing, length: float, size: tuple[int, int], rng: np.random.Generator, *,
-              upright: bool) -> Drawing:
+def _laid_out(
+    drawing: Drawing, length: float, size: tuple[int, int], rng: np.random.Generator, *, upright: bool
+) -> Drawing:
     """Return a drawing at a random place, turned, as long as wanted but hardly larger than the image."""
     points = np.concatenate(drawing)
     low, high = points.min(0), points.max(0)
@@ -166,8 +212,9 @@ def _covered(drawing: Drawing, tool: _Tool, painting: StencilPainting, rng: np.r
         if tool.clear:
             painting.tint(stencil, tool.colour, opacity=tool.opacity)
         else:
-            painting.lay(stencil, _paint(stencil.size, tool, rng), opacity=tool.opacity,
-                         solid=tool.opacity >= SOLID_OPACITY)
+            painting.lay(
+                stencil, _paint(stencil.size, tool, rng), opacity=tool.opacity, solid=tool.opacity >= SOLID_OPACITY
+            )
     return covered
 
 

@@ -9,19 +9,59 @@ from hcl_arch.data.corruptions.everyday.lettering import Mask, cropped
 
 # The bars: top, upper right, lower right, bottom, lower left, upper left, middle; each by its ends as (x, y) in a box
 # of width 1 and height 2, y downwards.
-BARS = (((0, 0), (1, 0)), ((1, 0), (1, 1)), ((1, 1), (1, 2)), ((0, 2), (1, 2)), ((0, 1), (0, 2)), ((0, 0), (0, 1)),
-        ((0, 1), (1, 1)))
+BARS = (
+    ((0, 0), (1, 0)),
+    ((1, 0), (1, 1)),
+    ((1, 1), (1, 2)),
+    ((0, 2), (1, 2)),
+    ((0, 1), (0, 2)),
+    ((0, 0), (0, 1)),
+    ((0, 1), (1, 1)),
+)
 # Which bars are lit.
-LIT = {'0': '012345', '1': '12', '2': '01643', '3': '01623', '4': '5612', '5': '05623', '6': '054326', '7': '012',
-       '8': '0123456', '9': '012356', '-': '6', 'A': '012456', 'P': '01456', 'C': '0345', 'E': '03456', 'F': '0456',
-       'H': '12456', 'L': '345', 'U': '12345', '_': '3'}
+LIT = {
+    '0': '012345',
+    '1': '12',
+    '2': '01643',
+    '3': '01623',
+    '4': '5612',
+    '5': '05623',
+    '6': '054326',
+    '7': '012',
+    '8': '0123456',
+    '9': '012356',
+    '-': '6',
+    'A': '012456',
+    'P': '01456',
+    'C': '0345',
+    'E': '03456',
+    'F': '0456',
+    'H': '12456',
+    'L': '345',
+    'U': '12345',
+    '_': '3',
+}
 # Digits of dots, five wide and seven high, one row a number in octal of five bits.
-DOTS = {'0': (14, 17, 19, 21, 25, 17, 14), '1': (4, 12, 4, 4, 4, 4, 14), '2': (14, 17, 1, 2, 4, 8, 31),
-        '3': (31, 2, 4, 2, 1, 17, 14), '4': (2, 6, 10, 18, 31, 2, 2), '5': (31, 16, 30, 1, 1, 17, 14),
-        '6': (6, 8, 16, 30, 17, 17, 14), '7': (31, 1, 2, 4, 8, 8, 8), '8': (14, 17, 17, 14, 17, 17, 14),
-        '9': (14, 17, 17, 15, 1, 2, 12), '-': (0, 0, 0, 31, 0, 0, 0), ':': (0, 12, 12, 0, 12, 12, 0),
-        '.': (0, 0, 0, 0, 0, 12, 12), '/': (0, 1, 2, 4, 8, 16, 0), "'": (12, 4, 8, 0, 0, 0, 0),
-        'A': (14, 17, 17, 17, 31, 17, 17), 'P': (30, 17, 17, 30, 16, 16, 16), 'M': (17, 27, 21, 21, 17, 17, 17)}
+DOTS = {
+    '0': (14, 17, 19, 21, 25, 17, 14),
+    '1': (4, 12, 4, 4, 4, 4, 14),
+    '2': (14, 17, 1, 2, 4, 8, 31),
+    '3': (31, 2, 4, 2, 1, 17, 14),
+    '4': (2, 6, 10, 18, 31, 2, 2),
+    '5': (31, 16, 30, 1, 1, 17, 14),
+    '6': (6, 8, 16, 30, 17, 17, 14),
+    '7': (31, 1, 2, 4, 8, 8, 8),
+    '8': (14, 17, 17, 14, 17, 17, 14),
+    '9': (14, 17, 17, 15, 1, 2, 12),
+    '-': (0, 0, 0, 31, 0, 0, 0),
+    ':': (0, 12, 12, 0, 12, 12, 0),
+    '.': (0, 0, 0, 0, 0, 12, 12),
+    '/': (0, 1, 2, 4, 8, 16, 0),
+    "'": (12, 4, 8, 0, 0, 0, 0),
+    'A': (14, 17, 17, 17, 31, 17, 17),
+    'P': (30, 17, 17, 30, 16, 16, 16),
+    'M': (17, 27, 21, 21, 17, 17, 17),
+}
 # Bars are drawn this many pixels long and then brought to size.
 DRAWN = 16
 # cv2's coordinates have this many bits behind the point.
@@ -46,8 +86,10 @@ def bar_digits(text: str, height: float, rng: np.random.Generator) -> Mask:
             for number, ends in enumerate(BARS):
                 value = 255 if str(number) in LIT[sign] else faint
                 if value:
-                    points = [((x + end[0] * narrow + slant * (2 - end[1]) / 2) * DRAWN, (0.5 + end[1]) * DRAWN)
-                              for end in ends]
+                    points = [
+                        ((x + end[0] * narrow + slant * (2 - end[1]) / 2) * DRAWN, (0.5 + end[1]) * DRAWN)
+                        for end in ends
+                    ]
                     _draw_bar(canvas, points, width, gap, value)
         elif sign in ".:/,'":
             _draw_dots(canvas, sign, x, slant, width)
@@ -80,9 +122,10 @@ def _draw_bar(canvas: Mask, ends: list[tuple[float, float]], width: float, gap: 
     across = np.array([-along[1], along[0]]) * width / 2
     first, last = first + along * gap, last - along * gap
     point = along * width / 2
-    corners = np.array([first, first + point + across, last - point + across, last, last - point - across,
-                        first + point - across])
-    cv2.fillConvexPoly(canvas, np.round(corners * 2 ** BITS).astype(np.int32), value, cv2.LINE_AA, BITS)
+    corners = np.array(
+        [first, first + point + across, last - point + across, last, last - point - across, first + point - across]
+    )
+    cv2.fillConvexPoly(canvas, np.round(corners * 2**BITS).astype(np.int32), value, cv2.LINE_AA, BITS)
 
 
 def _draw_dots(canvas: Mask, sign: str, x: float, slant: float, width: float) -> None:

@@ -70,8 +70,9 @@ def _centre(height: int, width: int, own: tuple[int, ...], rng: np.random.Genera
     return height * float(rng.random()), width * float(rng.random())
 
 
-def _picture_coats(pictures: OverlayPictures, width: float, most_height: float, opacity: float,
-                   rng: np.random.Generator) -> list[Coat]:
+def _picture_coats(
+    pictures: OverlayPictures, width: float, most_height: float, opacity: float, rng: np.random.Generator
+) -> list[Coat]:
     """Return a picture of the folder as coats of paint: in its own colours, or its form as any other mark's."""
     pixels = pictures.draw(rng)
     factor = min(width / pixels.shape[1], most_height / pixels.shape[0])

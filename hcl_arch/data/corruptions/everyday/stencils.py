@@ -73,8 +73,15 @@ class StencilCanvas:
         # Neighbours share one width, which saves calls.
         step = max(1, len(points) // 32)
         for start in range(0, len(points) - 1, step):
-            cv2.polylines(self._canvas, [fixed[start:start + step + 1]], False, 255, int(thickness[start]), cv2.LINE_8,
-                          FRACTION_BITS)
+            cv2.polylines(
+                self._canvas,
+                [fixed[start : start + step + 1]],
+                False,
+                255,
+                int(thickness[start]),
+                cv2.LINE_8,
+                FRACTION_BITS,
+            )
 
     def stencil(self) -> Stencil:
         """Return what was drawn."""
@@ -86,7 +93,7 @@ class StencilCanvas:
 
     def _fixed(self, points: Points) -> NDArray[np.int32]:
         moved = (points - self.corner + 0.5) * self._factor - 0.5
-        return np.rint(moved * 2 ** FRACTION_BITS).astype(np.int32)
+        return np.rint(moved * 2**FRACTION_BITS).astype(np.int32)
 
 
 class StencilPainting:
@@ -170,5 +177,7 @@ def _overlap(stencil: Stencil, size: tuple[int, int]) -> Optional[tuple[_Box, _B
     end_row, end_column = min(top + height, size[0]), min(left + width, size[1])
     if end_row <= first_row or end_column <= first_column:
         return None
-    return ((slice(first_row, end_row), slice(first_column, end_column)),
-            (slice(first_row - top, end_row - top), slice(first_column - left, end_column - left)))
+    return (
+        (slice(first_row, end_row), slice(first_column, end_column)),
+        (slice(first_row - top, end_row - top), slice(first_column - left, end_column - left)),
+    )

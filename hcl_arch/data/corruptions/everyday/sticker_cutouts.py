@@ -24,8 +24,23 @@ from hcl_arch.data.corruptions.everyday.stencils import (
 from hcl_arch.data.corruptions.everyday.stroke_paths import smoothed
 from hcl_arch.data.corruptions.placement import place, rgba_picture
 
-PHOTO_OUTLINES = ('circle', 'ellipse', 'box', 'box', 'blob', 'blob', 'cut', 'cut', 'star', 'heart', 'badge', 'torn',
-                  'person', 'polygon', 'cloud')
+PHOTO_OUTLINES = (
+    'circle',
+    'ellipse',
+    'box',
+    'box',
+    'blob',
+    'blob',
+    'cut',
+    'cut',
+    'star',
+    'heart',
+    'badge',
+    'torn',
+    'person',
+    'polygon',
+    'cloud',
+)
 
 
 @dataclass(frozen=True)
@@ -76,16 +91,18 @@ def random_finish(side: int, rng: np.random.Generator) -> Finish:
     return Finish(border, colour, shadow, max(blur, 0.5), (x, y), gloss, opacity)
 
 
-def stick(painting: StencilPainting, cutout: Cutout, finish: Finish, centre: tuple[float, float],
-          rng: np.random.Generator) -> None:
+def stick(
+    painting: StencilPainting, cutout: Cutout, finish: Finish, centre: tuple[float, float], rng: np.random.Generator
+) -> None:
     """Put a cut-out on, its middle at `centre` (x and y in pixels): first its shadow, then its border, then itself."""
     pad = math.ceil(finish.border) + 1 if finish.border else 0
     mask: Any = cv2.copyMakeBorder(cutout.mask, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
     corner = (round(centre[0] - mask.shape[1] / 2), round(centre[1] - mask.shape[0] / 2))
     whole = _grown(mask, finish.border) if finish.border else mask
     if finish.shadow:
-        painting.lay(_shadow(Stencil(corner, whole), finish), np.zeros(3, np.float32), opacity=finish.shadow,
-                     solid=False)
+        painting.lay(
+            _shadow(Stencil(corner, whole), finish), np.zeros(3, np.float32), opacity=finish.shadow, solid=False
+        )
     if finish.border:
         painting.lay(Stencil(corner, whole), finish.border_colour, opacity=finish.opacity)
     colour = _lit(cutout.colour, finish.gloss, rng) if finish.gloss else cutout.colour
@@ -144,16 +161,33 @@ def picture_cutout(pixels: NDArray[np.uint8], area: float, longest: float, rng: 
     height, width = (side * scale for side in pixels.shape[:2])
     cosine, sine = abs(math.cos(math.radians(angle))), abs(math.sin(math.radians(angle)))
     size = (math.ceil(height * cosine + width * sine) + 3, math.ceil(width * cosine + height * sine) + 3)
-    overlay = place(rgba_picture(pixels), size, centre=((size[1] - 1) / 2, (size[0] - 1) / 2), scale=scale,
-                    angle=angle, mirrored=chance(rng, 0.5))
+    overlay = place(
+        rgba_picture(pixels),
+        size,
+        centre=((size[1] - 1) / 2, (size[0] - 1) / 2),
+        scale=scale,
+        angle=angle,
+        mirrored=chance(rng, 0.5),
+    )
     mask = np.rint(overlay.alpha * 255).astype(np.uint8)
     return Cutout(mask, overlay.colour)
 
 
 def _person(rng: np.random.Generator) -> Points:
     """Return the outline of a head and shoulders."""
-    half = np.array([[0, -1], [0.25, -0.95], [0.38, -0.7], [0.35, -0.4], [0.18, -0.2], [0.25, -0.05], [0.65, 0.1],
-                     [0.8, 0.4], [0.85, 1]]) * (rng.uniform(0.8, 1.2), 1)
+    half = np.array(
+        [
+            [0, -1],
+            [0.25, -0.95],
+            [0.38, -0.7],
+            [0.35, -0.4],
+            [0.18, -0.2],
+            [0.25, -0.05],
+            [0.65, 0.1],
+            [0.8, 0.4],
+            [0.85, 1],
+        ]
+    ) * (rng.uniform(0.8, 1.2), 1)
     sides = [half + rng.normal(0, 0.04, half.shape), (half + rng.normal(0, 0.04, half.shape))[::-1] * (-1, 1)]
     outline = np.concatenate(sides)
     return smoothed(outline) if chance(rng, 0.7) else outline
@@ -166,7 +200,7 @@ def _piece(photo: FloatArray, size: tuple[int, int], rng: np.random.Generator) -
     scale = least ** rng.uniform(0, 1) if least < 1 else least
     rows, columns = (min(max(1, round(side / scale)), limit) for side, limit in zip(size, photo.shape))
     top, left = (int(rng.integers(limit - side + 1)) for side, limit in zip((rows, columns), photo.shape))
-    part = photo[top:top + rows, left:left + columns]
+    part = photo[top : top + rows, left : left + columns]
     if chance(rng, 0.5):
         part = part[:, ::-1]
     piece = cv2.resize(part, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
@@ -189,7 +223,7 @@ def _shadow(whole: Stencil, finish: Finish) -> Stencil:
     pad = math.ceil(2.5 * finish.shadow_blur)
     mask: Any = cv2.copyMakeBorder(whole.mask, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
     # Two box filters of this width have the variance of the Gaussian, and are quicker.
-    width = max(2, round(math.sqrt(6 * finish.shadow_blur ** 2 + 1)))
+    width = max(2, round(math.sqrt(6 * finish.shadow_blur**2 + 1)))
     mask = cv2.blur(cv2.blur(mask, (width, width)), (width, width))
     x, y = finish.shadow_offset
     return Stencil((whole.corner[0] - pad + x, whole.corner[1] - pad + y), mask)

@@ -117,8 +117,9 @@ def _eyes(rng: np.random.Generator, *, y: float, apart: float, reach: float) -> 
 def _mouth(rng: np.random.Generator, *, y: float, wide: float) -> list[Layer]:
     """Return a mouth: a line that laughs or not, or an open one."""
     turn = np.linspace(0, math.pi, 16)
-    arc = np.stack([np.cos(turn), np.sin(turn) * rng.choice([rng.uniform(0.2, 0.8), rng.uniform(-0.5, 0)],
-                                                            p=[0.8, 0.2])], 1) * wide + (0, y)
+    arc = np.stack(
+        [np.cos(turn), np.sin(turn) * rng.choice([rng.uniform(0.2, 0.8), rng.uniform(-0.5, 0)], p=[0.8, 0.2])], 1
+    ) * wide + (0, y)
     if chance(rng, 0.35):
         return [(arc, from_hsv(rng.normal(355, 8) % 360, 0.8, rng.uniform(0.3, 0.8)), 0.0)]
     return [(arc, paint_colour(rng, INK), rng.uniform(0.05, 0.14))]
@@ -132,8 +133,9 @@ def _face(rng: np.random.Generator, under: FloatArray) -> list[Layer]:
     if chance(rng, 0.25):
         layers += [(_fit(ellipse(1.3), 0.12, x, 0.12), np.array([1, 0.5, 0.5], np.float32), 0.0) for x in (-0.55, 0.55)]
     if chance(rng, 0.2):
-        layers += [(_fit(ellipse(), 0.24, x, y), paint_colour(rng, INK), rng.uniform(0.04, 0.1))
-                   for x in (-apart, apart)]
+        layers += [
+            (_fit(ellipse(), 0.24, x, y), paint_colour(rng, INK), rng.uniform(0.04, 0.1)) for x in (-apart, apart)
+        ]
     return layers
 
 
@@ -187,19 +189,29 @@ def _bubble(rng: np.random.Generator, under: FloatArray) -> list[Layer]:
 def _target(rng: np.random.Generator, under: FloatArray) -> list[Layer]:
     """Return smaller and smaller copies of one form, as in a target or a rainbow."""
     contour = OUTLINES[str(rng.choice(['circle', 'star', 'heart', 'polygon', 'flower', 'box']))](rng)
-    colours = [contrasting(under, rng), under] if chance(rng, 0.5) else [paint_colour(rng, BASE_COLOURS)
-                                                                        for _ in range(5)]
+    colours = (
+        [contrasting(under, rng), under] if chance(rng, 0.5) else [paint_colour(rng, BASE_COLOURS) for _ in range(5)]
+    )
     reaches = np.linspace(1, 0, int(rng.integers(3, 7)) + 1)[1:-1]
     x, y = (0.0, 1.0) if chance(rng, 0.2) else (0.0, 0.0)
-    return [(_fit(contour, float(reach), x, y), colours[number % len(colours)], 0.0)
-            for number, reach in enumerate(reaches)]
+    return [
+        (_fit(contour, float(reach), x, y), colours[number % len(colours)], 0.0) for number, reach in enumerate(reaches)
+    ]
 
 
 _BASES: dict[str, tuple[str, ...]] = {
     'face': ('circle', 'circle', 'circle', 'star', 'heart', 'badge', 'drop', 'flower', 'box', 'moon'),
     'creature': ('blob', 'blob', 'ellipse', 'drop', 'flower'),
-    'badge': ('badge', 'circle', 'box', 'ribbon', 'torn', 'star', 'polygon'), 'bubble': ('bubble',),
-    'target': ('circle', 'circle', 'star', 'heart', 'polygon', 'box', 'flower')}
+    'badge': ('badge', 'circle', 'box', 'ribbon', 'torn', 'star', 'polygon'),
+    'bubble': ('bubble',),
+    'target': ('circle', 'circle', 'star', 'heart', 'polygon', 'box', 'flower'),
+}
 _CONTENTS: dict[str, Contents] = {
-    'plain': _plain, 'layers': _layers, 'face': _face, 'creature': _creature, 'badge': _badge, 'bubble': _bubble,
-    'target': _target}
+    'plain': _plain,
+    'layers': _layers,
+    'face': _face,
+    'creature': _creature,
+    'badge': _badge,
+    'bubble': _bubble,
+    'target': _target,
+}

@@ -15,9 +15,15 @@ STEPS = 8
 # Cubic curve through four neighbours: weights of the four at STEPS places between the middle two, and their tangents
 # half of the way between their neighbours. Source: Catmull and Rom (1974).
 _PLACES = np.arange(STEPS) / STEPS
-_WEIGHTS = np.stack([
-    -0.5 * _PLACES + _PLACES ** 2 - 0.5 * _PLACES ** 3, 1 - 2.5 * _PLACES ** 2 + 1.5 * _PLACES ** 3,
-    0.5 * _PLACES + 2 * _PLACES ** 2 - 1.5 * _PLACES ** 3, 0.5 * (_PLACES ** 3 - _PLACES ** 2)], 1)
+_WEIGHTS = np.stack(
+    [
+        -0.5 * _PLACES + _PLACES**2 - 0.5 * _PLACES**3,
+        1 - 2.5 * _PLACES**2 + 1.5 * _PLACES**3,
+        0.5 * _PLACES + 2 * _PLACES**2 - 1.5 * _PLACES**3,
+        0.5 * (_PLACES**3 - _PLACES**2),
+    ],
+    1,
+)
 
 # What is drawn: several strokes, each (n, 2), in units of their own.
 Drawing = list[Points]
@@ -26,7 +32,7 @@ Drawing = list[Points]
 def smoothed(points: Points) -> Points:
     """Return a smooth curve through the points."""
     ended = np.concatenate([points[:1], points, points[-1:]])
-    spans = np.stack([ended[place:place + len(points) - 1] for place in range(4)], 1)
+    spans = np.stack([ended[place : place + len(points) - 1] for place in range(4)], 1)
     return np.concatenate([(_WEIGHTS @ spans).reshape(-1, 2), points[-1:]])
 
 
@@ -72,8 +78,9 @@ def loops(rng: np.random.Generator) -> Drawing:
     size = np.interp(turn, knots, rng.uniform(0.5, 1.2, 8))
     drift = rng.uniform(0, 0.35) * turn * np.where(chance(rng, 0.5), 1, 0.2)
     x = drift + size * np.cos(turn) + np.interp(turn, knots, rng.normal(0, 0.3, 8))
-    return [np.stack([x, rng.uniform(0.5, 1.2) * size * np.sin(turn) + np.interp(turn, knots, rng.normal(0, 0.3, 8))],
-                     1)]
+    return [
+        np.stack([x, rng.uniform(0.5, 1.2) * size * np.sin(turn) + np.interp(turn, knots, rng.normal(0, 0.3, 8))], 1)
+    ]
 
 
 def spiral(rng: np.random.Generator) -> Drawing:
@@ -195,6 +202,18 @@ _DOODLES = (
 )
 
 PATHS: dict[str, Callable[[np.random.Generator], Drawing]] = {
-    'wandering': wandering, 'straight': straight, 'zigzag': zigzag, 'loops': loops, 'spiral': spiral, 'ring': ring,
-    'box': box, 'arrow': arrow, 'crossed out': crossed_out, 'hatching': hatching, 'wave': wave, 'tick': tick,
-    'writing': writing, 'doodle': doodle}
+    'wandering': wandering,
+    'straight': straight,
+    'zigzag': zigzag,
+    'loops': loops,
+    'spiral': spiral,
+    'ring': ring,
+    'box': box,
+    'arrow': arrow,
+    'crossed out': crossed_out,
+    'hatching': hatching,
+    'wave': wave,
+    'tick': tick,
+    'writing': writing,
+    'doodle': doodle,
+}

@@ -34,8 +34,16 @@ def _draw(image: FloatArray, materials: Materials, rng: np.random.Generator, bol
     """Draw marks in rows, sometimes with a grid; or a grid, or a cross, with marks or without."""
     kind = choose_by_weight(KINDS, rng)
     opacity = mark_opacity(OPACITY, boldness, rng)
-    angle = pick((0.0, math.degrees(math.atan2(*image.shape[:2])), float(rng.uniform(10, 60)),
-                  float(rng.uniform(-60, -10)), float(rng.uniform(-90, 90))), rng)
+    angle = pick(
+        (
+            0.0,
+            math.degrees(math.atan2(*image.shape[:2])),
+            float(rng.uniform(10, 60)),
+            float(rng.uniform(-60, -10)),
+            float(rng.uniform(-90, 90)),
+        ),
+        rng,
+    )
     if kind == 'cross':
         _draw_cross(image, materials, opacity, rng)
         return
@@ -45,8 +53,11 @@ def _draw(image: FloatArray, materials: Materials, rng: np.random.Generator, bol
         paint(image, mark_coats(mask, stroke, opacity, rng), (0, 0))
     if kind == 'grid':
         lines = _grid(image.shape[:2], angle if rng.random() < 0.6 else 45.0, rng)
-        paint(image, mark_coats(lines, 1.0, opacity, rng) if rng.random() < 0.3 else
-              [Coat(lines, mark_colour(rng), opacity)], (0, 0))
+        paint(
+            image,
+            mark_coats(lines, 1.0, opacity, rng) if rng.random() < 0.3 else [Coat(lines, mark_colour(rng), opacity)],
+            (0, 0),
+        )
 
 
 def _rows(size: tuple[int, ...], angle: float, materials: Materials, rng: np.random.Generator) -> Mask:
@@ -80,7 +91,7 @@ def _repeated(cell: Mask, size: tuple[int, ...], turn: float, down: float, right
     sheet = cv2.repeat(cell, math.ceil(high / cell.shape[0]), math.ceil(wide / cell.shape[1]))
     if turn == 0:
         top, left = int(start[1]), int(start[0])
-        return np.ascontiguousarray(sheet[top:top + height, left:left + width])
+        return np.ascontiguousarray(sheet[top : top + height, left : left + width])
     # The middle of the image shows the point of the sheet that lies half a diagonal behind the start.
     half = math.hypot(height, width) / 2 + 1
     linear = np.array([[cosine, -sine], [sine, cosine]])
@@ -99,8 +110,12 @@ def _grid(size: tuple[int, ...], angle: float, rng: np.random.Generator) -> Mask
     for turn in map(math.radians, angles):
         along, across = np.array([math.cos(turn), -math.sin(turn)]), np.array([math.sin(turn), math.cos(turn)])
         for offset in np.arange(-reach / 2 + distance * rng.random(), reach / 2, distance):
-            _line(canvas, middle + across * offset - along * reach / 2, middle + across * offset + along * reach / 2,
-                  thick)
+            _line(
+                canvas,
+                middle + across * offset - along * reach / 2,
+                middle + across * offset + along * reach / 2,
+                thick,
+            )
     if rng.random() < 0.15:
         # Dashes.
         step = max(3, round(distance * rng.uniform(0.08, 0.3)))
@@ -110,7 +125,7 @@ def _grid(size: tuple[int, ...], angle: float, rng: np.random.Generator) -> Mask
 
 def _line(canvas: Mask, start: np.ndarray, end: np.ndarray, thick: int) -> None:
     """Draw a smooth line between two points, x and y in pixels."""
-    ends = [tuple(int(value) for value in np.round(point * 2 ** BITS)) for point in (start, end)]
+    ends = [tuple(int(value) for value in np.round(point * 2**BITS)) for point in (start, end)]
     cv2.line(canvas, ends[0], ends[1], 255, thick, cv2.LINE_AA, BITS)
 
 
