@@ -15,11 +15,12 @@ from __future__ import annotations
 import argparse
 import csv
 import functools
+import io
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
@@ -28,6 +29,7 @@ from tqdm import tqdm
 
 from hcl_arch.data.masks.hole_maps import resize_holes
 from hcl_arch.data.masks.mask_images import WHITE_FROM
+from hcl_arch.utils.atomic_file import atomic_file
 from preparation import (
     EncodedImage,
     PreparationError,
@@ -229,11 +231,12 @@ def split_masks(masks: Sequence[MeasuredMask], *, seed: int) -> tuple[list[Measu
 
 def write_shares(path: str, splits: dict[str, list[MeasuredMask]]) -> None:
     """Write the list of shares; it appears as a whole."""
-    with open(path + '.unfinished', 'w', newline='', encoding='ascii') as file:
-        writer = csv.writer(file, lineterminator='\n')
-        writer.writerow(['split', 'key', 'share'])
-        writer.writerows(_share_rows(splits))
-    os.replace(path + '.unfinished', path)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['split', 'key', 'share'])
+    writer.writerows(_share_rows(splits))
+    with atomic_file(Path(path)) as file:
+        file.write(text.getvalue().encode('ascii'))
 
 
 def _share_rows(splits: dict[str, list[MeasuredMask]]) -> Iterable[tuple[str, str, str]]:

@@ -6,18 +6,18 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any, Callable, Optional
 
 from tqdm import tqdm
 
+from hcl_arch.utils.atomic_file import atomic_file
 from hcl_arch.version import __version__
 from preparation.items import PreparationError, PreparationInterruptedError
 from preparation.record import RECORD_NAME, Plan, PrepRecord, list_name, read_record
-from preparation.stores import PARTIAL_SUFFIX
 from preparation.workshop import UNFINISHED_SUFFIX, Workshop, check_plan, remove_leftover
 
 
@@ -140,9 +140,5 @@ def _put(entry: Entry, path: str) -> None:
         os.stat(entry.source)  # a link to nothing would come to light in the middle of a training
         os.symlink(os.path.abspath(entry.source), path)
         return
-    if entry.make is None:
-        shutil.copyfile(entry.source, path + PARTIAL_SUFFIX)
-    else:
-        with open(path + PARTIAL_SUFFIX, 'wb') as file:
-            file.write(entry.make())
-    os.replace(path + PARTIAL_SUFFIX, path)
+    with atomic_file(Path(path), durable=False) as file:
+        file.write(Path(entry.source).read_bytes() if entry.make is None else entry.make())

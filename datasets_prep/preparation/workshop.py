@@ -8,9 +8,11 @@ import importlib
 import json
 import os
 import shutil
+from pathlib import Path
 from types import ModuleType
 from typing import IO
 
+from hcl_arch.utils.atomic_file import atomic_file
 from preparation.items import PreparationError
 from preparation.record import Plan
 
@@ -95,11 +97,8 @@ class Workshop:
             os.remove(self.journal_path)
         if os.path.isdir(self.content):
             shutil.rmtree(self.content)
-        with open(self._plan_path + '.new', 'w', encoding='utf-8') as file:
-            json.dump(dataclasses.asdict(plan), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(self._plan_path + '.new', self._plan_path)
+        with atomic_file(Path(self._plan_path)) as file:
+            file.write(json.dumps(dataclasses.asdict(plan)).encode())
 
     def _read_plan(self) -> dict[str, object] | None:
         """Return the plan of the unfinished output, None if there is none or a power cut has left an empty file."""

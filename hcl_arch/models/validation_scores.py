@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from hcl_arch.metrics.hole_share_bins import Bin, bin_name, in_bin
 from hcl_arch.metrics.set_metric import SetMetric, is_set_metric
 from hcl_arch.models.validation_sample import ValidationSample, metric_arguments
+from hcl_arch.utils.atomic_file import atomic_file
 
 
 @dataclass(frozen=True)
@@ -153,10 +155,10 @@ def bin_rows(scores: Sequence[ImageScores], bins: Sequence[Bin], scorer: Scorer)
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a table, first to a file beside it, so that no half of one is left."""
-    partial = path.with_name(f'{path.name}.partial')
-    with partial.open('w', newline='', encoding='utf-8') as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    partial.replace(path)
+    """Write a table, whole or not at all."""
+    text = io.StringIO(newline='')
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    with atomic_file(path, durable=False) as file:
+        file.write(text.getvalue().encode())

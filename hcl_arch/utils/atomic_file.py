@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-from collections.abc import Iterator
+import secrets
+import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -15,29 +18,52 @@ PARTIAL_SUFFIX = '.partial'
 def atomic_file(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a file that takes its name only when it has been written whole.
 
-    It is written beside its place, as `<name>.partial`. If the block raises, that is removed and what was at `path`
-    stays as it was; if the process is killed, it is left, under a name that nothing reads.
+    It is written beside its place, under a hidden name that nobody else uses. If the block raises, that file is removed
+    and what was at `path` stays as it was; if the process is killed, it is left, under a name that nothing reads.
 
     Args:
-        path: where the file belongs; its folder exists.
-        durable: wait until it is on the disk, so that a power cut does not undo it either.
+        path: Where the file belongs; its folder exists.
+        durable: Whether to wait until the file is on the disk, so that it also survives a power cut.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: It cannot be written, or `path` is something else than a regular file, such as a device.
     """
-    partial = path.with_name(path.name + PARTIAL_SUFFIX)
+    with atomic_files([path], durable=durable) as files:
+        yield files[0]
+
+
+@contextlib.contextmanager
+def atomic_files(paths: Sequence[Path], *, durable: bool = True) -> Iterator[list[IO[bytes]]]:
+    """As `atomic_file`, for several files: none takes its name before all have been written."""
+    for path in paths:
+        refuse_special_file(path)
+    partial = [path.with_name(f'.{path.name[:100]}.{secrets.token_hex(8)}{PARTIAL_SUFFIX}') for path in paths]
     try:
-        with partial.open('wb') as file:
-            yield file
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.replace(partial, path)
+        with contextlib.ExitStack() as stack:
+            # Exclusively: a link or a pipe of this name is not followed.
+            files = [stack.enter_context(name.open('xb')) for name in partial]
+            yield files
+            for file in files:
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+        for name, path in zip(partial, paths):
+            os.replace(name, path)
     except BaseException:
-        partial.unlink(missing_ok=True)
+        for name in partial:
+            name.unlink(missing_ok=True)
         raise
     if durable:
-        _flush_folder(path.parent)
+        for folder in {path.parent for path in paths}:
+            _flush_folder(folder)
+
+
+def refuse_special_file(path: Path) -> None:
+    """Raise OSError if a path is there and neither a regular file nor a link to one."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            kind = errno.EISDIR if path.is_dir() else errno.EINVAL
+            raise OSError(kind, 'is no regular file, and only such are replaced', str(path))
 
 
 def remove_partial_files(folder: Path) -> None:

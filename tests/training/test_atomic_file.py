@@ -142,9 +142,38 @@ def test_a_killed_writer_leaves_only_a_name_that_nothing_reads(tmp_path: Path) -
             os._exit(9)  # as by SIGKILL: nothing is tidied up
     os.waitpid(pid, 0)
     assert path.read_bytes() == b'old content'
-    assert names_in(tmp_path) == ['10.state', f'10.state{PARTIAL_SUFFIX}']
+    left, kept = names_in(tmp_path)
+    assert kept == '10.state'
+    assert left.startswith('.10.state.')
+    assert left.endswith(PARTIAL_SUFFIX)
     write(path, b'new')  # is not in the way of the next one
+    remove_partial_files(tmp_path)
     assert names_in(tmp_path) == ['10.state']
+
+
+@pytest.mark.parametrize('name', ['x.png.partial', '.x.png.partial'])
+def test_files_of_the_user_beside_it_are_left_alone(name: str, tmp_path: Path) -> None:
+    """Also where they are links, which a writer through a name that can be guessed would follow."""
+    (tmp_path / 'mine.txt').write_bytes(b'mine')
+    (tmp_path / name).symlink_to(tmp_path / 'mine.txt')
+    write(tmp_path / 'x.png', b'new')
+    assert (tmp_path / 'mine.txt').read_bytes() == b'mine'
+    assert (tmp_path / name).is_symlink()
+    assert not (tmp_path / 'x.png').is_symlink()
+
+
+def test_only_regular_files_are_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / 'x.png')
+    with pytest.raises(OSError, match='no regular file'):
+        write(tmp_path / 'x.png', b'new')
+    assert stat.S_ISFIFO((tmp_path / 'x.png').stat().st_mode)
+    with pytest.raises(OSError, match='no regular file'):
+        write(Path(os.devnull), b'new')
+
+
+def test_long_names(tmp_path: Path) -> None:
+    write(tmp_path / ('n' * 255), b'new')
+    assert names_in(tmp_path) == ['n' * 255]
 
 
 def test_left_open_by_no_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,9 +144,13 @@ class TestSaving:
         assert [path.name for path in file.parent.iterdir()] == [file.name]
 
     @pytest.mark.skipif(not Path('/dev/full').exists(), reason='Linux has this full disk')
-    def test_full_disk(self, file: Path) -> None:
+    def test_full_disk(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         before = file.read_bytes()
-        file.with_name(file.name + '.partial').symlink_to('/dev/full')
+
+        def full(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+
+        monkeypatch.setattr(os, 'fsync', full)
         with pytest.raises(CheckpointError, match=rf'{file}: the checkpoint cannot be written: .*No space left'):
             save_atomically({'params': WEIGHTS}, file)
         assert file.read_bytes() == before

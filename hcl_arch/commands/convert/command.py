@@ -18,6 +18,7 @@ from hcl_arch.model_files import ModelFileError, save_model
 from hcl_arch.model_files.authors_conversion import Conversion, convert_checkpoint
 from hcl_arch.model_files.authors_sizes import AuthorsCheckpointError
 from hcl_arch.model_files.official_checkpoint import Baseline, convert_baseline
+from hcl_arch.utils.atomic_file import atomic_files
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
 
@@ -194,18 +195,10 @@ def _write_model(conversion: Conversion, out: Path, checkpoint: Path) -> None:
 
 def _write(contents: Mapping[Path, Mapping[str, Mapping[str, Tensor]]]) -> None:
     """Write files, each whole or not at all: first all beside their places, then each into its own."""
-    partial = {path: path.with_name(f'.{path.name}.{os.getpid()}.part') for path in contents}
     try:
-        for path, content in contents.items():
-            with open(partial[path], 'xb') as file:
+        with atomic_files([*contents]) as files:
+            for file, content in zip(files, contents.values()):
                 torch.save(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-        for path in contents:
-            os.replace(partial[path], path)
     # torch.save reports a full disk by RuntimeError.
     except (OSError, RuntimeError) as error:
         raise ConvertError(f'{" and ".join(map(str, contents))}: cannot be written: {error}') from error
-    finally:
-        for path in partial.values():
-            path.unlink(missing_ok=True)
