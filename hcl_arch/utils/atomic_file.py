@@ -33,7 +33,7 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def atomic_files(paths: Sequence[Path], *, durable: bool = True) -> Iterator[list[IO[bytes]]]:
+def atomic_files(paths: Sequence[Path], *, durable: bool = True) -> Iterator[Sequence[IO[bytes]]]:
     """As `atomic_file`, for several files: none takes its name before all have been written."""
     for path in paths:
         refuse_special_file(path)
