@@ -61,6 +61,14 @@ def master_checkout() -> Path:
     pytest.skip('no checkout of BasicSR master: run `make setup`, or set BASICSR_MASTER to one')
 
 
+def parity_case(name: str) -> Path:
+    """Folder of a case of the authors' program: `g` is in this repository, others are in the folder `shared`."""
+    for folder in (REPOSITORY.parent / 'shared' / 'parity', REPOSITORY / 'tests' / 'fixtures' / 'parity'):
+        if (folder / name).is_dir():
+            return folder / name
+    pytest.skip(f'the parity data parity/{name} is not in the shared folder')
+
+
 @pytest.fixture
 def image_folder(tmp_path: Path) -> ImageFolder:
     """Function `(n=4, size=64, *, name='images', seed=0)` that makes a folder of `n` smooth, colourful PNG images."""

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from hcl_arch.archs import HCLNet, HCLPatchDiscriminator, HCLRefineNet
 from hcl_arch.archs.image_form import to_image_range, to_network_range
 from hcl_arch.commands.convert import main
+from tests.conftest import parity_case
 
 # Sizes that differ from every default.
 NET_OPTIONS: dict[str, Any] = {
@@ -199,11 +200,8 @@ def assert_near(actual: Tensor, expected: Tensor) -> None:
 
 # Without a convolution stage, and with one in version 4 and 3.
 @pytest.fixture(params=['a', 'f', 'g'])
-def parity(shared_dir: Path, request: pytest.FixtureRequest) -> Path:
-    folder = shared_dir / 'parity' / request.param
-    if not folder.is_dir():
-        pytest.skip(f'the parity data parity/{request.param} is not in the shared folder')
-    return folder
+def parity(request: pytest.FixtureRequest) -> Path:
+    return parity_case(request.param)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from hcl_arch.metrics import calculate_mask_bce
 from hcl_arch.model_files.authors_checkpoint import discriminator_state, generator_state
 from hcl_arch.model_files.authors_config import LEGACY_VERSIONS
 from hcl_arch.utils.precision import Precision, autocast
+from tests.conftest import parity_case
 
 N_STAGES = 3
 # Our names of the hierarchy's maps, and the authors'.
@@ -34,11 +35,8 @@ CONFIDENCES = {'confidence': 'confs', 'soft_mask': 'acc_confs'}
 
 # Without a convolution stage, and with one in version 4 and 3.
 @pytest.fixture(scope='module', params=['a', 'f', 'g'])
-def folder(shared_dir: Path, request: pytest.FixtureRequest) -> Path:
-    case = shared_dir / 'parity' / request.param
-    if not case.is_dir():
-        pytest.skip(f'the parity data parity/{request.param} is not in the shared folder')
-    return case
+def folder(request: pytest.FixtureRequest) -> Path:
+    return parity_case(request.param)
 
 
 @pytest.fixture(scope='module')
