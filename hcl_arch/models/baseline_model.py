@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Optional
 
 from basicsr.utils.registry import MODEL_REGISTRY
@@ -39,11 +39,11 @@ class BaselineModel(BlindRestorationModel):
     watermark: Optional[Tensor] = None
 
     @classmethod
-    def check_train_options(cls, opt: Mapping[str, Any]) -> None:
+    def train_faults(cls, opt: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
         """See :class:`BlindRestorationModel`."""
-        super().check_train_options(opt)
+        yield from super().train_faults(opt)
         if opt['train'].get('output_opt') and opt['train'].get('mask_opt'):
-            raise ValueError('Option train.mask_opt is of no use beside train.output_opt, which compares masks itself.')
+            yield ('train', 'mask_opt'), 'is of no use beside train.output_opt, which compares masks itself.'
 
     def init_training_settings(self) -> None:
         """Build what training needs beside the generator: discriminator, losses, optimizers, schedulers."""

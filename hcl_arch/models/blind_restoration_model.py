@@ -118,19 +118,26 @@ class BlindRestorationModel(InterruptibleModel):
         train_opt = opt['train']
         check_keys(train_opt, cls.TRAIN_KEYS, 'train')
         check_keys(train_opt.get('mask_opt') or {}, ('loss_weight', 'iou_weight'), 'train.mask_opt')
+        for keys, fault in cls.train_faults(opt):
+            raise ValueError(f'Option {".".join(keys)} {fault}')
+
+    @classmethod
+    def train_faults(cls, opt: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield training options that do not fit each other: where they stand, and what is wrong."""
+        train_opt = opt['train']
         restorer_learns = not opt['network_g'].get('freeze_restorer')
         if opt['dist'] and train_opt.get('detector_iter') and restorer_learns and not opt.get('find_unused_parameters'):
-            raise ValueError('Option train.detector_iter with several processes needs `find_unused_parameters: true`.')
+            yield ('train', 'detector_iter'), 'with several processes needs `find_unused_parameters: true`.'
         if 'phase1_iter' not in train_opt:
-            raise ValueError('Option train.phase1_iter is missing: up to which iteration the true mask guides.')
+            yield ('train', 'phase1_iter'), 'is missing: up to which iteration the true mask guides.'
         if bool(opt.get('network_d')) != bool(train_opt.get('gan_opt')):
-            raise ValueError('Options network_d and train.gan_opt belong together: give both or neither.')
-        if opt.get('network_d') and not train_opt.get('optim_d'):
-            raise ValueError('Option train.optim_d is missing: network_d needs an optimizer.')
+            yield ('network_d',), 'and train.gan_opt belong together: give both or neither.'
+        elif opt.get('network_d') and not train_opt.get('optim_d'):
+            yield ('train', 'optim_d'), 'is missing: network_d needs an optimizer.'
         for name in ('accumulation_steps', 'max_skipped_steps'):
             number = train_opt.get(name, 1)
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                raise ValueError(f'Option train.{name} must be a whole number of at least 1, got {number!r}.')
+                yield ('train', name), f'must be a whole number of at least 1, got {number!r}.'
 
     def init_training_settings(self) -> None:
         """Build what training needs beside the generator: discriminator, losses, optimizers, schedulers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -45,13 +45,19 @@ class HCLModel(BlindRestorationModel):
     def check_train_options(cls, opt: Mapping[str, Any]) -> None:
         """See :class:`BlindRestorationModel`."""
         super().check_train_options(opt)
+        classifier_opt = opt['train'].get('classifier_opt') or {}
+        check_keys(classifier_opt, ('loss_weight', 'pixel_weight'), 'train.classifier_opt')
+
+    @classmethod
+    def train_faults(cls, opt: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+        """See :class:`BlindRestorationModel`."""
+        yield from super().train_faults(opt)
         train_opt = opt['train']
-        check_keys(train_opt.get('classifier_opt') or {}, ('loss_weight', 'pixel_weight'), 'train.classifier_opt')
         by_pixels = opt['network_g'].get('mask_from') == 'pixels'
         if bool(train_opt.get('mask_opt')) != by_pixels:
-            raise ValueError('Options train.mask_opt and network_g.mask_from: pixels belong together.')
-        if by_pixels and train_opt.get('classifier_opt'):  # mask_opt is its loss
-            raise ValueError('With network_g.mask_from: pixels there is nothing for classifier_opt.')
+            yield ('train', 'mask_opt'), 'and network_g.mask_from: pixels belong together.'
+        elif by_pixels and train_opt.get('classifier_opt'):  # mask_opt is its loss
+            yield ('train', 'classifier_opt'), 'has nothing to do with network_g.mask_from: pixels.'
 
     def init_training_settings(self) -> None:
         """Build what training needs beside the generator: discriminator, losses, optimizers, schedulers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Callable, get_args
 
@@ -13,11 +12,6 @@ from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.utils.argument_checks import check_choice
 from hcl_arch.utils.option_lines import Place, problem
 from hcl_arch.utils.precision import check_compile, check_precision
-
-# Options as the models' messages call them: `train.phase1_iter`, `network_g.mask_from`, `network_d`.
-_NAMED = re.compile(r'\b(?:train\.\w+|network_\w(?:\.\w+)?)')
-_PREFIX = re.compile(r'Option ([\w.]+) (?=\w)')
-_MOST = 20
 
 
 def check_with_model(run: RunOptions) -> Iterator[str]:
@@ -40,27 +34,12 @@ def _said(check: Callable[[], Any], place: Place) -> Iterator[str]:
     try:
         check()
     except (ValueError, TypeError, OverflowError) as error:
-        yield problem(place, _without_name(str(error)))
+        yield problem(place, _without_name(str(error), place))
 
 
 def _training_problems(model: type[BlindRestorationModel], run: RunOptions) -> Iterator[str]:
-    """Yield what `check_train_options` says: all of it, by setting aside the options that it has named."""
-    opt = _what_it_reads(model, run)
-    aside: set[str] = set()
-    for _ in range(_MOST):
-        try:
-            model.check_train_options(opt)
-        except ValueError as error:
-            text = str(error)
-            named = _NAMED.findall(text)
-            if not aside & set(named):
-                yield problem(tuple(named[0].split('.')) if named else ('train',), _without_name(text))
-            if set(named) <= aside:
-                return
-            aside.update(named)
-            opt = _without(opt, named)
-        else:
-            return
+    for place, fault in model.train_faults(_what_it_reads(model, run)):
+        yield problem(place, fault)
 
 
 def _what_it_reads(model: type[BlindRestorationModel], run: RunOptions) -> dict[str, Any]:
@@ -78,22 +57,6 @@ def _what_it_reads(model: type[BlindRestorationModel], run: RunOptions) -> dict[
     }  # fmt: skip
 
 
-def _without(opt: Mapping[str, Any], named: list[str]) -> dict[str, Any]:
-    """Return the options without those named; `phase1_iter`, which has to be there, gets a value."""
-    changed = dict(opt)
-    for name in named:
-        section, _, key = name.partition('.')
-        if key:
-            changed[section] = {other: value for other, value in changed[section].items() if other != key}
-        elif section == 'network_g':  # which has to be there too
-            changed[section] = {}
-        else:
-            changed.pop(section, None)
-    if 'train.phase1_iter' in named:
-        changed['train'] = {**changed['train'], 'phase1_iter': 0}
-    return changed
-
-
-def _without_name(text: str) -> str:
+def _without_name(text: str, place: Place) -> str:
     """Return a message without the option's name at its beginning, which the place gives."""
-    return _PREFIX.sub('', text, count=1) if text.startswith('Option ') else text
+    return text.removeprefix(f'Option {".".join(place)} ')

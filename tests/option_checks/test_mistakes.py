@@ -638,10 +638,10 @@ def test_combinations_of_nothing(keys: Keys, value: Any, text: str, testing: Opt
         ([(('train', 'phase1_iter'), REMOVED)], 'train: phase1_iter: is missing: up to which iteration the true mask '),
         (
             [(('network_d',), REMOVED)],
-            'network_d: Options network_d and train.gan_opt belong together: give both or nei',
+            'network_d: and train.gan_opt belong together: give both or nei',
         ),
         ([(('train', 'optim_d'), REMOVED)], 'train: optim_d: is missing: network_d needs an optimizer.'),
-        ([(('network_g', 'mask_from'), 'pixels')], 'train: mask_opt: Options train.mask_opt and network_g.mask_from: '),
+        ([(('network_g', 'mask_from'), 'pixels')], 'train: mask_opt: and network_g.mask_from: '),
         (
             [(('train', 'pixel_opt'), REMOVED), (('train', 'perceptual_opt'), REMOVED)],
             "train: pixel_opt: BasicSR's SRModel needs this or `perceptual_opt`.",
@@ -919,7 +919,7 @@ def test_all_that_the_model_says(training: Options) -> None:
         (('train', 'mask_opt'), {'loss_weight': 1}),
     ))  # fmt: skip
     assert [line.split(':')[1] for line in lines] == [
-        ' phase1_iter', ' Options network_d and train.gan_opt belong together', ' accumulation_steps', ' mask_opt',
+        ' phase1_iter', ' and train.gan_opt belong together', ' accumulation_steps', ' mask_opt',
     ]  # fmt: skip
 
 
