@@ -39,7 +39,7 @@ $(READY): constraints.txt setup.py pyproject.toml
 	@echo 'Ready: $(BIN)/hcl-train, $(BIN)/hcl-test'
 
 test: setup
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

@@ -37,7 +37,7 @@ INSTALL_REQUIRES = [
 APP_REQUIRES = ['gradio>=6.31,<7']  # for the page of hcl-app; needs Python 3.10
 EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for hcl-export to ONNX
 REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
-TEST_REQUIRES = ['hypothesis', 'jsonschema', 'pytest>=7']
+TEST_REQUIRES = ['hypothesis', 'jsonschema', 'pytest>=7', 'pytest-xdist']
 DEV_REQUIRES = [
     *TEST_REQUIRES,
     *APP_REQUIRES,

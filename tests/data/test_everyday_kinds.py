@@ -153,7 +153,7 @@ def test_clean_leaves_the_photograph_alone(opt: Options) -> None:
         assert (sample['mask'] == 1).all()
 
 
-@pytest.mark.parametrize(('context', 'workers'), [('fork', 2), ('spawn', 1)])
+@pytest.mark.parametrize(('context', 'workers'), [('fork', 2), pytest.param('spawn', 1, marks=pytest.mark.slow)])
 def test_workers_give_the_same_samples(opt: Options, pictures: str, context: str, workers: int) -> None:
     corruptions = {kind: {'dataroot': pictures} if kind in PICTURE_KINDS else 1 for kind in NAMES}
     dataset = build(opt, corruptions=corruptions, second_kind=0.5, degradation=DEGRADATION)

@@ -274,7 +274,7 @@ def test_pickled_images_draw_the_same_and_leave_the_cache_behind(many_masks: Pat
     assert len(copied._cache) == len(images._cache) == (24 if cache_mib else 0)
 
 
-@pytest.mark.parametrize('method', ['fork', 'spawn'])
+@pytest.mark.parametrize('method', ['fork', pytest.param('spawn', marks=pytest.mark.slow)])
 def test_worker_processes_draw_the_same(many_masks: Path, method: str) -> None:
     images = MaskImages(ImageSource(str(many_masks)), cache_mib=1)
     expected = draws(images, 5)

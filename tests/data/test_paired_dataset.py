@@ -200,6 +200,7 @@ def test_length(opt: Options) -> None:
     assert len(build({**opt, 'max_samples': 9})) == 3
 
 
+@pytest.mark.slow
 def test_a_spawned_worker_serves_the_last_index_of_a_group(opt: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as group:
         group.setattr(dataset_options, 'get_dist_info', lambda: (1, 2))

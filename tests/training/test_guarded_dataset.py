@@ -195,7 +195,7 @@ class TestTooMany:
             guarded(NamingImages(), log_file, most=0)[Draw(5, 0)]
         assert str(raised.value).count('images/5.png') == 1
 
-    @pytest.mark.parametrize(('method', 'workers'), [('fork', 2), ('spawn', 1)])  # spawning one takes seconds
+    @pytest.mark.parametrize(('method', 'workers'), [('fork', 2), pytest.param('spawn', 1, marks=pytest.mark.slow)])
     def test_reaches_the_training_from_a_worker(self, method: str, workers: int, log_file: Path) -> None:
         loader = loader_of(guarded(NamingImages(), log_file, most=1), workers=workers, method=method)
         with pytest.raises(TooManyUnreadableError) as raised:

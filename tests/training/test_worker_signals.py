@@ -197,6 +197,7 @@ class TestFromTheirFirstMoment:
         monkeypatch.setattr(multiprocessing.process.BaseProcess, 'start', start_and_tell)
         assert indices_of(begin(protected(Processes()))) == list(range(SAMPLES))
 
+    @pytest.mark.slow
     def test_spawned(self) -> None:
         """In a program of its own, whose first spawned workers these are."""
         program = start_program(
