@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -68,6 +69,7 @@ def test_the_refined_image_does_not_collapse() -> None:
     assert max(trained.ratios) < 1
 
 
+@pytest.mark.slow
 def test_a_collapse_would_be_seen() -> None:
     """With the slope of the mean held near 1, a map of many scores pulls harder than the pixels do, and soon alone."""
     trained = train(HCLWGANGPLoss(penalty_of='mean'), 100)

@@ -236,10 +236,12 @@ class TestStopVoteOfTwoProcesses:
         one, other = self.counted(tmp_path, 'count:0 count:15 count:15', 'count:0 count:0 count:0')
         assert one == other == [0, 0, 15]
 
+    @pytest.mark.slow
     def test_at_the_end_it_is_counted_at_once(self, tmp_path: Path) -> None:
         one, other = self.counted(tmp_path, 'count:0 count:0 count_now:0', 'count:0 count:0 count_now:2')
         assert one == other == [0, 0, 2]
 
+    @pytest.mark.slow
     def test_a_vote_of_the_last_but_one_is_not_lost(self, tmp_path: Path) -> None:
         one, other = self.counted(tmp_path, 'count:0 count:15 count_now:15', 'count:0 count:0 count_now:0')
         assert one == other == [0, 0, 15]
