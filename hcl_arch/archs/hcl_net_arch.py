@@ -79,6 +79,12 @@ class HCLNet(nn.Module):
             authors' program, or ``torch`` for PyTorch's defaults. The refiner has its own option.
         detector_options: Arguments of :class:`HCLDetector`, as option files give them.
 
+    >>> net = HCLNet(dim=4, encoder_depths=[1, 1, 1], decoder_depths=[1, 1, 1], window_size=4, bottleneck_window_size=4)
+    >>> net(torch.rand(1, 3, 40, 50)).shape
+    torch.Size([1, 3, 40, 50])
+    >>> net(torch.rand(1, 3, 40, 50), return_all=True).mask.shape
+    torch.Size([1, 1, 40, 50])
+
     Raises:
         ValueError: If the stage lists differ in length, a choice is unknown, a number is too small, both a detector and
             detector options are given, or ``weight_init`` would overwrite a pretrained backbone.

@@ -31,6 +31,9 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 
     Returns:
         (B, C, H', W'); the input itself where nothing is to be added.
+
+    >>> pad_to_multiple(torch.zeros(1, 3, 20, 33), 16).shape
+    torch.Size([1, 3, 32, 48])
     """
     for axis in (-2, -1):
         size = image.shape[axis]
@@ -51,7 +54,11 @@ def to_network_range(image: Tensor) -> Tensor:
 
 
 def to_image_range(image: Tensor) -> Tensor:
-    """Map an image from [-1, 1] (inside the networks) to [0, 1]; the inverse of :func:`to_network_range`."""
+    """Map an image from [-1, 1] (inside the networks) to [0, 1]; the inverse of :func:`to_network_range`.
+
+    >>> to_image_range(to_network_range(torch.tensor([0.0, 0.25, 1.0])))
+    tensor([0.0000, 0.2500, 1.0000])
+    """
     return (image + 1) / 2
 
 

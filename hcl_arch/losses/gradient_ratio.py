@@ -28,6 +28,10 @@ def gradient_ratio(loss: Tensor, reference: Tensor, image: Tensor) -> Tensor:
     Returns:
         A scalar without graph, at least 0; huge or infinite where ``reference`` has no slope and ``loss`` has one, 0
         where neither has.
+
+    >>> image = torch.ones(2, requires_grad=True)
+    >>> gradient_ratio(3 * image.sum(), image.sum(), image)
+    tensor(3.)
     """
     length, reference_length = (
         torch.autograd.grad(_SCALE * scalar, image, retain_graph=True)[0].float().norm() for scalar in (loss, reference)

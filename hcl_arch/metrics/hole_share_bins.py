@@ -9,7 +9,11 @@ Bin = tuple[float, float]
 
 
 def bin_name(span: Bin) -> str:
-    """A bin as the paper writes it, in percent: (0.0, 0.3) -> '0-30'."""
+    """A bin as the paper writes it, in percent.
+
+    >>> bin_name((0.0, 0.3))
+    '0-30'
+    """
     return f'{100 * span[0]:g}-{100 * span[1]:g}'
 
 

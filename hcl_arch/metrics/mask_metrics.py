@@ -59,6 +59,9 @@ def calculate_corrupted_iou(soft_mask: NDArray, true_mask: NDArray, *, threshold
 
     Beside the paper's measures: an all-clean guess, which is good by those on small holes, has 0 here.
     Arguments and errors as of :func:`calculate_mask_accuracy`.
+
+    >>> calculate_corrupted_iou(np.array([[0.1, 0.4, 0.9]]), np.array([[0, 1, 1]]))  # two found, one of them rightly
+    0.5
     """
     predicted, truth = _binary(soft_mask, true_mask, threshold)
     return _ratio((~predicted & ~truth).sum(), (~predicted | ~truth).sum())

@@ -28,6 +28,9 @@ def otsu_threshold(soft_mask: NDArray) -> float:
         Confidence from which on a pixel is in the upper group; 0.5 where all confidences are equal or some
             are no numbers.
 
+    >>> bool(0.2 < otsu_threshold(np.array([[0.1, 0.2, 0.7, 0.8]])) <= 0.7)
+    True
+
     Source: Otsu, "A Threshold Selection Method from Gray-Level Histograms", 1979; computed by scikit-image.
     """
     confidence = soft_mask.astype(np.float64)

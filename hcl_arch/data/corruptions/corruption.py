@@ -30,6 +30,10 @@ def blend(truth: FloatArray, noise: FloatArray, mask: FloatArray, *, sigma: floa
 
     Returns:
         (H, W, 3) float32 in [0, 1].
+
+    >>> white, black = np.ones((1, 3, 3), np.float32), np.zeros((1, 3, 3), np.float32)
+    >>> blend(white, black, np.array([[1, 0, 1]], np.float32), sigma=0)[..., 0]
+    array([[1., 0., 1.]], dtype=float32)
     """
     soft = cv2.GaussianBlur(mask, (0, 0), sigma) if sigma > 0 else mask
     # In OpenCV since NumPy is slow to spread (H, W) over three channels: this takes half of the time.
