@@ -29,6 +29,7 @@ from hcl_arch.models.interruptible_model import InterruptibleModel
 from hcl_arch.models.parameter_groups import parameter_groups
 from hcl_arch.training.step_watch import NonFiniteError, StepWatch
 from hcl_arch.utils.option_error import check_keys
+from hcl_arch.utils.option_fields import is_whole
 from hcl_arch.utils.precision import autocast, check_compile, compile_network
 from hcl_arch.utils.random_state import derived_seed, seed_generators
 
@@ -106,8 +107,6 @@ class BlindRestorationModel(InterruptibleModel):
             self.check_train_options(opt)
         super().__init__(opt)
 
-    # ------------------------------------------------------------------ set-up
-
     @classmethod
     def check_train_options(cls, opt: Mapping[str, Any]) -> None:
         """Refuse training options that nobody reads, or that do not fit each other.
@@ -135,9 +134,8 @@ class BlindRestorationModel(InterruptibleModel):
         elif opt.get('network_d') and not train_opt.get('optim_d'):
             yield ('train', 'optim_d'), 'is missing: network_d needs an optimizer.'
         for name in ('accumulation_steps', 'max_skipped_steps'):
-            number = train_opt.get(name, 1)
-            if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-                yield ('train', name), f'must be a whole number of at least 1, got {number!r}.'
+            if not is_whole(train_opt.get(name, 1), 1):
+                yield ('train', name), f'must be a whole number of at least 1, got {train_opt[name]!r}.'
 
     def init_training_settings(self) -> None:
         """Build what training needs beside the generator: discriminator, losses, optimizers, schedulers."""
@@ -211,8 +209,6 @@ class BlindRestorationModel(InterruptibleModel):
         if optim_type in ('Adam', 'AdamW') and 'foreach' not in kwargs:
             kwargs.setdefault('fused', True)
         return super().get_optimizer(optim_type, params, lr, **kwargs)
-
-    # ------------------------------------------------------------------ training
 
     def optimize_parameters(self, current_iter: int) -> None:
         """One step of the discriminator and of the generator, on one forward pass of the generator.
@@ -396,7 +392,6 @@ class BlindRestorationModel(InterruptibleModel):
         """See :class:`InterruptibleModel`; the discriminator is saved too, before the state that belongs to it.
 
         Raises:
-            CheckpointError: A file cannot be written; older checkpoints are untouched.
             NonFiniteError: All is saved, but too many steps in a row could not be taken.
         """
         if self.net_d is not None:

@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 
 import torch
 
-from hcl_arch.training.process_group import init_gloo, joined_then_left
-
 _FUNCTIONAL_TENSOR = 'torchvision.transforms.functional_tensor'
 
 
@@ -52,6 +50,8 @@ def replace_init_dist() -> None:
     leaves the group.
     """
     from basicsr.utils import dist_util
+
+    from hcl_arch.training.process_group import init_gloo, joined_then_left
 
     join = dist_util._init_dist_pytorch
     if hasattr(join, '__wrapped__'):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import torch.distributed as dist
+
 from hcl_arch.models.hcl_model import MODEL_REGISTRY, HCLModel
 from hcl_arch.train import main
-from hcl_arch.utils.random_state import get_dist_info
 
 
 @MODEL_REGISTRY.register()
@@ -20,7 +21,7 @@ class DigestHCLModel(HCLModel):
         for net in (self.get_bare_model(self.net_g), self.get_bare_model(self.net_d), self.net_g_ema):
             for tensor in net.state_dict().values():
                 digest.update(tensor.detach().numpy().tobytes())
-        file = Path(f'digests_{self.opt["name"]}_{get_dist_info()[0]}.txt')
+        file = Path(f'digests_{self.opt["name"]}_{(dist.get_rank() if dist.is_initialized() else 0)}.txt')
         with file.open('a') as lines:
             lines.write(f'{current_iter} {digest.hexdigest()}\n')
 
