@@ -55,7 +55,7 @@ def test_import_is_light_and_completes_basicsr() -> None:
     assert ran.returncode == 0, ran.stderr
 
 
-# One that imports BasicSR's models first, one that imports its data first, one that needs none; the others are slow tests.
+# BasicSR's models first, BasicSR's data first, and no BasicSR at all; the other modules are slow tests.
 MODULES = ['models.hcl_model', 'training.data_order', 'restoration.restorer']
 MORE_MODULES = [
     'archs.hcl_net_arch',
