@@ -31,7 +31,7 @@ def collapse(trained: Trained, *, adversarial: bool) -> list[str]:
     wrong = []
     if trained.skipped or not after.finite or not all(np.isfinite(values).all() for values in log.values()):
         wrong.append(f'not finite: {trained.skipped} steps left out')
-    if after.saturated > MOST_SATURATED:
+    if trained.restores and after.saturated > MOST_SATURATED:
         wrong.append(f'saturated: {after.saturated:.0%} of the values')
     if trained.restores and after.psnr <= trained.input_psnr:
         wrong.append(f'no better than the input: {after.psnr:.2f} dB after {trained.input_psnr:.2f} dB')

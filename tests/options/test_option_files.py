@@ -288,7 +288,8 @@ DERIVED = [
     Derived('train_hcl_ffhq_no_contrast', 'train_hcl_ffhq', ('network_g.mask_from', *LOSSES)),
     *(Derived(f'train_hcl_{task}', 'train_hcl_places', FINE_TUNED)
       for task in ('watermark', 'shadow', 'raindrop', 'graffiti')),
-    *(Derived(f'train_vcnet_{data}', f'train_hcl_{data}', (*TO_VCNET, 'train.optim_g'))
+    *(Derived(f'train_vcnet_{data}', f'train_hcl_{data}', (
+        *TO_VCNET, 'train.optim_g', *(['train.pixel_opt.loss_weight'] if data == 'ffhq' else [])))
       for data in ('places', 'imagenet', 'ffhq', 'places512')),
     *(Derived(f'train_vcnet_{task}', f'train_hcl_{task}', (*TO_VCNET, 'train.optim_g', 'path'))
       for task in ('watermark', 'shadow', 'graffiti')),
