@@ -168,7 +168,7 @@ def _foreign_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str
 def _unfilled_ranges(
     run: RunOptions, data_set: DataSetSection, options: Optional[AnyOptions], samples: int
 ) -> Iterator[str]:
-    """Yield lines for ranges of `hole_share` and bins of `val: hole_share_bins` that so few samples cannot all fill."""
+    """Yield lines for ranges of `hole_share` and bins of `val: hole_share_bins` with too few samples to fill them."""
     first_ones = ' (`max_samples`)' if data_set.options.get('max_samples') == samples else ''
     ranges = options.hole_shares if isinstance(options, DatasetOptions) else ()
     if len(ranges) > samples:

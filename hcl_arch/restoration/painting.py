@@ -128,7 +128,7 @@ def _levels(
 
 
 def _is_deep(hole: np.ndarray, wanted: np.ndarray, reach: int) -> bool:
-    """Whether a wanted pixel is further than ``reach`` from the nearest known one, and a smaller picture would help."""
+    """Whether a wanted pixel is more than ``reach`` from the nearest known one, and a smaller picture would help."""
     if min(hole.shape) < MIN_IMAGE_SIZE * _REDUCTION or hole.all() or not (hole & wanted).any():
         return False
     return bool(distance_to(~hole)[wanted].max() > reach)
@@ -154,7 +154,7 @@ def _work(grid: TileGrid, wanted: np.ndarray) -> int:
 
 
 def tile_side(most_pixels: float, multiple: int) -> int:
-    """The largest side of a square tile of at most so many pixels, in steps of a multiple, within sensible bounds."""
+    """The largest side of a square tile with this many pixels at most, a multiple, within sensible bounds."""
     largest = max(_LARGEST_TILE, _LARGEST_TILE_IN_MULTIPLES * multiple)
     side = min(int(most_pixels**0.5), largest) // multiple * multiple
     return max(side, _LEAST_TILE * multiple)

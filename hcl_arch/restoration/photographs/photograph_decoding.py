@@ -164,7 +164,7 @@ def _rgb_of_cmyk(image: Image.Image, metadata: PhotographMetadata) -> tuple[Imag
 
 
 def _decode_by_opencv(content: bytes) -> tuple[NDArray[Any], bool]:
-    """Decode 16 bit, which Pillow has for gray alone: pixels (H, W), (H, W, 3) or (H, W, 4), and if they are gray."""
+    """Decode 16 bits (in Pillow gray only): pixels (H, W), (H, W, 3) or (H, W, 4), and whether they are gray."""
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise UndecodableError('it is damaged and cannot be decoded')
