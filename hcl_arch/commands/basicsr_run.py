@@ -115,7 +115,7 @@ def check_option_file(arguments: list[str], *, is_train: Optional[bool] = None) 
         is_train: Whether the file is for training; None = if it looks like it.
 
     Raises:
-        OptionFileError: If the option file does not exist, is no YAML mapping, asks for Python objects (allowed by
+        OptionFileError: If the option file does not exist, is not a YAML mapping, asks for Python objects (allowed by
             `--trust_option_file`), lacks a section that BasicSR relies on, or cannot be changed by `--force_yml`.
     """
     named, _ = read_arguments(arguments)

@@ -170,7 +170,7 @@ class DatasetOptions(BlindCorruptionSection):
 
 
 def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
-    """Return the checked options of a data set; `opt` is left as it is.
+    """Return the checked options of a data set; `opt` is not changed.
 
     Raises:
         OptionError: An option is unknown, missing, of a wrong type or out of its range.

@@ -114,7 +114,7 @@ class PairedOptions(PairedSection):
 
 
 def read_paired_options(opt: Mapping[str, Any]) -> PairedOptions:
-    """Return the checked options of a data set; `opt` is left as it is.
+    """Return the checked options of a data set; `opt` is not changed.
 
     Raises:
         OptionError: An option is unknown, missing, of a wrong type or out of its range.

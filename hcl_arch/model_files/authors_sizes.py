@@ -72,7 +72,7 @@ class Part:
 
 
 def network_options(parts: Mapping[str, Part]) -> dict[str, Any]:
-    """Options of ``HCLNet`` that can be read from the tensors, with those of its refiner if there is one.
+    """Options of ``HCLNet`` that can be read from the tensors, including those of its refiner, if any.
 
     Args:
         parts: ``encoder``, ``project_heads``, ``bottleneck``, ``decoder`` and, optionally, ``refinenet``.

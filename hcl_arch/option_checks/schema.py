@@ -283,7 +283,7 @@ def _rows(heading: str, schema: Schema) -> list[str]:
 
 
 def _kind(option: Schema) -> str:
-    """An option's schema in a few words."""
+    """A short description of an option's schema."""
     if '$ref' in option:
         return f'a {option["$ref"].rpartition("/")[2].replace("_", " ")}'
     if 'anyOf' in option:

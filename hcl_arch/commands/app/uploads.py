@@ -35,7 +35,7 @@ class Uploads:
     """The files waiting to be restored.
 
     Args:
-        folder: where they are kept; nobody else writes there.
+        folder: where they are kept; no other process writes there.
         limits: what is accepted.
     """
 

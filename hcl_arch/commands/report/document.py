@@ -45,7 +45,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Text; a warning stands out."""
+    """Text; a warning is highlighted."""
 
     text: str
     warning: bool = False

@@ -24,7 +24,7 @@ SPRAY_LENGTH = (0.7, 1.2)
 # with at least this many pixels, which keeps small ones smooth.
 RENDERED_SHARE = 0.65
 LEAST_RENDERED = 96
-# Points of a smooth curve for each given point.
+# Number of points on the smooth curve per given point.
 STEPS = 6
 
 # Catmull-Rom: weights of the point before, the two ends of a span and the point after, at STEPS places of the span.

@@ -16,7 +16,7 @@ REFERENCE_SIDE = 256
 WALKS = (3, 6)
 STEPS = (15, 55)
 STEP_LENGTH = (4.0, 14.0)
-# Mean turn per step in radians. Turns have a Laplace distribution: mostly slight bends, and now and then a corner.
+# Mean turn per step in radians. Turns have a Laplace distribution: mostly slight bends, and occasionally a corner.
 TURN = 0.3
 # Drawn evenly on a logarithmic scale.
 BRUSH_WIDTH = (6.0, 28.0)

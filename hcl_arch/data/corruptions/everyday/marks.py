@@ -137,7 +137,7 @@ def _joined(first: Mask, second: Mask, gap: int, beside: bool) -> Mask:
 
 
 def _fine_at_times(mask: Mask, rng: np.random.Generator) -> Mask:
-    """Return the picture with fine strokes, in outlines, or as it is."""
+    """Return the picture with fine strokes, in outlines, or unchanged."""
     way = rng.random()
     if way < FINE_SHARE / 2:
         return thinner(mask, rng)

@@ -96,7 +96,7 @@ def smooth_mosaic(image: FloatArray, region: Region, rng: np.random.Generator) -
 
 
 def _draw_block(size: tuple[int, ...], rng: np.random.Generator) -> tuple[int, int]:
-    """Return height and width of a block: square, now and then not."""
+    """Return height and width of a block: mostly square."""
     shortest = min(size)
     if rng.random() < 0.5:
         side = log_uniform(BLOCK_PIXELS, rng)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.corruptions.everyday.stencils import Points, log_uniform
 
-# Each outline is a closed contour in units of its own; `sized` brings it to an area.
+# Each outline is a closed contour in arbitrary units; `sized` scales it to an area.
 Outline = Callable[[np.random.Generator], Points]
 
 

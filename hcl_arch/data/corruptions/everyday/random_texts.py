@@ -168,7 +168,7 @@ def _address(rng: np.random.Generator, longest: int) -> str:
 
 
 def _name(rng: np.random.Generator, longest: int) -> str:
-    """Return a name, in capitals now and then."""
+    """Return a name, occasionally in capitals."""
     name = a_name(rng, longest)
     return name.upper() if rng.random() < 0.3 else name
 

@@ -37,7 +37,7 @@ class Materials:
     Attributes:
         photo: returns a crop of a photograph other than the truth, in the truth's shape; None if there are none.
         fonts: TrueType and OpenType files; if empty, OpenCV's own fonts are used.
-        pictures: RGBA pictures of a folder; None where there are none.
+        pictures: RGBA pictures of a folder; None if there are none.
     """
 
     photo: Optional[Callable[[Truth, np.random.Generator], FloatArray]] = None

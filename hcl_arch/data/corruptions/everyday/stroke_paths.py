@@ -9,7 +9,7 @@ import numpy as np
 
 from hcl_arch.data.corruptions.everyday.stencils import Points, chance
 
-# Points of a smooth curve for each given point.
+# Number of points on the smooth curve per given point.
 STEPS = 8
 
 # Cubic curve through four neighbours: weights of the four at STEPS places between the middle two, and their tangents
