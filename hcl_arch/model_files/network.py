@@ -57,8 +57,8 @@ def check_network(options: Mapping[str, Any]) -> nn.Module:
     """The network on torch's ``meta`` device, without memory.
 
     Raises:
-        ValueError: If the options do not make a network for blind restoration, or one whose size is not reflected in a
-            file.
+        ValueError: If the options do not make a network for blind restoration, or one whose size is not accounted for
+            by anything in a file.
     """
     for place in _files(options, 'network'):
         raise ValueError(f'{place}: names a file, which a model file must not; expected all weights inside.')

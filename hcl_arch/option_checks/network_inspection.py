@@ -63,7 +63,7 @@ def run_on_meta(network: nn.Module, *shapes: tuple[int, ...]) -> tuple[Any, Opti
 
 
 def _without_files(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments without files of weights and the requested entries of these."""
+    """Return the arguments without files of weights and the names of entries in these files."""
     files = {key for key, value in options.items() if is_file_argument(key) and value is not None}
     entries = {key.replace('_weights', '_param_key') for key in files}
     return {key: value for key, value in options.items() if key not in {'type', *files, *entries}}

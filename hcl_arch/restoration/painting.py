@@ -154,7 +154,7 @@ def _work(grid: TileGrid, wanted: np.ndarray) -> int:
 
 
 def tile_side(most_pixels: float, multiple: int) -> int:
-    """The largest side of a square tile with this many pixels at most, a multiple, within sensible bounds."""
+    """The largest side, a multiple of ``multiple``, of a square tile with at most this many pixels, within bounds."""
     largest = max(_LARGEST_TILE, _LARGEST_TILE_IN_MULTIPLES * multiple)
     side = min(int(most_pixels**0.5), largest) // multiple * multiple
     return max(side, _LEAST_TILE * multiple)

@@ -1,4 +1,4 @@
-"""Limits on uploads and memory per page."""
+"""Limits on what visitors may upload and on what is kept for them."""
 
 from __future__ import annotations
 

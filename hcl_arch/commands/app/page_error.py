@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 _log = logging.getLogger(__name__)
-# Messages of other exceptions must not be shown: they can contain paths of the machine.
+# Messages of unforeseen exceptions must not be shown: they can contain paths of the machine.
 UNFORESEEN = 'Something went wrong here. The terminal in which hcl-app runs says what.'
 
 Updates = dict[Any, Any]

@@ -145,7 +145,7 @@ def tile(
         picture: what to repeat.
         size: height and width of the overlay.
         spacing: gap between columns and between rows, as a share of the picture's width and height, at least 0; rounded
-            up to whole pixels of the picture, at least one.
+            to whole pixels of the picture, at least one.
         stagger: by how much of a column every other row is shifted, in [0, 1].
         origin: x and y in pixels of the centre of one of the copies.
         scale: factor of the picture's size, above 0; the copies are at least one pixel long.

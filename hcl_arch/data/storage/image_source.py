@@ -53,7 +53,7 @@ class ImageSource:
                 yield number, key if isinstance(root, LmdbRoot) else os.path.splitext(key)[0].replace(os.sep, '/')
 
     def path_of(self, index: int) -> str:
-        """Return the location of image `index` for messages: the file's path, or 'path/key' in an LMDB."""
+        """Return the location of image `index`: the file's path, or 'path/key' in an LMDB."""
         root, local = self._locate(index)
         return root.path_of(local)
 

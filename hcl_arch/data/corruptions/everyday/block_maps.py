@@ -13,7 +13,7 @@ from hcl_arch.data.corruptions.corruption import BoolArray
 from hcl_arch.data.corruptions.everyday.draws import log_uniform
 from hcl_arch.data.weighted_choice import choose_by_weight
 
-# Block sides of the usual codecs, also after the picture was shrunk or enlarged.
+# Block sides of the usual codecs, and block sides in pictures that were shrunk or enlarged afterwards.
 BLOCKS = (8, 8, 16, 16, 16, 32)
 RESIZED_BLOCKS = (3.0, 40.0)
 RESIZED = 0.25

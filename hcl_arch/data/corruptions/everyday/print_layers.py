@@ -115,7 +115,7 @@ def dark(rng: np.random.Generator) -> FloatArray:
 
 
 def light_or_dark(rng: np.random.Generator, *, light_share: float = 0.6) -> FloatArray:
-    """Return a light colour with this probability, else a dark one; rarely a strong one, as of exposed dye layers."""
+    """Return a light (probability `light_share`) or dark colour; rarely a strong one, as of exposed dye layers."""
     if rng.random() < 0.06:
         return rng.random(3, np.float32)
     return light(rng) if rng.random() < light_share else dark(rng)
