@@ -1,6 +1,6 @@
-"""Preparation of data sets: many image files into an LMDB in BasicSR's layout, or into a folder.
+"""Preparation of data sets: conversion of many image files to an LMDB in BasicSR's layout, or to a folder.
 
-The scripts of `datasets_prep/` list the files of a data set as `PrepItem`s and hand them to `prepare` with a transform.
+The scripts of `datasets_prep/` list the files of a data set as `PrepItem`s and pass them to `prepare` with a transform.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The command line that the preparation scripts share."""
+"""The shared command line of the preparation scripts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from preparation.workers import default_workers
 
 @dataclass(frozen=True)
 class PrepOptions:
-    """The shared arguments, as the command line gave them.
+    """The shared arguments, as given on the command line.
 
     Attributes:
-        size: length of the short side, None to keep it.
+        size: length of the short side; None keeps it.
         format: 'jpg' or 'png'.
         quality: of JPEG files.
         workers: number of worker processes.
@@ -39,7 +39,7 @@ class PrepOptions:
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> PrepOptions:
-        """Return the options out of parsed arguments."""
+        """Return the options from parsed arguments."""
         return cls(
             size=arguments.size or None,
             format=arguments.format,
@@ -50,7 +50,7 @@ class PrepOptions:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What of the options decides about the output, for `prepare`."""
+        """The options that affect the output, for `prepare`."""
         return {'size': self.size, 'format': self.format, 'quality': self.quality}
 
     def resize(self) -> ResizeShortSide:
@@ -60,7 +60,7 @@ class PrepOptions:
     def prepare(
         self, items: Sequence[PrepItem], output: str, *, settings: Mapping[str, Any], transform: Transform | None = None
     ) -> PrepRecord:
-        """Call `prepare` with these options; `settings` come on top of them, `transform` is `resize()` by default."""
+        """Call `prepare` with these options; `settings` are added to them, `transform` is `resize()` by default."""
         output = os.path.normpath(output)
         return prepare(
             items,
@@ -80,7 +80,7 @@ def add_common_arguments(
 
     Args:
         parser: the script's parser.
-        size: default length of the short side, None to keep it by default.
+        size: default length of the short side; None keeps it by default.
         image_format: default format.
     """
     group = parser.add_argument_group('what is written, and how')
@@ -127,7 +127,7 @@ def add_store_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_missing_argument(parser: argparse.ArgumentParser) -> None:
-    """Add --allow-missing, for scripts that know how many images there have to be."""
+    """Add --allow-missing, for scripts that know the required number of images."""
     parser.add_argument('--allow-missing', action='store_true', help='go on although images are missing')
 
 
@@ -138,7 +138,7 @@ def split_path(arguments: argparse.Namespace, split: str) -> str:
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """End the program with one line for errors of the user and the file system: status 1, or 130 after Ctrl-C."""
+    """End the program with one line after user or file system errors: status 1, or 130 after Ctrl-C."""
     try:
         yield
     except PreparationError as error:

@@ -1,4 +1,4 @@
-"""Read, decode, resize and encode single images for a preparation."""
+"""Reading, decoding, resizing and encoding of single images for a preparation."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from preparation.items import EncodedImage, UnreadableImageError
 ImageFormat = Literal['jpg', 'png']
 FORMATS: tuple[ImageFormat, ...] = ('jpg', 'png')
 _ORIENTATION_TAG = 0x0112
-# EXIF orientations that change width and height places.
+# EXIF orientations that swap width and height.
 SIDEWAYS = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What an image file says of itself.
+    """What an image file states about itself.
 
     Attributes:
-        file_format: 'jpg', 'png' or '' for all others.
+        file_format: 'jpg', 'png', or '' for others.
         short_side: in pixels.
-        channels: 1 or 3 if the pixels are 8-bit gray or RGB, 0 for all others (16 bit, alpha, palette, CMYK).
-        upright: the pixels need not be turned or mirrored.
+        channels: 1 or 3 if the pixels are 8-bit gray or RGB, 0 for others (16 bits, alpha, palette, CMYK).
+        upright: whether the pixels need not be turned or mirrored.
     """
 
     file_format: str
@@ -44,9 +44,9 @@ def read_source(path: str) -> bytes:
     """Return the content of a source file.
 
     Raises:
-        UnreadableImageError: it is empty, a dangling link, no regular file (a pipe would be waited for without end),
-            larger than any image, or must not be read.
-        OSError: it cannot be read for another reason, such as a network drive that is gone: no ground to pass over it.
+        UnreadableImageError: it is empty, a dangling link, not a regular file (reading a pipe could block forever),
+            larger than any image, or not permitted to be read.
+        OSError: it cannot be read for another reason, such as a lost network drive, which is no reason to skip it.
     """
     try:
         content = read_regular_file(path)
@@ -62,35 +62,35 @@ def read_source(path: str) -> bytes:
 
 
 def read_header(content: bytes) -> ImageHeader | None:
-    """Return the header of an image, None if it is of no known form (OpenCV may still decode it)."""
+    """Return the header of an image, None if the format is unknown (OpenCV may still decode it)."""
     try:
         with PIL.Image.open(io.BytesIO(content)) as image:
             file_format = {'JPEG': 'jpg', 'MPO': 'jpg', 'PNG': 'png'}.get(image.format or '', '')
             channels = {'L': 1, 'RGB': 3}.get(image.mode, 0)
-            if file_format == 'png' and content[24] != 8:  # bits a channel, which PIL's mode does not tell
+            if file_format == 'png' and content[24] != 8:  # bits per channel, which PIL's mode does not give
                 channels = 0
             return ImageHeader(file_format, min(image.size), channels, orientation_of(image) == 1)
-    except Exception:  # whatever a damaged header leads to; OpenCV has the last word
+    except Exception:  # a damaged header can raise anything; OpenCV has the final say
         return None
 
 
 def orientation_of(image: PIL.Image.Image) -> int:
-    """Return the EXIF orientation of an opened image, 1 (upright) if it tells none; reads no pixels."""
+    """Return the EXIF orientation of an opened image, 1 (upright) if it has none; reads no pixels."""
     exif = PIL.Image.Exif()
     exif.load(image.info.get('exif', b''))
     return int(exif.get(_ORIENTATION_TAG, 1))
 
 
 def decode_bgr(content: bytes, *, least_short_side: int | None = None) -> NDArray[np.uint8]:
-    """Return an image as (H, W, 3) uint8 BGR, upright, decoded as `ImageSource` does when it reads the file itself.
+    """Return an image as (H, W, 3) uint8 BGR, upright, decoded in the same way as by `ImageSource`.
 
     Args:
         content: the file's bytes.
-        least_short_side: a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as its short
-            side keeps twice this many pixels for the reduction that follows. None: at full size.
+        least_short_side: a JPEG may be decoded at a half, a quarter or an eighth of its size, as long as its short side
+            keeps twice this many pixels for the subsequent reduction. None: at full size.
 
     Raises:
-        UnreadableImageError: OpenCV cannot decode it, or the file is cut short.
+        UnreadableImageError: OpenCV cannot decode it, or the file is truncated.
     """
     try:
         return decode_image(content, least_side=least_short_side)
@@ -99,7 +99,7 @@ def decode_bgr(content: bytes, *, least_short_side: int | None = None) -> NDArra
 
 
 def resize_short_side(image: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
-    """Return an image reduced by area so that its short side is `size`; a smaller one, or size None, as it is."""
+    """Return an image reduced by area to a short side of `size`; unchanged if it is smaller or size is None."""
     height, width = image.shape[:2]
     short = min(height, width)
     if size is None or short <= size:
@@ -114,7 +114,7 @@ def encode_image(image: NDArray[np.uint8], image_format: ImageFormat, *, quality
     Args:
         image: the pixels.
         image_format: 'jpg' or 'png'.
-        quality: of a JPEG, 1 to 100; a PNG is lossless and knows none.
+        quality: quality of a JPEG, 1 to 100; not used for a PNG, which is lossless.
     """
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if image_format == 'jpg' else []
     content = cv2.imencode(f'.{image_format}', image, options)[1].tobytes()

@@ -1,4 +1,4 @@
-"""Pictures with alpha of the characters of a font: emoji in their colours, signs in one."""
+"""Pictures with alpha of a font's characters: emoji in their own colours, signs in one colour."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from PIL import Image, ImageDraw, ImageFont
 
 from preparation.items import PreparationError
 
-# No character has this code: for it, as for all that it lacks, a font draws a box or nothing.
+# No character has this code: for it, as for missing characters, a font draws a box or nothing.
 _NO_CHARACTER = '\U0010fffe'
 _MARGIN = 2
 
 
 class PictureFont:
-    """A font that draws pictures.
+    """A font rendered as pictures.
 
     Args:
         path: a TrueType or OpenType file.
-        size: of the font in pixels; fonts of bitmaps have one size only (Noto Color Emoji: 109).
+        size: size of the font in pixels; bitmap fonts have one size only (Noto Color Emoji: 109).
 
     Raises:
-        PreparationError: the file is no font, or has not this size.
+        PreparationError: the file is not a font, or lacks this size.
     """
 
     def __init__(self, path: str, *, size: int) -> None:
@@ -42,12 +42,12 @@ class PictureFont:
             ) from error
 
     def codes(self, candidates: Iterable[int]) -> list[int]:
-        """Return those of the candidate codes that the font has a picture of, each picture once."""
+        """Return the candidate codes for which the font has a picture, each picture once."""
         lacking = self._outline(_NO_CHARACTER)
         seen: set[bytes] = set()
         found = []
         for code in candidates:
-            if self._outline(chr(code)) == lacking:  # most of them: quicker than to draw it
+            if self._outline(chr(code)) == lacking:  # most of them: faster than drawing it
                 continue
             picture = self._drawn(chr(code), (0, 0, 0))
             if picture[..., 3].any() and picture.tobytes() not in seen:
@@ -60,7 +60,7 @@ class PictureFont:
 
         Args:
             code: one of `codes`.
-            colour: R, G and B from 0 to 255, of characters that have no colours of their own.
+            colour: R, G and B from 0 to 255, for characters without colours of their own.
 
         Returns:
             (h, w, 4) uint8: R, G and B, not multiplied by alpha, and alpha; without empty rows and columns around it.
@@ -70,12 +70,12 @@ class PictureFont:
         return pixels[top : top + height, left : left + width]
 
     def is_coloured(self, code: int) -> bool:
-        """Say whether a character has colours of its own."""
+        """Whether a character has colours of its own."""
         pixels = self._drawn(chr(code), (0, 0, 0))
         return bool(pixels[pixels[..., 3] > 0][:, :3].any())
 
     def _outline(self, character: str) -> tuple[object, bytes]:
-        """Return size and alpha of a character, to be compared."""
+        """Return size and alpha of a character, for comparison."""
         mask = self._font.getmask(character)
         return mask.size, bytes(mask)
 
@@ -96,7 +96,7 @@ def png_of(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _without_black(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Take out the black of the empty canvas, which Pillow has mixed into the colours by alpha."""
+    """Remove the black of the empty canvas, which Pillow has mixed into the colours by alpha."""
     colours, alpha = np.split(pixels.astype(np.float32), [3], axis=2)
     colours = np.round(255 * colours / np.maximum(alpha, 1)).clip(0, 255)
     return np.concatenate([colours, alpha], axis=2).astype(np.uint8)

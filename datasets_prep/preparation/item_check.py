@@ -1,4 +1,4 @@
-"""Checks of an item list, and its digest, in little memory."""
+"""Checks and digest of an item list, with little memory."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def check_items(items: Sequence[PrepItem], output: str) -> str:
     The digest is the SHA-256 of a line `key<tab>variant<tab>absolute source path` for each item, in order.
 
     Raises:
-        PreparationError: there is no item, a key has another form, two items share a key, or a source lies inside the
+        PreparationError: there is no item, a key is malformed, two items share a key, or a source lies inside the
             output.
     """
     if not items:
         raise PreparationError(f'{output}: expected images to write, got none.')
     digest = hashlib.sha256()
-    # Eight bytes an item instead of a set of all keys, which takes half a gigabyte for Places.
+    # Eight bytes per item instead of a set of all keys, which takes half a gigabyte for Places.
     hashes = np.empty(len(items), np.int64)
     inside = os.path.realpath(output) + os.sep
     for index, item in enumerate(items):
@@ -58,7 +58,7 @@ def _check_unique(items: Sequence[PrepItem], hashes: np.ndarray) -> None:
 
 
 def check_apart(output: str, *sources: str) -> None:
-    """Refuse an output inside a source folder, or the other way round: it would be listed as a source next time.
+    """Refuse an output inside a source folder, or vice versa: it would be listed as a source next time.
 
     Raises:
         PreparationError: one lies inside the other, or they are the same.

@@ -1,4 +1,4 @@
-"""What the preparation of a data set is given and hands on: items, encoded images, transforms, errors."""
+"""Data types of a preparation: items, encoded images, transforms, errors."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from preparation.keys import key_of
 
 
 class UnreadableImageError(ValueError):
-    """The source is no image that can be used. A transform raises it; the item is listed and passed over."""
+    """The source is not a usable image. A transform raises it; the item is listed and skipped."""
 
 
 class PreparationError(RuntimeError):
-    """A preparation cannot start or go on; the message says what to do. Scripts print it without a traceback."""
+    """A preparation cannot start or continue; the message says what to do. Scripts print it without a traceback."""
 
 
 class PreparationInterruptedError(KeyboardInterrupt):
-    """Ctrl-C ended a preparation; the message says how to go on with it."""
+    """Ctrl-C ended a preparation; the message says how to resume it."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class PrepItem:
     Attributes:
         source: path of the source file.
         key: name in the output without extension; '/' separates folders. Unique, ASCII (BasicSR reads no other keys),
-            without '.' (BasicSR's LMDB readers cut a name at its first point).
-        variant: for transforms that make several images of one file, e.g. rotations.
+            without '.' (BasicSR's LMDB readers cut a name at its first dot).
+        variant: for transforms that make several images from one file, e.g. rotations.
     """
 
     source: str
@@ -39,12 +39,12 @@ class PrepItem:
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """One image as it is written.
+    """One encoded image, ready to be written.
 
     Attributes:
         content: the encoded bytes.
         extension: '.jpg' or '.png'.
-        height, width, channels: what the content decodes to.
+        height, width, channels: shape of the decoded content.
     """
 
     content: bytes
@@ -54,12 +54,12 @@ class EncodedImage:
     channels: int
 
 
-# Runs in worker processes, so it has to be picklable: a module's function or a frozen dataclass with `__call__`.
+# Runs in worker processes, so it must be picklable: a module-level function or a frozen dataclass with `__call__`.
 Transform = Callable[[PrepItem], EncodedImage]
 
 
 class FileItems(Sequence[PrepItem]):
-    """The items of files below one folder, made when they are asked for: millions of them cost only their names.
+    """The items of files below one folder, created on demand: millions of them take only the memory of their names.
 
     Args:
         folder: the source folder.

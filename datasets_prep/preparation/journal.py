@@ -1,4 +1,4 @@
-"""The journal of a preparation: a line for each finished item, from which an interrupted run goes on."""
+"""The journal of a preparation: a line for each finished item, used to resume an interrupted run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Callable, Union
 from preparation.items import EncodedImage, PrepItem
 from preparation.keys import key_fault
 
-# Those of an EncodedImage.
+# Extensions of an EncodedImage.
 _EXTENSIONS = ('.jpg', '.png')
 
 
@@ -35,7 +35,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """An item that was passed over, and why."""
+    """A skipped item, and why."""
 
     key: str
     reason: str
@@ -45,13 +45,14 @@ Entry = Union[Written, Unreadable]
 
 
 class Journal:
-    """Appends entries in the order of the items, so that its length says where to go on.
+    """Appends entries in the order of the items, so its length says where to resume.
 
     `flush` is called before the values of its entries are committed. After an interruption the last entries may
-    therefore lack their values, or the last line may be torn: `recover` cuts them off. What remains has its values.
+    therefore lack their values, or the last line may be incomplete: `recover` cuts them off. The remaining entries have
+    their values.
 
     Args:
-        path: the file; made if it is not there.
+        path: the file; created if missing.
     """
 
     def __init__(self, path: str) -> None:
@@ -64,7 +65,7 @@ class Journal:
         self._file.write(json.dumps(fields, separators=(',', ':')).encode('ascii') + b'\n')
 
     def flush(self) -> None:
-        """Bring all entries to the disk."""
+        """Flush all entries to the disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -72,8 +73,8 @@ class Journal:
         """Cut the journal after its last valid entry and return the number of valid ones.
 
         Args:
-            items: the items of the preparation; entry i has to be that of item i.
-            holds: says whether the output holds an entry's value, given how many were written before it.
+            items: the items of the preparation; entry i must be that of item i.
+            holds: returns whether the output holds an entry's value, given how many were written before it.
         """
         count, written, end = 0, 0, 0
         with open(self._path, 'rb') as file:
@@ -90,7 +91,7 @@ class Journal:
         return count
 
     def cut(self, end: int = 0) -> None:
-        """Drop what follows byte `end`."""
+        """Remove everything after byte `end`."""
         self._file.truncate(end)
         self.flush()
 
@@ -99,17 +100,17 @@ class Journal:
         with open(self._path, 'rb') as file:
             for line in file:
                 entry = _parse(line)
-                assert entry is not None  # `recover` has cut what is torn
+                assert entry is not None  # `recover` has removed incomplete lines
                 yield entry
 
     def close(self) -> None:
-        """Close the file. What was not flushed may be lost, and an error of its writing is of no concern any more."""
-        with contextlib.suppress(OSError):  # the disk is full, which the failed flush has said already
+        """Close the file. Unflushed entries may be lost, and an error in writing them is ignored."""
+        with contextlib.suppress(OSError):  # the disk is full, already reported by the failed flush
             self._file.close()
 
 
 def _parse(line: bytes) -> Entry | None:
-    """Return the entry of a line, None if the line is torn, or is none that `Journal.add` writes."""
+    """Return the entry of a line, None if the line is incomplete or not of the form that `Journal.add` writes."""
     if not line.endswith(b'\n'):
         return None
     try:
@@ -123,7 +124,7 @@ def _parse(line: bytes) -> Entry | None:
 
 
 def _is_sound(entry: Entry) -> bool:
-    """Say whether all fields are of their kind: extension and key become the path of a file."""
+    """Whether all fields have valid types and values: extension and key become the path of a file."""
     if isinstance(entry, Unreadable):
         return isinstance(entry.key, str) and isinstance(entry.reason, str)
     numbers = (entry.height, entry.width, entry.channels, entry.size)

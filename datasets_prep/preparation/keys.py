@@ -8,20 +8,20 @@ import unicodedata
 
 # LMDB's own limit, which its Python package cannot change.
 MAX_KEY_LENGTH = 511
-# File systems take names of 255 bytes; extension and '.partial' need some of them.
+# File systems allow names of 255 bytes; extension and '.partial' need some of them.
 MAX_PART_LENGTH = 240
-# ASCII since BasicSR encodes keys so; no '.' since its readers cut a line of meta_info.txt at the first one. A space
-# may stand inside a name, but not at its ends, where readers strip it.
+# ASCII because BasicSR encodes keys as ASCII; no '.' because its readers cut a line of meta_info.txt at the first one.
+# A space is allowed inside a name, but not at its ends, where readers strip it.
 _PART = r'[A-Za-z0-9_()+,=@~-](?:[A-Za-z0-9_()+,=@~ -]*[A-Za-z0-9_()+,=@~-])?'
 KEY_PATTERN = re.compile(rf'{_PART}(?:/{_PART})*')
 _REPLACED = re.compile(r'[^A-Za-z0-9_()+,=@~ /-]')
 
 
 def key_of(path: str) -> str:
-    """Return the key of a relative path: without its extension, other characters than a key may hold replaced.
+    """Return the key of a relative path: without its extension, and with invalid characters replaced.
 
-    Letters lose their accents, other letters become 'u' and their code point in hexadecimal, all else '_'. Two paths
-    may get the same key (`a.b.png` and `a_b.png`); `prepare` then refuses them and names both.
+    Letters lose their accents, other letters become 'u' and their code point in hexadecimal, everything else '_'. Two
+    paths may get the same key (`a.b.png` and `a_b.png`); `prepare` then refuses them and names both.
 
     >>> key_of('Zürich/IMG 1.5 (2).JPG')
     'Zurich/IMG 1_5 (2)'
@@ -47,7 +47,7 @@ def _without_outer_spaces(part: str) -> str:
 
 
 def key_fault(key: str, *, for_files: bool = False) -> str | None:
-    """Return what is wrong with a key, also as the path of a file if it is `for_files`; None if nothing is."""
+    """Return what is wrong with a key, with `for_files` also as the path of a file; None if nothing."""
     if not KEY_PATTERN.fullmatch(key):
         return "expected letters, digits, '_', '-', '/' and inner spaces, without '.' (key_of makes such keys)"
     if len(key) > MAX_KEY_LENGTH:

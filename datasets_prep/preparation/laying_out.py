@@ -1,4 +1,4 @@
-"""Lay out a folder of files that come from many places: linked, copied or made; resumable, with a record."""
+"""Layout of a folder of files from many places: linked, copied or generated; resumable, with a record."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Entry:
 
     Attributes:
         name: its path in the output, with '/' as separator.
-        source: the file that it is, or what it is made of, in words.
-        copied: copy the source instead of linking to it.
-        make: returns the content; None: the source is taken as it is.
+        source: the source file, or a description of what it is generated from.
+        copied: whether to copy the source instead of linking to it.
+        make: returns the content; None: the source is used as it is.
     """
 
     name: str
@@ -39,19 +39,19 @@ class Entry:
 
 
 def lay_out(entries: Sequence[Entry], output: str, *, settings: Mapping[str, Any]) -> PrepRecord:
-    """Write a folder of links, copies and made files, as `prepare` writes one of images.
+    """Write a folder of links, copies and generated files, like `prepare` for images.
 
-    It grows in `<output>.unfinished` and appears under its name when it is complete. A run that was ended is gone on
-    with by the same call; a complete output of the same call is left as it is. `.prepare.json` in it is the record.
+    It grows in `<output>.unfinished` and appears under its name when it is complete. The same call resumes an
+    interrupted run; a complete output of the same call is left unchanged. `.prepare.json` in it is the record.
 
     Args:
         entries: the files.
         output: path of the folder.
-        settings: what belongs to the output beside the entries, as JSON values; part of the record.
+        settings: what defines the output besides the entries, as JSON values; part of the record.
 
     Raises:
-        PreparationError: two entries have one name, or the output is of another run or cannot be replaced.
-        PreparationInterruptedError: Ctrl-C; what is done is kept.
+        PreparationError: two entries have the same name, or the output belongs to another run or cannot be replaced.
+        PreparationInterruptedError: Ctrl-C; finished work is kept.
         OSError: a source cannot be read, or the output cannot be written.
     """
     output = os.path.realpath(output)
@@ -65,7 +65,7 @@ def lay_out(entries: Sequence[Entry], output: str, *, settings: Mapping[str, Any
     try:
         with contextlib.closing(Workshop(output, plan)) as workshop:
             record = _write(entries, workshop.content, plan, output)
-            if hasattr(os, 'sync'):  # so that a power cut after the renaming leaves no empty file
+            if hasattr(os, 'sync'):  # so a power cut after the renaming leaves no empty file
                 os.sync()
             workshop.publish()
     except KeyboardInterrupt:
@@ -78,7 +78,7 @@ def lay_out(entries: Sequence[Entry], output: str, *, settings: Mapping[str, Any
 
 
 def _plan_of(entries: Iterable[Entry], settings: Mapping[str, Any]) -> Plan:
-    """Return the plan; refuses two entries of one name."""
+    """Return the plan; refuses two entries with the same name."""
     sources: dict[str, str] = {}
     digest = hashlib.sha256()
     for entry in entries:
@@ -95,7 +95,7 @@ def _plan_of(entries: Iterable[Entry], settings: Mapping[str, Any]) -> Plan:
 
 
 def _is_complete(output: str, plan: Plan) -> bool:
-    """Say whether the output is there, made by the same plan; one of another plan or program is refused."""
+    """Whether the output exists and has the same plan; one of another plan or program is refused."""
     if os.path.ismount(output):
         raise PreparationError(
             f'{output}: expected a path that a folder can be renamed to, found a mount point. Give a folder below it.'
@@ -110,7 +110,7 @@ def _is_complete(output: str, plan: Plan) -> bool:
 
 
 def _write(entries: Sequence[Entry], folder: str, plan: Plan, output: str) -> PrepRecord:
-    """Write what is missing in the folder that becomes the output, and the record."""
+    """Write the missing files to the folder that becomes the output, and the record."""
     digest, total = hashlib.sha256(), 0
     for entry in tqdm(entries, desc=os.path.basename(output), unit='file'):
         path = os.path.join(folder, *entry.name.split('/'))
@@ -135,9 +135,9 @@ def _write(entries: Sequence[Entry], folder: str, plan: Plan, output: str) -> Pr
 
 
 def _put(entry: Entry, path: str) -> None:
-    """Make one file, which appears as a whole."""
+    """Create one file, atomically."""
     if entry.make is None and not entry.copied:
-        os.stat(entry.source)  # a link to nothing would come to light in the middle of a training
+        os.stat(entry.source)  # a dangling link would only be noticed in the middle of a training
         os.symlink(os.path.abspath(entry.source), path)
         return
     with atomic_file(Path(path), durable=False) as file:

@@ -1,4 +1,4 @@
-"""List the image files of a source folder, and say what else was found there."""
+"""Listing of the image files in a source folder, with a report on other files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from preparation.items import PreparationError
 
 
 def list_images(folder: str) -> list[str]:
-    """Return the image files below a folder, relative to it with '/' as separator, sorted; hidden ones are left out.
+    """Return the image files below a folder, relative to it with '/' as separator, sorted, without hidden ones.
 
-    Prints how many files with other extensions were passed over.
+    Prints how many files with other extensions were skipped.
 
     Raises:
-        PreparationError: there is no such folder, a folder in it cannot be listed, or it holds no image.
+        PreparationError: there is no such folder, a folder in it cannot be listed, or it contains no image.
     """
     if not os.path.isdir(folder):
         found = 'a file' if os.path.exists(folder) else 'nothing'
@@ -46,7 +46,7 @@ def list_images(folder: str) -> list[str]:
 
 
 def describe_folder(folder: str, *, limit: int = 5) -> str:
-    """Return in words what lies in a folder: "the entries 'a', 'b' and 12 more"."""
+    """Return a description of a folder's content: "the entries 'a', 'b' and 12 more"."""
     if not os.path.isdir(folder):
         return 'a file' if os.path.exists(folder) else 'nothing'
     names = sorted(os.listdir(folder))
@@ -62,12 +62,12 @@ def check_layout(folder: str, names: Sequence[str], pattern: str, layout: str) -
 
     Args:
         folder: the source folder.
-        names: its image files, as `list_images` gives them.
-        pattern: regular expression that each whole name matches.
-        layout: the layout in words or by an example, for the message.
+        names: its image files, as returned by `list_images`.
+        pattern: regular expression that each whole name must match.
+        layout: the layout, described or as an example, for the message.
 
     Raises:
-        PreparationError: a name has another form; names the first such file and the folder's entries.
+        PreparationError: a name does not match; names the first such file and the folder's entries.
     """
     expression = re.compile(pattern)
     other = next((name for name in names if not expression.fullmatch(name)), None)
@@ -85,7 +85,7 @@ def check_count(found: int, expected: int, what: str, *, allow_missing: bool) ->
         found: number of files.
         expected: the published number.
         what: what is counted and where, e.g. 'images in ffhq/images1024x1024'.
-        allow_missing: only print a warning where they differ.
+        allow_missing: only print a warning if they differ.
 
     Raises:
         PreparationError: they differ.

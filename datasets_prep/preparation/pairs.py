@@ -39,7 +39,7 @@ class PairItem(PrepItem):
     """One image of a pair.
 
     Attributes:
-        partner: path of another image of the pair, which has to be of the same size.
+        partner: path of another image of the pair, which must have the same size.
     """
 
     partner: str = ''
@@ -47,7 +47,7 @@ class PairItem(PrepItem):
 
 @dataclass(frozen=True)
 class ResizePaired(ResizeShortSide):
-    """Resizes an image of a pair as `ResizeShortSide` does; damaged ones are errors, for their partners would remain.
+    """Resizes an image of a pair like `ResizeShortSide`; damaged ones are errors, because their partners would remain.
 
     Raises:
         ValueError: the image is damaged, or its partner is of another size.
@@ -65,7 +65,7 @@ class ResizePaired(ResizeShortSide):
 
 @dataclass(frozen=True)
 class ResizeMask:
-    """Resizes a mask image as its pair is resized, to a pixel that is white if at least half of what it covers is.
+    """Resizes a mask image like its pair; a pixel becomes white if at least half of its area is white.
 
     Attributes:
         size: length of the short side in pixels, None to keep it.
@@ -112,7 +112,7 @@ class DeriveMask:
 
 
 def add_paired_arguments(parser: argparse.ArgumentParser, layout: PairedLayout) -> None:
-    """Add source, output, --splits, --store and the arguments that all scripts share."""
+    """Add source, output, --splits, --store and the arguments shared by all scripts."""
     parser.add_argument('source', type=os.path.expanduser, help=f'folder of the data set: {layout.picture}')
     parser.add_argument('output', type=os.path.expanduser, help='folder to write the splits into')
     parser.add_argument(
@@ -154,15 +154,15 @@ def add_paired_arguments(parser: argparse.ArgumentParser, layout: PairedLayout) 
 def prepare_pairs(
     layout: PairedLayout, arguments: argparse.Namespace, *, counts: Mapping[str, int] | None = None
 ) -> None:
-    """Write <split>_lq, <split>_gt, <split>_mask (and <split>_wm) for each split, and print the options that read them.
+    """Write <split>_lq, <split>_gt, <split>_mask (and <split>_wm) for each split, and print options that read them.
 
     Args:
-        layout: where the data set keeps its images.
-        arguments: as `add_paired_arguments` has them parsed, and `add_missing_argument` where there are `counts`.
-        counts: published number of pairs of each split, None where it is not known.
+        layout: the layout of the data set.
+        arguments: parsed arguments of `add_paired_arguments`, and of `add_missing_argument` if there are `counts`.
+        counts: published number of pairs in each split, None if unknown.
 
     Raises:
-        PreparationError: the number of pairs or the layout is another one, an image has no partner, is damaged or of
+        PreparationError: the number of pairs or the layout differs, or an image has no partner, is damaged or has
             another size.
     """
     check_apart(arguments.output, arguments.source)
@@ -195,7 +195,7 @@ def prepare_pairs(
 
 
 def _items_of_roles(layout: PairedLayout, arguments: argparse.Namespace, split: str) -> dict[str, list[PrepItem]]:
-    """Return the items of corrupted images, clean ones, masks and, if asked for, watermarks: same order, same keys."""
+    """Return the items of corrupted images, clean images, masks and, on request, watermarks: same order, same keys."""
     items: dict[str, list[PrepItem]] = {'lq': [], 'gt': [], 'mask': []}
     try:
         for key, lq, gt, mask, watermark in _pairs_of_split(layout, arguments, split):
@@ -230,7 +230,7 @@ def _pairs_of_split(
     of_watermarks = None if watermarks is None else match_images(lq, watermarks, None, allow_unused=allow_unused).gt
     for number, image in enumerate(lq.fitting()):
         folder, stem, rest = image.parts
-        # The kinds hold images of the same names.
+        # The kinds contain images with the same names.
         kind = kinds[image.root] if len(lq.paths) > 1 else ''
         name = '/'.join(filter(None, (kind, folder, f'{stem}-{rest}' if rest else stem)))
         mask = None if masks is None or match.mask is None else masks.path_of(int(match.mask[number]))
@@ -241,12 +241,12 @@ def _pairs_of_split(
 
 
 def _template_of(role: str, layout: PairedLayout) -> str:
-    """Return the form of a role's names; watermarks are called as the images that bear them."""
+    """Return the pattern of a role's names; watermarks are named like the images that bear them."""
     return layout.settings.get(f'{"lq" if role == "wm" else role}_template', '{}')
 
 
 def _print_passed_over(images: NamedImages) -> None:
-    """Say which images of a role have names that do not fit its template."""
+    """Print which images of a role have names that do not match its template."""
     fitting = {image.index for image in images.fitting()}
     others = [index for index in range(len(images)) if index not in fitting]
     if others:
@@ -298,7 +298,7 @@ def _damaged(error: UnreadableImageError | str, path: str = '') -> ValueError:
 
 
 def _check_sizes(items: Sequence[PrepItem]) -> None:
-    """Compare all sizes before anything is written, as outputs of other items are refused once some are complete."""
+    """Compare all sizes before anything is written: once some outputs are complete, other items are refused."""
     for item in items:
         try:
             _check_same_size(item)
@@ -307,20 +307,20 @@ def _check_sizes(items: Sequence[PrepItem]) -> None:
 
 
 def _check_same_size(item: PrepItem) -> None:
-    """Raise a ValueError if the item and its partner differ in size, both turned as their EXIF data say."""
+    """Raise a ValueError if the item and its partner differ in size, both after applying their EXIF orientation."""
     assert isinstance(item, PairItem)
     sizes = []
     for path in (item.source, item.partner):
         try:
             check_regular_file(path)
             with PIL.Image.open(path) as header:  # reads no pixels
-                # All images are written upright, so that is how they have to agree.
+                # All images are written upright, so their upright sizes must agree.
                 sizes.append(header.size[::-1] if orientation_of(header) in SIDEWAYS else header.size)
         except PIL.UnidentifiedImageError:
             raise _damaged('it is no known kind of image', path) from None
         except OSError:
             raise
-        except Exception as error:  # whatever a damaged header leads to, and Pillow's limit of pixels
+        except Exception as error:  # a damaged header can raise anything; also Pillow's pixel limit
             raise _damaged(f'its header cannot be read ({error})', path) from error
     if sizes[0] != sizes[1]:
         raise ValueError(
@@ -332,5 +332,5 @@ def _check_same_size(item: PrepItem) -> None:
 def _encode_holes(holes: NDArray[np.bool_], size: int | None) -> EncodedImage:
     """Return a hole map as a PNG image, white = hole, its short side reduced to `size`."""
     white = holes.astype(np.uint8) * 255
-    shape = resize_short_side(white, size).shape  # the size that the images of the pair get
+    shape = resize_short_side(white, size).shape  # the size of the pair's images
     return encode_image(resize_holes(holes, (shape[0], shape[1])).astype(np.uint8) * 255, 'png')

@@ -1,4 +1,4 @@
-"""Write many images into an LMDB or a folder: in parallel, resumable, with a record."""
+"""Writing of many images to an LMDB or a folder: parallel, resumable, with a record."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from preparation.workers import WorkerPool, default_workers
 from preparation.workshop import UNFINISHED_SUFFIX, Workshop, check_plan, remove_leftover
 
 COMMIT_EVERY = 1000
-# A batch also ends here, whatever its number of images: bounds memory, and the work that a kill costs.
+# A batch also ends at this size, whatever its number of images: limits memory, and the work lost by a kill.
 BATCH_BYTES = 2**26
 BATCH_SECONDS = 10.0
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -49,29 +49,28 @@ def prepare(
     title: str = 'Preparing',
     commit_every: int = COMMIT_EVERY,
 ) -> PrepRecord:
-    """Write what `transform` makes of each item, as an LMDB in BasicSR's layout or as a folder of files.
+    """Apply `transform` to each item and write the results, to an LMDB in BasicSR's layout or to a folder of files.
 
-    The output grows in `<output>.unfinished` and appears under its name when it is complete. A run that was ended,
-    however, is gone on with by the same call; a complete output of the same call is left as it is. Beside the images
-    the output holds `prepare.json` (the PrepRecord) and `unreadable.txt` (path and reason, only if some are), in a
-    folder of files with a point before the name (see `list_name`), and, as an LMDB, `meta_info.txt` with a line
-    `key.ext (h,w,c) q` for each image in the order of the items, where q is `settings['quality']` for '.jpg' and 1
-    else.
+    The output grows in `<output>.unfinished` and appears under its name when it is complete. The same call resumes a
+    run that was ended in any way; a complete output of the same call is left unchanged. Besides the images the output
+    contains `prepare.json` (the PrepRecord) and `unreadable.txt` (path and reason, only if there are any), in a folder
+    of files with a leading dot (see `list_name`). An LMDB also has `meta_info.txt` with a line `key.ext (h,w,c) q` for
+    each image in the order of the items, where q is `settings['quality']` for '.jpg' and 1 otherwise.
 
     Args:
-        items: the images. A lazy sequence (`FileItems`) saves memory where there are millions.
+        items: the images. A lazy sequence (`FileItems`) saves memory if there are millions.
         output: path of the output; an LMDB if it ends with '.lmdb'.
-        transform: called in worker processes with one item each; raises UnreadableImageError for a source to be listed
-            and passed over.
-        settings: what belongs to the output beside items and transform, as JSON values; part of the record.
-        workers: number of worker processes, 0 to work in this one; by default one a core.
-        title: what the progress bar is called.
-        commit_every: images after which the work is made safe; an interruption loses at most these.
+        transform: called in worker processes with one item each; raises UnreadableImageError for a source to list and
+            skip.
+        settings: what defines the output besides items and transform, as JSON values; part of the record.
+        workers: number of worker processes, 0 to work in this process; by default one per core.
+        title: title of the progress bar.
+        commit_every: number of images between commits; an interruption loses at most these.
 
     Raises:
-        PreparationError: the items cannot be written (see `check_items`), the output is of another run or cannot be
-            written, no image was readable, or a transform failed.
-        PreparationInterruptedError: Ctrl-C; what is done is kept.
+        PreparationError: the items cannot be written (see `check_items`), the output belongs to another run or cannot
+            be written, no image was readable, or a transform failed.
+        PreparationInterruptedError: Ctrl-C; finished work is kept.
     """
     output = _place_of(output)
     plan = Plan.of(settings, transform, len(items), check_items(items, output))
@@ -93,7 +92,7 @@ def prepare(
 
 
 def _place_of(output: str) -> str:
-    """Return the path of an output where it really lies; a link cannot be replaced by a finished folder."""
+    """Return the real path of an output; a link cannot be replaced by a finished folder."""
     path = os.path.normpath(os.path.expanduser(output))
     if os.path.islink(path):
         target = os.path.realpath(path)
@@ -111,7 +110,7 @@ def _place_of(output: str) -> str:
 
 
 def _way_on(output: str, error: Exception | None = None) -> str:
-    """Return what to do after a run has ended early."""
+    """Return advice for a run that has ended early."""
     is_of_disk = isinstance(error, lmdb.DiskError) or getattr(error, 'errno', None) in _DISK_ERRORS
     hint = 'make room or mend the disk, and run the same command again' if is_of_disk else 'run the same command again'
     unfinished = output + UNFINISHED_SUFFIX
@@ -121,7 +120,7 @@ def _way_on(output: str, error: Exception | None = None) -> str:
 
 
 def _finished_record(output: str, plan: Plan) -> PrepRecord | None:
-    """Return the record of a complete output made by the same plan, None if there is nothing yet."""
+    """Return the record of a complete output with the same plan, None if there is none yet."""
     if not os.path.lexists(output):
         return None
     if not os.path.isdir(output):
@@ -149,7 +148,7 @@ def _counts(record: PrepRecord, output: str) -> str:
 def _prepare_unfinished(
     items: Sequence[PrepItem], output: str, plan: Plan, pool: WorkerPool, title: str, commit_every: int
 ) -> PrepRecord:
-    """Write what is missing in the unfinished folder and make it the output."""
+    """Complete the unfinished folder and make it the output."""
     parent = os.path.dirname(output)
     if parent:
         os.makedirs(parent, exist_ok=True)
@@ -168,7 +167,7 @@ def _prepare_unfinished(
             record = _write_lists(items, journal, workshop.content, plan, output)
             _check_count(store, record, workshop.folder)
         if not record.written_count:
-            # Once the sources are mended, all of them are tried again.
+            # Once the sources are repaired, all of them are tried again.
             journal.cut()
             raise PreparationError(
                 f'{output}: none of the {len(items)} images could be read, the first one: '
@@ -192,7 +191,7 @@ def _write(
     bar: tqdm,
     commit_every: int,
 ) -> None:
-    """Write outcomes in batches: first the journal's entries to the disk, then the values."""
+    """Write outcomes in batches: first flush the journal's entries to the disk, then write the values."""
     count, size, since, unreadable = 0, 0, time.monotonic(), 0
     for item, outcome in zip(items, outcomes):
         if isinstance(outcome, str):
@@ -248,7 +247,7 @@ def _write_lists(items: Sequence[PrepItem], journal: Journal, folder: str, plan:
 
 
 def _check_count(store: Store, record: PrepRecord, folder: str) -> None:
-    """Refuse an output that somebody else has changed while it grew."""
+    """Refuse an output that another process has changed while it was being written."""
     if store.count() not in (None, record.written_count):
         raise PreparationError(
             f'{folder}: expected {record.written_count} entries in the LMDB, found {store.count()}. '
@@ -263,6 +262,6 @@ def _first_reason(folder: str, output: str) -> str:
 
 
 def _bring_files_to_disk() -> None:
-    """Ask the system to write out everything, so that a power cut after the renaming leaves no empty file."""
+    """Ask the system to flush all files, so a power cut after the renaming leaves no empty file."""
     if hasattr(os, 'sync'):
         os.sync()

@@ -14,13 +14,13 @@ from preparation.items import PreparationError, Transform
 
 RECORD_NAME = 'prepare.json'
 UNREADABLE_NAME = 'unreadable.txt'
-# Raised when outputs or half-done ones can no longer be gone on with.
+# Increased when existing or unfinished outputs can no longer be resumed.
 LAYOUT_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a preparation is to make: two runs with equal plans make the same output.
+    """The plan of a preparation: two runs with equal plans produce the same output.
 
     Attributes:
         settings: the script's settings, as JSON values.
@@ -38,12 +38,12 @@ class Plan:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any], transform: Transform, source_count: int, items_sha256: str) -> Plan:
-        """Return the plan, with values as they come back from JSON."""
+        """Return the plan, with values as they are after a round trip through JSON."""
         plain = json.loads(json.dumps({'settings': dict(settings), 'transform': describe_transform(transform)}))
         return cls(plain['settings'], plain['transform'], source_count, items_sha256)
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Return what stands otherwise in `other`, a plan or record as a dictionary: 'size: 256 there, 512 now'."""
+        """Return the differences to `other`, a plan or record as a dictionary: 'size: 256 there, 512 now'."""
         mine, theirs = _flat(dataclasses.asdict(self)), _flat(other)
         names = sorted(set(mine) | {name for name in theirs if name.startswith(('settings.', 'transform.'))})
         lines = (
@@ -53,17 +53,17 @@ class Plan:
             for name in names
             if mine.get(name) != theirs.get(name)
         )
-        return list(dict.fromkeys(lines))  # a size may stand in the settings and in the transform
+        return list(dict.fromkeys(lines))  # a size may be in the settings and in the transform
 
 
 @dataclass(frozen=True)
 class PrepRecord:
-    """What `prepare.json` of an output holds.
+    """The content of an output's `prepare.json`.
 
     Attributes:
         program: 'hcl_arch' and its version.
         date: when the output was finished, ISO 8601 in UTC.
-        plan: what was to be made.
+        plan: the plan of the preparation.
         written_count: number of images in the output.
         unreadable_count: number of items listed in `unreadable.txt`.
         total_bytes: sum of the images' sizes.
@@ -84,14 +84,14 @@ class PrepRecord:
         return self.plan.source_count
 
     def to_json(self) -> str:
-        """Return the record as text; the plan's fields stand beside the others."""
+        """Return the record as text; the plan's fields are on the same level as the others."""
         fields = dataclasses.asdict(self)
         plan = fields.pop('plan')
         return json.dumps({**fields, **plan}, indent=2) + '\n'
 
     @classmethod
     def from_json(cls, text: str) -> PrepRecord:
-        """Return the record from its text.
+        """Parse the record from its text.
 
         Raises:
             ValueError: a field is missing or unknown.
@@ -106,9 +106,9 @@ class PrepRecord:
 
 
 def list_name(name: str, output: str) -> str:
-    """Return how a file about the images is called in an output: hidden in a folder of images.
+    """Return the name of a file about the images in an output: hidden in a folder of images.
 
-    BasicSR's own data sets take every visible file of a folder for an image.
+    BasicSR's own data sets treat every visible file of a folder as an image.
     """
     return name if is_lmdb(output) else f'.{name}'
 
@@ -117,7 +117,7 @@ def read_record(output: str) -> PrepRecord:
     """Return the record of a finished output.
 
     Raises:
-        PreparationError: the folder has none, or one of another form.
+        PreparationError: the folder has none, or a malformed one.
     """
     path = os.path.join(output, list_name(RECORD_NAME, output))
     try:
@@ -136,7 +136,7 @@ def read_record(output: str) -> PrepRecord:
 
 def describe_transform(transform: Transform) -> dict[str, Any]:
     """Return the name of a transform and, if it is a dataclass, its fields."""
-    instance: Any = transform  # mypy takes a Callable for no dataclass
+    instance: Any = transform  # mypy does not regard a Callable as a dataclass
     if dataclasses.is_dataclass(instance) and not isinstance(instance, type):
         return {'name': type(instance).__qualname__, **dataclasses.asdict(instance)}
     return {'name': getattr(instance, '__qualname__', type(instance).__qualname__)}

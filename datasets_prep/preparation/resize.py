@@ -20,9 +20,9 @@ from preparation.items import EncodedImage, PrepItem
 class ResizeShortSide:
     """Reduces the short side of an image to `size` by area and encodes it; a smaller image keeps its size.
 
-    A file that is already in the wanted format, 8-bit gray or RGB, upright and small enough is decoded to see that it
-    can be, and then **copied byte for byte** (so a JPEG keeps the quality it has). All others become 8-bit BGR with
-    three channels, turned as their EXIF data say.
+    A file that is already in the wanted format, 8-bit gray or RGB, upright and small enough is decoded as a check and
+    then **copied byte for byte** (so a JPEG keeps its quality). All others become 8-bit BGR with three channels, with
+    the EXIF orientation applied.
 
     Attributes:
         size: length of the short side in pixels, None to keep it.
@@ -46,7 +46,7 @@ class ResizeShortSide:
         """Return the item's image.
 
         Raises:
-            UnreadableImageError: the file is no image that OpenCV can decode.
+            UnreadableImageError: the file is not an image that OpenCV can decode.
         """
         content = read_source(item.source)
         image = decode_bgr(content, least_short_side=self.size)

@@ -1,4 +1,4 @@
-"""Where prepared images are written: an LMDB in BasicSR's layout, or a folder of files."""
+"""Stores for prepared images: an LMDB in BasicSR's layout, or a folder of files."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from hcl_arch.data.storage.lmdb_reader import DATA_NAME
 from preparation.items import PreparationError
 from preparation.journal import Written
 
-# Small, so that the doubling is no rare path that only huge data sets take.
+# Small, so the doubling is not a rare path that only huge data sets take.
 FIRST_MAP_SIZE = 2**24
 PARTIAL_SUFFIX = '.partial'
 
 
 class Store(Protocol):
-    """Takes images in batches; a batch is there as a whole after `commit`, which the journal precedes."""
+    """Receives images in batches; a batch is stored as a whole by `commit`, after the journal's flush."""
 
     def holds(self, entry: Written, rank: int) -> bool:
-        """Say whether an entry's value is there in full length; `rank` entries were written before it."""
+        """Whether an entry's value is stored in full length; `rank` entries were written before it."""
 
     def count(self) -> int | None:
-        """Return the number of committed entries, None where nothing keeps count."""
+        """Return the number of committed entries, None if it is not counted."""
 
     def stage(self, entry: Written, content: bytes) -> None:
         """Take an image into the batch."""
@@ -33,35 +33,35 @@ class Store(Protocol):
         """Write the batch."""
 
     def close(self) -> None:
-        """Give up what is not committed and release everything."""
+        """Discard everything uncommitted and release all resources."""
 
 
 class LmdbStore:
     """An LMDB folder whose map grows with its content.
 
-    A map size has to be given, and a guess from the first image fails after a flat one. So the map starts small; a
-    batch that does not fit is taken back, the map doubled and the batch written again.
+    LMDB needs a map size, and a guess from the first image fails if that is a flat one. Therefore the map starts small;
+    if a batch does not fit, it is rolled back, the map is doubled, and the batch is written again.
 
     Args:
-        folder: the folder for `data.mdb` and `lock.mdb`; an LMDB in it is gone on with.
-        first_map_size: bytes to start with.
+        folder: the folder for `data.mdb` and `lock.mdb`; an existing LMDB in it is continued.
+        first_map_size: initial map size in bytes.
 
     Raises:
-        PreparationError: the LMDB in it is damaged or cut short.
+        PreparationError: the LMDB in it is damaged or truncated.
     """
 
     def __init__(self, folder: str, *, first_map_size: int = FIRST_MAP_SIZE) -> None:
         _check_left_behind(folder)
-        # LMDB raises the map size to what an existing environment needs.
+        # LMDB increases the map size to that of an existing environment.
         self._environment = lmdb.open(folder, map_size=first_map_size, meminit=False)
         self._batch: list[tuple[bytes, bytes]] = []
         self._count_at_start = self.count()
 
     def holds(self, entry: Written, rank: int) -> bool:
-        """Say whether the value of the entry number `rank` was there when the store was opened.
+        """Whether the value of entry number `rank` was present when the store was opened.
 
-        Batches are committed whole and in order, so as many entries are there as the LMDB counts. Only the last of
-        them is looked up: to look up all would read the whole file.
+        Batches are committed whole and in order, so the LMDB's count gives the number of entries. Only the last one is
+        looked up: looking up all would read the whole file.
         """
         if rank != self._count_at_start - 1:
             return rank < self._count_at_start
@@ -94,9 +94,9 @@ class LmdbStore:
 
 
 def _check_left_behind(folder: str) -> None:
-    """Refuse a damaged `data.mdb` of an interrupted run: to go on with one that is cut short would kill the process."""
+    """Refuse a damaged `data.mdb` of an interrupted run: continuing with a truncated one would kill the process."""
     path = os.path.join(folder, DATA_NAME)
-    if not os.path.lexists(path) or (os.path.isfile(path) and os.path.getsize(path) == 0):  # LMDB begins anew then
+    if not os.path.lexists(path) or (os.path.isfile(path) and os.path.getsize(path) == 0):  # LMDB then starts a new one
         return
     try:
         check_lmdb_file(path)
@@ -107,7 +107,7 @@ def _check_left_behind(folder: str) -> None:
 
 
 class FolderStore:
-    """A folder of image files. Each is written under a temporary name beside its place and renamed by `commit`.
+    """A folder of image files. Each is written under a temporary name in the same folder and renamed by `commit`.
 
     Args:
         folder: the folder; temporary files of an interrupted run in it are removed.
@@ -123,14 +123,14 @@ class FolderStore:
                     os.remove(os.path.join(directory, name))
 
     def holds(self, entry: Written, rank: int) -> bool:
-        """Say whether the entry's file is there in full length (a power cut can leave a renamed file empty)."""
+        """Whether the entry's file exists in full length (a power cut can leave a renamed file empty)."""
         try:
             return os.path.getsize(self._path_of(entry)) == entry.size
         except OSError:
             return False
 
     def count(self) -> None:
-        """Return None: the files would have to be listed."""
+        """Return None: counting would require listing the files."""
 
     def stage(self, entry: Written, content: bytes) -> None:
         """Write an image under a temporary name."""
@@ -144,13 +144,13 @@ class FolderStore:
         self._batch.append(path)
 
     def commit(self) -> None:
-        """Give the batch's files their names."""
+        """Give the batch's files their final names."""
         for path in self._batch:
             os.replace(path + PARTIAL_SUFFIX, path)
         self._batch = []
 
     def close(self) -> None:
-        """Do nothing: temporary files are removed when the run is gone on with."""
+        """Do nothing: temporary files are removed when the run is resumed."""
 
     def _path_of(self, entry: Written) -> str:
         return os.path.join(self._folder, entry.key + entry.extension)

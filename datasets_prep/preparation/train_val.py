@@ -1,4 +1,4 @@
-"""The command of data sets that come as a training and a validation folder."""
+"""The command for data sets with a training and a validation folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from preparation.command_line import (
 from preparation.item_check import check_apart
 from preparation.items import FileItems
 
-# Returns the relative paths of a split's images, checked. Arguments: split, folder, command line.
+# Returns the checked relative paths of a split's images. Arguments: split, folder, command line.
 ListSplit = Callable[[str, str, argparse.Namespace], Sequence[str]]
 
 
@@ -31,20 +31,20 @@ def prepare_train_val(
     data_set: str,
     list_split: ListSplit,
 ) -> None:
-    """Parse the command line and write OUTPUT/train.lmdb and OUTPUT/val.lmdb, or folders; either can be left out.
+    """Parse the command line and write OUTPUT/train.lmdb and OUTPUT/val.lmdb, or folders; either can be omitted.
 
     Both splits are checked before anything is written.
 
     Args:
         parser: the script's parser, to which the arguments are added.
         argv: the command line; None = that of the process.
-        train: what the help says of the training folder.
-        val: what it says of the validation folder.
+        train: help text for the training folder.
+        val: help text for the validation folder.
         data_set: name of the data set, for the record.
         list_split: lists and checks the images of a split.
 
     Raises:
-        SystemExit: after an error that is addressed to the user.
+        SystemExit: after an error reported to the user.
     """
     parser.add_argument('output', type=os.path.expanduser, help='folder for the splits')
     parser.add_argument('--train', type=os.path.expanduser, metavar='FOLDER', help=train)

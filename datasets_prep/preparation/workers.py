@@ -1,4 +1,4 @@
-"""Transform items in worker processes, in order and with a bounded backlog."""
+"""Transformation of items in worker processes, in order and with a bounded backlog."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import cv2
 
 from preparation.items import EncodedImage, PreparationError, PrepItem, Transform, UnreadableImageError
 
-# Items that a worker gets at once: saves most of the cost of passing them on, and few images wait in memory.
+# Items that a worker receives at once: saves most of the transfer cost, and few images wait in memory.
 CHUNK_SIZE = 4
-# Chunks that wait or are worked on for each worker; with results in order, a slow image stops no worker for long.
+# Chunks waiting or in progress per worker; although results are in order, a slow image stops no worker for long.
 CHUNKS_PER_WORKER = 3
 
 Outcome = Union[EncodedImage, str]
@@ -33,7 +33,7 @@ def default_workers() -> int:
 class WorkerPool:
     """Processes that apply one transform.
 
-    They are spawned by a server process ('forkserver'; 'spawn' where there is none): a plain fork would take along the
+    They are spawned by a server process ('forkserver'; 'spawn' where there is none): a plain fork would inherit the
     threads and the LMDB environment of this process.
 
     Args:
@@ -49,15 +49,15 @@ class WorkerPool:
             method = 'forkserver' if 'forkserver' in multiprocessing.get_all_start_methods() else 'spawn'
             context = multiprocessing.get_context(method)
             if method == 'forkserver':
-                # The server imports the package, and with it torch, once for all workers.
+                # The server imports the package, including torch, once for all workers.
                 context.set_forkserver_preload(['__main__', __name__])
             self._pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
 
     def outcomes(self, items: Sequence[PrepItem], start: int) -> Generator[Outcome, None, None]:
-        """Yield the outcome of each item from number `start` on, in order: the image, or why it is unreadable.
+        """Yield the outcome of each item from number `start` on, in order: the image, or the reason it is unreadable.
 
         Raises:
-            PreparationError: a transform failed otherwise than by UnreadableImageError, or a worker was killed.
+            PreparationError: a transform failed with an error other than UnreadableImageError, or a worker was killed.
         """
         if self._pool is None:
             for index in range(start, len(items)):
@@ -79,7 +79,7 @@ class WorkerPool:
             ) from error
 
     def close(self) -> None:
-        """End the processes once they have done the chunks they work on."""
+        """End the processes after they have finished their current chunks."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
@@ -87,13 +87,13 @@ class WorkerPool:
 def _start_worker() -> None:
     """Set up a worker process."""
     cv2.setNumThreads(0)
-    # Ctrl-C reaches every process of the terminal; only the main one shall answer it.
+    # Ctrl-C reaches every process of the terminal; only the main one should handle it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """End this process when the main one is gone; the pool's own workers would wait for work for ever."""
+    """End this process when the main one is gone; the pool's own workers would wait for work forever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])
@@ -105,7 +105,7 @@ def _apply_to_chunk(transform: Transform, items: list[PrepItem]) -> list[Outcome
 
 
 def _apply(transform: Transform, item: PrepItem) -> Outcome:
-    """Return what the transform makes of an item, or why the item is unreadable."""
+    """Return the transform's result for an item, or the reason it is unreadable."""
     try:
         return transform(item)
     except UnreadableImageError as error:

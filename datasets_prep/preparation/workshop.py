@@ -1,4 +1,4 @@
-"""The folder in which an output grows, and how it becomes the output."""
+"""The folder in which an output is built, and its publication as the output."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _KNOWN_NAMES = {'content', 'journal.txt', 'plan.json', 'plan.json.new', 'lock'}
 
 
 class Workshop:
-    """The folder `<output>.unfinished`, taken by this process until `close`.
+    """The folder `<output>.unfinished`, locked by this process until `close`.
 
     It holds the growing output in `content/`, the journal, the plan, and a lock file against a second process.
 
     Args:
         output: path of the output.
-        plan: what is to be made; an unfinished folder with another plan is refused.
+        plan: the plan of the output; an unfinished folder with another plan is refused.
 
     Raises:
-        PreparationError: another process works here, the plan is another, or the folder is not one of this program.
+        PreparationError: another process works here, the plan differs, or the folder was not made by this program.
     """
 
     def __init__(self, output: str, plan: Plan) -> None:
@@ -50,15 +50,15 @@ class Workshop:
             raise
 
     def publish(self) -> None:
-        """Make the content the output and remove the rest; the output appears as a whole."""
+        """Make the content the output, atomically, and remove the rest."""
         if os.path.isdir(self._output):
-            os.rmdir(self._output)  # `prepare` has seen that it is empty
+            os.rmdir(self._output)  # `prepare` has checked that it is empty
         os.rename(self.content, self._output)
         self.close()
         shutil.rmtree(self.folder)
 
     def close(self) -> None:
-        """Let another process go on."""
+        """Release the folder for other processes."""
         self._lock.close()
 
     def _refuse_foreign_folder(self) -> None:
@@ -72,7 +72,7 @@ class Workshop:
             )
 
     def _take_lock(self) -> IO[bytes]:
-        """Return the open lock file; the system frees the lock however this process ends."""
+        """Return the open lock file; the system releases the lock however this process ends."""
         lock = open(os.path.join(self.folder, 'lock'), 'ab')  # noqa: SIM115  (held until `close`)
         fcntl = _import_fcntl()
         if fcntl is not None:
@@ -92,7 +92,7 @@ class Workshop:
         if found is not None:
             check_plan(plan, found, self.folder)
             return
-        # A kill while the folder was being removed can leave a journal, which belongs to no plan and to no content.
+        # A kill while the folder was being removed can leave a journal without a plan or content.
         with contextlib.suppress(FileNotFoundError):
             os.remove(self.journal_path)
         if os.path.isdir(self.content):
@@ -101,7 +101,7 @@ class Workshop:
             file.write(json.dumps(dataclasses.asdict(plan)).encode())
 
     def _read_plan(self) -> dict[str, object] | None:
-        """Return the plan of the unfinished output, None if there is none or a power cut has left an empty file."""
+        """Return the plan of the unfinished output, None if there is none or a power cut left an empty file."""
         try:
             with open(self._plan_path, encoding='utf-8') as file:
                 found = json.load(file)
@@ -111,7 +111,7 @@ class Workshop:
 
 
 def check_plan(plan: Plan, found: dict[str, object], folder: str) -> None:
-    """Raise a PreparationError if the plan found in `folder` is another one."""
+    """Raise a PreparationError if the plan found in `folder` differs."""
     differences = plan.differences(found)
     if differences:
         raise PreparationError(
@@ -121,7 +121,7 @@ def check_plan(plan: Plan, found: dict[str, object], folder: str) -> None:
 
 
 def remove_leftover(output: str) -> None:
-    """Remove what is left of an unfinished folder whose content has become the output, if the run was killed then."""
+    """Remove the rest of an unfinished folder whose content has become the output, if the run was then killed."""
     folder = output + UNFINISHED_SUFFIX
     if os.path.isdir(folder) and set(os.listdir(folder)) <= _KNOWN_NAMES - {'content'}:
         shutil.rmtree(folder)

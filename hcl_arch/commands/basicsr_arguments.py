@@ -8,7 +8,7 @@ from hcl_arch.utils.command_line import CommandParser
 
 
 def answer_help(command: str, description: str, arguments: list[str]) -> None:
-    """Answer --help and --version, which need no BasicSR, and end the program then."""
+    """Answer --help and --version, which do not need BasicSR, then end the program."""
     parser = CommandParser(prog=command, description=description)
     add_ours(parser)
     add_basicsrs(parser)
@@ -39,12 +39,12 @@ def read_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]
 
     Returns:
         `opt` (None if it is missing, which BasicSR reports), `check`, `trust_option_file`, `debug`, `force_yml` and
-        others of BasicSR; and what BasicSR is to read: all but our own, and with `--check` without a launcher.
+        others of BasicSR; and the arguments for BasicSR: all but our own, and with `--check` without a launcher.
     """
     ours = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_ours(ours)
     named, others = ours.parse_known_args(arguments)
-    # Those of basicsr.utils.options.parse_options, abbreviations included: what it reads must have been looked at.
+    # The arguments of basicsr.utils.options.parse_options, abbreviations included: everything it reads must be checked.
     basicsrs = argparse.ArgumentParser(add_help=False)
     add_basicsrs(basicsrs)
     named, _ = basicsrs.parse_known_args(others, named)

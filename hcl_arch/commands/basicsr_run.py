@@ -1,4 +1,4 @@
-"""Run a pipeline of BasicSR; what the user can mend ends it with a message."""
+"""Run a pipeline of BasicSR; errors that the user can fix end it with a message."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hcl_arch.utils.host_memory import keep_freed_memory
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
-# What says by itself what to do, so that a traceback would only hide it.
+# Errors whose message says what to do; a traceback would only hide it.
 _MESSAGES = (
     OptionFileError,
     OptionsError,
@@ -44,11 +44,11 @@ _MESSAGES = (
 
 
 def run_pipeline(pipeline: Callable[[str], None], *, command: str, arguments: list[str]) -> None:
-    """Run a pipeline of BasicSR in the working directory; what the user can mend ends it with a message.
+    """Run a pipeline of BasicSR in the working directory; errors that the user can fix end it with a message.
 
-    Such are unusable options, files or folders that are not there, checkpoints that cannot be read or written, too many
-    unreadable images, too many steps that are not finite, a run that another training writes, a full disk. All else
-    keeps its traceback, and with `--debug` these do too. With `--check` the options are checked and nothing is done.
+    These are unusable options, missing files or folders, checkpoints that cannot be read or written, too many
+    unreadable images, too many non-finite steps, a run in use by another training, a full disk. All other errors keep
+    their traceback, as do these with `--debug`. With `--check` the options are checked and nothing is run.
 
     Args:
         pipeline: BasicSR's `train_pipeline` or `test_pipeline`, which reads `sys.argv` itself.
@@ -81,13 +81,13 @@ def run_pipeline(pipeline: Callable[[str], None], *, command: str, arguments: li
 
 
 def explains_itself(error: Exception) -> bool:
-    """Say whether an error's message is all that a user needs."""
+    """Whether an error's message is all that a user needs."""
     return isinstance(error, _MESSAGES) or (isinstance(error, OSError) and error.errno in FULL_DISK)
 
 
 @contextlib.contextmanager
 def _arguments_of_program(arguments: list[str]) -> Iterator[None]:
-    """Let the program have these arguments, which BasicSR reads from `sys.argv`."""
+    """Set the program's arguments, which BasicSR reads from `sys.argv`."""
     previous = sys.argv
     sys.argv = [previous[0], *arguments]
     try:
@@ -97,7 +97,7 @@ def _arguments_of_program(arguments: list[str]) -> Iterator[None]:
 
 
 def last_words(error: BaseException) -> str:
-    """The message of an error; of one that a data loader's worker raised, without the worker's traceback."""
+    """The message of an error, without the worker's traceback if a data loader's worker raised it."""
     message = str(error)
     if 'DataLoader worker process' not in message:
         return message
@@ -108,14 +108,14 @@ def last_words(error: BaseException) -> str:
 
 
 def check_option_file(arguments: list[str], *, is_train: Optional[bool] = None) -> None:
-    """Check what BasicSR would answer with a puzzling error, or by running code, before it reads the file.
+    """Check, before BasicSR reads the file, what would cause a confusing error or run code.
 
     Args:
-        arguments: The command's arguments. If they name no option file, the pipeline says so itself.
-        is_train: Whether the file is for training; None = if it looks so.
+        arguments: The command's arguments. If they name no option file, the pipeline reports it itself.
+        is_train: Whether the file is for training; None = if it looks like it.
 
     Raises:
-        OptionFileError: If the option file does not exist, is no YAML mapping, asks for Python objects (allowed by
+        OptionFileError: If the option file does not exist, is not a YAML mapping, asks for Python objects (allowed by
             `--trust_option_file`), lacks a section that BasicSR relies on, or cannot be changed by `--force_yml`.
     """
     named, _ = read_arguments(arguments)

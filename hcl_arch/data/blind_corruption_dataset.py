@@ -1,4 +1,4 @@
-"""The data set of blind image inpainting: images with holes that other content fills."""
+"""The data set for blind image inpainting: images with holes filled by other content."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from hcl_arch.data.weighted_choice import choose_by_weight
 
 
 class Sample(TypedDict):
-    """What the data set returns; forms and ranges stand at `BlindCorruptionDataset.__getitem__`."""
+    """What the data set returns; for shapes and ranges see `BlindCorruptionDataset.__getitem__`."""
 
     lq: torch.Tensor
     gt: torch.Tensor
@@ -53,13 +53,14 @@ class Sample(TypedDict):
 class BlindCorruptionDataset(data.Dataset[Sample]):
     """Corrupts images on the fly: input = s * truth + (1 - s) * noise, s = the mask with soft edges (`blend`).
 
-    With `degradation` the input is then blurred, resized, compressed and the like, all over; nothing else is.
+    With `degradation` the whole input is then blurred, resized, compressed and so on; the other outputs are not.
 
-    In training each sample is drawn anew, from torch's default generator: numpy's is reset to the same state in every
-    epoch. In validation, sample i is the same in every run, in every process and with every number of workers.
+    In training each sample is drawn anew from torch's default generator, because numpy's is reset to the same state in
+    every epoch. In validation, sample i is the same in every run, in every process and with every number of workers.
 
     The length in training is rounded up to a whole number of batches of all processes, and the index is taken modulo
-    the number of images: BasicSR drops the last batch but counts it, and would stop early, or train not at all.
+    the number of images: BasicSR drops an incomplete last batch but still counts it, and would stop early or not train
+    at all.
 
     Args:
         opt: options of BasicSR's data sets, and these:
@@ -68,30 +69,30 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
                 need it, and of 'stickers'; at least two images.
             dataroot_mask (str or list): the same for mask images; without it, masks are drawn. White is corrupted.
             dataroot_fonts (str or list): folder, or several, with fonts (.ttf, .otf, .ttc) for the everyday kinds that
-                write. Default: OpenCV's own fonts.
+                draw text. Default: OpenCV's own fonts.
             mask_inverted (bool): in the mask images black is corrupted. Default: false.
             mask_cache (float): MiB of mask images to keep decoded in each worker. Default: 0.
             masks (dict): weights of the kinds of holes: the names in `MASK_GENERATORS`, and with `dataroot_mask`
                 'folder'. Default: 'folder' alone with `dataroot_mask`, otherwise 1 each for 'free_form' and
                 'random_walk'.
             hole_share (list): least and largest share of corrupted pixels, or a list of such ranges: in training each
-                sample takes a random one, in validation sample i takes number i modulo their count. Drawings and
-                shadows come as near as the image allows where too little of it can change. The masks 'half' and
-                'lines' take the share in the range that is nearest to one half. Default: [0.1, 0.5].
+                sample takes a random one, in validation sample i takes number i modulo their count. Where too little of
+                the image can change, drawings and shadows come as close as it allows. The masks 'half' and 'lines' take
+                the share in the range that is closest to one half. Default: [0.1, 0.5].
             corruptions (dict): kinds with weights, or with options of their own; see `read_corruptions` and
                 `CorruptionOptions`. Default: {patch: 1.0}.
             second_kind (float): share of the samples with an everyday kind (`EVERYDAY_KINDS`) other than 'clean' that
-                get another such kind on top, out of the other entries. Default: 0.
+                get another such kind on top, taken from the other entries. Default: 0.
             blur_sigma (float or list): sigma of the soft edges in pixels of the sample, or its range; 0 = hard. Kinds
                 that are drawn with soft edges have their own. Default: 3.0.
-            degradation (dict): what happens to the input after it was corrupted, see `Degradation`. Default: nothing.
+            degradation (dict): how the corrupted input is degraded, see `Degradation`. Default: not at all.
             gt_size (int): side of the square sample in pixels, at least 16. Required.
             crop_scale (list): training crops a square whose side is a random share, within this range, of the short
                 side. Default: [1.0, 1.0]. Validation takes the largest square in the middle.
             native_prob (float): share of the training samples that are corrupted and degraded before they are enlarged,
-                as what `hcl_arch.Restorer` looks at is; the others are corrupted at `gt_size`. Default: 0.
-            native_size (list): least and largest side of those samples before they are enlarged; it is drawn uniformly,
-                and never more than that of the crop. Default: [16, gt_size].
+                like the input of `hcl_arch.Restorer`; the others are corrupted at `gt_size`. Default: 0.
+            native_size (list): least and largest side of those samples before they are enlarged; drawn uniformly, and
+                never larger than the crop's side. Default: [16, gt_size].
             use_hflip (bool): mirror half of the training images. Default: true.
             sharpen_prob (float): share of the training images that are sharpened before they are corrupted. Default: 0.
             tone_prob (float): share of those that become gray, sepia or faded before. Default: 0.
@@ -122,7 +123,7 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         self._weights = {entry.name: entry.weight for entry in options.corruptions}
         self._image_count = min(len(self._truths), options.max_samples or len(self._truths))
         self._length = self._image_count
-        if options.training:  # counted here: a worker that was spawned knows nothing of the other processes
+        if options.training:  # counted here, because a spawned worker does not know the other processes
             self._length = epoch_length(self._image_count, batch_size=options.batch_size)
 
     def __len__(self) -> int:
@@ -136,11 +137,11 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
         """Return one sample.
 
         Returns:
-            `lq` (corrupted and degraded, in steps of 1/255), `gt` (what is to be restored; of 'old_print' the toned
-            truth), `noise` (what is put into the holes, at its opacity): (3, H, W) float32, RGB in [0, 1];
+            `lq` (corrupted and degraded, in steps of 1/255), `gt` (the target; for 'old_print' the toned truth),
+            `noise` (the content of the holes, at its opacity): (3, H, W) float32, RGB in [0, 1];
             `mask`: (1, H, W) float32, 1 = uncorrupted, 0 = corrupted, as `changed_pixels` defines it;
             `gt_path`, `lq_path`: the path of the true image, or 'path/key' in an LMDB;
-            `corruption`: the name of the corruption; of two (`second_kind`), the one that was drawn first.
+            `corruption`: the name of the corruption; with `second_kind`, that of the first of the two.
 
         Raises:
             IndexError: `index` is out of range.

@@ -20,7 +20,7 @@ from hcl_arch.utils.option_fields import FLAG, ROOTS, SPANS, Is, OptionSection, 
 
 
 def check_io_backend(io_backend: Any, roots: Sequence[str], where: str) -> None:
-    """Raise an `OptionError` if `io_backend` contradicts the kinds of the roots, which their names tell.
+    """Raise an `OptionError` if `io_backend` contradicts the kinds of the roots, as given by their names.
 
     Args:
         io_backend: the option, None if it is missing.
@@ -66,7 +66,7 @@ ANY = Is('any value', lambda value: True, {})
 
 
 class LoaderSection(OptionSection):
-    """What BasicSR reads of every data set."""
+    """Options that BasicSR reads for every data set."""
 
     name: Annotated[Optional[str], ANY] = Field(None, description='how the data set is called in logs and results')
     type: Annotated[Optional[str], ANY] = Field(None, description='the registered name of the data set')
@@ -164,13 +164,13 @@ class DatasetOptions(BlindCorruptionSection):
 
     @property
     def uses_photos(self) -> bool:
-        """Whether photographs of `noise_roots` are put into images."""
+        """Whether photographs from `noise_roots` are put into images."""
         kinds = {entry.kind for entry in self.corruptions if not (entry.kind == 'patch' and entry.roots)}
         return bool(self.noise_roots) and not kinds.isdisjoint(('patch', *PHOTO_KINDS))
 
 
 def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
-    """Return the checked options of a data set; `opt` is left as it is.
+    """Return the checked options of a data set; `opt` is not changed.
 
     Raises:
         OptionError: An option is unknown, missing, of a wrong type or out of its range.
@@ -193,7 +193,7 @@ def read_options(opt: Mapping[str, Any]) -> DatasetOptions:
 
 
 def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
-    """Raise if options that are fine one by one do not fit each other."""
+    """Raise if options that are valid one by one contradict each other."""
     where = options.where
     if not options.gt_roots:
         raise OptionError(
@@ -260,8 +260,8 @@ def _check_masks(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
 def epoch_length(image_count: int, *, batch_size: int) -> int:
     """Return `image_count` rounded up to a whole number of batches of all processes.
 
-    BasicSR drops the last batch but counts it, and would stop early, or train not at all on fewer images than a batch.
-    The data set takes its index modulo the number of images.
+    BasicSR drops an incomplete last batch but still counts it, and would stop early, or not train at all on fewer
+    images than a batch. The data set takes its index modulo the number of images.
 
     Args:
         image_count: number of images, at least 1.

@@ -23,16 +23,16 @@ def is_template(text: object) -> bool:
 
 @dataclass(frozen=True)
 class NameTemplate:
-    """The form of an image's name within its folder, without extension.
+    """The pattern of an image's name within its folder, without extension.
 
-    '{}' stands for the stem, which all images of a sample have in common; '*', once at most, for other text. Each is
-    at least one character, the first of them as few as possible: '{}-*' splits a name at its first '-'.
+    '{}' stands for the stem, which all images of a sample share; '*', at most once, for other text. Each is at least
+    one character, the first of the two as short as possible: '{}-*' splits a name at its first '-'.
 
     Args:
         text: the template.
 
     Raises:
-        ValueError: the text has another form.
+        ValueError: the text is not such a template.
     """
 
     text: str = '{}'
@@ -46,11 +46,11 @@ class NameTemplate:
 
     @property
     def has_star(self) -> bool:
-        """Say whether there is a '*'."""
+        """Whether there is a '*'."""
         return '*' in self.text
 
     def parse(self, name: str) -> tuple[str, str, str] | None:
-        """Return folder, stem and other text ('' without a '*') of a relative name, None if it has another form."""
+        """Return folder, stem and other text ('' without a '*') of a relative name, None if it does not match."""
         folder, base = os.path.split(name)
         pattern = re.escape(self.text).replace(re.escape('{}'), '(?P<stem>.+?)')
         pattern = pattern.replace(re.escape('*'), '(?P<rest>.+?)')
@@ -59,13 +59,13 @@ class NameTemplate:
 
     def fill(self, folder: str, stem: str, rest: str) -> str:
         """Return the relative name; the inverse of `parse`."""
-        # The star first would be looked for in the stem too.
+        # If the star were replaced first, one in the stem would be replaced too.
         before, _, after = self.text.partition('{}')
         base = before.replace('*', rest) + stem + after.replace('*', rest)
         return f'{folder}/{base}' if folder else base
 
 
-# How many names an error shows.
+# Maximum number of names in an error message.
 SHOWN = 3
 
 
@@ -76,8 +76,8 @@ class NamedImage:
     Attributes:
         index: its number among the images of the role.
         root: number of the folder or LMDB folder that holds it.
-        name: its path there with '/' and without extension, or its key.
-        parts: folder, stem and other text of its name, as its role's template takes it apart.
+        name: its path there, with '/' and without extension, or its key.
+        parts: folder, stem and other text of its name, split by its role's template.
     """
 
     index: int
@@ -91,9 +91,9 @@ class NamedImages(ImageSource):
 
     Args:
         roots: as for `ImageSource`.
-        template: the form of the names that count; images named otherwise are passed over, so that the images of two
-            roles may lie in one folder.
-        option: prefix of the options that gave them, 'lq', 'gt' or 'mask', for messages.
+        template: the pattern of the names that count; other images are skipped, so the images of two roles may share a
+            folder.
+        option: prefix of the options that they come from, 'lq', 'gt' or 'mask', for messages.
     """
 
     def __init__(self, roots: Sequence[str], template: NameTemplate, option: str) -> None:
@@ -102,7 +102,7 @@ class NamedImages(ImageSource):
         self.option = option
 
     def fitting(self) -> Iterator[NamedImage]:
-        """Yield the images whose names fit the template, in their order."""
+        """Yield the images whose names match the template, in order."""
         for index, (root, name) in enumerate(self.names()):
             parts = self.template.parse(name)
             if parts is not None:
@@ -114,8 +114,8 @@ class ImageMatch:
     """Which images belong together; entry i of every array is sample i.
 
     Attributes:
-        lq: indices of the corrupted images, in their order.
-        gt: indices of their clean ones.
+        lq: indices of the corrupted images, in order.
+        gt: indices of their clean images.
         mask: indices of their masks, None if there are no masks.
     """
 
@@ -131,18 +131,18 @@ def match_images(
 
     Folder, stem and other text of a corrupted image's name, put into the template of the clean ones, give the name of
     its clean image; likewise for the mask. Several corrupted images may share a clean one (template '{}-*' against
-    '{}'). The k-th folder of corrupted images has its partners in the k-th folder of the other role, or in its only
+    '{}'). The partners of the k-th folder of corrupted images are in the k-th folder of the other role, or in its only
     one.
 
     Args:
         lq: corrupted images.
         gt: clean images.
         mask: mask images, None without masks.
-        allow_unused: whether clean images and masks may be left over.
+        allow_unused: whether clean images and masks may be left without a partner.
 
     Raises:
-        ValueError: no name fits a template, two images of a role have one name, the numbers of roots do not go
-            together, a partner is missing, or (unless allowed) an image is left over.
+        ValueError: no name matches a template, two images of a role have the same name, the numbers of roots do not
+            match, a partner is missing, or (unless allowed) an image is left without a partner.
     """
     _index_names(lq)  # `lq/a.jpg` and `lq/a.png` would both be paired with `gt/a.png`
     wanted = list(lq.fitting())
@@ -185,7 +185,7 @@ def _find_partners(
 
 
 def _index_names(images: NamedImages) -> dict[tuple[int, str], int]:
-    """Return root number and name -> index, of the images whose names fit the template."""
+    """Return root number and name -> index, for the images whose names match the template."""
     indices: dict[tuple[int, str], int] = {}
     for image in images.fitting():
         other = indices.setdefault((image.root, image.name), image.index)

@@ -20,18 +20,18 @@ from hcl_arch.data.paired_options import PairedOptions, read_paired_options
 from hcl_arch.data.square_crop import centre_square, random_square, resize_square, to_float, to_tensor
 from hcl_arch.utils.unreadable_image import UnusableImageError
 
-# Corrupted image, clean image, hole map, and the watermark's picture where there is one.
+# Corrupted image, clean image, hole map, and the watermark's picture if there is one.
 _Images = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_], Optional[NDArray[np.uint8]]]
 
 
 class WatermarkPicture(TypedDict, total=False):
-    """What a sample has only with the option `dataroot_wm`."""
+    """Fields that a sample has only with the option `dataroot_wm`."""
 
     wm: torch.Tensor
 
 
 class PairedSample(WatermarkPicture):
-    """What the data set returns; forms and ranges stand at `HCLPairedDataset.__getitem__`."""
+    """What the data set returns; for shapes and ranges see `HCLPairedDataset.__getitem__`."""
 
     lq: torch.Tensor
     gt: torch.Tensor
@@ -45,30 +45,30 @@ class PairedSample(WatermarkPicture):
 class HCLPairedDataset(data.Dataset[PairedSample]):
     """Pairs of a corrupted and a clean image, with the mask of each or a mask derived from their difference.
 
-    Images belong together that have the same name: the path below their folder without extension, or the key of their
-    LMDB. Where names differ, templates tell what they have in common: with `lq_template: '{}_rain'` and
+    Images with the same name belong together; the name is the path below their folder without extension, or the key in
+    their LMDB. If names differ, templates state what they have in common: with `lq_template: '{}_rain'` and
     `gt_template: '{}_clean'`, 'a/7_rain.png' belongs to 'a/7_clean.jpg'. A '*' stands for other text: `lq_template:
     '{}-*'` lets 'cat-logo1' and 'cat-logo2' share the clean 'cat', and `mask_template: '{}-*'` gives each its own mask.
-    Images whose names do not fit their template are passed over, so all may lie in one folder.
+    Images whose names do not match their template are skipped, so all may lie in one folder.
 
-    In training each sample is a random square, the same of all three, drawn anew from torch's default generator;
-    validation draws nothing, so there is no seed. The length in training is rounded up to a whole number of batches
-    of all processes (`epoch_length`), and the index is taken modulo the number of pairs.
+    In training each sample is a random square, the same for all its images, drawn anew from torch's default generator;
+    validation draws nothing, so there is no seed. The length in training is rounded up to a whole number of batches of
+    all processes (`epoch_length`), and the index is taken modulo the number of pairs.
 
     Args:
         opt: options of BasicSR's data sets, and these:
             dataroot_lq (str or list): folder of corrupted images or LMDB folder (`*.lmdb`), or several.
             dataroot_gt (str or list): the same for the clean images: one, or as many in the same order.
             dataroot_mask (str or list): the same for mask images. White is corrupted. Without it, masks are derived.
-            dataroot_wm (str or list): the same for pictures of what lies upon the clean images, such as watermarks, for
-                losses that compare them. Default: none.
-            lq_template, gt_template, mask_template, wm_template (str): form of the names. Default: '{}'.
-            allow_unused (bool): clean images and masks without a corrupted image are left out instead of refused.
+            dataroot_wm (str or list): the same for pictures of what was laid over the clean images, such as watermarks,
+                for losses that compare them. Default: none.
+            lq_template, gt_template, mask_template, wm_template (str): patterns of the names. Default: '{}'.
+            allow_unused (bool): clean images and masks without a corrupted image are ignored instead of refused.
                 Default: false.
             mask_inverted (bool): in the mask images black is corrupted. Default: false.
             mask_threshold, mask_smoothing, mask_least_area, mask_closing: how masks are derived, in pixels of the
                 whole image at its own size: t, s, a and r of `DifferenceMask`. Default: 0.08, 0.5, 16, 1.
-            corruption (str): what the samples' corruption is called in tables. Default: 'paired'.
+            corruption (str): name of the samples' corruption in tables. Default: 'paired'.
             gt_size (int): side of the square sample in pixels, at least 16. Required; in validation null (`~`) gives
                 whole images at their own size, for batches of one.
             crop_scale (list): training crops a square whose side is a random share, within this range, of the short
@@ -93,7 +93,7 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         pair_count = len(self._match.lq)
         self._pair_count = min(pair_count, options.max_samples or pair_count)
         self._length = self._pair_count
-        if options.training:  # counted here: a worker that was spawned knows nothing of the other processes
+        if options.training:  # counted here, because a spawned worker does not know the other processes
             self._length = epoch_length(self._pair_count, batch_size=options.batch_size)
 
     def __len__(self) -> int:
@@ -152,7 +152,7 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
             raise ValueError(f'{self._options.where}: {error}') from error
 
     def _read(self, pair: int) -> _Images:
-        """Return corrupted image, clean image, hole map and watermark of a pair, whole."""
+        """Return the whole corrupted image, clean image, hole map and watermark of a pair."""
         lq, gt, holes = self._read_pair(pair)
         if self._watermarks is None or self._watermark_indices is None:
             return lq, gt, holes, None
@@ -164,7 +164,7 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         return lq, gt, holes, watermark
 
     def _read_pair(self, pair: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
-        """Return corrupted image, clean image and hole map of a pair, whole."""
+        """Return the whole corrupted image, clean image and hole map of a pair."""
         lq_index, gt_index = int(self._match.lq[pair]), int(self._match.gt[pair])
         lq, gt = self._lq.read_rgb(lq_index), self._gt.read_rgb(gt_index)
         lq_path = self._lq.path_of(lq_index)
@@ -179,7 +179,7 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
 
     def _check_same_size(self, lq: NDArray[np.uint8], lq_path: str, other: NDArray[np.uint8], other_path: str) -> None:
         if lq.shape[:2] != other.shape[:2]:
-            # Resizing one of them silently would hide that they are no pair.
+            # Resizing one of them silently would hide that they are not a pair.
             raise UnusableImageError(
                 f'{self._options.where}: expected images of one size, found {lq.shape[1]} x {lq.shape[0]} pixels in '
                 f'{lq_path} and {other.shape[1]} x {other.shape[0]} in {other_path}. Prepare them at one size, or '
@@ -194,7 +194,7 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         holes: NDArray[np.bool_],
         watermark: NDArray[np.uint8] | None,
     ) -> _Images:
-        """Return the sample's square of each, in training at a random place and mirrored at random."""
+        """Return each image's square of the sample, in training at a random place and randomly mirrored."""
         side = self._options.gt_size
         if side is None:
             return lq, gt, holes, watermark

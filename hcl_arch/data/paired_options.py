@@ -15,7 +15,7 @@ from hcl_arch.utils.option_error import OptionError
 from hcl_arch.utils.option_fields import FLAG, ROOTS, TEXT, Is, number, span, whole
 
 ROLES = ('lq', 'gt', 'mask', 'wm')
-# What a data set with a layout of its own sets itself.
+# Options that a data set with its own layout sets itself.
 PLACE_KEYS = (
     *(f'dataroot_{role}' for role in ROLES),
     *(f'{role}_template' for role in ROLES),
@@ -101,12 +101,12 @@ class PairedOptions(PairedSection):
 
     @property
     def templates(self) -> dict[str, NameTemplate]:
-        """Form of the names of each role."""
+        """Pattern of the names of each role."""
         return {role: getattr(self, f'{role}_template') for role in ROLES}
 
     @property
     def difference_mask(self) -> DifferenceMask:
-        """How masks are derived, where there are no mask images."""
+        """How masks are derived if there are no mask images."""
         return DifferenceMask(
             threshold=self.mask_threshold, smoothing=self.mask_smoothing, least_area=self.mask_least_area,
             closing=self.mask_closing,
@@ -114,7 +114,7 @@ class PairedOptions(PairedSection):
 
 
 def read_paired_options(opt: Mapping[str, Any]) -> PairedOptions:
-    """Return the checked options of a data set; `opt` is left as it is.
+    """Return the checked options of a data set; `opt` is not changed.
 
     Raises:
         OptionError: An option is unknown, missing, of a wrong type or out of its range.
@@ -129,7 +129,7 @@ def read_paired_options(opt: Mapping[str, Any]) -> PairedOptions:
 
 
 def _check_together(options: PairedOptions, opt: Mapping[str, Any]) -> None:
-    """Raise if options that are fine one by one do not fit each other."""
+    """Raise if options that are valid one by one contradict each other."""
     where = options.where
     for role in ('lq', 'gt'):
         if not options.roots[role]:

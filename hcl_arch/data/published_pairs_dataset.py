@@ -1,4 +1,4 @@
-"""Published data sets of pairs: where each keeps its images, put into terms of `HCLPairedDataset`."""
+"""Published data sets of pairs: where each keeps its images, in terms of `HCLPairedDataset`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class PairedLayout:
 
     Attributes:
         title: the data set's name.
-        picture: the folders below `dataroot` in words, for messages.
+        picture: description of the folders below `dataroot`, for messages.
         splits: its splits.
-        split_of_phase: BasicSR's phase -> split that is taken by default.
+        split_of_phase: BasicSR's phase -> default split.
         folders: role ('lq', 'gt', 'mask') -> folder below `dataroot`, in which '{split}' stands for the split and
             '{kind}' for one of `kinds`. Without 'mask', masks are derived.
-        watermarks: folder of the watermarks' pictures, as in `folders`, named as the corrupted images; None if there
-            are none. Preparation writes them where it is asked to.
-        kinds: folders that each hold a part of the data set; none if there is only one part.
+        watermarks: folder of the watermarks' pictures, as in `folders`, named like the corrupted images; None if there
+            are none. Preparation writes them on request.
+        kinds: folders that each hold a part of the data set; empty if there is only one part.
         settings: options of `HCLPairedDataset` that belong to the layout.
         defaults: options of `HCLPairedDataset` that an option file may change.
     """
@@ -49,7 +49,7 @@ class PairedLayout:
     def roots(
         self, dataroot: str, split: str, *, folders: Mapping[str, str] | None = None, kinds: Sequence[str] | None = None
     ) -> dict[str, list[str]]:
-        """Return the folders of each role, one for each kind where the kinds have folders of their own.
+        """Return the folders of each role, one per kind if the kinds have separate folders.
 
         Args:
             dataroot: folder of the data set.
@@ -97,14 +97,14 @@ class PublishedSection(OptionSection):
 
 
 def to_paired_options(opt: Mapping[str, Any], layout: PairedLayout) -> dict[str, Any]:
-    """Return the options of `HCLPairedDataset` for those of a data set with a layout of its own.
+    """Return the options of `HCLPairedDataset` for those of a data set with its own layout.
 
-    Besides BasicSR's and those of `HCLPairedDataset` that are not about places (`corruption`, `gt_size`, `crop_scale`,
-    `use_hflip`, `max_samples`, and `mask_threshold` and the like if masks are derived) these are read:
+    Besides BasicSR's options and those of `HCLPairedDataset` that are not about paths (`corruption`, `gt_size`,
+    `crop_scale`, `use_hflip`, `max_samples`, and `mask_threshold` and the like if masks are derived) these are read:
 
         dataroot (str): folder of the data set. Required.
-        split (str): part of the data set; by default the one for the phase.
-        folders (dict): where a copy has other folders: role ('lq', 'gt', 'mask') -> folder below `dataroot`.
+        split (str): part of the data set; by default that of the phase.
+        folders (dict): for a copy with other folders: role ('lq', 'gt', 'mask') -> folder below `dataroot`.
         kinds (list): the parts to take, if the data set has several. Default: all.
 
     Raises:
@@ -163,11 +163,11 @@ class HCLISTDDataset(HCLPairedDataset):
     and Shadow Removal", CVPR 2018) in its published layout: 1330 triplets for training and 540 for testing.
 
     `dataroot` holds train/train_A (with shadow), train/train_B (masks), train/train_C (without shadow), and the same
-    for test; a photograph has the same name in all three. The phases val and test take `split: test`. Copies whose
-    clean photographs were corrected in colour lie in another folder: `folders: {gt: '{split}/<folder>'}`.
+    for test; a photograph has the same name in all three. The phases val and test take `split: test`. For copies with
+    colour-corrected clean photographs in another folder, use `folders: {gt: '{split}/<folder>'}`.
 
-    The masks are taken as they are, never derived: the photographs without shadow were exposed otherwise, and outside
-    the shadow they can differ more from the others than inside it (41 against 25 gray levels in the triplet 114-5).
+    The masks are taken as they are, never derived: the photographs without shadow had a different exposure, and can
+    differ more from the others outside the shadow than inside it (41 against 25 gray levels in the triplet 114-5).
 
     Args:
         opt: see `to_paired_options` and `HCLPairedDataset`; `corruption` is 'shadow' by default.
@@ -202,9 +202,9 @@ class HCLLOGO30KDataset(HCLPairedDataset):
     Removal", AAAI 2021): some 30 000 photographs with gray or coloured logos, of high or middle opacity.
 
     `dataroot` holds 10kgray, 10khigh and 10kmid, each with train_images, train_masks, val_images and val_masks
-    (train_wms and val_wms, the logos alone, are not read: `prepare_logo30k.py --watermarks` is for them), and natural
+    (train_wms and val_wms, the logos alone, are not read; use `prepare_logo30k.py --watermarks` for them), and natural
     with the clean photographs. An image's name is '<photograph>-<logo>', split at its first '-'; its mask has the same
-    name, its clean photograph the first part of it. The phases val and test take `split: val`.
+    name, its clean photograph the first part of the name. The phases val and test take `split: val`.
 
     **This layout was written from the description of the publication's repository and could not be compared with a
     download.** Where yours differs, `kinds` and `folders` change it: `kinds: [10kgray]` takes one part, `folders: {gt:
@@ -248,11 +248,11 @@ class HCLRaindropDataset(HCLPairedDataset):
     `dataroot` holds train/data/0_rain.png and train/gt/0_clean.png, and the same for test_a and test_b. The phases val
     and test take `split: test_a`.
 
-    There are no masks; they are derived, and are rough: a drop that shows what lies behind it blurred differs from it
-    where there is detail and hardly on a plain wall, and the two photographs are a pixel or so apart, so that the edges
-    of trees and signs differ everywhere. Smoothing the signed difference by two pixels takes most of these edges away,
-    for they change its sign. At a threshold of 0.05 half of the dry surface counts as wet, at 0.2 only the brightest
-    drops are left. Use them to train and to look at, not to measure masks by.
+    There are no masks; the derived ones are rough. A drop that blurs what lies behind it differs from it where there is
+    detail, but hardly on a plain wall; and the two photographs are about a pixel apart, so the edges of trees and signs
+    differ everywhere. Smoothing the signed difference by two pixels removes most of these edges, because the sign
+    alternates there. At a threshold of 0.05 half of the dry surface counts as wet, at 0.2 only the brightest drops
+    remain. Use these masks for training and for viewing, not for evaluating masks.
 
     Args:
         opt: see `to_paired_options` and `HCLPairedDataset`; by default `corruption` is 'raindrop', `mask_threshold`

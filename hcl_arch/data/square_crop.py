@@ -1,4 +1,4 @@
-"""Square crops of photographs, and what makes tensors of them."""
+"""Square crops of photographs, and their conversion to tensors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def centre_square(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def least_side_for(side: int, scale: tuple[float, float]) -> int:
-    """Return the short side of an image whose smallest crop by `random_square` is not enlarged to `side` pixels."""
+    """Return the least short side at which no crop by `random_square` has to be enlarged to `side` pixels."""
     return math.ceil(side / scale[0])
 
 
@@ -47,7 +47,7 @@ def resize_square(square: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def enlarge_square(square: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Return an (H, W) or (H, W, 3) square enlarged to `side` as `hcl_arch.Restorer` enlarges what it looks at."""
+    """Return an (H, W) or (H, W, 3) square enlarged to `side` in the way `hcl_arch.Restorer` enlarges its input."""
     if square.shape[0] == side:
         return square
     return cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""True images as other cameras and times made them: sharpened, gray, sepia, faded."""
+"""Variation of true images, as from other cameras and times: sharpened, gray, sepia, faded."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ AMOUNT = (0.3, 2.5)
 def varied(image: FloatArray, rng: np.random.Generator, *, sharpen_prob: float, tone_prob: float) -> FloatArray:
     """Return a true image, perhaps sharpened and perhaps toned, before anything corrupts it.
 
-    Without it, what is sharp or gray would be known from corruption only: training images are mostly enlarged colour
-    photographs. A sharpened image is image + amount * (image - its Gaussian blur), clipped.
+    Otherwise sharp or gray content would only ever occur as corruption, since training images are mostly enlarged
+    colour photographs. A sharpened image is image + amount * (image - its Gaussian blur), clipped.
 
     Args:
         image: (H, W, 3) float32, RGB in [0, 1].
         rng: source of all randomness; untouched by chances of 0.
-        sharpen_prob: chance that it is sharpened, in [0, 1].
-        tone_prob: chance that it is toned, in [0, 1].
+        sharpen_prob: probability of sharpening, in [0, 1].
+        tone_prob: probability of toning, in [0, 1].
 
     Returns:
         (H, W, 3) float32 in [0, 1], in steps of 1/255.

@@ -17,5 +17,5 @@ def choose_by_weight(weights: Mapping[str, float], rng: np.random.Generator) -> 
     names = [name for name, weight in weights.items() if weight > 0]
     ends = np.cumsum([weights[name] for name in names])
     chosen = int(np.searchsorted(ends, rng.random() * ends[-1], side='right'))
-    # Rounding can bring the product up to the very end of the last interval.
+    # Rounding can push the product to the very end of the last interval.
     return names[min(chosen, len(names) - 1)]

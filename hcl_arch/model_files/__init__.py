@@ -1,4 +1,4 @@
-"""Trained networks by name or by file: safetensors with the configuration inside, BasicSR's files, the authors'."""
+"""Trained networks by name or file: safetensors with embedded configuration, BasicSR's files, the authors' files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Checkpoints of the authors' program: how their tensors are named here, and ours there.
+"""Tensor names of the authors' checkpoints, translated to ours and back.
 
-One table serves both directions. Names that no rule knows come through unchanged, so that a strict
-``load_state_dict`` refuses them by name.
+One table serves both directions. Names without a rule stay unchanged, so a strict ``load_state_dict`` refuses them by
+name.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import NamedTuple, Optional
 
 from torch import Tensor
 
-# Buffers that follow from the configuration and need not be kept.
+# Buffers that follow from the configuration and need not be stored.
 _DERIVED = ('relative_position_index', 'attn_mask')
 GENERATOR_PARTS = ('encoder', 'project_heads', 'bottleneck', 'decoder')
-# The strided convolutions before the finest stage: 0 is the convolution and 1 the GELU, or the other way round.
+# The strided convolutions before the finest stage: 0 is the convolution and 1 the GELU, or vice versa.
 CONV_STAGES = 'conv_down_blocks'
 _CONV_FIRST = re.compile(rf'({CONV_STAGES}\.\d+)\.0\.')
 
@@ -23,7 +23,7 @@ _CONV_FIRST = re.compile(rf'({CONV_STAGES}\.\d+)\.0\.')
 class _Rule(NamedTuple):
     """Two names of the same tensors: ``#`` stands for a number and ``*`` for the rest, in the same order in both.
 
-    The first number in their name is that of ours plus ``offset``; if ``reverse``, the refiner's coarsest level plus
+    The first number in their name is ours plus ``offset``; if ``reverse``, it is the refiner's coarsest level plus
     ``offset`` minus ours.
     """
 
@@ -49,7 +49,7 @@ def _gated_block(theirs: str, ours: str, *, reverse: bool = False) -> tuple[_Rul
     )
 
 
-# The first rule that fits a name of the part counts.
+# The first rule that matches a name of the part is used.
 _RULES: dict[str, tuple[_Rule, ...]] = {
     'encoder': (
         _Rule('first_conv.conv.*', 'first_conv.*'),
@@ -63,11 +63,11 @@ _RULES: dict[str, tuple[_Rule, ...]] = {
     'bottleneck': (_Rule('bottleneck.conv.conv.*', 'conv.*'), *_blocks('bottleneck.', '')),
     'decoder': (
         _Rule('last_conv.conv.*', 'last_conv.*'),
-        # In the order in which they are applied, as ours; 0.0 is the upsampling, 1 the GELU.
+        # In the order of application, like ours; 0.0 is the upsampling, 1 the GELU.
         _Rule('conv_up_blocks.#.0.1.*', 'conv_stages.#.*'),
-        # They number an upsampling by the stage that it leaves, we by the one that it leads to.
+        # They number an upsampling by its source stage, we by its target stage.
         _Rule('up_blocks.#.1.conv.conv.*', 'upsamples.#.*', offset=1),
-        # A partial convolution: its bias is its own, the weight belongs to a convolution in it.
+        # A partial convolution: the bias is its own, the weight belongs to an inner convolution.
         _Rule('up_blocks.#.0.conv.*', 'layers.#.conv.*'),
         *_blocks('up_blocks.#.0.', 'layers.#.'),
     ),
@@ -124,26 +124,26 @@ def discriminator_state(checkpoint: Mapping[str, Mapping]) -> dict[str, Tensor]:
 
 
 def is_derived(name: str) -> bool:
-    """Whether a tensor of the authors' file follows from the configuration, by its name."""
+    """Whether, according to its name, a tensor of the authors' file follows from the configuration."""
     return name.rpartition('.')[2] in _DERIVED
 
 
 def authors_name(
     name: str, *, coarsest_level: int = 0, discriminator: bool = False, gelu_first: bool = False
 ) -> tuple[str, str]:
-    """Where the authors' file has a tensor of ours.
+    """The place of one of our tensors in the authors' file.
 
     Args:
         name: Key in the state of an ``HCLNet`` or ``HCLPatchDiscriminator``.
         coarsest_level: Number of the refiner's coarsest level, counted from 0 at the finest.
-        discriminator: Whether the key is one of the discriminator's.
+        discriminator: Whether the key belongs to the discriminator.
         gelu_first: Whether the encoder's convolution stages apply GELU before the convolution.
 
     Returns:
         The part (``encoder``, ..., ``pdisc``) and the key in it.
 
     Raises:
-        KeyError: If the authors' program has nothing of the kind.
+        KeyError: If the authors' program has no such tensor.
     """
     for part, prefix in _OUR_PART.items():
         if (part == 'pdisc') == discriminator and name.startswith(prefix):
@@ -170,7 +170,7 @@ def _our_name(part: str, name: str, coarsest_level: int) -> str:
 
 
 def _translate(name: str, rule: _Rule, coarsest_level: int, *, to_ours: bool) -> Optional[str]:
-    """The name in the other program, or None if the rule does not fit it."""
+    """The name in the other program, or None if the rule does not match it."""
     source, target = (rule.theirs, rule.ours) if to_ours else (rule.ours, rule.theirs)
     match = re.fullmatch(source.replace('.', r'\.').replace('#', r'(\d+)').replace('*', '(.+)'), name)
     if match is None:

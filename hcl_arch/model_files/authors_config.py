@@ -1,4 +1,4 @@
-"""What the authors' YAML files state about a network and its checkpoint does not: version, thresholds, k-means."""
+"""Settings found only in the authors' YAML files, not in a checkpoint: version, thresholds, k-means."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ LEGACY_VERSIONS = {
     3: ('bilinear', 'gelu_conv'),
     4: ('bilinear', 'conv_gelu'),
 }
-# Our names of the options that shapes do not tell, and the authors'.
+# Our names and the authors' names of the options that cannot be read from shapes.
 SETTINGS = {
     'conf_thresholds': 'conf_threshs',
     'temperature': 'temperature',
     'kmeans_iters': 'kmeans_n_iters',
     'kmeans_repeats': 'kmeans_repeat',
 }
-# Sizes that the tensors tell as well: a file that states others is another network's.
+# Sizes that the tensors also give: a file with other sizes belongs to another network.
 _SIZES = ('dim', 'dim_mults', 'n_conv_stages', 'proj_dim', 'encoder_depths', 'decoder_depths')
 
 
 class AuthorsConfig(NamedTuple):
-    """What a configuration states."""
+    """The settings of a configuration."""
 
     options: dict[str, Any]
     """Of ``HCLNet``, those of ``SETTINGS`` that are stated, in our names."""
@@ -43,15 +43,15 @@ def read_config(config: Mapping[Any, Any]) -> AuthorsConfig:
 
     Args:
         config: The file's values: settings of the network in the section ``inpaintnet``, the refiner's version in
-            ``refinenet``; or all of them without sections. Our names of the settings are understood too.
+            ``refinenet``; or all of them without sections. Our names of the settings are also accepted.
 
     Raises:
-        AuthorsCheckpointError: If a setting has a value that no option can have.
+        AuthorsCheckpointError: If a setting has an invalid value.
     """
     network, refiner = _section(config, 'inpaintnet'), _section(config, 'refinenet')
     options = {}
     for ours, theirs in SETTINGS.items():
-        # Not from other sections: the contrastive loss has a temperature too.
+        # Not from other sections: the contrastive loss also has a temperature.
         for name, place in ((theirs, network), (theirs, config), (ours, network), (ours, config)):
             if name in place:
                 options[ours] = _number_or_numbers(name, place[name])
@@ -65,7 +65,7 @@ def read_config(config: Mapping[Any, Any]) -> AuthorsConfig:
 
 
 def checked_version(stated: object) -> Optional[int]:
-    """A version as it is stated somewhere; None if it is not.
+    """A stated version, checked; None if none is stated.
 
     Raises:
         AuthorsCheckpointError: If there is no such version.
@@ -78,7 +78,7 @@ def checked_version(stated: object) -> Optional[int]:
 
 
 def check_sizes(config: AuthorsConfig, options: Mapping[str, Any]) -> None:
-    """Refuse a configuration of a network of other sizes than those read from the tensors.
+    """Refuse a configuration whose sizes differ from those read from the tensors.
 
     Raises:
         AuthorsCheckpointError: Naming the size.
@@ -97,7 +97,7 @@ def _section(config: Mapping[Any, Any], name: str) -> Mapping[Any, Any]:
 
 
 def _number_or_numbers(name: str, value: object) -> object:
-    """A value of the configuration, a tuple as a list; what an option file could not hold is refused."""
+    """A value of the configuration, with tuples as lists; values that an option file cannot hold are refused."""
     numbers = list(value) if isinstance(value, (list, tuple)) else [value]
     if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in numbers):
         raise AuthorsCheckpointError(f'configuration: {name!r} is {value!r}: expected a number or a list of numbers')

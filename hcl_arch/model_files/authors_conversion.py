@@ -1,4 +1,4 @@
-"""From a checkpoint in the authors' layout to options and states of our networks."""
+"""Conversion of checkpoints in the authors' layout to options and states of our networks."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _PATHS = {
 }
 _CONFIGS = ('config', 'cfg', 'opt', 'args')
 _NOT_KEPT = re.compile(r'opt|sched|scaler', re.IGNORECASE)
-# What an encoder's convolution stage holds: the place of its convolution tells the order.
+# Content of an encoder's convolution stage: the position of its convolution gives the order.
 _CONV_STAGE = re.compile(rf'{CONV_STAGES}\.\d+\.(\d+)\.')
 
 Key = tuple[str, str]
 
 
 class Conversion(NamedTuple):
-    """What became of a checkpoint."""
+    """The result of converting a checkpoint."""
 
     network_g: dict[str, Any]
     """Options of the ``HCLNet``, with ``type``, for ``build_network``."""
@@ -55,13 +55,13 @@ def convert_checkpoint(
 
     Args:
         checkpoint: What ``torch.load`` returned.
-        legacy_v: The authors' version, 1 to 4, by default what the configuration, the checkpoint or the order in its
-            convolution stages tells, else 4.
-        config: The values of the authors' YAML file for this network; by default what the checkpoint holds of them.
+        legacy_v: The authors' version, 1 to 4, by default that of the configuration, the checkpoint or the order in its
+            convolution stages, else 4.
+        config: The values of the authors' YAML file for this network; by default those in the checkpoint.
 
     Raises:
-        AuthorsCheckpointError: If a part or a key is missing, foreign, of the wrong kind or of the wrong shape, or what
-            is stated about the network contradicts itself or the tensors.
+        AuthorsCheckpointError: If a part or a key is missing, unknown, of the wrong kind or of the wrong shape, or the
+            stated settings contradict each other or the tensors.
     """
     checkpoint = _checked_layout(checkpoint)
     parts, notes = _parts(checkpoint), _not_kept(checkpoint)
@@ -117,7 +117,7 @@ def _tensors(path: str, state: object) -> dict[str, Tensor]:
     if not isinstance(state, Mapping):
         raise AuthorsCheckpointError(f'part {path!r} is {_kind(state)}: expected a state dict')
     for name, value in state.items():
-        # A sparse or integer tensor is none of a network's weights either.
+        # A sparse or integer tensor is not a network weight either.
         if not isinstance(value, Tensor) or value.layout != torch.strided:
             raise AuthorsCheckpointError(f'{path}: key {name!r} holds a value {_kind(value)}: expected a dense tensor')
         if not is_derived(str(name)) and not value.is_floating_point():
@@ -126,7 +126,7 @@ def _tensors(path: str, state: object) -> dict[str, Tensor]:
 
 
 def _not_kept(checkpoint: Mapping[str, Any]) -> list[str]:
-    """Notes on the entries that are no networks; tensors that nobody knows are refused."""
+    """Notes on the entries that are not networks; unknown tensors are refused."""
     notes = []
     for name, value in checkpoint.items():
         if name == 'step':
@@ -151,7 +151,7 @@ def _holds_tensors(value: object) -> bool:
 
 
 def _stated(checkpoint: Mapping[str, Any], config: Optional[Mapping[Any, Any]]) -> AuthorsConfig:
-    """What is stated about the network: in the given configuration, else in the checkpoint's."""
+    """Stated settings of the network, from the given configuration or else from the checkpoint's."""
     if config is None:
         inside = [checkpoint[name] for name in _CONFIGS if isinstance(checkpoint.get(name), Mapping)]
         return read_config(inside[0] if inside else {})
@@ -182,7 +182,7 @@ def _legacy_version(
     gelu_first: Optional[bool],
     notes: list[str],
 ) -> int:
-    """The version that all who state one agree on, with a note on where it comes from."""
+    """The version on which all sources agree, with a note on its origin."""
     sources = {
         f'--legacy-v {wanted}': wanted,
         f"the configuration's legacy_v {config.legacy_v}": config.legacy_v,
@@ -207,7 +207,7 @@ def _legacy_version(
 
 
 def _add_unreadable_options(options: dict[str, Any], config: AuthorsConfig, legacy_v: int, notes: list[str]) -> None:
-    """Add what the shapes do not tell: as it is stated, else by default."""
+    """Add the options that shapes do not give: as stated, else the default."""
     refiner = options.pop('refiner', None)
     options.update(config.options)
     stages = len(options['dim_mults'])
@@ -229,7 +229,7 @@ def _matched_state(
     coarsest_level: int = 0,
     gelu_first: bool = False,
 ) -> dict[str, Tensor]:
-    """The state of the network with these options, each key of which has its one tensor in the file."""
+    """The state of the network with these options; each key has exactly one tensor in the file."""
     net = _network_without_memory(options)
     expected: dict[Key, tuple[str, tuple[int, ...]]] = {}
     for ours, tensor in net.state_dict().items():
@@ -243,7 +243,7 @@ def _matched_state(
     for key, (_, shape) in expected.items():
         if tuple(found[key].shape) != shape:
             _refuse([key], f'has shape {tuple(found[key].shape)}: expected {shape}')
-    # Copied: torch.save would write the whole of a storage of which a tensor is but a part.
+    # Copied: torch.save would write the whole storage even if a tensor uses only part of it.
     state = {
         ours: found[key].detach().to(torch.float32, copy=True, memory_format=torch.contiguous_format)
         for key, (ours, _) in expected.items()
@@ -265,7 +265,7 @@ def _network_without_memory(options: Mapping[str, Any]) -> nn.Module:
 
 
 def _refuse(keys: Collection[Key], fault: str) -> None:
-    """Raise with the first of the keys, as the file has it; nothing if there is none."""
+    """Raise with the first of the keys, as in the file; do nothing if there is none."""
     if not keys:
         return
     part, name = min(keys)

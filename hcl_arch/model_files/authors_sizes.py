@@ -1,4 +1,4 @@
-"""Options of our networks, read from the shapes of the tensors in a checkpoint of the authors' program."""
+"""Options of our networks, read from the tensor shapes in a checkpoint of the authors' program."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hcl_arch.model_files.authors_checkpoint import CONV_STAGES
 
 
 class AuthorsCheckpointError(ValueError):
-    """A checkpoint is not what the authors' program writes; the text names the part and the key of the file."""
+    """A checkpoint differs from those the authors' program writes; the text names the part and the key of the file."""
 
 
 class Part:
     """A state dict of the authors' checkpoint.
 
     Args:
-        path: Where the file has it, such as ``inpaintnet.encoder``.
+        path: Its place in the file, such as ``inpaintnet.encoder``.
         tensors: The state dict, without derived buffers.
     """
 
@@ -32,7 +32,8 @@ class Part:
         """Length of an axis of a tensor that has ``n_axes``.
 
         Raises:
-            AuthorsCheckpointError: If there is no such tensor, or it has other axes or none along ``axis``.
+            AuthorsCheckpointError: If there is no such tensor, or it has another number of axes or length 0 along
+                ``axis``.
         """
         if name not in self.tensors:
             raise AuthorsCheckpointError(f'{self.path}: key {name!r} is missing: expected a tensor of {n_axes} axes')
@@ -44,8 +45,8 @@ class Part:
         return shape[axis]
 
     def count(self, pattern: str) -> int:
-        """How many different numbers stand at the group of ``pattern`` at the start of the keys."""
-        # Not the largest one: a stray key with a large number shall be refused, not make a giant network.
+        """Number of different values of the group in ``pattern``, matched at the start of the keys."""
+        # Not the largest one: a stray key with a large number must be refused instead of creating a giant network.
         return len({match[1] for match in (re.match(pattern, name) for name in self.tensors) if match})
 
     def window_size(self, blocks: str) -> int:
@@ -60,7 +61,7 @@ class Part:
         return (side + 1) // 2
 
     def multiples(self, widths: Sequence[int], name: str) -> list[int]:
-        """``dim_mults``: widths over the first of them, which ``name`` (with ``#`` for the number) stands for."""
+        """``dim_mults``: widths divided by the first; ``name`` (with ``#`` for the number) selects the tensors."""
         for index, width in enumerate(widths):
             if width % widths[0]:
                 key = name.replace('#', str(index))
@@ -71,10 +72,10 @@ class Part:
 
 
 def network_options(parts: Mapping[str, Part]) -> dict[str, Any]:
-    """Options of ``HCLNet`` that can be read from the tensors, with those of its refiner if there is one.
+    """Options of ``HCLNet`` that can be read from the tensors, including those of its refiner, if any.
 
     Args:
-        parts: ``encoder``, ``project_heads``, ``bottleneck``, ``decoder`` and, perhaps, ``refinenet``.
+        parts: ``encoder``, ``project_heads``, ``bottleneck``, ``decoder`` and, optionally, ``refinenet``.
 
     Raises:
         AuthorsCheckpointError: If a tensor that tells a size is missing or makes no sense.

@@ -1,4 +1,4 @@
-"""What a model file says about its network, in the metadata of safetensors."""
+"""A model file's description of its network, in the metadata of safetensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hcl_arch.model_files.errors import ModelFileError
 
 FORMAT = 'hcl_arch_format'
 VERSION = '1'
-# Remarks that say how a network is used best, each a number in [0, 1].
+# Remarks that recommend settings for a network, each a number in [0, 1].
 _SHARES = ('threshold', 'min_score')
 
 
@@ -25,11 +25,11 @@ class Description(NamedTuple):
 
 
 def to_metadata(description: Description) -> dict[str, str]:
-    """Texts for the metadata of a file.
+    """Return texts for the metadata of a file.
 
     Raises:
-        ValueError: If a value is more than numbers, texts, lists and mappings of texts to such, or a remark that is a
-            number in [0, 1] is none.
+        ValueError: If a value is not made of numbers, texts, lists and mappings with text keys, or a remark that must
+            be a number in [0, 1] is not.
     """
     for name in _SHARES:
         _check_share(name, description.info.get(name, 0))
@@ -49,10 +49,10 @@ def _check_share(name: str, value: Any) -> None:
 
 
 def from_metadata(path: Path, metadata: Mapping[str, str]) -> Description:
-    """Read the metadata of a file; whether the options make a network is checked elsewhere.
+    """Read the metadata of a file; another check decides whether the options make a network.
 
     Raises:
-        ModelFileError: If there is no description, or one of another version or kind.
+        ModelFileError: If there is no description, or it has another version or kind.
     """
     version = metadata.get(FORMAT)
     if version is None:

@@ -1,7 +1,7 @@
-"""The error of everything that reads or writes models."""
+"""The error of reading and writing models."""
 
 from __future__ import annotations
 
 
 class ModelFileError(ValueError):
-    """A model is not there or cannot be used; one line that names it, says what was expected and what to do."""
+    """A model is missing or unusable; one line that names it, what was expected and what to do."""

@@ -1,4 +1,4 @@
-"""Models that have a name: those of the package and those in the user's folder."""
+"""Named models: those of the package and those in the user's folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_DESCRIPTION = 100
 
 
 class ModelEntry(NamedTuple):
-    """A model that can be called by its name."""
+    """A named model."""
 
     name: str
     """The file's name without its suffix."""
@@ -43,7 +43,7 @@ def user_folder() -> Path:
 
 
 def list_models() -> list[ModelEntry]:
-    """All models that have a name, in the order of their names; of two with the same the user's is listed.
+    """All named models, sorted by name; of two with the same name, the user's is listed.
 
     Only headers of files are read. A file that cannot be used is listed with its problem.
     """
@@ -58,7 +58,7 @@ def find_model(name: str) -> Path:
     """The file of a model by its name.
 
     Raises:
-        ModelFileError: There is none; names those that there are, and the nearest.
+        ModelFileError: There is none; the message lists the existing ones and the nearest.
     """
     known = {path.stem: path for folder in (PACKAGE_FOLDER, user_folder()) for path in _files(folder)}
     if name in known:
@@ -74,7 +74,7 @@ def find_model(name: str) -> Path:
 
 
 def model_line(entry: ModelEntry) -> str:
-    """An entry of the list on one line."""
+    """An entry of the list, on one line."""
     size = f'{entry.size / 2**20:.1f} MiB' if entry.size >= 2**20 else f'{entry.size / 2**10:.0f} KiB'
     text = f'UNREADABLE: {entry.problem}' if entry.problem else entry.description or '(no description)'
     hides = ' [in the place of the one in the package]' if entry.hides else ''
@@ -85,7 +85,7 @@ def model_line(entry: ModelEntry) -> str:
 def _files(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and not path.name.startswith('.'))
-    except OSError:  # there is none, or nobody may look
+    except OSError:  # it does not exist or is not readable
         return []
 
 
@@ -99,7 +99,7 @@ def _entry(path: Path, source: Literal['package', 'user'], hides: Optional[Path]
 
 
 def _one_line(info: Mapping[str, object]) -> str:
-    """The description as one line of printable characters: it is shown in terminals."""
+    """The description as one line of printable characters, for terminals."""
     text = ' '.join(str(info.get('description', '')).split())
     text = ''.join(character for character in text if character.isprintable())
     return text if len(text) <= _LONGEST_DESCRIPTION else f'{text[:_LONGEST_DESCRIPTION]} ...'

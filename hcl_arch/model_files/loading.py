@@ -1,4 +1,4 @@
-"""Load a network by the name or the file of a model, whatever program wrote it."""
+"""Load a network by a model's name or file, whichever program wrote it."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class LoadedModel(NamedTuple):
 
 
 def load_model(model: Union[str, os.PathLike[str]], *, options: Optional[Path] = None) -> LoadedModel:
-    """Load a trained network; nothing in a file is run, and no memory is taken that its tensors do not account for.
+    """Load a trained network; nothing in a file is run, and memory is taken only as its tensors require.
 
     Args:
         model: A name of :func:`list_models`, or the path of a file: safetensors with the configuration inside; .pth or
             .pt of BasicSR; a checkpoint of the authors' program; an option file (.yml) whose network names the weights
-            of its parts. A text without a folder and a suffix is a name.
-        options: The option file of a file of BasicSR, whose ``network_g`` is built; by default the one that BasicSR has
+            of its parts. A text without folder and suffix is a name.
+        options: The option file for a BasicSR file, whose ``network_g`` is built; by default the one that BasicSR
             copied into the experiment's folder.
 
     Raises:

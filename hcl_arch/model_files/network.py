@@ -1,4 +1,4 @@
-"""From options that may come from anywhere to a network: all is checked before any memory is taken."""
+"""Building of networks from untrusted options: everything is checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from hcl_arch.option_checks.files import is_file_argument
 from hcl_arch.option_checks.network_inspection import inspect_network
 from hcl_arch.option_checks.signatures import Arguments
 
-# What a restorer gives a network beside the images.
+# Arguments that a restorer passes to a network besides the images.
 _CALL = ('return_all', 'true_mask', 'guidance', 'reverse', 'restore')
-# Of what the tensors of a file do not account for: indices of attention windows, rounds, sides of tiles.
+# Limit of quantities not visible in a file's tensors: indices of attention windows, rounds, sides of tiles.
 _MOST_DERIVED_BYTES = 2**28
 _MOST_ROUNDS = 100
 _MOST_MULTIPLE = 1024
 
 
 def without_files(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options without files of weights, which a trained network's state has taken the place of."""
+    """The options without files of weights, which a trained network's state replaces."""
     kept: dict[str, Any] = {}
     for key, value in options.items():
         if is_file_argument(key) or key.endswith('_param_key'):
@@ -36,17 +36,17 @@ def build_trained(options: Mapping[str, Any], state: Mapping[str, Tensor]) -> nn
     """The network of these options with this state.
 
     Args:
-        options: ``type`` and its arguments, none of them a file.
-        state: Its tensors, of any floating type; those that are not float32 are converted.
+        options: ``type`` and its arguments, without files.
+        state: Its tensors, of any floating-point type; they are converted to float32.
 
     Returns:
-        In evaluation mode, on the CPU, float32.
+        The network in evaluation mode, on the CPU, in float32.
 
     Raises:
-        ValueError: If the options or the tensors make none; one line, without the file's name.
+        ValueError: If the options or the tensors do not make a network; one line, without the file's name.
     """
     state = check_state(check_network(options), state)
-    # What is drawn for weights that are replaced at once shall not change what the user draws.
+    # Random initial weights, which are replaced at once, must not change the user's random state.
     with torch.random.fork_rng(devices=[]):
         network = _built(options)
     network.load_state_dict(state, strict=True)
@@ -57,8 +57,8 @@ def check_network(options: Mapping[str, Any]) -> nn.Module:
     """The network on torch's ``meta`` device, without memory.
 
     Raises:
-        ValueError: If the options make no network for blind restoration, or one whose size nothing in a file would
-            account for.
+        ValueError: If the options do not make a network for blind restoration, or one whose size is not accounted for
+            by anything in a file.
     """
     for place in _files(options, 'network'):
         raise ValueError(f'{place}: names a file, which a model file must not; expected all weights inside.')
@@ -105,7 +105,7 @@ def _check_bounds(options: Mapping[str, Any], network: nn.Module) -> None:
 
 
 def _built(options: Mapping[str, Any]) -> nn.Module:
-    """The network, with the networks that its options describe."""
+    """The network, including networks described in its options."""
     return ARCHS.build({
         key: _built(value) if isinstance(value, Mapping) and 'type' in value else value
         for key, value in options.items()

@@ -1,4 +1,4 @@
-"""Convert the published weights of the networks that the paper compares itself with."""
+"""Conversion of the published weights of the paper's baselines."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def convert_baseline(checkpoint: object, network: Baseline, *, vgg: Optional[str
     """Read the sizes of a network from its published weights, and rename its tensors.
 
     Args:
-        checkpoint: A state dict, or a mapping that has one as ``state_dict``; of SIRF and DHAN the variables of
-            TensorFlow's checkpoint by their names.
+        checkpoint: A state dict, or a mapping that holds one as ``state_dict``; for SIRF and DHAN the variables of
+            TensorFlow's checkpoint by name.
         network: Which network it is.
-        vgg: For SIRF and DHAN: a file of torchvision's VGG-19, needed where the variables hold no ``vgg19/...``.
+        vgg: For SIRF and DHAN: a file of torchvision's VGG-19, needed if the variables have no ``vgg19/...``.
 
     Raises:
         AuthorsCheckpointError: If a tensor is missing, left over or of the wrong shape, or there is no VGG-19.
@@ -105,7 +105,7 @@ def _from_tensorflow(
             raise AuthorsCheckpointError(f'no {network}: {name} is of {tuple(state[name].shape)}, expected {shape}')
         return state[name]
 
-    # Moving averages, optimizers and discriminators, which these files hold as well, are left.
+    # Moving averages, optimizers and discriminators, which these files also hold, are ignored.
     return {**params, **state_of(shapes, names, stored)}
 
 
@@ -113,12 +113,12 @@ def _from_tensorflow(
 
 
 def _count(state: State, pattern: str) -> int:
-    """How many tensors have a name of this form."""
+    """Number of tensors with a name of this form."""
     return sum(re.fullmatch(pattern, name) is not None for name in state)
 
 
 def _reduction(state: State, name: str, *, inputs: int = 1) -> int:
-    """Of a gate's first linear layer, which takes ``inputs`` numbers of each channel."""
+    """Reduction of a gate's first linear layer, which takes ``inputs`` numbers per channel."""
     hidden, width = state[name].shape
     return width // inputs // hidden
 

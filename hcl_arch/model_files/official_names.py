@@ -1,7 +1,6 @@
-"""How the published programs name the tensors of the networks that are written anew here.
+"""Tensor names of the published programs for the networks reimplemented here.
 
-Nothing of those programs is needed: a state dict of theirs becomes one of ours. Their weights have licences of their
-own.
+The programs themselves are not needed: their state dicts are converted to ours. Their weights have their own licences.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ OfficialNetwork = Literal['BS2AM', 'BVMR', 'MPRNet', 'SplitThenRefine']
 
 
 class _Rule(NamedTuple):
-    """A part of our names and what it is in theirs: ``#`` stands for a number, in the same order in both.
+    """A part of our names and its counterpart in theirs: ``#`` stands for a number, in the same order in both.
 
-    The first number in their name is that of ours plus ``offset``.
+    The first number in their name is ours plus ``offset``.
     """
 
     ours: str
@@ -28,7 +27,7 @@ class _Rule(NamedTuple):
     offset: int = 0
 
     def apply(self, name: str) -> str:
-        """The name with every such part replaced; ``^`` and ``$`` in ``ours`` are the name's ends."""
+        """The name with every such part replaced; ``^`` and ``$`` in ``ours`` mark the start and end of the name."""
         pattern = self.ours.replace('.', r'\.').replace('#', r'(\d+)')
         return re.sub(pattern, self._replacement, name)
 
@@ -137,7 +136,7 @@ _DERIVED = '.gaussianMask.weight'
 
 
 def official_name(network: OfficialNetwork, name: str) -> str:
-    """What the published program calls a tensor of ours."""
+    """The published program's name for one of our tensors."""
     if network == 'BS2AM':
         return network_name(name)
     for rule in _RULES[network]:
@@ -146,18 +145,18 @@ def official_name(network: OfficialNetwork, name: str) -> str:
 
 
 def from_official(network: OfficialNetwork, net: nn.Module, official: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict for a network of ours from one of the published program.
+    """Convert a state dict of the published program for our network.
 
     Args:
         network: Which network it is.
-        net: Ours, for its names.
-        official: Their names -> tensors; a prefix ``module.`` is taken off.
+        net: Our network, for its names.
+        official: Their names -> tensors; a prefix ``module.`` is removed.
 
     Returns:
         Our names -> the same tensors.
 
     Raises:
-        KeyError: If a tensor is missing, or is left over; they are named.
+        KeyError: If a tensor is missing or left over; they are named.
     """
     left = {name[len('module.') :] if name.startswith('module.') else name: value for name, value in official.items()}
     names = {name: official_name(network, name) for name in net.state_dict()}

@@ -1,4 +1,4 @@
-"""Option files as models: networks that are joined from weights which the options name."""
+"""Option files as models: networks composed of weights that the options name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_option_file_model(path: Path) -> TorchFile:
             (``DetectThenRestore`` with ``detector_weights`` and ``restorer_weights``).
 
     Raises:
-        ModelFileError: If it cannot be read, or names no weights.
+        ModelFileError: If it cannot be read or names no weights.
         ValueError: If the network or a file of weights does not fit.
     """
     try:

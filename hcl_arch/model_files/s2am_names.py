@@ -1,4 +1,4 @@
-"""How S2AM's program names the tensors of the blind network."""
+"""Tensor names of S2AM's program for the blind network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEVEL = {'down_norm': 'down.2', 'up_norm': 'up.2', 'up': 'up.1'}
 
 
 def attention_name(ours: str) -> str:
-    """What the program calls an entry of an attention's state."""
+    """The program's name for an entry of an attention's state."""
     for prefix, theirs in _ATTENTION.items():
         if ours.startswith(f'{prefix}.'):
             return theirs + ours[len(prefix) :]
@@ -26,7 +26,7 @@ def attention_name(ours: str) -> str:
 
 
 def network_name(ours: str) -> str:
-    """What the program calls an entry of the whole network's state; KeyError if it is none."""
+    """The program's name for an entry of the whole network's state; KeyError if there is none."""
     attention = re.match(r'attentions\.(\d)\.(.+)', ours)
     if attention:
         return f'{_level_prefix(int(attention[1]) + 1)}attention.{attention_name(attention[2])}'

@@ -1,4 +1,4 @@
-"""Files of the safetensors format, whole or not at all; nothing in them is ever run."""
+"""Reading and writing of safetensors files, completely or not at all; nothing in them is ever run."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from hcl_arch.utils.atomic_file import atomic_file
 from hcl_arch.utils.regular_file import check_regular_file, read_regular_file, reason_of
 
 SUFFIX = '.safetensors'
-# A file begins with the length of its header, in eight bytes, the lowest first.
+# A file begins with the length of its header, as eight bytes in little-endian order.
 _LENGTH_BYTES = 8
-# Of a network of a thousand layers it is a few hundred KiB; more would only keep a reader busy.
+# For a network with a thousand layers it is a few hundred KiB; a longer one would only keep a reader busy.
 _MAX_HEADER_BYTES = 8 * 2**20
 _MAX_FILE_BYTES = 8 * 2**30
 
 
 class Header(NamedTuple):
-    """What a file says about itself."""
+    """The header of a file."""
 
     metadata: dict[str, str]
     """Texts by their keys."""
@@ -34,7 +34,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """Read the metadata, and check that the file is whole; its tensors are not read.
+    """Read the metadata, and check that the file is complete; its tensors are not read.
 
     Raises:
         ModelFileError: It cannot be read, is no safetensors file, or is damaged.
@@ -54,7 +54,7 @@ def read_tensors(path: Path) -> tuple[Header, dict[str, Tensor]]:
     """Read a file.
 
     Returns:
-        Its header, and its tensors as they are stored, on the CPU.
+        Its header, and its tensors as stored, on the CPU.
 
     Raises:
         ModelFileError: It cannot be read, is no safetensors file, or is damaged.
@@ -64,18 +64,18 @@ def read_tensors(path: Path) -> tuple[Header, dict[str, Tensor]]:
         return header, safetensors.torch.load(read_regular_file(path, max_bytes=_MAX_FILE_BYTES))
     except OSError as error:
         raise ModelFileError(f'{path}: cannot be read: {reason_of(error)}.') from error
-    # The library knows types of numbers that PyTorch has not (KeyError), and checks less than it says (the others).
+    # The library supports number types that PyTorch lacks (KeyError), and checks less than it claims (the others).
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise ModelFileError(f'{path}: is damaged, get it again ({" ".join(str(error).split())}).') from error
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a file, whole or not at all; the folder exists.
+    """Write a file, completely or not at all; the folder must exist.
 
     Raises:
         ModelFileError: It cannot be written.
     """
-    # Copied, as the format takes neither strides nor storages that tensors share.
+    # Copied, because the format supports neither strides nor shared storages.
     content = safetensors.torch.save(
         {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, dict(metadata)
     )
@@ -116,7 +116,7 @@ def _checked_metadata(path: Path, text: bytes, n_data: int) -> dict[str, str]:
 
 
 def _end(entry: Any) -> Any:
-    """Where a tensor ends, None if its entry is none."""
+    """The end position of a tensor, None if its entry is invalid."""
     offsets = entry.get('data_offsets') if isinstance(entry, dict) else None
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(type(offset) is int for offset in offsets):
         return None

@@ -1,4 +1,4 @@
-"""Save a trained network in a file that needs nothing else."""
+"""Saving of a trained network in a self-contained file."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ def save_model(
     state_dict: Mapping[str, Tensor],
     info: Mapping[str, Any],
 ) -> None:
-    """Write a network as safetensors with its configuration inside, whole or not at all.
+    """Write a network as safetensors with embedded configuration, completely or not at all.
 
     Args:
-        path: Where; a file of that name is replaced.
+        path: Path of the file; an existing file is replaced.
         network_options: ``type`` and its arguments, as in an option file; files of weights are left out.
-        state_dict: Its tensors, which are kept in their types: float16 halves the file, and is made float32 on loading.
+        state_dict: Its tensors, which keep their types: float16 halves the file, and is converted to float32 on
+            loading.
         info: Remarks that JSON can hold: ``description`` (one line), ``licence``, ``detect_side`` (px), ``threshold``
             and ``min_score`` (in [0, 1]), ``training`` and whatever else a user should know.
 
     Raises:
-        ModelFileError: If options and tensors make no network for blind restoration, a remark is not as expected, or
-            the file cannot be written.
+        ModelFileError: If options and tensors do not make a network for blind restoration, a remark is not as expected,
+            or the file cannot be written.
     """
     path = Path(path)
     if path.suffix != SUFFIX:

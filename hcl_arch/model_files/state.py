@@ -1,4 +1,4 @@
-"""Tensors of a file against those that a network has."""
+"""Checks of a file's tensors against those of a network."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _PREFIX = 'module.'
 
 
 def check_state(network: nn.Module, state: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """The state that a network can load.
+    """Return the state in a form that a network can load.
 
     Args:
         network: It may be on the ``meta`` device.
-        state: Tensors by their names, perhaps behind ``module.``, as those of a network that several GPUs shared.
+        state: Tensors by name, possibly with the prefix ``module.`` of a network trained on several GPUs.
 
     Returns:
         The tensors, in the network's types.
 
     Raises:
-        ValueError: If a tensor is missing, foreign, of another shape or kind, or not finite; the tensor is named.
+        ValueError: If a tensor is missing, unknown, of another shape or kind, or not finite; the tensor is named.
     """
     found = {_own_name(name): value for name, value in state.items()}
     expected = network.state_dict()
@@ -34,11 +34,11 @@ def check_state(network: nn.Module, state: Mapping[Any, Any]) -> dict[str, Tenso
 
 
 def check_stored_whole(content: object, size: int) -> None:
-    """Refuse tensors that claim more numbers than their file has room for, as an expanded one can.
+    """Refuse tensors that claim more numbers than their file can hold, as an expanded one can.
 
     Args:
-        content: What the file holds.
-        size: Of the file in bytes.
+        content: Content of the file.
+        size: Size of the file in bytes.
 
     Raises:
         ValueError: If the tensors together are larger than the file.

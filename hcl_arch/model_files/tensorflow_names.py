@@ -1,4 +1,4 @@
-"""How the programs of SIRF and DHAN name the variables of the networks that are written anew here, and their layout."""
+"""Variable names and layout in the programs of SIRF and DHAN for the networks reimplemented here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-# Of the convolutions of VGG-19 that are used.
+# Names of the VGG-19 convolutions that are used.
 _VGG_CONVS = [f'conv{group}_{number}' for group, n in zip(range(1, 6), (2, 2, 4, 4, 2)) for number in range(1, n + 1)]
 
 
@@ -15,12 +15,12 @@ def state_of(
     variables: Mapping[str, str],
     stored: Callable[[str, tuple[int, ...]], Tensor],
 ) -> dict[str, Tensor]:
-    """A state of ours from TensorFlow's variables.
+    """Convert TensorFlow's variables to one of our states.
 
     Args:
         shapes: Our name -> shape.
         variables: Our name -> TensorFlow's.
-        stored: From TensorFlow's name and shape to the value.
+        stored: Maps TensorFlow's name and shape to the value.
 
     Returns:
         Our name -> value.

@@ -1,4 +1,4 @@
-"""Files of torch.save: networks of BasicSR, whose options stand in another file, and the authors' checkpoints."""
+"""Files of torch.save: networks of BasicSR, with options in another file, and the authors' checkpoints."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from hcl_arch.utils.option_file import OptionFileError, read_option_file
 from hcl_arch.utils.regular_file import reason_of
 
 TORCH_SUFFIXES = ('.pth', '.pt')
-# Of the weights' running mean, which is what is tested, and of the weights themselves.
+# Keys of the weights' running mean, which is used in tests, and of the weights themselves.
 _ENTRIES = ('params_ema', 'params')
 _NETWORK = 'network_g'
 
 
 class TorchFile(NamedTuple):
-    """What a file and the options that belong to it say."""
+    """The content of a file and of the options that belong to it."""
 
     network: dict[str, Any]
     """Options with ``type``."""
@@ -43,7 +43,7 @@ def read_torch_file(path: Path, options: Optional[Path]) -> TorchFile:
 
     Raises:
         ModelFileError: It cannot be read, is neither, or no option file is found for it.
-        ValueError: Its tensors do not fit into it.
+        ValueError: Its tensors claim more data than it can hold.
     """
     try:
         content = load_checkpoint(path)
@@ -83,7 +83,7 @@ def _of_basicsr(path: Path, content: object, options: Optional[Path]) -> TorchFi
 
 
 def _option_file_beside(path: Path) -> Path:
-    """The option file that BasicSR has copied into the folder of the experiment, whose networks are in its models/."""
+    """The option file that BasicSR copied into the experiment's folder, whose networks are in its models/."""
     folder = path.absolute().parent.parent
     found = sorted(file for pattern in ('*.yml', '*.yaml') for file in folder.glob(pattern))
     if len(found) == 1:

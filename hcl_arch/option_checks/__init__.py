@@ -1,1 +1,1 @@
-"""Checks of an option file before anything is built: `problems` has them all, the other files one section each."""
+"""Checks of an option file before anything is built: `problems` runs them all, each other module checks one part."""

@@ -1,4 +1,4 @@
-"""Values against plain type annotations; what is not plain takes any value."""
+"""Checks of values against plain type annotations; other annotations accept any value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MAPPINGS = (collections.abc.Mapping, dict)
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Say whether an option's value can be what an annotation asks for."""
+    """Whether an option's value can have the annotated type."""
     origin, inner = get_origin(hint), get_args(hint)
     if hint in _PLAIN:
         return _is_plain(value, hint)
@@ -57,12 +57,12 @@ def words(hint: Any, *, several: bool = False) -> str:
 
 
 def is_network(hint: Any) -> bool:
-    """Say whether an annotation takes a network, which options may describe."""
+    """Whether an annotation accepts a network, which options may describe."""
     return hint is nn.Module or nn.Module in get_args(hint)
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:
-    """Return the members of a union; beside a network, a mapping is the options of one."""
+    """Return the members of a union; next to a network, a mapping means the options of one."""
     members = get_args(hint)
     return tuple(member for member in members if not (nn.Module in members and get_origin(member) in _MAPPINGS))
 

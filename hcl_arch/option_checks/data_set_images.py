@@ -1,4 +1,4 @@
-"""The folders of a data set: whether they are there and hold enough. Folders are listed, no image is opened."""
+"""Checks that the folders of a data set exist and hold enough images. Folders are listed, no image is opened."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from hcl_arch.data.storage.lmdb_reader import DATA_NAME
 from hcl_arch.option_checks.data_set_reading import SET_ASIDE_PATH
 from hcl_arch.utils.option_lines import Place, problem
 
-# What a folder that cannot be read raises.
+# Errors raised by a folder that cannot be read.
 _READING_ERRORS = (OSError, ValueError)
 
 
 class ImageFolders:
-    """Opens folders, each set of them once.
+    """Opens folders, each set of folders only once.
 
     Attributes:
         problems: what is wrong with the folders opened so far.
@@ -34,7 +34,7 @@ class ImageFolders:
         self.problems: list[str] = []
 
     def open(self, roots: Sequence[str], place: Place) -> Optional[ImageSource]:
-        """Return the images of some folders; None, with the problems noted, if a folder is missing or empty."""
+        """Return the images of folders; None, with the problems recorded, if a folder is missing or empty."""
         key = tuple(roots)
         if not key or SET_ASIDE_PATH in key:
             return None
@@ -49,7 +49,7 @@ class ImageFolders:
         return self._opened.get(key)
 
     def open_photos(self, roots: Sequence[str], place: Place) -> None:
-        """Note what is wrong with the photographs that corruptions such as 'patch' take their content from."""
+        """Record what is wrong with the photographs for corruptions such as 'patch'."""
         photos = self.open(roots, place)
         if photos is None:
             return
@@ -59,14 +59,14 @@ class ImageFolders:
             self.problems.append(problem(place, str(error)))
 
     def find_fonts(self, folders: Sequence[str], place: Place) -> None:
-        """Note what is wrong with folders of fonts."""
+        """Record what is wrong with folders of fonts."""
         try:
             find_fonts(folders)
         except _READING_ERRORS as error:
             self.problems.append(problem(place, str(error)))
 
     def count_samples(self, options: DatasetOptions, place: Place) -> Optional[int]:
-        """Return the number of images that a `BlindCorruptionDataset` takes; note what is wrong with its folders."""
+        """Return the number of images that a `BlindCorruptionDataset` uses; record what is wrong with its folders."""
         truths = self.open(options.gt_roots, (*place, 'dataroot_gt'))
         self.open(options.mask_roots, (*place, 'dataroot_mask'))
         self.find_fonts(options.font_roots, (*place, 'dataroot_fonts'))
@@ -78,7 +78,7 @@ class ImageFolders:
         return None if truths is None else min(len(truths), options.max_samples or len(truths))
 
     def count_pairs(self, options: PairedOptions, places: Mapping[str, Place]) -> Optional[int]:
-        """Return the number of pairs that an `HCLPairedDataset` takes; note what is wrong with its folders.
+        """Return the number of pairs that an `HCLPairedDataset` uses; record what is wrong with its folders.
 
         Args:
             options: its options.
@@ -111,11 +111,11 @@ def _root_errors(root: str) -> Iterator[str]:
 
 
 def _check_lmdb(root: str) -> None:
-    """Raise if the root is an LMDB whose data file is none, or is cut: reading it would kill the process."""
+    """Raise if the root is an LMDB whose data file is invalid or truncated: reading it would kill the process."""
     if is_lmdb(root):
         check_lmdb_file(os.path.join(os.path.expanduser(root), DATA_NAME))
 
 
 def places_of_roles(place: Place, option: Any = None) -> dict[str, Place]:
-    """Return for each role the place of the option that names its folders: `option`, or one of its own."""
+    """Return for each role the place of the option that names its folders: `option`, or a separate one."""
     return {'': place, **{role: (*place, option or f'dataroot_{role}') for role in ROLES}}

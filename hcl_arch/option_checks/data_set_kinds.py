@@ -1,4 +1,4 @@
-"""How the options of each of this package's data sets are read."""
+"""The readers of the options of this package's data sets."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ LAYOUTS: dict[str, PairedLayout] = {
 
 
 class _AnywhereLayout(PairedLayout):
-    """A layout that does not look for its folders."""
+    """A layout that does not check for its folders."""
 
     def roots(self, *_: Any, **__: Any) -> dict[str, list[str]]:
-        """Return a path for each role that nobody looks for."""
+        """Return a path for each role, without checking that it exists."""
         return {role: [SET_ASIDE_PATH] for role in self.folders}
 
 
 def reader_of(kind: Any) -> Read | None:
-    """Return what reads the options of a data set, without looking for folders; None for one that is not ours."""
+    """Return the reader of a data set's options, which does not check folders; None for a foreign data set."""
     if kind == 'BlindCorruptionDataset':
         return read_options
     if kind == 'HCLPairedDataset':

@@ -1,4 +1,4 @@
-"""All problems of a data set's options, not only the first: read again and again, with what is wrong set aside."""
+"""All problems of a data set's options, not only the first: they are read repeatedly, with wrong ones set aside."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hcl_arch.utils.option_error import OptionError
 T = TypeVar('T')
 Keys = tuple[Any, ...]
 
-# A path that nobody looks for. Its name fits both kinds of `io_backend`.
+# A path that is never opened. Its name fits both kinds of `io_backend`.
 SET_ASIDE_PATH = 'set aside.lmdb'
-# What is right where an option has to be there, or where its default asks for other options.
+# Valid values for required options, and for those whose default requires other options.
 _STAND_INS: dict[str, Any] = {
     'phase': 'val', 'gt_size': 64, 'corruptions': {'noise': 1.0}, 'dataroot': SET_ASIDE_PATH,
     'dataroot_gt': SET_ASIDE_PATH, 'dataroot_lq': SET_ASIDE_PATH, 'dataroot_noise': SET_ASIDE_PATH,
@@ -25,10 +25,10 @@ _MOST_READINGS = 200
 
 @dataclass(frozen=True)
 class Reading(Generic[T]):
-    """What reading gave.
+    """The result of reading.
 
     Attributes:
-        options: what was read in the end, with stand-ins for what is wrong; None if it could not be read.
+        options: what was finally read, with placeholders for wrong options; None if it could not be read.
         errors: places and texts of what is wrong.
     """
 
@@ -37,11 +37,11 @@ class Reading(Generic[T]):
 
 
 def read_with_set_aside(read: Callable[[Mapping[str, Any]], T], options: Mapping[str, Any]) -> Reading[T]:
-    """Read options until nothing new is wrong.
+    """Read options until no new error appears.
 
     Args:
         read: raises an `OptionError` for the first option that is wrong.
-        options: what to read; left as they are.
+        options: the options to read; not changed.
     """
     errors: list[tuple[Keys, str]] = []
     tries: dict[str, int] = {}
@@ -58,14 +58,14 @@ def read_with_set_aside(read: Callable[[Mapping[str, Any]], T], options: Mapping
                 errors.append((error.keys, error.problem))
             aside.add(str(error.key))
             options = _without(options, error.keys, stand_in=tries[name] == 1)
-        except Exception as error:  # an option that is not even looked at as one
+        except Exception as error:  # an option that is not even recognised as one
             errors.append(((), str(error) or type(error).__name__))
             break
     return Reading(None, tuple(errors))
 
 
 def _follows(error: OptionError, aside: set[str]) -> bool:
-    """Say whether an error only comes from an option that was set aside before, which it then names."""
+    """Whether an error results only from an option set aside before, which it then names."""
     if error.problem.startswith('unknown option'):
         return False
     named = set(re.findall(r"'(\w+)'", error.problem)) | ({str(error.key)} if len(error.keys) == 1 else set())
@@ -73,7 +73,7 @@ def _follows(error: OptionError, aside: set[str]) -> bool:
 
 
 def _without(options: Mapping[Any, Any], keys: Keys, *, stand_in: bool) -> Mapping[Any, Any]:
-    """Return the options without the one at `keys`, or with what stands for it."""
+    """Return the options without the one at `keys`, or with its placeholder."""
     key, inner = keys[0], options.get(keys[0])
     if len(keys) > 1 and isinstance(inner, Mapping):
         rest = _without(inner, keys[1:], stand_in=False)

@@ -1,4 +1,4 @@
-"""The data sets: their options, their folders, their loaders, and whether they fill `val: hole_share_bins`."""
+"""Checks of the data sets: their options, folders and loaders, and whether they fill `val: hole_share_bins`."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _LOADER_RULES: Rules = {
     'pin_memory': FLAG, 'persistent_workers': FLAG, 'prefetch_mode': choice('cpu', 'cuda').or_null(),
     'num_prefetch_queue': whole(1), 'use_shuffle': FLAG,
 }  # fmt: skip
-# Read in training only; of our data sets, `read_options` looks at the first and last.
+# Read in training only; for our data sets, `read_options` checks the first and last.
 _TRAINING_LOADER_RULES: Rules = {'num_worker_per_gpu': whole(0), 'max_unreadable_share': number(0, 1)}
-# What the scores in bins have behind the name of the data set.
+# Suffix of the scores in bins, after the name of the data set.
 _OF_BINS = '_bins'
-# Where a data set with a layout of its own finds its folders by.
+# Options by which a data set with its own layout finds its folders.
 _LAYOUT_KEYS = ('name', 'phase', 'dataroot', 'split', 'folders', 'kinds')
 _FOREIGN_LOADER_RULES: Rules = {
     'batch_size_per_gpu': whole(1),
@@ -60,7 +60,7 @@ def check_data_sets(run: RunOptions) -> Iterator[str]:
 
 
 def warn_of_few_samples(run: RunOptions) -> Iterator[str]:
-    """Yield a warning for each list of hole shares with more entries than a data set to be measured has samples."""
+    """Yield a warning for each list of hole shares with more entries than the evaluated data set has samples."""
     folders = ImageFolders()
     for data_set in run.data_sets:
         read = reader_of(data_set.options.get('type'))
@@ -73,7 +73,7 @@ def warn_of_few_samples(run: RunOptions) -> Iterator[str]:
 
 
 def check_data_set_names(run: RunOptions) -> Iterator[str]:
-    """Yield a problem for two data sets whose results would go to the same files."""
+    """Yield a problem for data sets whose results would go to the same files."""
     first: dict[str, Any] = {}
     for data_set in run.data_sets:
         name = data_set.options.get('name')
@@ -95,12 +95,12 @@ def check_data_set_names(run: RunOptions) -> Iterator[str]:
 
 
 def _with_phase(data_set: DataSetSection) -> dict[str, Any]:
-    """Return the options as the parser hands them over: with the phase that the data set's key begins with."""
+    """Return the options as passed by the parser: with the phase that the data set's key begins with."""
     return {**data_set.options, 'phase': data_set.phase}
 
 
 def _count_samples(folders: ImageFolders, data_set: DataSetSection, reading: Reading[AnyOptions]) -> Optional[int]:
-    """Return the number of samples, None if folders or options do not tell; problems are noted in `folders`."""
+    """Return the number of samples, None if it cannot be determined; problems are recorded in `folders`."""
     options, place = reading.options, data_set.place
     if isinstance(options, DatasetOptions):
         return folders.count_samples(options, place)
@@ -113,7 +113,7 @@ def _count_samples(folders: ImageFolders, data_set: DataSetSection, reading: Rea
 def _count_in_layout(
     folders: ImageFolders, data_set: DataSetSection, reading: Reading[AnyOptions], layout: PairedLayout
 ) -> Optional[int]:
-    """As `_count_samples`, for a data set with a layout of its own."""
+    """Like `_count_samples`, for a data set with its own layout."""
     wrong = {keys[0] for keys, _ in reading.errors if keys}
     given = {key: value for key, value in _with_phase(data_set).items() if key not in wrong}
     if 'dataroot' in wrong or 'dataroot' not in given:
@@ -130,7 +130,7 @@ def _count_in_layout(
 
 
 def _loader_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]:
-    """Yield problems of what BasicSR's loaders read, for data sets of any type."""
+    """Yield problems of the options of BasicSR's loaders, for data sets of any type."""
     options, place = data_set.options, data_set.place
     training = data_set.phase == 'train'
     yield from check_values(options, _LOADER_RULES, place)
@@ -154,7 +154,7 @@ def _loader_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]
 
 
 def _foreign_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]:
-    """Yield what can be said of a data set of which only BasicSR's part is known."""
+    """Yield the problems of a data set of which only BasicSR's part is known."""
     options, place = data_set.options, data_set.place
     yield from basicsr_problems(run, data_set)
     if data_set.phase != 'train':
@@ -168,7 +168,7 @@ def _foreign_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str
 def _unfilled_ranges(
     run: RunOptions, data_set: DataSetSection, options: Optional[AnyOptions], samples: int
 ) -> Iterator[str]:
-    """Yield lines for ranges of `hole_share` and bins of `val: hole_share_bins` that so few samples cannot all fill."""
+    """Yield lines for ranges of `hole_share` and bins of `val: hole_share_bins` with too few samples to fill them."""
     first_ones = ' (`max_samples`)' if data_set.options.get('max_samples') == samples else ''
     ranges = options.hole_shares if isinstance(options, DatasetOptions) else ()
     if len(ranges) > samples:
@@ -193,5 +193,5 @@ def training_size(run: RunOptions) -> Optional[int]:
 
 
 def is_image_side(size: Any) -> bool:
-    """Say whether a value can be the side of images, small enough to try networks with them."""
+    """Whether a value can be the side of images small enough to try networks with."""
     return is_whole(size, MIN_IMAGE_SIZE) and size <= MOST_PIXELS

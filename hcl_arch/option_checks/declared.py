@@ -1,4 +1,4 @@
-"""The sections of an option file whose options are fixed, declared once: for reading, checking, editors and docs.
+"""Declarations of the option file's fixed sections, for reading, checking, editors and docs.
 
 Networks, losses, metrics, optimizers and schedulers are declared by the signatures of their classes, data sets beside
 their readers (`hcl_arch.data.dataset_options`).
@@ -15,7 +15,7 @@ from pydantic import Field
 from hcl_arch.option_checks.limits import LARGEST_NUMBER
 from hcl_arch.utils.option_fields import FLAG, SECTION, TEXT, Is, OptionSection, count, is_whole, number, whole
 
-# Each process adds its rank to the seed, and numpy takes none of more than 32 bits.
+# Each process adds its rank to the seed, and numpy accepts at most 32 bits.
 _HIGHEST_SEED = 2**32 - 1 - 10_000
 SEED = Is(
     f'a whole number from 0 to {_HIGHEST_SEED}', lambda value: is_whole(value, 0) and value <= _HIGHEST_SEED,
@@ -161,7 +161,7 @@ class DistSection(OptionSection):
 
 
 def missing(section: type[OptionSection], options: Mapping[Any, Any]) -> dict[str, str]:
-    """Options that have to be there and are not, or are null, with what they mean."""
+    """Required options that are missing or null, with their meaning."""
     return {
         field.alias or name: str(field.description) for name, field in section.model_fields.items()
         if field.is_required() and options.get(field.alias or name) is None

@@ -1,4 +1,4 @@
-"""Files that options name: whether they are there. None of them is opened."""
+"""Checks that files named by options exist. None of them is opened."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from hcl_arch.utils.option_lines import Place, got, problem
 if TYPE_CHECKING:
     from hcl_arch.option_checks.run_options import RunOptions
 
-# What stands for a file of weights in tests.
+# Placeholder for a file of weights in tests.
 _NO_FILE = 'random'
 _MAY_BE_RANDOM = ('weights', 'vgg_weights')
 _FILE_ARGUMENTS = ('_weights', '_path')
 
 
 def check_run_files(run: RunOptions) -> Iterator[str]:
-    """Yield a problem for each file under `path:` that the run would look for in vain."""
+    """Yield a problem for each missing file under `path:` that the run needs."""
     paths = run.section('path')
     goes_on = run.is_train and resumes(run)
     for key, value in paths.items():
-        # With `auto_resume` the state is looked for, whatever is named.
+        # With `auto_resume` the state is searched for, whatever is named.
         is_state = key == 'resume_state' and run.is_train and not run.switched_on('auto_resume')
         is_network = isinstance(key, str) and key.startswith('pretrain_network')
-        # BasicSR replaces the networks of a resumed run by those saved beside its state.
+        # BasicSR replaces the networks of a resumed run by those saved with its state.
         if is_state or (is_network and not goes_on):
             yield from file_problem(value, ('path', key))
 
 
 def file_problem(value: Any, place: Place) -> Iterator[str]:
-    """Yield a problem if a value names no file; null names none, and is fine."""
+    """Yield a problem if a value does not name a file; null is allowed."""
     if value is None:
         return
     if not isinstance(value, str) or not value:
@@ -44,19 +44,19 @@ def file_problem(value: Any, place: Place) -> Iterator[str]:
 
 
 def check_file_arguments(options: Mapping[Any, Any], place: Place) -> Iterator[str]:
-    """Yield a problem for each argument of a network, loss or metric that names a file of weights in vain."""
+    """Yield a problem for each argument of a network, loss or metric that names a missing file of weights."""
     for key, value in options.items():
         if is_file_argument(key) and isinstance(value, str) and not (key in _MAY_BE_RANDOM and value == _NO_FILE):
             yield from file_problem(value, (*place, key))
 
 
 def is_file_argument(key: Any) -> bool:
-    """Say whether an argument's name tells that its value is a file of weights."""
+    """Whether an argument's name indicates that its value is a file of weights."""
     return isinstance(key, str) and (key == 'weights' or key.endswith(_FILE_ARGUMENTS))
 
 
 def resumes(run: RunOptions) -> bool:
-    """Say whether the run goes on from a state that is there."""
+    """Whether the run resumes from an existing state."""
     paths = run.section('path')
     if run.switched_on('auto_resume'):
         folder = paths.get('training_states')
@@ -67,7 +67,7 @@ def resumes(run: RunOptions) -> bool:
 def _is(path: str, test: Any) -> bool:
     try:
         return bool(test(Path(path).expanduser()))
-    except (OSError, ValueError, RuntimeError):  # too long, with a NUL character, the home of nobody
+    except (OSError, ValueError, RuntimeError):  # too long, with a NUL character, or the home of an unknown user
         return False
 
 

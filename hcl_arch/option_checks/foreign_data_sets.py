@@ -1,4 +1,4 @@
-"""BasicSR's own data sets: what they all read without asking. Folders are not listed, files not opened."""
+"""Checks of BasicSR's own data sets: the options that all require. Folders are not listed, files not opened."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hcl_arch.utils.option_lines import Place, got, problem
 
 _FOLDERS = ('dataroot_gt', 'dataroot_lq', 'dataroot_flow')
 _FILES = ('meta_info_file', 'meta_info')
-# They look it up for every sample, and end with a KeyError in the middle of a worker without it.
+# They look it up for every sample; without it a worker fails with a KeyError.
 _READ_SCALE = (
     'PairedImageDataset', 'RealESRGANPairedDataset', 'REDSDataset', 'REDSRecurrentDataset', 'Vimeo90KDataset',
     'Vimeo90KRecurrentDataset',
@@ -25,7 +25,7 @@ _READ_SCALE = (
 
 
 def basicsr_problems(run: RunOptions, data_set: DataSetSection) -> Iterator[str]:
-    """Yield the problems of a data set of BasicSR; none for those of others."""
+    """Yield the problems of a BasicSR data set; none for other data sets."""
     options, place = data_set.options, data_set.place
     kind = find_registered(DATASET_REGISTRY, options.get('type'))
     if kind is None or not kind.__module__.startswith('basicsr.'):

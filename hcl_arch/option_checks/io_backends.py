@@ -1,4 +1,4 @@
-"""How BasicSR's own readers get at files: of its ways only two, as another imports modules from anywhere."""
+"""Checks of BasicSR's `io_backend`: only two types are allowed, because another imports arbitrary modules."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _KEY = 'io_backend'
 
 
 def check_raw_io_backends(run: RunOptions) -> Iterator[str]:
-    """Yield a problem for each `io_backend` of a data set, or of anything in one, that is of another kind."""
+    """Yield a problem for each `io_backend` in a data set, at any depth, that is of another type."""
     for key, options in run.section('datasets').items():
         yield from _inside(options, ('datasets', key))
 
 
 def check_io_backends(run: RunOptions) -> Iterator[str]:
-    """As `check_raw_io_backends`, but for data sets of this package, which look at it themselves."""
+    """Like `check_raw_io_backends`, but without this package's data sets, which check it themselves."""
     for key, options in run.section('datasets').items():
         if not isinstance(options, Mapping) or reader_of(options.get('type')) is None:
             yield from _inside(options, ('datasets', key))
@@ -34,7 +34,7 @@ def _inside(options: Any, place: Place) -> Iterator[str]:
         if not isinstance(value, (Mapping, list, tuple)) or id(value) in seen:
             continue
         seen.add(id(value))
-        # Files that go deeper are refused for that.
+        # Deeper files are refused anyway.
         inner = list(value.items() if isinstance(value, Mapping) else enumerate(value))
         for key, below in reversed(inner):
             if key == _KEY and below is not None and _kind(below) not in _KINDS:

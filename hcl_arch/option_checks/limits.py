@@ -1,4 +1,4 @@
-"""Numbers so large that the checks themselves, or the building of what they describe, would not come to an end."""
+"""Limits on numbers so large that the checks, or building what they describe, would never finish."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_WORKERS = 1024
 MOST_IMAGES = 2**16
 MOST_ENLARGED = 10**6
 MOST_PIXELS = 2**14
-# Of loss weights and learning rates.
+# Limit of loss weights and learning rates.
 LARGEST_NUMBER = 1e9
 
 _OF_DATA_SETS = {
@@ -24,17 +24,17 @@ _OF_DATA_SETS = {
 }  # fmt: skip
 _MOST_OF_AN_ARGUMENT = 10**6
 _LONGEST_LIST = 64
-# Arguments of networks that are counts; those of parts, of which each has to be built, count together.
+# Arguments of networks that are counts; counts of parts, each of which is built, are added up.
 _COUNTS = re.compile(r'depth|block|stage|iters|repeat|layer|group|mult|num_conv|frame')
 _NO_PARTS = re.compile(r'iters|repeat|mult|single')
 _HIGHEST_COUNT = 1000
-# Parts of a network of this package, and of others, whose parts may be large ones.
+# Most parts of a network of this package, and of foreign networks, whose parts may be large.
 MOST_PARTS = 1000
 MOST_FOREIGN_PARTS = 300
 
 
 def check_data_set_limits(run: RunOptions) -> Iterator[str]:
-    """Yield a problem for each number of a data set that is larger than any that makes sense."""
+    """Yield a problem for each unreasonably large number of a data set."""
     for data_set in run.data_sets:
         for key, most in _OF_DATA_SETS.items():
             value: Any = data_set.options.get(key)
@@ -43,12 +43,12 @@ def check_data_set_limits(run: RunOptions) -> Iterator[str]:
 
 
 def argument_limits(options: Mapping[Any, Any], place: Place, *, most_parts: int = MOST_PARTS) -> Iterator[str]:
-    """Yield a problem for each argument of a network or loss that holds too large numbers or too long lists.
+    """Yield a problem for each argument of a network or loss with too large numbers or too long lists.
 
     Args:
-        options: the arguments; networks within them are another call's business.
+        options: the arguments; nested networks are checked by another call.
         place: of the options.
-        most_parts: the most blocks, stages and the like, together.
+        most_parts: maximum number of blocks, stages and the like, in total.
     """
     parts: dict[str, int] = {}
     for key, value in options.items():
@@ -67,7 +67,7 @@ def argument_limits(options: Mapping[Any, Any], place: Place, *, most_parts: int
 
 
 def _content(value: Any) -> tuple[int, list[int]]:
-    """Return the length of the longest list that a value is or holds, and its whole numbers without their signs."""
+    """Return the length of the longest list that a value is or contains, and the absolute values of its integers."""
     numbers: list[int] = []
     rest, seen, longest = [[value]], set(), 0
     while rest:

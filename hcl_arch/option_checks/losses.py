@@ -1,4 +1,4 @@
-"""The losses: their types and arguments, and what their constructors say, but for those that need weights."""
+"""Checks of the losses: types, arguments, and constructor errors, except for losses that need weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SUFFIX = '_opt'
 _WITHOUT_TYPE = ('mask_opt', 'classifier_opt')
 _VALUES: Rules = {
     **{key: number(0, below=LARGEST_NUMBER) for key in ('loss_weight', 'penalty_weight')},
-    # Of a loss that is not built.
+    # Name of a loss that is not built.
     'bandwidth': Is(
         'a number above 0', lambda value: is_number(value) and value > 0, {'type': 'number', 'exclusiveMinimum': 0}
     ),
@@ -42,7 +42,7 @@ def check_losses(run: RunOptions) -> Iterator[str]:
         if not isinstance(key, str) or not key.endswith(_SUFFIX) or key in _WITHOUT_TYPE or not options:
             continue
         if run.our_model is not None and key not in run.our_model.TRAIN_KEYS:
-            continue  # which is an unknown option by itself
+            continue  # already reported as an unknown option
         if isinstance(options, Mapping):
             yield from _loss_problems(options, ('train', key))
         else:
@@ -50,7 +50,7 @@ def check_losses(run: RunOptions) -> Iterator[str]:
 
 
 def _need_of_basicsr(train: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[str]:
-    if 'output_opt' in known and train.get('output_opt'):  # whose model sees to that
+    if 'output_opt' in known and train.get('output_opt'):  # checked by its model
         return
     if not train.get('pixel_opt') and not train.get('perceptual_opt'):
         yield problem(('train', 'pixel_opt'), "BasicSR's SRModel needs this or `perceptual_opt`. Give one of them.")
@@ -76,7 +76,7 @@ def _loss_problems(options: Mapping[Any, Any], place: Place) -> Iterator[str]:
 
 
 def _loads_files(arguments: Arguments) -> bool:
-    """Say whether a loss has a network of its own, which it would load."""
+    """Whether a loss has its own network, which it would load."""
     return any(is_file_argument(name) for name in arguments.parameters)
 
 

@@ -16,10 +16,10 @@ from hcl_arch.option_checks.signatures import Arguments, check_arguments
 from hcl_arch.utils.option_fields import choice, is_whole, whole
 from hcl_arch.utils.option_lines import Place, got, problem, shown
 
-# What the validation hands over, by the names of the arguments.
+# Arguments passed by the validation.
 _IMAGES = ('img', 'img2', 'soft_mask', 'true_mask')
 _RULES: Rules = {'better': choice('higher', 'lower')}
-# Their `**kwargs` swallow what nobody reads.
+# Their `**kwargs` swallow unknown options.
 _KNOWN_MODULES = ('hcl_arch.', 'basicsr.')
 
 
@@ -58,7 +58,7 @@ def _metric_problems(run: RunOptions, options: Mapping[Any, Any], place: Place) 
 
 
 def _border_problems(run: RunOptions, border: Any, place: Place) -> Iterator[str]:
-    """Yield a problem if a border is no count of pixels, or leaves nothing of the smallest images that are measured."""
+    """Yield a problem if a border is not a pixel count, or leaves nothing of the smallest evaluated images."""
     problems = list(whole(0).problem(border, place))
     yield from problems
     sizes: list[Any] = [data_set.options.get('gt_size') for data_set in run.data_sets if data_set.phase != 'train']
@@ -79,7 +79,7 @@ _PARAMETERS: Mapping[str, Callable[[RunOptions, Any, Place], Iterator[str]]] = {
 
 
 def _choice_problems(run: RunOptions, options: Mapping[Any, Any], place: Place) -> Iterator[str]:
-    """Yield problems of which image or stage is measured."""
+    """Yield problems in the choice of the evaluated image or stage."""
     image = options.get('image', 'restored')
     yield from choice(*validation_sample._IMAGES).problem(image, (*place, 'image'))
     if image == 'reversed' and run.section('val').get('reverse') is not True:
@@ -91,7 +91,7 @@ def _choice_problems(run: RunOptions, options: Mapping[Any, Any], place: Place) 
 
 
 def stage_count(run: RunOptions) -> Optional[int]:
-    """Return how many stages `network_g` has masks of, None if that is not known."""
+    """Return the number of stages for which `network_g` has masks, None if unknown."""
     network: Mapping[Any, Any] = run.section('network_g')
     if network.get('type') != 'HCLNet':
         return None

@@ -1,4 +1,4 @@
-"""What the models of this package check themselves, with the places of the option file put in front."""
+"""The checks of this package's models themselves, with the places in the option file prepended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hcl_arch.utils.precision import check_compile, check_precision
 
 
 def check_with_model(run: RunOptions) -> Iterator[str]:
-    """Yield what the model says of precision, compilation, validation and training."""
+    """Yield the model's errors on precision, compilation, validation and training."""
     model = run.our_model
     if model is None:
         return
@@ -48,7 +48,7 @@ def _what_it_reads(model: type[BlindRestorationModel], run: RunOptions) -> dict[
         key: value for key, value in run.section('train').items()
         if key in model.TRAIN_KEYS and not (key.endswith('_opt') and value and not isinstance(value, Mapping))
     }  # fmt: skip
-    for key in ('mask_opt', 'classifier_opt'):  # whose names have been checked
+    for key in ('mask_opt', 'classifier_opt'):  # names already checked
         if train.get(key):
             train[key] = {'loss_weight': 1.0}
     return {
@@ -58,5 +58,5 @@ def _what_it_reads(model: type[BlindRestorationModel], run: RunOptions) -> dict[
 
 
 def _without_name(text: str, place: Place) -> str:
-    """Return a message without the option's name at its beginning, which the place gives."""
+    """Return a message without the option's name at its start, since the place contains it."""
     return text.removeprefix(f'Option {".".join(place)} ')

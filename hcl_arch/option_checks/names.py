@@ -1,4 +1,4 @@
-"""Names that become those of folders and files: of the run, of its data sets, and what is added to images' names."""
+"""Checks of names used for folders and files: the run, its data sets, and suffixes of image names."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.utils.option_lines import Place, got, problem
 
 _MOST_CHARACTERS = 100
-# File systems take 255, and dates, endings and other names are added.
+# File systems allow 255, and dates, extensions and other names are added.
 _MOST_BYTES = 200
 _SEPARATORS = ('/', '\\')
-# Control characters, halves of characters, and line ends.
+# Control characters, surrogates, and line ends.
 _UNWRITABLE = ('Cc', 'Cs', 'Zl', 'Zp')
 _FOLDERS_OF_ALL = ('.', '..')
 # What BasicSR's parser puts before the run's name with `--debug`.
@@ -21,7 +21,7 @@ _DEBUG = 'debug_'
 
 
 def check_raw_names(run: RunOptions) -> Iterator[str]:
-    """Yield a problem for each name that can be none, as the option file has it; missing ones are not its business."""
+    """Yield a problem for each invalid name, as in the option file; missing ones are not checked here."""
     yield from _name_problems(run.opt.get('name'), ('name',))
     for data_set in run.data_sets:
         yield from _name_problems(data_set.options.get('name'), (*data_set.place, 'name'))
@@ -29,7 +29,7 @@ def check_raw_names(run: RunOptions) -> Iterator[str]:
 
 
 def check_names(run: RunOptions) -> Iterator[str]:
-    """As `check_raw_names`, for options that may be parsed; that two of them are texts is another check's business."""
+    """Like `check_raw_names`, for options that may be parsed; another check ensures that two of them are texts."""
     name: Any = run.opt.get('name')
     yield from _text_problems(name.removeprefix(_DEBUG) if isinstance(name, str) else name, ('name',))
     for data_set in run.data_sets:
@@ -46,10 +46,10 @@ def _name_problems(name: Any, place: Place) -> Iterator[str]:
 
 
 def _text_problems(name: Any, place: Place) -> Iterator[str]:
-    """Yield what is wrong with a text as the name of a file."""
+    """Yield what is wrong with a text as a file name."""
     if not isinstance(name, str):
         return
-    # An own line each: what is shown of a long name is cut.
+    # One line each: long names are truncated.
     if name in _FOLDERS_OF_ALL or any(separator in name for separator in _SEPARATORS):
         yield problem(place, f'expects a name of one folder or file, without / and \\, {got(name)}')
     if any(unicodedata.category(character) in _UNWRITABLE for character in name):

@@ -1,4 +1,4 @@
-"""One network's options: its type, its arguments, and whether it can be built from them."""
+"""Checks of one network's options: its type, its arguments, and whether it can be built from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OURS = 'hcl_arch.'
 
 
 def inspect_network(options: Mapping[Any, Any], place: Place) -> tuple[list[str], Optional[nn.Module]]:
-    """Look at the options of a network.
+    """Check the options of a network.
 
     Args:
         options: `type` and its arguments.
@@ -52,18 +52,18 @@ def inspect_network(options: Mapping[Any, Any], place: Place) -> tuple[list[str]
 
 
 def build_on_meta(architecture: type[nn.Module], arguments: Mapping[str, Any]) -> tuple[Any, Optional[str]]:
-    """Return a network without memory, or None with what its constructor says is wrong; see `try_out`."""
-    is_ours = architecture.__module__.startswith(_OURS)  # and known to work there
+    """Return a network without memory, or None with the constructor's error; see `try_out`."""
+    is_ours = architecture.__module__.startswith(_OURS)  # known to work there
     return try_out(lambda: architecture(**arguments), told=(Exception,) if is_ours else ON_PURPOSE)
 
 
 def run_on_meta(network: nn.Module, *shapes: tuple[int, ...]) -> tuple[Any, Optional[str]]:
-    """Return what a network makes of images of these shapes, or None with what its layers say is wrong."""
+    """Return a network's output for images of these shapes, or None with the error of its layers."""
     return try_out(lambda: network.eval()(*map(torch.empty, shapes)), told=OF_LAYERS)
 
 
 def _without_files(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments, but for files of weights and the entries of these that are asked for."""
+    """Return the arguments without files of weights and the names of entries in these files."""
     files = {key for key, value in options.items() if is_file_argument(key) and value is not None}
     entries = {key.replace('_weights', '_param_key') for key in files}
     return {key: value for key, value in options.items() if key not in {'type', *files, *entries}}

@@ -1,4 +1,4 @@
-"""The networks: their types, their arguments, and whether they can be built and take the images."""
+"""Checks of the networks: types, arguments, and whether they can be built and accept the images."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments
 from hcl_arch.utils.option_lines import problem
 
-# What the models give a network beside the images.
+# Arguments that the models pass to a network besides the images.
 _ARGUMENTS = ('return_all', 'true_mask', 'guidance', 'restore')
-# Of the images that a part of a network is tried with, beside the channels.
+# Shape, besides the channels, of the images with which a part of a network is tried.
 _BATCH = 2
 _CHANNELS = {'image': 3, 'masked_image': 3, 'mask': 1, 'hole': 1}
 
 
 def check_networks(run: RunOptions) -> Iterator[str]:
-    """Yield the problems of `network_g`, `network_d` and those within them."""
+    """Yield the problems of `network_g`, `network_d` and networks nested in them."""
     for key, options in run.opt.items():
         if isinstance(key, str) and key.startswith('network_') and isinstance(options, Mapping) and options:
             problems, network = inspect_network(options, (key,))
@@ -36,7 +36,7 @@ def check_networks(run: RunOptions) -> Iterator[str]:
 
 
 def _kind_problems(run: RunOptions, network: nn.Module) -> Iterator[str]:
-    """Yield a problem if `network_g` is no network for the model."""
+    """Yield a problem if `network_g` does not fit the model."""
     model, kind, train = run.our_model, type(network).__name__, run.section('train')
     if model is None:
         return
@@ -53,7 +53,7 @@ def _kind_problems(run: RunOptions, network: nn.Module) -> Iterator[str]:
 
 
 def _part_problems(run: RunOptions, network: Any) -> Iterator[str]:
-    """Yield a problem if the network has a part that does not take its images, or gives back something else."""
+    """Yield a problem if a part of the network does not accept its images, or returns something else."""
     side = _image_side(run)
     if side is None:
         return
@@ -80,7 +80,7 @@ def _restorer_problems(name: str, part: Any, *, channels: int, side: int) -> Ite
 
 
 def _discriminator_problems(run: RunOptions, network: Any) -> Iterator[str]:
-    """Yield a problem if the discriminator cannot take images of the training's size."""
+    """Yield a problem if the discriminator does not accept images of the training's size."""
     size = training_size(run)
     if size is None:
         return
@@ -93,7 +93,7 @@ def _discriminator_problems(run: RunOptions, network: Any) -> Iterator[str]:
 
 
 def _image_side(run: RunOptions) -> Optional[int]:
-    """Return the side of the images of training, or of the first data set that tells; None if none does."""
+    """Return the side of the training images, or of the first data set that states it; None if none does."""
     sizes = [data_set.options.get('gt_size') for data_set in run.data_sets]
     return training_size(run) or next((size for size in sizes if is_image_side(size)), None)
 

@@ -1,4 +1,4 @@
-"""The optimizers: their types and arguments, as BasicSR and torch take them."""
+"""Checks of the optimizers: types and arguments, as accepted by BasicSR and torch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hcl_arch.utils.option_fields import Is, is_number, number
 from hcl_arch.utils.option_lines import Place, problem, shown
 
 _RATE: Is = number(0, below=LARGEST_NUMBER)
-# Of these, torch's own words would only come one at a time.
+# For these, torch would report only one error at a time.
 _RULES: Rules = {
     'lr': _RATE, 'weight_decay': number(0), 'eps': number(0),
     'betas': Is(
@@ -35,7 +35,7 @@ def check_optimizers(run: RunOptions) -> Iterator[str]:
     rates = tuple(run.our_model.PART_LEARNING_RATES.values()) if run.our_model is not None else None
     for key, own_rates in (('optim_g', rates), ('optim_d', ())):
         options = run.section('train', key)
-        # What other models read beside torch's arguments is not known.
+        # Options that other models read besides torch's arguments are unknown.
         if 'type' in options and own_rates is not None:
             yield from _optimizer_problems(options, ('train', key), own_rates)
 
@@ -60,14 +60,14 @@ def _optimizer_problems(options: Mapping[Any, Any], place: Place, rates: tuple[s
 
 
 def _kind_problem(kind: Any) -> str | None:
-    """Say what is wrong with the type, None if BasicSR has it."""
+    """Return what is wrong with the type, None if BasicSR supports it."""
     if not isinstance(kind, str) or not hasattr(torch.optim, kind):
         return f'expects an optimizer of torch that BasicSR knows, such as Adam, got {shown(kind)}.'
     try:
         BaseModel.get_optimizer(None, kind, [torch.zeros(1, requires_grad=True)], 1e-3)
     except NotImplementedError:
         return f'this version of BasicSR does not know {shown(kind)}; it knows Adam.'
-    except Exception:  # one that needs more arguments
+    except Exception:  # one that requires more arguments
         return None
     return None
 
@@ -77,5 +77,5 @@ def _words_of_torch(kind: str, given: Mapping[str, Any], place: Place) -> Iterat
         BaseModel.get_optimizer(None, kind, [torch.zeros(1, requires_grad=True)], **given)
     except (TypeError, ValueError) as error:
         yield problem(place, str(error))
-    except RuntimeError:  # of the device, which is another one here
+    except RuntimeError:  # about the device, which is a different one here
         return

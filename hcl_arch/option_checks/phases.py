@@ -1,4 +1,4 @@
-"""Phases of the training: whether each of them begins before it ends."""
+"""Checks that each phase of the training begins before the training ends."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from hcl_arch.utils.option_lines import Place, problem
 
 
 def check_phases(run: RunOptions) -> Iterator[str]:
-    """Yield a problem for each phase that would begin after the last iteration.
+    """Yield a problem for each phase that starts after the last iteration.
 
-    One that would begin right after it is fine: a training may lie wholly in phase 1, or train the detector alone.
-    Validations and checkpoints are no phases: BasicSR validates and saves at the end too, and a short try of a long
-    training is no mistake.
+    One that starts right after it is allowed: a training may consist of phase 1 only, or train only the detector.
+    Validations and checkpoints are not phases: BasicSR also validates and saves at the end, and a short test run of a
+    long training is not a mistake.
     """
     total = run.iterations('train', 'total_iter')
     if not run.is_train or run.our_model is None or total is None or total < 1:

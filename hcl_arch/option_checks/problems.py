@@ -1,7 +1,7 @@
-"""Check the options of a run before its work starts: all problems at once, in the option file's own terms.
+"""Checks of a run's options before it starts: all problems at once, in the option file's own terms.
 
-`find_structure_problems` looks at an option file before BasicSR's parser does, `find_problems` at all else;
-`find_warnings` says what looks like a mistake and ends no run. Nothing is changed, opened or downloaded: folders are
+`find_structure_problems` checks an option file before BasicSR's parser reads it, `find_problems` everything else;
+`find_warnings` reports likely mistakes that do not stop a run. Nothing is changed, opened or downloaded: folders are
 listed, and networks are built on torch's `meta` device, without memory.
 """
 
@@ -57,11 +57,11 @@ WARNINGS: tuple[Check, ...] = (warn_of_few_samples,)
 
 
 def find_structure_problems(raw: Any, *, is_train: Optional[bool] = None) -> list[str]:
-    """Look for sections and options without which BasicSR breaks off, or that have no shape that it can use.
+    """Find sections and options without which BasicSR fails, or whose form it cannot use.
 
     Args:
-        raw: what an option file holds, as YAML reads it; left as it is.
-        is_train: whether it shall be used for training; None = if it has a section `train:` or a training set.
+        raw: content of an option file, as YAML reads it; not changed.
+        is_train: whether it is for training; None = if it has a section `train:` or a training set.
 
     Returns:
         A line for each problem, which starts with the place in the file; none if all is well. Never raises.
@@ -72,14 +72,14 @@ def find_structure_problems(raw: Any, *, is_train: Optional[bool] = None) -> lis
 
 
 def find_problems(opt: Mapping[str, Any], *, is_train: Optional[bool] = None) -> list[str]:
-    """Look for all that would end or spoil a run: names, types and ranges, sizes, phases, missing files and folders.
+    """Find everything that would end or spoil a run: names, types and ranges, sizes, phases, missing files and folders.
 
-    What depends on a model, data set or network that this package does not know is not judged. What is missing is the
-    business of `find_structure_problems`.
+    Options of models, data sets or networks unknown to this package are not judged. Missing options are left to
+    `find_structure_problems`.
 
     Args:
-        opt: BasicSR's options as its parser returns them, or as an option file holds them; left as they are.
-        is_train: whether they are for training; None = as the parser noted, or as for `find_structure_problems`.
+        opt: BasicSR's options as its parser returns them, or as in an option file; not changed.
+        is_train: whether they are for training; None = as recorded by the parser, or as for `find_structure_problems`.
 
     Returns:
         A line for each problem, which starts with the place in the file; none if all is well. Never raises.
@@ -88,7 +88,7 @@ def find_problems(opt: Mapping[str, Any], *, is_train: Optional[bool] = None) ->
 
 
 def find_warnings(opt: Mapping[str, Any], *, is_train: Optional[bool] = None) -> list[str]:
-    """Look for what may be meant, as in a short try, but leaves out a part of what the options ask for.
+    """Find settings that may be intended, as in a short test run, but skip a part of what the options ask for.
 
     Args:
         opt: as for `find_problems`.
@@ -101,7 +101,7 @@ def find_warnings(opt: Mapping[str, Any], *, is_train: Optional[bool] = None) ->
 
 
 def _find(checks: tuple[Check, ...], opt: Any, is_train: Optional[bool]) -> list[str]:
-    """Return the problems that the checks find, each once; a check that fails itself ends there."""
+    """Return the problems found by the checks, each once; a check that itself fails stops there."""
     problems: list[str] = []
     try:
         run = RunOptions(opt, is_train=is_train)
@@ -115,7 +115,7 @@ def _find(checks: tuple[Check, ...], opt: Any, is_train: Optional[bool]) -> list
 def _problems_of(check: Check, run: RunOptions) -> Iterator[str]:
     try:
         yield from check(run)
-    except Exception as error:  # a defect of the check must not keep a run from starting
+    except Exception as error:  # a bug in a check must not keep a run from starting
         _note_failure(check.__name__, error)
 
 

@@ -1,4 +1,4 @@
-"""Build what options describe without memory, without files, and without a trace in logs or random numbers."""
+"""Trial builds from options, without memory or files, and without effect on logs or random numbers."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from unittest import mock
 
 import torch
 
-# Errors that constructors raise on purpose, and those of layers that do not fit their input.
+# Errors raised deliberately by constructors, and those of layers that do not fit their input.
 ON_PURPOSE = (ValueError, TypeError, AssertionError)
 OF_LAYERS = (*ON_PURPOSE, RuntimeError, IndexError)
-# Words of errors that only come from torch's `meta` device, which holds shapes and no numbers.
+# Words in errors specific to torch's `meta` device, which holds shapes and no numbers.
 _LIMITS = ('meta', 'scalartype', 'not implemented for')
 _LOGGER = 'basicsr'
 _LOADERS = ((torch, 'load'), (torch.hub, 'download_url_to_file'), (urllib.request, 'urlopen'))
 
 
 class _FileWantedError(Exception):
-    """Something wants to load weights; then options are not tried any further."""
+    """Something tries to load weights; the options are then not tried any further."""
 
 
 def try_out(
     action: Callable[[], Any], *, told: tuple[type[Exception], ...] = (Exception,)
 ) -> tuple[Any, Optional[str]]:
-    """Do something on torch's `meta` device.
+    """Run an action on torch's `meta` device.
 
     Args:
         action: builds or calls a network or loss.
-        told: the errors that are the options' fault; others may come from code that needs a real device.
+        told: the errors caused by the options; others may come from code that needs a real device.
 
     Returns:
-        What it returned, and what is wrong; None and None if that cannot be told.
+        Its result, and what is wrong; None and None if that cannot be determined.
     """
     try:
         with _without_traces(), torch.device('meta'), torch.no_grad():
@@ -58,7 +58,7 @@ def try_out(
 def _without_traces() -> Iterator[None]:
     """Keep random states and loggers as they are, print nothing, load and download nothing."""
     log = logging.getLogger(_LOGGER)
-    # BasicSR's logger must not be set up before the pipeline tells it its file.
+    # BasicSR's logger must not be set up before the pipeline sets its file.
     known = getattr(sys.modules.get('basicsr.utils.logger'), 'initialized_logger', {})
     pretend = {} if _LOGGER in known else {_LOGGER: True}
     was_disabled, log.disabled = log.disabled, True

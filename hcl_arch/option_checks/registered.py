@@ -1,4 +1,4 @@
-"""Types by the names that option files call them."""
+"""Lookup of types by their names in option files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Optional, Protocol
 from hcl_arch.archs.registry import ArchRegistry
 from hcl_arch.utils.option_lines import Place, problem, shown
 
-# BasicSR registers some types under a longer name and finds them by the shorter one too.
+# BasicSR registers some types under a longer name and also finds them by the shorter one.
 _SUFFIX = '_basicsr'
 
 
@@ -20,17 +20,17 @@ class Registry(Protocol):
 
 
 def find_registered(registry: Registry, name: Any) -> Any:
-    """Return what is registered by a name, None if nothing is."""
+    """Return what is registered under a name, None if nothing is."""
     if not isinstance(name, str):
         return None
     if isinstance(registry, ArchRegistry):  # which finds ours without BasicSR
         return registry.find(name)
-    known = dict(iter(registry))  # its own `keys` would mislead `dict`
+    known = dict(iter(registry))  # its `keys` method would mislead `dict`
     return known.get(name, known.get(name + _SUFFIX))
 
 
 def nearest_registered(registry: Registry, name: Any) -> Optional[str]:
-    """Return the registered name that is most like a misspelt one, None if none is."""
+    """Return the registered name most similar to a misspelt one, None if none is."""
     known = [key.removesuffix(_SUFFIX) for key, _ in registry]
     nearest = difflib.get_close_matches(name[:100], sorted(known), n=1) if isinstance(name, str) else []
     return nearest[0] if nearest else None
@@ -40,7 +40,7 @@ def type_problem(registry: Registry, options: Mapping[Any, Any], place: Place, *
     """Return what is wrong with the name of a type, None if it is registered.
 
     Args:
-        registry: where it has to be registered.
+        registry: where it must be registered.
         options: the options that name it.
         place: of the options.
         key: the option that names it.

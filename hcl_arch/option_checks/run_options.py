@@ -1,4 +1,4 @@
-"""The options of a run as the checks look at them: sections that may be missing or misshapen, types by name."""
+"""Access to a run's options for the checks: sections may be missing or malformed, types are found by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DataSetSection:
 
     Attributes:
         key: its key under `datasets:`, e.g. 'val_2'.
-        phase: BasicSR's phase, which that key begins with, e.g. 'val'.
+        phase: BasicSR's phase, with which that key begins, e.g. 'val'.
         options: its options.
     """
 
@@ -37,11 +37,11 @@ class DataSetSection:
 
 
 class RunOptions:
-    """Reads what other checks need to know; whatever the options hold, nothing here raises.
+    """Reads what other checks need; nothing here raises, whatever the options contain.
 
     Args:
-        opt: BasicSR's options, parsed or as the option file has them.
-        is_train: whether they are for training; None = as the parser noted, or as the sections suggest.
+        opt: BasicSR's options, parsed or as in the option file.
+        is_train: whether they are for training; None = as recorded by the parser, or as the sections suggest.
     """
 
     def __init__(self, opt: Any, *, is_train: Optional[bool] = None) -> None:
@@ -62,12 +62,12 @@ class RunOptions:
         return self.mapping_at(*keys) or {}
 
     def switched_on(self, key: str) -> bool:
-        """Say whether a flag at the top is true."""
+        """Whether a flag at the top is true."""
         return self.opt.get(key) is True
 
     @cached_property
     def model(self) -> Optional[type]:
-        """Class of the model; of a misspelt one the nearest; None if there is none."""
+        """Class of the model; for a misspelt name, the nearest; None if there is none."""
         name = self.opt.get('model_type')
         return find_registered(MODEL_REGISTRY, name) or find_registered(
             MODEL_REGISTRY, nearest_registered(MODEL_REGISTRY, name)
@@ -75,7 +75,7 @@ class RunOptions:
 
     @property
     def our_model(self) -> Optional[type[BlindRestorationModel]]:
-        """Class of the model if it is one of this package; None for others, whose options it does not know."""
+        """Class of the model if it is one of this package; None for others, whose options are unknown."""
         model = self.model
         return model if isinstance(model, type) and issubclass(model, BlindRestorationModel) else None
 
@@ -94,6 +94,6 @@ class RunOptions:
         return self.section('datasets', 'train') if self.is_train else {}
 
     def iterations(self, *keys: str) -> Optional[int]:
-        """Return a count of iterations, such as ('train', 'total_iter'); None if it is none."""
+        """Return a count of iterations, such as ('train', 'total_iter'); None if it is not a count."""
         value: Any = self.section(*keys[:-1]).get(keys[-1])
         return int(value) if is_number(value) and value == int(value) else None

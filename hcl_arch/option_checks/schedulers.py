@@ -1,4 +1,4 @@
-"""The scheduler of the learning rate: its type, its lists, and whether they last for the training."""
+"""Checks of the learning rate scheduler: its type, its lists, and whether they cover the training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hcl_arch.utils.option_fields import Is, choice, is_number, is_whole, number
 from hcl_arch.utils.option_lines import problem
 
 _PLACE = 'train', 'scheduler'
-# Name in the option file -> BasicSR's class (`BaseModel.setup_schedulers`), and its lists of one length.
+# Name in the option file -> BasicSR's class (`BaseModel.setup_schedulers`), and its lists of equal length.
 _KINDS = {
     'MultiStepLR': (lr_scheduler.MultiStepRestartLR, 'restarts'),
     'MultiStepRestartLR': (lr_scheduler.MultiStepRestartLR, 'restarts'),
@@ -69,7 +69,7 @@ def _parameters(options: Mapping[Any, Any]) -> Mapping[str, inspect.Parameter]:
 
 
 def _length_problems(options: Mapping[Any, Any]) -> Iterator[str]:
-    """Yield a problem if not every period or restart has its weight."""
+    """Yield a problem unless every period or restart has its weight."""
     key, defaults = _KINDS[options['type']][1], _parameters(options)
     lengths = {name: len(options.get(name, defaults[name].default)) for name in (key, 'restart_weights')}
     if lengths[key] != lengths['restart_weights']:
@@ -81,7 +81,7 @@ def _length_problems(options: Mapping[Any, Any]) -> Iterator[str]:
 
 
 def _period_problems(options: Mapping[Any, Any], total_iter: Any) -> Iterator[str]:
-    """Yield a problem if the periods end before the training, which BasicSR would then end with an error."""
+    """Yield a problem if the periods end before the training, which makes BasicSR fail."""
     periods = options.get('periods')
     # The last step is taken before the last iteration.
     if periods is not None and total_iter is not None and sum(periods) < total_iter - 1:

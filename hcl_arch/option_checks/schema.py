@@ -40,7 +40,7 @@ _PLAIN: dict[Any, Schema] = {
 }  # fmt: skip
 _OPTIMIZERS = ('Adam', 'AdamW', 'SGD', 'RMSprop', 'Adamax')
 _PUBLISHED = ('HCLISTDDataset', 'HCLLOGO30KDataset', 'HCLRaindropDataset')
-# Of BasicSR's registries: names that end so are found without it.
+# Suffix in BasicSR's registries: names with it are also found without it.
 _SUFFIX = '_basicsr'
 
 
@@ -50,7 +50,7 @@ def option_file_schema() -> Schema:
                    val=_val(), dist_params=_section(declared.DistSection), network_g=_ref('network'),
                    network_d=_ref('network'), datasets=_datasets(), compile={'type': ['boolean', 'string']},
                    precision={'enum': ['fp32', 'bf16', 'fp16']})  # fmt: skip
-    # BasicSR asks for others in training than in testing; `hcl-train --check` says which.
+    # BasicSR requires different ones in training and in testing; `hcl-train --check` reports them.
     required = ['name', 'model_type', 'num_gpu', 'datasets', 'network_g', 'path']
     top.update(required=required, patternProperties={'^x-': {}})
     return {
@@ -70,9 +70,9 @@ def _ref(name: str) -> Schema:
 
 
 def _or_null(schema: Schema) -> Schema:
-    """The same, or null; without a further level, in which editors would lose what is wrong."""
+    """The same, or null; without a further level, in which editors would lose the error."""
     if '$ref' in schema or not schema or schema.get('anyOf', [{}])[-1] == {'type': 'null'}:
-        return schema  # what is referred to takes null
+        return schema  # the referenced schema accepts null
     if 'anyOf' in schema:
         return {**schema, 'anyOf': [*schema['anyOf'], {'type': 'null'}]}
     if 'enum' in schema:
@@ -165,7 +165,7 @@ def _scheduler() -> Schema:
 
 def _metric(metric: Callable[..., Any]) -> Schema:
     schema = _arguments(metric, supplied=metrics._IMAGES)
-    schema['additionalProperties'] = False  # their `**kwargs` swallow what nobody reads
+    schema['additionalProperties'] = False  # their `**kwargs` swallow unknown options
     schema['properties'].update({
         'better': {'enum': ['higher', 'lower']}, 'image': {'enum': list(validation_sample._IMAGES)},
         'stage': {'type': 'integer', 'minimum': 1},
@@ -174,7 +174,7 @@ def _metric(metric: Callable[..., Any]) -> Schema:
 
 
 def _one_of(types: Mapping[str, Schema]) -> Schema:
-    """Options of one of some registered types, or of another one."""
+    """Options of one of several registered types, or of another type."""
     named = {name.removesuffix(_SUFFIX): schema for name, schema in types.items()}
     cases = [
         {'if': {'properties': {'type': {'const': name}}, 'required': ['type']}, 'then': schema}
@@ -204,7 +204,7 @@ def _arguments(
 
 
 def _of_hint(hint: Any) -> Schema:
-    """Schema of an annotation; what is not plain takes any value."""
+    """Schema of an annotation; anything but a plain one accepts any value."""
     origin, inner = get_origin(hint), get_args(hint)
     if hint in _PLAIN:
         return dict(_PLAIN[hint])
@@ -228,7 +228,7 @@ def _is_mapping(hint: Any) -> bool:
 
 
 def _argument_words(function: Callable[..., Any]) -> dict[str, str]:
-    """What the docstring's section `Args:` says of each argument, on one line."""
+    """The description of each argument in the docstring's section `Args:`, on one line."""
     text = inspect.cleandoc(inspect.getdoc(function) or '')
     section = re.search(r'^Args:\n((?:[ ]{4}.*\n?|\n)+)', text, re.MULTILINE)
     if section is None:
@@ -266,7 +266,7 @@ def _table(title: str, schema: Schema) -> list[str]:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a type is of this package or of torch; BasicSR's have BasicSR's documentation."""
+    """Whether a type belongs to this package or to torch; BasicSR's are documented by BasicSR."""
     known: dict[str, Any] = {}
     for registry in (ARCHS, LOSS_REGISTRY, METRIC_REGISTRY, DATASET_REGISTRY):
         known.update(iter(registry))
@@ -283,7 +283,7 @@ def _rows(heading: str, schema: Schema) -> list[str]:
 
 
 def _kind(option: Schema) -> str:
-    """An option's schema in a few words."""
+    """A short description of an option's schema."""
     if '$ref' in option:
         return f'a {option["$ref"].rpartition("/")[2].replace("_", " ")}'
     if 'anyOf' in option:
@@ -308,7 +308,7 @@ def _default(option: Schema) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write the files, or with --check say which of them are not current."""
+    """Write the files, or with --check report which of them are outdated."""
     parser = CommandParser(prog='python -m hcl_arch.option_checks.schema', description=__doc__)
     parser.add_argument('--root', type=Path, default=Path(), help='of the clone (default: the working directory)')
     parser.add_argument('--check', action='store_true', help='write nothing; end with 1 if a file is not current')

@@ -1,4 +1,4 @@
-"""Names and single values in the sections whose options are fixed: the top, `path`, `train`, `val`, `logger` ..."""
+"""Checks of names and single values in the fixed sections: the top, `path`, `train`, `val`, `logger` ..."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.utils.option_fields import OptionSection, is_whole
 from hcl_arch.utils.option_lines import Place, problem, shown
 
-# What `parse_options` and the pipelines add.
+# Options added by `parse_options` and the pipelines.
 _PARSER_KEYS = ('dist', 'rank', 'world_size', 'auto_resume', 'is_train', 'root_path')
 _PARSER_PATHS = ('experiments_root', 'results_root', 'models', 'training_states', 'log', 'visualization')
 # The user's own sections, such as those that hold YAML anchors.
 _OWN_PREFIX = 'x-'
-# What all of BasicSR's models read.
+# Options read by all of BasicSR's models.
 _BASICSRS_TRAIN_KEYS = ('total_iter', 'warmup_iter', 'ema_decay')
 _BASICSRS_VAL_KEYS = ('val_freq', 'save_img', 'pbar', 'suffix', 'metrics')
 
@@ -38,7 +38,7 @@ _BASICSRS_VAL_KEYS = ('val_freq', 'save_img', 'pbar', 'suffix', 'metrics')
 def check_top(run: RunOptions) -> Iterator[str]:
     """Yield problems of the options at the top of the file."""
     if run.our_model is not None:
-        # Others read options of their own there.
+        # Other models read their own options there.
         own = [key for key in run.opt if isinstance(key, str) and key.startswith(_OWN_PREFIX)]
         yield from check_unknown(run.opt, (*TopSection.option_names(), *_PARSER_KEYS, *own), ())
     if 'model_type' in run.opt:
@@ -52,7 +52,7 @@ def check_top(run: RunOptions) -> Iterator[str]:
 
 
 def check_path(run: RunOptions) -> Iterator[str]:
-    """Yield problems of the names and flags under `path:`; whether files are there is another check's business."""
+    """Yield problems of the names and flags under `path:`; another check looks for the files."""
     if run.our_model is not None:
         known = (*PathSection.option_names(), *_PARSER_PATHS)
         yield from check_unknown(run.section('path'), known, ('path',))
@@ -60,7 +60,7 @@ def check_path(run: RunOptions) -> Iterator[str]:
 
 
 def check_train(run: RunOptions) -> Iterator[str]:
-    """Yield problems of the numbers under `train:`; optimizers, scheduler and losses have checks of their own."""
+    """Yield problems of the numbers under `train:`; optimizers, scheduler and losses have separate checks."""
     if not run.is_train:
         return
     train = run.section('train')
@@ -76,7 +76,7 @@ def check_train(run: RunOptions) -> Iterator[str]:
 
 
 def check_val(run: RunOptions) -> Iterator[str]:
-    """Yield problems of the options under `val:`, but for the metrics."""
+    """Yield problems of the options under `val:`, except the metrics."""
     val = run.section('val')
     if run.our_model is not None:
         yield from check_unknown(val, ValSection.option_names(), ('val',))
@@ -102,7 +102,7 @@ def check_dist_params(run: RunOptions) -> Iterator[str]:
 
 
 def check_accumulation(run: RunOptions) -> Iterator[str]:
-    """Yield a problem if batches cannot be divided into the parts that they shall be trained in."""
+    """Yield a problem if batches cannot be divided into the parts for accumulation."""
     if run.our_model is None or not run.is_train:
         return
     steps: Any = run.section('train').get('accumulation_steps', 1)
@@ -110,7 +110,7 @@ def check_accumulation(run: RunOptions) -> Iterator[str]:
     if not is_whole(steps, 1) or not is_whole(batch, 1):
         return
     gpus: Any = run.opt.get('num_gpu')
-    # Without processes of their own, several GPUs share the loader's batch.
+    # Without separate processes, several GPUs share the loader's batch.
     images = batch * (gpus if is_whole(gpus, 1) and not run.switched_on('dist') else 1)
     if images % steps:
         yield problem(
@@ -121,13 +121,13 @@ def check_accumulation(run: RunOptions) -> Iterator[str]:
 
 
 def _values(section: type[OptionSection], options: Mapping[Any, Any], place: Place) -> Iterator[str]:
-    """Yield problems of the values that are there; missing ones are another check's business."""
+    """Yield problems of the given values; another check handles missing ones."""
     for keys, text in section.faults({key: value for key, value in options.items() if key in section.option_names()}):
         if not text.startswith('is missing'):
             yield problem((*place, *keys), text)
 
 
 def _all(section: type[OptionSection], options: Mapping[Any, Any], place: Place) -> Iterator[str]:
-    """Yield unknown options too."""
+    """Also yield unknown options."""
     yield from check_unknown(options, section.option_names(), place)
     yield from _values(section, options, place)

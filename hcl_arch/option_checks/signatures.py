@@ -1,4 +1,4 @@
-"""Options that become arguments: compared with the signature of the class or function that gets them."""
+"""Checks of options that become arguments, against the signature of the class or function."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Arguments:
 
     Attributes:
         parameters: by their names.
-        hints: their annotations, where they can be read.
-        takes_any: whether there is a `**kwargs` beside them.
+        hints: their annotations, as far as they can be resolved.
+        takes_any: whether there is also a `**kwargs`.
     """
 
     parameters: Mapping[str, inspect.Parameter]
@@ -34,7 +34,7 @@ class Arguments:
 
         Args:
             function: a class or function.
-            supplied: the arguments that the program gives.
+            supplied: the arguments supplied by the program.
         """
         found = inspect.signature(function).parameters
         named = {
@@ -62,17 +62,17 @@ def check_arguments(
     """Yield unknown, missing and wrong arguments.
 
     Args:
-        arguments: what can be given.
+        arguments: the possible arguments.
         options: the options.
         place: of the options.
-        own: keys of the options that are no arguments.
-        swallows: whether `**kwargs` only swallow what nobody reads.
+        own: keys of the options that are not arguments.
+        swallows: whether `**kwargs` only swallow unknown options.
         lists_stand_for_numbers: whether an argument without annotation whose default is a number may be a list, such as
             a size.
     """
     given = {key: value for key, value in options.items() if key not in own}
     if not arguments.takes_any or swallows:
-        # All in one hint, `type` too: it may be what is misspelt.
+        # All in one hint, including `type`, which may be the misspelt one.
         yield from check_unknown(given, {*arguments.parameters, *own}, place)
     for name, parameter in arguments.parameters.items():
         if name not in given:
@@ -87,7 +87,7 @@ def check_arguments(
 def _misfit(
     value: Any, name: str, parameter: inspect.Parameter, hints: Mapping[str, Any], lists_stand_for_numbers: bool
 ) -> str | None:
-    """Return what is expected, None if the value is so or nothing is known."""
+    """Return what is expected, None if the value fits or nothing is known."""
     if name in hints:
         return None if fits(value, hints[name]) else words(hints[name])
     default = parameter.default
@@ -104,5 +104,5 @@ def _misfit(
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(function.__init__ if isinstance(function, type) else function)  # type: ignore[misc]
-    except Exception:  # whatever a name that cannot be resolved raises; then nothing is known
+    except Exception:  # any error of an unresolvable name; then nothing is known
         return {}

@@ -1,4 +1,4 @@
-"""Sections and options that BasicSR takes for granted: without them it ends with a KeyError, or far from the cause."""
+"""Checks of sections and options that BasicSR assumes: without them it fails with a KeyError, or far from the cause."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hcl_arch.utils.option_lines import Place, got, problem, shown
 
 _SECTION = replace(SECTION, nullable=True)
 _SECTIONS = ('datasets', 'path', 'train', 'val', 'logger', 'dist_params')
-# Parts of names under `path:` that BasicSR does not make into folders (basicsr.utils.make_exp_dirs).
+# Parts of names under `path:` for which BasicSR creates no folders (basicsr.utils.make_exp_dirs).
 _NOT_FOLDERS = ('strict_load', 'pretrain_network', 'resume', 'param_key', 'experiments_root', 'results_root')
 _FILES = ('resume_state', 'pretrain_network')
-# BasicSR's parser expands `~` in these and so takes no list.
+# BasicSR's parser expands `~` in these, so lists are not allowed.
 _SINGLE_PATHS = ('dataroot_gt', 'dataroot_lq')
 _NEEDED_IN_SETS = {'name': 'how the data set is called in logs', 'type': 'the registered name of the data set'}
 _NEEDED_IN_TRAINING_SET = {
@@ -26,7 +26,7 @@ _NEEDED_IN_TRAINING_SET = {
 
 
 def missing_parts(run: RunOptions) -> Iterator[str]:
-    """Yield a problem for each section and option that BasicSR indexes without asking."""
+    """Yield a problem for each missing section and option that BasicSR indexes without checking."""
     yield from _needed(run, (), missing(TopSection, run.opt))
     yield from _needed(run, ('network_g',), {'type': 'the registered name of the network'})
     yield from _data_sets(run)
@@ -34,7 +34,7 @@ def missing_parts(run: RunOptions) -> Iterator[str]:
 
 
 def misshapen_parts(run: RunOptions) -> Iterator[str]:
-    """Yield a problem for each section that is there but no mapping, or that holds what no section can hold."""
+    """Yield a problem for each section that is not a mapping, or that holds something no section can hold."""
     for key, value in run.opt.items():
         if key in _SECTIONS or (isinstance(key, str) and key.startswith('network_')):
             yield from _SECTION.problem(value, (key,))
@@ -47,7 +47,7 @@ def misshapen_parts(run: RunOptions) -> Iterator[str]:
 
 
 def seed_problems(run: RunOptions) -> Iterator[str]:
-    """Yield a problem if BasicSR's parser could not seed random generators as it is told to."""
+    """Yield a problem if BasicSR's parser could not seed random generators with the given seed."""
     yield from SEED.problem(run.opt.get('manual_seed'), ('manual_seed',))
 
 
@@ -105,9 +105,9 @@ def _data_set(key: Any, value: Any, *, is_train: bool) -> Iterator[str]:
 
 
 def _path(key: Any, value: Any) -> Iterator[str]:
-    """Yield what is wrong with an entry of `path:`, of which BasicSR makes folders where it does not know them."""
+    """Yield what is wrong with an entry of `path:`; BasicSR creates folders for entries it does not know."""
     if not isinstance(key, str):
-        return  # which is wrong wherever it stands
+        return  # wrong wherever it occurs
     if any(part in key for part in _FILES) and 'ignore_resume' not in key:
         if not isinstance(value, (str, type(None))):
             yield problem(('path', key), f'expects the path of a file, got {shown(value)}.')

@@ -1,4 +1,4 @@
-"""What holds for every section of an option file, be it one that nobody reads: names are texts, and nesting ends."""
+"""Checks of all sections of an option file, even unread ones: keys are texts, and nesting is limited."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.utils.option_lines import Place, problem
 
-# BasicSR writes sections within sections into its log by recursion.
+# BasicSR logs nested sections recursively.
 _DEEPEST = 100
 _MOST = 20
 
 
 def check_whole_file(run: RunOptions) -> Iterator[str]:
-    """Yield a problem for each key that is no text, at which BasicSR breaks off when it writes the options down."""
+    """Yield a problem for each key that is not a text, on which BasicSR fails when it logs the options."""
     for place in itertools.islice(_odd_places(run.opt), _MOST):
         if len(place) > _DEEPEST:
             yield problem(place[:3], f'has more than {_DEEPEST} sections or lists within each other.')
@@ -24,7 +24,7 @@ def check_whole_file(run: RunOptions) -> Iterator[str]:
 
 
 def _odd_places(options: Mapping[Any, Any]) -> Iterator[Place]:
-    """Yield the places of keys that are no texts, and of what lies too deep; aliases are visited once."""
+    """Yield the places of keys that are not texts, and of content nested too deeply; aliases are visited once."""
     seen = {id(options)}
     rest: list[tuple[Place, Any]] = [((), options)]
     while rest:

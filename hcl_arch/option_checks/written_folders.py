@@ -1,4 +1,4 @@
-"""The folders that a run writes to: whether it could. Nothing is made or written."""
+"""Checks that a run can write to its folders. Nothing is created or written."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from hcl_arch.option_checks.files import resumes
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.utils.option_lines import problem
 
-# Names by which BasicSR tells a try, for which it writes nothing for TensorBoard.
+# Names by which BasicSR recognises a debug run, for which it writes nothing for TensorBoard.
 _TRY = 'debug'
 
 
 def check_written_folders(run: RunOptions) -> Iterator[str]:
-    """Yield a problem for each folder of the run that could not be made or written to; of parsed options only."""
+    """Yield a problem for each folder of the run that cannot be created or written to; for parsed options only."""
     for folder in _folders(run):
         there = folder
         while not os.path.lexists(there) and os.path.dirname(there) != there:
             there = os.path.dirname(there)
         reason = _reason(there)
         if reason is None and there == folder and not (run.is_train and resumes(run)):
-            there = os.path.dirname(folder)  # in which the folder of an earlier run gets another name
+            there = os.path.dirname(folder)  # where an earlier run's folder gets renamed
             reason = _reason(there)
         if reason:
             yield problem(

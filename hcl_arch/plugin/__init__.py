@@ -1,1 +1,1 @@
-"""All that changes BasicSR; nothing else does."""
+"""All changes to BasicSR; no other module changes it."""

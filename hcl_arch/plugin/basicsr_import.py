@@ -1,6 +1,6 @@
-"""Complete BasicSR at the moment it is imported: its defects mended, our types registered, its pipeline hooked.
+"""Hook for the import of BasicSR: fixes its defects, registers our types and hooks into its pipeline.
 
-So `import hcl_arch` costs nothing by itself, and yet whoever imports both finds everything registered, in either order.
+This keeps `import hcl_arch` cheap, and everything is registered once both are imported, in either order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NAME = 'basicsr'
 
 
 def complete_when_imported() -> None:
-    """Complete BasicSR now if it is loaded, else when it is."""
+    """Complete BasicSR now if it is loaded, else when it is imported."""
     if _NAME in sys.modules:
         _complete()
     elif not any(isinstance(finder, _Finder) for finder in sys.meta_path):
@@ -34,7 +34,7 @@ def _complete() -> None:
     from hcl_arch.archs.registry import ARCHS
     from hcl_arch.plugin import pipeline
 
-    # Imported for what it does: the other rooms register their types in BasicSR's registries themselves.
+    # Imported for its side effects: the other packages register their types in BasicSR's registries themselves.
     for room in ('archs', 'data', 'losses', 'metrics', 'models'):
         importlib.import_module(f'hcl_arch.{room}')
     ARCHS.enter_into(ARCH_REGISTRY)
@@ -42,7 +42,7 @@ def _complete() -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds BasicSR, once, where it is, and has it completed."""
+    """Finds BasicSR, once, by the usual path, and has it completed."""
 
     def find_spec(
         self, fullname: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
@@ -59,7 +59,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(Loader):
-    """Loads BasicSR by its own loader, between the mending that comes before and what comes after."""
+    """Loads BasicSR by its own loader, with the fixes for before and after the import."""
 
     def __init__(self, spec: ModuleSpec, loader: Loader) -> None:
         self._spec = spec

@@ -1,7 +1,7 @@
-"""What BasicSR (release 1.4.2 and master) needs to work with today's libraries, and on a machine without a GPU.
+"""Fixes that let BasicSR (release 1.4.2 and master) work with current libraries, and on a machine without a GPU.
 
-No file of BasicSR is edited. Each fix is one function that looks whether its defect is there, so that a version of
-BasicSR, torchvision or torch without the defect is left alone. Applying a fix twice changes nothing.
+No file of BasicSR is edited. Each fix is one function that checks whether its defect is present, so versions of
+BasicSR, torchvision or torch without it are left unchanged. Applying a fix twice changes nothing.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def apply_after_import() -> None:
 
 
 def provide_functional_tensor() -> None:
-    """Stand in for `torchvision.transforms.functional_tensor`, if torchvision has no such module.
+    """Provide a substitute for `torchvision.transforms.functional_tensor` if torchvision has no such module.
 
-    torchvision 0.17 dropped it, and BasicSR 1.4.2 (`basicsr.data.degradations`) imports `rgb_to_grayscale` from it, so
-    that `import basicsr` fails. The function itself is still there, in `torchvision.transforms.functional`.
+    torchvision 0.17 dropped it, and BasicSR 1.4.2 (`basicsr.data.degradations`) imports `rgb_to_grayscale` from it,
+    which makes `import basicsr` fail. The function itself is still there, in `torchvision.transforms.functional`.
     """
-    # find_spec refuses a module without a spec, such as our own stand-in, so ask for a loaded one first.
+    # find_spec refuses a module without a spec, such as our own substitute, so check for a loaded one first.
     if _FUNCTIONAL_TENSOR in sys.modules or importlib.util.find_spec(_FUNCTIONAL_TENSOR) is not None:
         return
     from torchvision.transforms.functional import rgb_to_grayscale
@@ -44,7 +44,7 @@ def provide_functional_tensor() -> None:
 
 
 def replace_init_dist() -> None:
-    """Let `--launcher pytorch` work without a GPU, and let processes leave their group when they end.
+    """Make `--launcher pytorch` work without a GPU, and make processes leave their group when they end.
 
     BasicSR computes `rank % number of GPUs`, a division by zero, and then asks for NCCL, which needs GPUs; and it never
     leaves the group.
@@ -61,13 +61,13 @@ def replace_init_dist() -> None:
 
 
 class _Failure(NamedTuple):
-    """What the thread of a prefetcher ended with."""
+    """The error that ended a prefetcher's thread."""
 
     error: BaseException
 
 
 def replace_prefetch_generator() -> None:
-    """Let an error in the thread of BasicSR's CPU prefetcher end the training, which would wait for it for ever."""
+    """Make an error in the thread of BasicSR's CPU prefetcher end the training, which would otherwise wait forever."""
     from basicsr.data import prefetch_dataloader
 
     base: Any = prefetch_dataloader.PrefetchGenerator
@@ -75,7 +75,7 @@ def replace_prefetch_generator() -> None:
         return
 
     class RaisingPrefetchGenerator(base):
-        """Hands an error of its thread on to the reader."""
+        """Passes an error in its thread on to the reader."""
 
         raises_errors = True
 

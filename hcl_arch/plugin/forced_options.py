@@ -1,4 +1,4 @@
-"""The options that `--force_yml` changes, applied as BasicSR does, but with errors that name what is wrong."""
+"""The changes of `--force_yml`, applied as in BasicSR, but with errors that name what is wrong."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def with_forced_options(options: Mapping[str, Any], entries: Sequence[str]) -> d
     """Return a copy of an option file's options with some of them changed.
 
     Args:
-        options: as the file holds them.
+        options: as in the file.
         entries: such as 'train:ema_decay=0.999'.
 
     Raises:
-        OptionFileError: an entry has another form, its value cannot be read, or its sections are not there.
+        OptionFileError: an entry is malformed, its value cannot be read, or its sections do not exist.
     """
     forced = copy.deepcopy(dict(options))
     for entry in entries:
         keys, separator, text = entry.partition('=')
-        # BasicSR makes Python code of the keys.
+        # BasicSR turns the keys into Python code.
         if not separator or '=' in text or any(letter in keys for letter in '"\\\n\r'):
             raise OptionFileError(f'--force_yml {entry}: expected an entry such as train:ema_decay=0.999')
         _set(forced, [key.strip() for key in keys.split(':')], _read_value(text.strip(), entry), entry)

@@ -1,18 +1,18 @@
-"""What BasicSR's training and testing pipelines do otherwise with this package, by functions that they look up.
+"""Changes to BasicSR's training and testing pipelines, made by replacing functions that they look up.
 
-No loop of BasicSR is copied. Its modules `basicsr.train` and `basicsr.test` call functions by name, also where they run
-as a script; some of these names stand for ours:
+No loop of BasicSR is copied. Its modules `basicsr.train` and `basicsr.test` call functions by name, even when run as a
+script; some of these names are bound to ours:
 
 `load_resume_state`
-    checks the options first; `--auto_resume` looks where the run is saved and passes over damaged checkpoints.
+    checks the options first; `--auto_resume` looks in the run's folder and skips damaged checkpoints.
 `build_dataset`
     guards a training set against images that cannot be read.
 `EnlargedSampler`
-    gives each sample its seed, and can begin in the middle of an epoch.
+    gives each sample its seed, and can start in the middle of an epoch.
 `create_train_val_dataloader`
-    lets data order and seeds begin where the run was saved.
+    makes data order and seeds continue where the run was saved.
 `CPUPrefetcher`, `CUDAPrefetcher`
-    start workers that outlive the signals which ask the training to stop.
+    start workers that survive the signals that ask the training to stop.
 `init_tb_loggers`
     closes TensorBoard's writer at the end of the program, however it ends.
 `make_exp_dirs` (of the test)
@@ -44,12 +44,12 @@ Options = dict[str, Any]
 
 UNREADABLE_LOG = 'unreadable_images.log'
 DEFAULT_UNREADABLE_SHARE = 0.01
-# Name that tells of a module that it has our functions.
+# Name that marks a module as having our functions.
 _INSTALLED = '_has_functions_of_hcl_arch'
 
 
 def install() -> None:
-    """Put our functions in the place of BasicSR's; a second time changes nothing."""
+    """Replace BasicSR's functions by ours; a second call changes nothing."""
     import basicsr.test
     import basicsr.train  # noqa: F401
 
@@ -73,7 +73,7 @@ def install() -> None:
 
 
 def _modules(name: str, pipeline: str) -> Iterator[ModuleType]:
-    """Yield the module of this name, and a running script that is the same file a second time."""
+    """Yield the module of this name, and the running script if it is the same file."""
     yield sys.modules[name]
     script = sys.modules.get('__main__')
     if script is not None and getattr(vars(script).get(pipeline), '__module__', None) == '__main__':
@@ -86,19 +86,19 @@ def _modules(name: str, pipeline: str) -> Iterator[ModuleType]:
 def load_resume_state(opt: Options) -> Optional[dict[str, Any]]:
     """Load the training state that `path: resume_state` names or, with `--auto_resume`, the run's latest usable one.
 
-    The state is loaded to the CPU, whatever the device: optimizers move what they load to where their parameters are.
-    Only tensors and plain types are accepted (`weights_only`), so that a downloaded state cannot run code.
+    The state is loaded to the CPU, whatever the device: optimizers move loaded values to the device of their
+    parameters. Only tensors and plain types are accepted (`weights_only`), so that a downloaded state cannot run code.
 
     Args:
         opt: BasicSR's options as `parse_options` returns them. As in BasicSR, `path: resume_state` is set to the file
             found, and `path: pretrain_network_*` to the run's networks of that iteration.
 
     Returns:
-        The state, or None for a run that starts anew.
+        The state, or None for a new run.
 
     Raises:
-        OptionsError: the options are not fit for a training.
-        CheckpointError: the named state is damaged or one of another run, or every one of the run is damaged.
+        OptionsError: the options are not valid for a training.
+        CheckpointError: the named state is damaged or belongs to another run, or all states of the run are damaged.
         RunInUseError: another training is writing into the run's folder.
     """
     from basicsr.utils import check_resume
@@ -116,7 +116,7 @@ def load_resume_state(opt: Options) -> Optional[dict[str, Any]]:
 
 
 def _take_seed(opt: Options, state: dict[str, Any]) -> None:
-    """Go on with the seed of the run: without one in the option file, BasicSR draws another at every start."""
+    """Continue with the run's seed: without one in the option file, BasicSR draws a new one at every start."""
     seed = state.get('manual_seed')
     if seed is None or seed == opt.get('manual_seed'):
         return
@@ -136,7 +136,7 @@ def _load_state(state_file: Path) -> dict[str, Any]:
 
 
 def _is_state(state: object) -> bool:
-    """Say whether the content of a file has the form of a training state, BasicSR's or ours."""
+    """Whether the content of a file has the form of a training state, BasicSR's or ours."""
     if not isinstance(state, dict):
         return False
     numbers, lists = (state.get('iter'), state.get('epoch')), (state.get('optimizers'), state.get('schedulers'))
@@ -150,7 +150,7 @@ def _is_state(state: object) -> bool:
 
 
 def _find_state_file(opt: Options) -> Optional[Path]:
-    """Return the state that a run goes on from; in the process that also writes, which takes the run for itself."""
+    """Return the state to resume from; runs in the process that also writes, and locks the run."""
     lock_run(Path(opt['path']['training_states']).parent)
     folders = CheckpointFolders(Path(opt['path']['training_states']), Path(opt['path']['models']))
     ignored = opt['path'].get('ignore_resume_networks') or []
@@ -165,7 +165,7 @@ def _find_state_file(opt: Options) -> Optional[Path]:
 
 
 def _named_state(path: Path, folders: CheckpointFolders) -> Path:
-    """Return the state that `path: resume_state` names, if it can be used."""
+    """Return the state that `path: resume_state` names, if it is usable."""
     damage = damage_of(path)
     if damage:
         raise CheckpointError(f'{path} {damage}. Give another one in `path: resume_state`.')
@@ -188,7 +188,7 @@ def _named_state(path: Path, folders: CheckpointFolders) -> Path:
 
 
 def _found_by_the_first(find: Callable[[Options], Optional[Path]], opt: Options) -> Optional[Path]:
-    """Return what `find` returns in the first process: others may look later, or at a slower network drive."""
+    """Return the result of `find` in the first process: others may look later, or on a slower network drive."""
     if not (dist.is_available() and dist.is_initialized()):
         return find(opt)
     found: list[Any] = [find(opt) if dist.get_rank() == 0 else None]
@@ -214,13 +214,13 @@ def guarded_build(build_dataset: Callable[[Options], Any]) -> Callable[[Options]
 
 
 def resumed_loaders(create: Callable[..., tuple]) -> Callable[..., tuple]:
-    """Return BasicSR's `create_train_val_dataloader` with data that begin where the run was saved."""
+    """Return BasicSR's `create_train_val_dataloader` with data that continue where the run was saved."""
 
     @functools.wraps(create)
     def create_resumed(opt: Options, logger: Any) -> tuple:
         loader, sampler, val_loaders, _, total_iters = create(opt, logger)
         if opt['rank'] == 0:
-            lock_run(Path(opt['path']['log']))  # the folder of a new run, which is there only now
+            lock_run(Path(opt['path']['log']))  # the folder of a new run exists only now
         protect_workers(loader)
         _agree_on_seed(opt)
         batch_size = loader.batch_size * opt['world_size']
@@ -241,10 +241,10 @@ def resumed_loaders(create: Callable[..., tuple]) -> Callable[..., tuple]:
 
 
 def last_epoch(position: Position, total_iters: int) -> int:
-    """Return the epoch in which a training ends, the last one that BasicSR begins if it takes this for their number.
+    """Return the epoch in which a training ends: the last one that BasicSR starts if given this as their number.
 
-    BasicSR counts as if batches had never had another size, and adds one: in epochs after the end it would start all
-    workers only to find that nothing is left to do.
+    BasicSR counts as if the batch size had never changed, and adds one: in epochs after the end it would start all
+    workers with nothing left to do.
     """
     batches = position.batch + total_iters - position.iteration
     return position.epoch + math.ceil(batches / position.batches_per_epoch) - 1
@@ -264,12 +264,12 @@ def closed_at_exit(init_tb_loggers: Callable[[Options], Any]) -> Callable[[Optio
 
 
 def _share_of(count: int, share: float) -> int:
-    """Return how many a share of `count` is, rounded down, where 0.29 of 100 are 29."""
+    """Return a share of `count`, rounded down, so that 0.29 of 100 is 29."""
     return math.floor(round(share * count, 6))
 
 
 def _agree_on_seed(opt: Options) -> None:
-    """Let all processes have the first one's seed: without one in the option file, BasicSR draws one in each."""
+    """Give all processes the first one's seed: without one in the option file, BasicSR draws one in each."""
     if dist.is_available() and dist.is_initialized():
         seed = [opt['manual_seed']]
         dist.broadcast_object_list(seed)
@@ -280,11 +280,11 @@ def _agree_on_seed(opt: Options) -> None:
 
 
 class OptionsError(ValueError):
-    """Options are not fit for what they are used for; the message lists all that is wrong."""
+    """Options are not valid for their use; the message lists all problems."""
 
 
 def check_options(opt: Options) -> None:
-    """Raise an OptionsError that lists all that is wrong with a run's options; print what may be."""
+    """Raise an OptionsError that lists all problems of a run's options; print warnings."""
     from hcl_arch.option_checks.problems import find_problems, find_warnings
 
     problems = find_problems(opt)
@@ -302,7 +302,7 @@ def problems_text(problems: list[str]) -> str:
 
 
 def checked_folders(make_exp_dirs: Callable[[Options], None]) -> Callable[[Options], None]:
-    """Return BasicSR's `make_exp_dirs`, which makes the first change to the disk, with a check before it."""
+    """Return BasicSR's `make_exp_dirs`, which is the first to write to the disk, with a check before it."""
 
     @functools.wraps(make_exp_dirs)
     def check_and_make(opt: Options) -> None:

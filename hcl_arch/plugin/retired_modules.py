@@ -1,4 +1,4 @@
-"""`python -m` with the module names of version 0.1.0: they go on working for one release, and say what is new."""
+"""`python -m` with the module names of version 0.1.0: they keep working for one release, and print the new names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Optional
 
-# Old name -> the command, and the module that it is in.
+# Old name -> the command, and its module.
 RETIRED = {
     'hcl_arch.app': ('hcl-app', 'hcl_arch.commands.app'),
     'hcl_arch.convert': ('hcl-convert', 'hcl_arch.commands.convert'),
@@ -22,13 +22,13 @@ RETIRED = {
 
 
 def run_retired_modules() -> None:
-    """Let `python -m` find the retired names; an import of them fails as for any module that is not there."""
+    """Make `python -m` find the retired names; importing them fails as for any missing module."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 
 
 class _Finder(MetaPathFinder):
-    """Answers for retired names, and only while Python looks for the module to run."""
+    """Finds retired names, but only while Python looks for the module to run."""
 
     def find_spec(
         self, fullname: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
@@ -39,7 +39,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(InspectLoader):
-    """Gives the code that names the command, then calls it."""
+    """Provides code that names the command, then calls it."""
 
     def get_source(self, fullname: str) -> str:
         command, module = RETIRED[fullname]

@@ -1,4 +1,4 @@
-"""Photographs of any size: find what is corrupted, repair it."""
+"""Detection and repair of corrupted pixels in photographs of any size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detection on the whole picture at once, reduced, or in several looks; its confidence comes back at full size."""
+"""Detection on the whole picture, reduced or in several looks, with the confidence returned at full size."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import enlarge_rows
 
-# Pictures of up to so many pixels are looked at as they are, whatever the memory.
+# Pictures with up to this many pixels are not reduced, whatever the memory.
 _ALWAYS_FITS = 512 * 512
 
 
 def detect(image: ImageSource, network: NetworkCalls, *, detect_side: int, memory_bytes: float) -> np.ndarray:
-    """Find the confidence that pixels are uncorrupted.
+    """Return the confidence that pixels are uncorrupted.
 
-    Clusters, and which of them is the uncorrupted one, are found once for the whole picture, so that all its parts are
-    judged alike. Fully transparent pixels are uncorrupted: nothing of them is to be seen.
+    The clusters, and which of them is the uncorrupted one, are determined once for the whole picture, so all parts are
+    judged alike. Fully transparent pixels count as uncorrupted, because they are invisible.
 
     Args:
-        image: To be examined.
-        network: That detects.
-        detect_side: Length, in pixels, that the short side is reduced to; smaller pictures keep their size.
-        memory_bytes: What detection may take; more pixels than fit are not looked at.
+        image: The image to examine.
+        network: The detecting network.
+        detect_side: Length in pixels to which the short side is reduced; smaller pictures keep their size.
+        memory_bytes: Memory for detection; it limits the number of pixels.
 
     Returns:
         (H, W) float32 in [0, 1].
     """
     if network.takes_looks:
-        # Every second pixel was decided at least: to follow edges further would lose what is thinner than they are.
+        # At least every second pixel was decided: following edges further would lose thin structures.
         found = detect_in_looks(image, network, detect_side=detect_side)
         confidence = enlarge_rows(found, slice(0, image.height), image.height, image.width)
     else:
@@ -53,10 +53,10 @@ def _size(image: ImageSource, network: NetworkCalls, detect_side: int, memory_by
 
 
 def detection_size(height: int, width: int, detect_side: int, most_pixels: float = math.inf) -> tuple[int, int]:
-    """Height and width of the picture that is looked at.
+    """Height and width of the picture given to the network.
 
-    The short side becomes ``detect_side``, or keeps its length if it is shorter. Where that is too many pixels, both
-    sides are reduced alike until the short one is as small as networks allow, then the long one alone.
+    The short side becomes ``detect_side``, or keeps its length if it is shorter. If that has too many pixels, both
+    sides are reduced alike until the short one is as small as networks allow, then only the long one.
 
     Args:
         height: Of the image.

@@ -1,4 +1,4 @@
-"""Confidences found on a reduced image, brought to its full size along the image's own edges."""
+"""Enlargement of confidences of a reduced image to full size, along the image's own edges."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ def enlarge_along_edges(
 
     A guided filter (He, Sun, Tang, 2010) of the bilinear enlargement p with the full-size image's luma I: in windows of
     radius r, q = mean(a) I + mean(b) with a = cov(I, p) / (var(I) + epsilon), b = mean(p) - a mean(I). Its result is
-    kept between the lowest and the highest confidence within two reduced pixels: regions that are of one opinion keep
-    it, whatever the threshold, and only their boundaries move.
+    limited to the range of the confidences within two reduced pixels: uniform regions stay as they are, whatever the
+    threshold, and only their boundaries move.
 
     Args:
         confidence: (h, w) float32 in [0, 1], of the reduced image.
-        guide_rows: Gives some rows (a slice with start and stop) of the full-size image's luma, (rows, W) float32.
+        guide_rows: Returns some rows (a slice with start and stop) of the full-size image's luma, (rows, W) float32.
         height: H of the full-size image.
         width: W of the full-size image.
-        strip_rows: How many rows are computed at a time, which bounds the memory; the result is the same to rounding.
+        strip_rows: How many rows are computed at a time, which limits the memory; the result is the same up to
+            rounding.
 
     Returns:
         (H, W) float32 in [0, 1].
@@ -47,7 +48,7 @@ def enlarge_along_edges(
     step = strip_rows or max(64, _STRIP_PIXELS // width)
     for start in range(0, height, step):
         stop = min(height, start + step)
-        # A mean of means sees two radii far.
+        # A mean of means reaches two radii far.
         around = slice(max(0, start - 2 * radius[0]), min(height, stop + 2 * radius[0]))
         enlarged = enlarge_rows(confidence, around, height, width)
         filtered = guided_filter(guide_rows(around), enlarged, radius)[start - around.start : stop - around.start]
@@ -57,11 +58,11 @@ def enlarge_along_edges(
 
 
 def guided_filter(guide: np.ndarray, values: np.ndarray, radius: tuple[int, ...]) -> np.ndarray:
-    """Filter values (H, W) so that their edges follow those of a guide (H, W), both float32 in about [0, 1].
+    """Filter values (H, W) to follow the edges of a guide (H, W), both float32 in about [0, 1].
 
     Args:
-        guide: Of one channel.
-        values: To be filtered.
+        guide: The guide, one channel.
+        values: The values to filter.
         radius: Vertical and horizontal radius of the windows in pixels.
     """
 

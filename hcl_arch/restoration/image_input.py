@@ -1,4 +1,4 @@
-"""Images as users give them: arrays, PIL images and files, made arrays that the restoration understands."""
+"""Conversion of users' images (arrays, PIL images and files) to arrays for the restoration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ ImageInput = Union[np.ndarray, Image.Image, str, Path]
 _EXPECTED = 'expected (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA'
 _MODES_AS_THEY_ARE = ('L', 'RGB', 'RGBA', 'F')
 _MODES_WITH_ALPHA = ('LA', 'La', 'PA', 'RGBa')
-# Floating-point images may leave [0, 1] by so much, as resampling and colour conversions do; networks see them clipped.
+# Floating-point images may leave [0, 1] by this much, as after resampling or colour conversion; networks get them
+# clipped.
 _FLOAT_SLACK = 1e-3
 
 
@@ -26,10 +27,10 @@ def image_array(image: ImageInput) -> np.ndarray:
             RGBA; a PIL image (its pixels as they are: an EXIF orientation is not applied); or a file's path.
 
     Returns:
-        An array of one of these shapes and dtypes; the given one itself where it is an array.
+        An array of one of these shapes and dtypes; a given array itself.
 
     Raises:
-        ValueError: If it is none of these, is empty, or holds a value that is not finite or beyond [0, 1].
+        ValueError: If it is none of these, is empty, or holds a value that is not finite or outside [0, 1].
     """
     if isinstance(image, (str, os.PathLike)):
         from hcl_arch.restoration.photographs.photograph import read_photograph

@@ -1,4 +1,4 @@
-"""Detection in several looks, from the whole picture to its finest details, each knowing what the one before found."""
+"""Detection in several looks, from the whole picture to its finest details, each using the result of the one before."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import reduce_by_area
 from hcl_arch.restoration.tiles import spans
 
-# Pictures with a shorter side than this are looked at enlarged in the end: their details are as small as the network's
+# The last look at pictures with a shorter side than this is enlarged: their details are as small as the network's
 # finest grid.
 _ENLARGED_BELOW = 512
-# More pixels than these (48 megapixels) are not looked at; a larger picture is reduced first.
+# A picture with more pixels than this (48 megapixels) is reduced first.
 _MOST_PIXELS = 48e6
-# Looks of up to so many pixels are taken whole; others in tiles of about this side.
+# Looks with up to this many pixels are computed whole; others in tiles of about this side.
 _WHOLE_PIXELS = 832 * 832
 _TILE_SIDE = 832
 
@@ -38,23 +38,23 @@ class Plan(NamedTuple):
 
 
 def plan_looks(height: int, width: int, detect_side: int, *, least_looks: int = 2, cell: int = 4) -> Plan:
-    """Decide how a picture is looked at.
+    """Plan the looks at a picture.
 
     The last look sees every pixel of the picture, twice as large where the picture is small; the first one is the
-    halving of it whose short side is nearest to ``detect_side``.
+    repeatedly halved picture whose short side is closest to ``detect_side``.
 
     Args:
         height: Of the image.
         width: Of the image.
-        detect_side: Short side of the first look in pixels; less than networks accept counts as what they accept.
-        least_looks: No fewer looks than these, so that all that the network has learned is used.
-        cell: What the sides of the first look are multiples of.
+        detect_side: Short side of the first look in pixels; raised to the minimum that networks accept.
+        least_looks: Least number of looks, which makes use of everything the network has learned.
+        cell: The sides of the first look are multiples of this.
     """
     short, long = min(height, width), max(height, width)
     scale = min(
         2.0 if short < _ENLARGED_BELOW else 1.0,
         math.sqrt(_MOST_PIXELS / (height * width)),
-        _MOST_PIXELS / (long * cell * 2 ** (least_looks - 1)),  # the shortest side that a last look has
+        _MOST_PIXELS / (long * cell * 2 ** (least_looks - 1)),  # the shortest side of a last look
     )
     halvings = max(least_looks - 1, round(math.log2(max(short * scale / max(detect_side, MIN_IMAGE_SIZE), 1))))
     multiple = cell * 2**halvings
@@ -62,17 +62,17 @@ def plan_looks(height: int, width: int, detect_side: int, *, least_looks: int = 
 
 
 def detect_in_looks(image: ImageSource, network: NetworkCalls, *, detect_side: int) -> np.ndarray:
-    """Find the confidence that pixels are uncorrupted.
+    """Return the confidence that pixels are uncorrupted.
 
     Args:
-        image: To be examined.
-        network: One that takes looks.
+        image: The image to examine.
+        network: A network that detects in looks.
         detect_side: See :func:`plan_looks`.
 
     Returns:
-        (h, w) float32 in [0, 1] on the last look's grid of logits, without what was beyond the picture's border.
+        (h, w) float32 in [0, 1] on the last look's grid of logits, without the part beyond the picture's border.
     """
-    # Each look's logits lie on its grid in cells, those of the look before in cells twice as large.
+    # Each look's logits lie on its grid of cells, those of the look before on cells twice as large.
     plan = plan_looks(image.height, image.width, detect_side, cell=max(4, network.look_cell))
     finest = _Picture(image, plan)
     prior: Optional[np.ndarray] = None
@@ -82,7 +82,7 @@ def detect_in_looks(image: ImageSource, network: NetworkCalls, *, detect_side: i
         prior = _look(picture, network, prior)
     assert prior is not None
     cell = plan.height // prior.shape[0]
-    # Also the cells that the picture fills in part: nothing of it is left out.
+    # Cells that the picture fills only in part are included.
     rows, columns = (-(-side // cell) for side in (finest.inner_height, finest.inner_width))
     return 1 / (1 + np.exp(-prior[:rows, :columns].clip(-30, 30)))
 
@@ -117,13 +117,13 @@ def _look(picture: _Picture | _Reduced, network: NetworkCalls, prior: Optional[n
 
 
 class _Picture:
-    """What the last look sees: the image at its scale, mirrored beyond its border, in parts."""
+    """The input of the last look, in parts: the image at its scale, mirrored beyond its border."""
 
     def __init__(self, image: ImageSource, plan: Plan) -> None:
         self.height, self.width = plan.height, plan.width
         self._image, self._scale = image, plan.scale
         self._scaled = None if plan.scale == 1 else _scaled(image, plan.scale)
-        # Without what is beyond the border.
+        # Without the part beyond the border.
         self.inner_height, self.inner_width = (image.pixels if self._scaled is None else self._scaled).shape[:2]
 
     def rgb(self, rows: slice, columns: slice) -> np.ndarray:
@@ -141,7 +141,7 @@ class _Picture:
         return np.ascontiguousarray(inner)
 
     def reduced(self, factor: int) -> _Reduced:
-        """The whole of it, smaller by a whole factor, each pixel the mean of those under it."""
+        """The whole picture, reduced by a whole factor; each pixel is the mean of those under it."""
         strip = max(factor, 2**22 // self.width // factor * factor)
         parts = []
         for start in range(0, self.height, strip):
@@ -152,7 +152,7 @@ class _Picture:
 
 
 class _Reduced:
-    """What a look before the last one sees."""
+    """The input of a look before the last one."""
 
     def __init__(self, pixels: np.ndarray) -> None:
         self.height, self.width = pixels.shape[:2]
@@ -173,7 +173,7 @@ def _scaled(image: ImageSource, scale: float) -> np.ndarray:
 
 
 def _mirrored(wanted: slice, size: int) -> tuple[slice, Optional[np.ndarray]]:
-    """Where in a side of so many pixels a part of its mirrored continuation comes from, and in which order."""
+    """Source positions, in order, of a part of the mirrored continuation of a side with this many pixels."""
     if wanted.stop <= size:
         return wanted, None
     place = np.arange(wanted.start, wanted.stop) % (2 * size)

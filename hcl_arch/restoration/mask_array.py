@@ -1,4 +1,4 @@
-"""Masks as arrays: those of users, those of confidences, and their growth. 255 = corrupted, as in mask files."""
+"""Masks as arrays: from users or from confidences, and their growth. 255 = corrupted, as in mask files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ CORRUPTED = 255
 
 
 def user_mask(mask: MaskInput, height: int, width: int) -> np.ndarray:
-    """A mask of the user's for an image of a size.
+    """Convert a user's mask for an image of the given size.
 
     Args:
-        mask: (H, W) or (H, W, 1), a PIL image or a file's path; bool, or an unsigned or floating-point number of which
-            at least half of the range (128, 32768, 0.5) is corrupted. Whole numbers of 0 and 1 only are taken as bool.
+        mask: (H, W) or (H, W, 1), a PIL image or a file's path; bool, or unsigned or floating-point numbers, where
+            values from half of the range on (128, 32768, 0.5) are corrupted. Integers that are only 0 and 1 are taken
+            as bool.
         height: H of the image.
         width: W of the image.
 
@@ -77,7 +78,7 @@ def mask_of_confidence(confidence: np.ndarray, *, threshold: float = 0.5, grow: 
 
     Args:
         confidence: (H, W) in [0, 1], that a pixel is uncorrupted.
-        threshold: In [0, 1]: 0 calls nothing corrupted, 1 everything below full confidence.
+        threshold: In [0, 1]: 0 marks nothing as corrupted, 1 everything below full confidence.
         grow: Radius in pixels, see :func:`grown`.
 
     Returns:
@@ -92,19 +93,19 @@ def mask_of_confidence(confidence: np.ndarray, *, threshold: float = 0.5, grow: 
 
 
 def check_threshold(threshold: float) -> None:
-    """Raise ValueError if it is no number in [0, 1]."""
+    """Raise ValueError if it is not a number in [0, 1]."""
     if not 0 <= threshold <= 1:
         raise ValueError(f'threshold: expected a number in [0, 1], got {threshold}.')
 
 
 def check_grow(grow: float) -> None:
-    """Raise ValueError if it is no finite number of at least 0."""
+    """Raise ValueError if it is not a finite number of at least 0."""
     if not 0 <= grow < math.inf:
         raise ValueError(f'grow: expected a radius in pixels of at least 0, got {grow}.')
 
 
 def check_confidence(confidence: np.ndarray, height: int | None = None, width: int | None = None) -> None:
-    """Raise ValueError if it is not (H, W), floating-point and in [0, 1], or of another size than an image's."""
+    """Raise ValueError if it is not (H, W), floating-point and in [0, 1], or differs in size from an image."""
     if not isinstance(confidence, np.ndarray) or confidence.ndim != 2 or confidence.size == 0:
         got = getattr(confidence, 'shape', type(confidence).__name__)
         raise ValueError(f'confidence: expected an array (H, W), got {got}.')
@@ -116,7 +117,7 @@ def check_confidence(confidence: np.ndarray, height: int | None = None, width: i
 
 
 def as_mask(corrupted: np.ndarray) -> np.ndarray:
-    """Bool, True = corrupted, to uint8, 255 = corrupted."""
+    """Convert bool, True = corrupted, to uint8, 255 = corrupted."""
     return corrupted.astype(np.uint8) * np.uint8(CORRUPTED)
 
 
@@ -137,10 +138,10 @@ def grown(mask: np.ndarray, radius: float) -> np.ndarray:
 
 
 def distance_to(region: np.ndarray) -> np.ndarray:
-    """Distance of every pixel's centre to the nearest one of a region in pixels, 0 in it: (H, W) float32.
+    """Distance in pixels of every pixel's centre to the nearest one in a region, 0 inside: (H, W) float32.
 
     Args:
-        region: (H, W) bool, True somewhere.
+        region: (H, W) bool, True for at least one pixel.
     """
     outside = (~region).view(np.uint8)
     return cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

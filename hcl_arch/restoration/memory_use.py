@@ -1,4 +1,4 @@
-"""How much memory a network needs for a picture, from one run on a small one."""
+"""Memory that a network needs for a picture, estimated from one run on a small one."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-# For what the count of tensors does not see: a convolution's work space, and what an allocator keeps in reserve. With
-# it 3.0 GiB were estimated for a picture of 2400 x 3300 in a small HCLNet; the process grew by 3.1 GiB, of which its
-# arrays of the picture's size are a part.
+# Allowance for what the tensor count misses: a convolution's workspace and the allocator's reserve. With it, 3.0 GiB
+# were estimated for a picture of 2400 x 3300 in a small HCLNet; the process grew by 3.1 GiB, which includes its arrays
+# of the picture's size.
 _ALLOWANCE = 1.3
 
 
 def peak_bytes(run: Callable[[], object], device: torch.device) -> float:
-    """The most memory, in bytes, that a computation holds at a time beyond what was there before.
+    """Peak memory, in bytes, that a computation holds beyond what was allocated before.
 
-    On a GPU its allocator knows. On a CPU the memory of all tensors that operations return is added up while they live,
-    which depends on no other thread and is the same in every run; an allowance is added for what is no tensor.
+    On a GPU the allocator reports it. On a CPU the memory of all tensors returned by operations is summed while they
+    live, which is independent of other threads and the same in every run; an allowance is added for memory outside
+    tensors.
 
     Args:
-        run: Computes, and returns what it made.
-        device: Where.
+        run: The computation; returns its result.
+        device: Where it runs.
     """
     if device.type == 'cuda':
         torch.cuda.synchronize(device)
@@ -40,7 +41,7 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> float:
 
 
 class _LiveMemory(TorchDispatchMode):
-    """Adds up the storages of the tensors that operations of this thread return, as long as they live."""
+    """Sums the storages of tensors returned by operations of this thread, as long as they live."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A network as the restoration of photographs calls it: with arrays, for a confidence map or for a repaired part."""
+"""Calls of a network with arrays, for a confidence map or for a repaired part."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from hcl_arch.archs.image_form import MIN_IMAGE_SIZE, pad_to_multiple, to_networ
 from hcl_arch.restoration.memory_use import peak_bytes
 from hcl_arch.utils.precision import Precision, autocast, lower_weights
 
-# Side of the picture that memory is measured on.
+# Side of the picture on which memory is measured.
 _TRIAL_SIDE = 256
 
 
 class NetworkCalls:
-    """Runs a network on one image at a time, one thread after the other.
+    """Runs a network on one image at a time; threads wait for each other.
 
     Args:
-        network: Answers the calls of :class:`HCLNet`, or gives confidences (B, 1, H, W) for images (detectors).
+        network: Supports the calls of :class:`HCLNet`, or returns confidences (B, 1, H, W) for images (detectors).
             It is moved and changed in place.
         device: Where it computes.
-        precision: In which it computes.
+        precision: The precision in which it computes.
     """
 
     def __init__(self, network: nn.Module, device: torch.device, precision: Precision) -> None:
@@ -45,19 +45,19 @@ class NetworkCalls:
         self._bytes_per_pixel: dict[str, float] = {}
 
     def detect(self, image: np.ndarray) -> np.ndarray:
-        """Find the confidence of an image, (H, W, 3) float32 RGB in [0, 1]: (H, W) float32 in [0, 1].
+        """Return the confidence of an image, (H, W, 3) float32 RGB in [0, 1]: (H, W) float32 in [0, 1].
 
         Raises:
-            ValueError: If the network finds no confidence.
+            ValueError: If the network does not compute a confidence.
         """
         return self._run(self._confidence, image)[0]
 
     def look(self, image: np.ndarray, prior: Optional[np.ndarray] = None) -> np.ndarray:
-        """Look at an image once, in a detector that takes several looks.
+        """Take one look at an image, with a detector that takes several looks.
 
         Args:
             image: (H, W, 3) float32 RGB in [0, 1].
-            prior: What a look at half the size has found: its logits, (H / (2 cell), W / (2 cell)) float32; None for
+            prior: The result of the look at half the size: its logits, (H / (2 cell), W / (2 cell)) float32; None for
                 the first look.
 
         Returns:
@@ -91,7 +91,7 @@ class NetworkCalls:
 
         Args:
             image: (H, W, 3) float32 RGB in [0, 1].
-            hole: (H, W) bool, True = to be repainted.
+            hole: (H, W) bool, True = repaint.
 
         Returns:
             (H, W, 3) float32, the network's whole picture.
@@ -120,7 +120,7 @@ class NetworkCalls:
         return self._bytes('repair', lambda: self.repair(_trial_image(), np.ones((_TRIAL_SIDE, _TRIAL_SIDE), bool)))
 
     def padded(self, size: int) -> int:
-        """What the network makes of a side of so many pixels."""
+        """The length to which the network pads a side of this many pixels."""
         return -(-max(size, MIN_IMAGE_SIZE) // self.size_multiple) * self.size_multiple
 
     def _bytes(self, name: str, run: Callable[[], object]) -> float:
@@ -165,13 +165,13 @@ class NetworkCalls:
 
 
 def _looker(network: nn.Module) -> Optional[HCLDetector]:
-    """The detector of a network, or itself, if it takes several looks at an image."""
+    """A network's detector, or the network itself, if it takes several looks at an image."""
     detector = getattr(network, 'detector', network)
     return detector if isinstance(detector, HCLDetector) and detector.looks > 1 else None
 
 
 def _size_multiple(network: nn.Module) -> int:
-    """What the sides of its pictures are padded to; of a network in parts, what suits all of them."""
+    """The multiple to which the sides of pictures are padded; for a network with parts, one that suits all parts."""
     multiples = [getattr(module, 'size_multiple', 1) for module in (network, *network.children())]
     return math.lcm(*(multiple for multiple in multiples if isinstance(multiple, int)))
 

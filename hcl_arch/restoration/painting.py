@@ -1,8 +1,9 @@
 """Repainting the holes of a picture of any size: in tiles, and from coarse to fine where holes are deep.
 
-A network sees a limited way, so the middle of a large hole is beyond what it can draw from, on the whole picture no
-less than in a tile. There the picture is repaired at a quarter of the size first (and that one, if need be, at a
-quarter of its own), and its enlargement takes over smoothly with the distance to the nearest known pixel.
+A network has a limited receptive field, so the middle of a large hole is too far from any known content, on the whole
+picture no less than in a tile. In this case the picture is first repaired at a quarter of the size (and that one, if
+necessary, at a quarter of its own size), and its enlargement is blended in with increasing distance to the nearest
+known pixel.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ from hcl_arch.restoration.tiles import Span, TileGrid, smooth_step, spans
 
 Progress = Callable[[int, int], None]
 
-# Sides of tiles. Larger ones would waste less on their overlaps, but fit the holes less closely, and their feature maps
-# leave the processor's caches. In the second line, in size multiples of the network.
+# Sides of tiles. Larger ones would waste less on overlaps, but fit the holes less closely, and their feature maps
+# exceed the processor's caches. The second line is in size multiples of the network.
 _LARGEST_TILE = 512
 _LEAST_TILE, _LARGEST_TILE_IN_MULTIPLES = 4, 16
 _REDUCTION = 4
-# A coarse pixel is known if at least this share of the fine ones below is; its colour is theirs alone.
+# A coarse pixel is known if at least this share of the fine pixels below it is; only these give its colour.
 _KNOWN_SHARE = 0.25
-# Where tiles cost less than this share of the whole picture, as holes are few, they are taken though it would fit.
+# If tiles cost less than this share of the whole picture, because holes are few, they are used even if it would fit.
 _SPARED = 0.5
-# Pictures of up to so many pixels are repaired whole, whatever the memory.
+# Pictures with up to this many pixels are repaired whole, whatever the memory.
 _ALWAYS_FITS = 256 * 256
 
 
 class Level(NamedTuple):
-    """A picture to be repainted at one size."""
+    """A picture to repaint at one size."""
 
     image: ImageSource
     hole: np.ndarray
@@ -45,7 +46,7 @@ class Level(NamedTuple):
     grid: TileGrid
 
     def tiles(self, row: Span) -> list[Span]:
-        """The columns of a row of tiles from which anything is used."""
+        """The columns of a row of tiles whose content is used."""
         return self.grid.used(row, self.wanted)
 
 
@@ -61,13 +62,13 @@ def paint(
     """Repaint an image.
 
     Args:
-        image: To be repainted.
-        hole: (H, W) bool: where.
-        network: That paints.
-        composite: Whether pixels outside the hole stay the image's, to the last bit. Transparent ones do in any case,
+        image: The image to repaint.
+        hole: (H, W) bool, True = repaint.
+        network: The network that paints.
+        composite: Whether pixels outside the hole keep the image's exact values. Transparent ones do in any case,
             unless this is off; alpha is never changed.
-        memory_bytes: What the network may take.
-        progress: Called with the number of tiles done and of all tiles, of all levels.
+        memory_bytes: Memory that the network may use.
+        progress: Called with the number of finished tiles and of all tiles, over all levels.
 
     Returns:
         An array of the image's shape and dtype.
@@ -92,7 +93,7 @@ def paint(
 
 
 class _Report:
-    """Counts tiles and tells of them."""
+    """Counts tiles and reports progress."""
 
     def __init__(self, progress: Optional[Progress], total: int) -> None:
         self._progress, self._done, self._total = progress, 0, total
@@ -110,7 +111,7 @@ class _Report:
 def _levels(
     image: ImageSource, hole: np.ndarray, network: NetworkCalls, composite: bool, memory_bytes: float
 ) -> list[Level]:
-    """From the full size to the coarsest that is needed."""
+    """Levels from the full size to the coarsest one needed."""
     wanted = hole if composite else np.ones_like(hole)
     if image.transparent is not None:
         wanted = wanted & ~image.transparent if composite else wanted
@@ -127,14 +128,14 @@ def _levels(
 
 
 def _is_deep(hole: np.ndarray, wanted: np.ndarray, reach: int) -> bool:
-    """Whether a wanted pixel is further than ``reach`` from the nearest known one, and a smaller picture would help."""
+    """Whether a wanted pixel is more than ``reach`` from the nearest known one, and a smaller picture would help."""
     if min(hole.shape) < MIN_IMAGE_SIZE * _REDUCTION or hole.all() or not (hole & wanted).any():
         return False
     return bool(distance_to(~hole)[wanted].max() > reach)
 
 
 def _grid(image: ImageSource, wanted: np.ndarray, network: NetworkCalls, memory_bytes: float) -> TileGrid:
-    """One tile if the memory suffices, else tiles of one largest side; these too where most of the work is spared."""
+    """One tile if the memory suffices, else tiles of limited side; also tiles if they save most of the work."""
     height, width, multiple = image.height, image.width, network.size_multiple
     pixels = network.padded(height) * network.padded(width)
     whole = TileGrid(spans(height, height, multiple), spans(width, width, multiple))
@@ -148,12 +149,12 @@ def _grid(image: ImageSource, wanted: np.ndarray, network: NetworkCalls, memory_
 
 
 def _work(grid: TileGrid, wanted: np.ndarray) -> int:
-    """Pixels of the tiles from which anything is used."""
+    """Number of pixels in the tiles that are used."""
     return sum(len(row.weights) * len(column.weights) for row in grid.rows for column in grid.used(row, wanted))
 
 
 def tile_side(most_pixels: float, multiple: int) -> int:
-    """The largest side of a square tile of at most so many pixels, in steps of a multiple, within sensible bounds."""
+    """The largest side, a multiple of ``multiple``, of a square tile with at most this many pixels, within bounds."""
     largest = max(_LARGEST_TILE, _LARGEST_TILE_IN_MULTIPLES * multiple)
     side = min(int(most_pixels**0.5), largest) // multiple * multiple
     return max(side, _LEAST_TILE * multiple)
@@ -162,13 +163,13 @@ def tile_side(most_pixels: float, multiple: int) -> int:
 def _painted_rows(
     level: Level, coarser: Optional[np.ndarray], network: NetworkCalls, report: _Report
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Strips of rows from top to bottom, (rows, W, 3) float32, as soon as no tile adds to them; 0 where unused."""
+    """Strips of rows from top to bottom, (rows, W, 3) float32, as soon as they are complete; 0 where unused."""
     width = level.image.width
     done = 0
     strip = np.zeros((0, width, 3), np.float32)
     for row, following in zip(level.grid.rows, [*level.grid.rows[1:], None]):
         strip = np.concatenate([strip, np.zeros((row.stop - done - len(strip), width, 3), np.float32)])
-        # What is done of a tile has no weight.
+        # The finished part of a tile has no weight.
         cut = done - row.start
         for column in level.tiles(row):
             tile = _painted_tile(level, row, column, coarser, network)
@@ -183,7 +184,7 @@ def _painted_rows(
 def _painted_tile(
     level: Level, row: Span, column: Span, coarser: Optional[np.ndarray], network: NetworkCalls
 ) -> np.ndarray:
-    """A tile, (rows, columns, 3) float32: the network's picture, and the coarser one's where that knows nothing."""
+    """A tile, (rows, columns, 3) float32: the network's picture, blended with the coarser one far from known pixels."""
     rows, columns = row.extent, column.extent
     hole = level.hole[rows, columns]
     share = None if coarser is None else _share_of_coarser(hole, network.size_multiple)
@@ -198,9 +199,10 @@ def _painted_tile(
 
 
 def _share_of_coarser(hole: np.ndarray, reach: int) -> Optional[np.ndarray]:
-    """How much of the coarser picture is mixed in, (H, W) float32 in [0, 1]; None where it is nowhere needed.
+    """Share of the coarser picture in the blend, (H, W) float32 in [0, 1]; None if it is not needed anywhere.
 
-    From ``reach`` pixels to the nearest known pixel in the tile on it grows, from three times that on it is all.
+    It grows from a distance of ``reach`` pixels to the nearest known pixel in the tile, and is 1 from three times that
+    on.
     """
     if hole.all():
         return np.ones(hole.shape, np.float32)

@@ -9,20 +9,20 @@ import numpy as np
 
 from hcl_arch.restoration.resampling import as_float, reduce_by_area
 
-# Of BT.601, in which a gray level is turned into RGB and back without a change.
+# BT.601 weights, with which gray levels survive conversion to RGB and back unchanged.
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-# Side of the small image that colours of transparent pixels are taken from.
+# Side of the small image from which colours of transparent pixels are taken.
 _FILL_SIDE = 64
 
 
 class ImageSource:
-    """Pixels of an image; no copy of all of them in another dtype is ever made.
+    """Pixels of an image; they are never all copied to another dtype.
 
-    The colours of fully transparent pixels say nothing about the picture (files hold black, white or rubbish there), so
-    they are replaced by a blurred continuation of the visible ones wherever a network looks.
+    The colours of fully transparent pixels are meaningless (files hold black, white or garbage there), so in a
+    network's input they are replaced by a blurred continuation of the visible ones.
 
     Args:
-        pixels: As :func:`hcl_arch.restoration.image_input.image_array` gives it.
+        pixels: As returned by :func:`hcl_arch.restoration.image_input.image_array`.
     """
 
     def __init__(self, pixels: np.ndarray) -> None:
@@ -44,7 +44,7 @@ class ImageSource:
         return transparent if transparent.any() else None
 
     def rgb(self, rows: slice, columns: slice) -> np.ndarray:
-        """A part of the image, (rows, columns, 3) float32 in [0, 1], the invisible colours replaced."""
+        """A part of the image, (rows, columns, 3) float32 in [0, 1], with invisible colours replaced."""
         part = as_float(self.colours[rows, columns])
         if self.transparent is not None:
             part = self._filled(part, rows, columns)
@@ -55,7 +55,7 @@ class ImageSource:
         return cv2.cvtColor(self.rgb(rows, slice(0, self.width)), cv2.COLOR_RGB2GRAY)
 
     def reduced(self, height: int, width: int, known: Optional[np.ndarray] = None) -> tuple[np.ndarray, np.ndarray]:
-        """The image on a smaller grid, of those pixels that are visible and known where there are any.
+        """The image on a smaller grid, computed from visible and known pixels where there are any.
 
         Args:
             height: Of the smaller grid.
@@ -74,7 +74,7 @@ class ImageSource:
     def _reduced_visible(
         self, height: int, width: int, known: Optional[np.ndarray], transparent: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """As :meth:`reduced`, without any colour that is not visible; the nearest visible ones stand in."""
+        """Like :meth:`reduced`, but invisible colours are replaced by the nearest visible ones."""
         means, share = reduce_by_area(self.colours, height, width, ~transparent)
         means = nearest_known(means, share > 0)
         if known is None:
@@ -118,7 +118,7 @@ class ImageSource:
         return part
 
     def _visible_colours(self) -> np.ndarray:
-        """A small image of the visible colours, those of the nearest visible place where there are none."""
+        """A small image of the visible colours; gaps take the colour of the nearest visible place."""
         assert self.transparent is not None
         height, width = min(self.height, _FILL_SIDE), min(self.width, _FILL_SIDE)
         means, share = reduce_by_area(self.colours, height, width, ~self.transparent)
@@ -126,9 +126,9 @@ class ImageSource:
 
 
 def nearest_known(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Values (H, W, C) with those that are not known, (H, W) bool, taken from the nearest known place.
+    """Values (H, W, C), where those not known, (H, W) bool, are taken from the nearest known place.
 
-    Where nothing is known, gray (0.5) stands everywhere.
+    If nothing is known, all values are gray (0.5).
     """
     if known.all():
         return values

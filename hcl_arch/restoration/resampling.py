@@ -1,4 +1,4 @@
-"""Reducing by area and enlarging bilinearly, in strips of rows whose values do not depend on the strips."""
+"""Reduction by area and bilinear enlargement, in strips of rows that do not affect the values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 def reduce_by_area(
     values: np.ndarray, height: int, width: int, weights: Optional[np.ndarray] = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of the pixels under each pixel of a smaller grid, of those with a weight where there are any.
+    """Mean of the pixels under each pixel of a smaller grid; only those with a weight count, if there are any.
 
     Args:
         values: (H, W, C) uint8, uint16 or floating-point.
@@ -20,8 +20,8 @@ def reduce_by_area(
         weights: (H, W) bool: which pixels count. By default all do.
 
     Returns:
-        The means, (height, width, C) float32, of whole numbers as shares of their range; and the share of the pixels
-        that count, (height, width) float32 in [0, 1]. Where none counts, the mean is that of all.
+        The means, (height, width, C) float32, with integers scaled by their range; and the share of the pixels that
+        count, (height, width) float32 in [0, 1]. If none counts, the mean is over all.
     """
     means = np.stack([_area(values[..., channel], height, width) for channel in range(values.shape[2])], axis=2)
     if weights is None or weights.all():
@@ -66,12 +66,12 @@ def enlarge_part(values: np.ndarray, rows: slice, columns: slice, height: int, w
 
 
 def enlarge_rows(values: np.ndarray, rows: slice, height: int, width: int) -> np.ndarray:
-    """As :func:`enlarge_part`, all columns."""
+    """Like :func:`enlarge_part`, for all columns."""
     return enlarge_part(values, rows, slice(0, width), height, width)
 
 
 class _Neighbours(NamedTuple):
-    """Of positions along an axis of the large grid: the two neighbours on the small one, and the second's weight."""
+    """For positions along an axis of the large grid: the two neighbours on the small one, and the second's weight."""
 
     first: np.ndarray
     second: np.ndarray
@@ -84,7 +84,7 @@ class _Neighbours(NamedTuple):
         return cls(first, np.minimum(first + 1, small - 1), (place - first).astype(np.float32))
 
     def mix(self, values: np.ndarray, axis: int) -> np.ndarray:
-        # So, and not as a weighted sum: equal neighbours give their value to the last bit.
+        # In this form, unlike a weighted sum, equal neighbours give exactly their value.
         mixed = values.take(self.second, axis)
         first = values.take(self.first, axis)
         mixed -= first

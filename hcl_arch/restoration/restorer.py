@@ -32,35 +32,35 @@ from hcl_arch.utils.precision import Precision, check_precision
 
 DEFAULT_DETECT_SIDE = 256
 DEFAULT_THRESHOLD = 0.5
-# Never prevents anything.
+# 0 accepts every region.
 DEFAULT_MIN_SCORE = 0.0
 _MIB = 2**20
-# Of the memory, what arrays of an image's size take: copies, confidence, distances, masks.
+# Memory for arrays of the image's size: copies, confidence, distances, masks.
 _ARRAY_BYTES_PER_PIXEL = 48
 _LEAST_MEMORY = 64
 
 
 class Restorer:
-    """A model, ready to find and to repair what is corrupted in photographs.
+    """A model, ready to detect and repair corruption in photographs.
 
-    Detection looks at the whole picture, reduced, and with a network that takes several looks ever closer at all of
-    it; repairing goes over the full size, whole or in tiles. The same image gives the same result every time. Several
-    threads may call one object: the network takes them in turn.
+    Detection works on the whole reduced picture or, with a network that takes several looks, on the whole picture at
+    increasing sizes; repairing works at full size, whole or in tiles. The same image always gives the same result.
+    Several threads may share one object: they use the network in turn.
 
     Args:
-        model: A model's name or file, see :func:`hcl_arch.model_files.load_model`, or a network that answers the calls
-            of :class:`HCLNet` (of which a copy is taken); a detector will do for :meth:`detect`.
-        device: ``auto`` (a GPU if there is one), or what PyTorch calls it: ``cpu``, ``cuda``, ``cuda:1``.
+        model: A model's name or file, see :func:`hcl_arch.model_files.load_model`, or a network that supports the calls
+            of :class:`HCLNet` (it is copied); a detector is enough for :meth:`detect`.
+        device: ``auto`` (a GPU if there is one), or PyTorch's name: ``cpu``, ``cuda``, ``cuda:1``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
-        memory: MiB that processing may take beside the model: pictures that are estimated to need more are repaired in
-            tiles, and looked at smaller.
-        detect_side: Length in pixels that a picture's short side is reduced to for detection; by default what the
-            model file recommends, else 256.
+        memory: MiB that processing may use besides the model: pictures estimated to need more are repaired in tiles,
+            and reduced for detection.
+        detect_side: Length in pixels to which a picture's short side is reduced for detection; by default the model
+            file's recommendation, else 256.
         min_score: In [0, 1]: regions with a lower score, see :func:`hcl_arch.restoration.verdict.corruption_score`, are
-            not marked; by default what the model file recommends, else 0, which never prevents anything.
+            not marked; by default the model file's recommendation, else 0, which accepts every region.
 
     Raises:
-        ValueError: If an option has no such value, or the model cannot be loaded.
+        ValueError: If an option has an invalid value, or the model cannot be loaded.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Restorer:
         grow: float = 0,
         min_score: Optional[float] = None,
     ) -> Finding:
-        """Find what is corrupted, and decide whether anything is at all.
+        """Find what is corrupted, and decide whether anything is corrupted at all.
 
         Args:
             image: As for :meth:`detect`.
@@ -135,7 +135,7 @@ class Restorer:
     def mask_of(self, confidence: np.ndarray, *, threshold: Optional[float] = None, grow: float = 0) -> np.ndarray:
         """The mask of a confidence map: see :func:`hcl_arch.restoration.mask_array.mask_of_confidence`.
 
-        Without a threshold the model's own is taken. The picture's score does not matter here.
+        Without a threshold the model's own is used. The picture's score does not matter here.
         """
         return mask_of_confidence(confidence, threshold=self._threshold(threshold), grow=grow)
 
@@ -156,14 +156,14 @@ class Restorer:
             mask: (H, W) or (H, W, 1) array, PIL image or path; nonzero (at least half of the range) = corrupted.
             composite: Whether pixels outside the mask stay exactly the input's; otherwise the whole picture is the
                 network's.
-            reverse: Repaint what the mask calls uncorrupted and keep the rest.
-            confidence: (H, W) float in [0, 1], handed on into the result with its score; by default 0 in the mask and 1
-                outside, with a score of 1, or 0 where nothing is marked.
-            progress: Called with the number of tiles done and of all tiles.
+            reverse: Repaint what the mask marks as uncorrupted and keep the rest.
+            confidence: (H, W) float in [0, 1], passed on to the result with its score; by default 0 in the mask and 1
+                outside, with a score of 1, or 0 if nothing is marked.
+            progress: Called with the number of finished tiles and of all tiles.
 
         Returns:
-            The restored image, the mask and the confidence. Without a pixel to repaint, and composited, the image is a
-            copy of the input.
+            The restored image, the mask and the confidence. If no pixel is to be repainted and the image is composited,
+            it is a copy of the input.
 
         Raises:
             ValueError: If image or mask are not as expected, or the model only detects.
@@ -194,18 +194,18 @@ class Restorer:
 
         Args:
             image: As for :meth:`detect`.
-            mask: A mask of the user's, as for :meth:`repair`: then nothing is looked for.
+            mask: A user's mask, as for :meth:`repair`; detection is then skipped.
             threshold: In [0, 1]: pixels with less confidence are corrupted. 0 repairs nothing, 1 everything below full
-                confidence. By default what the model file recommends, else 0.5. Not used where a mask is given.
+                confidence. By default the model file's recommendation, else 0.5. Not used if a mask is given.
             grow: Pixels by which the mask is enlarged on all sides.
-            min_score: In [0, 1]: regions with a lower score are not marked; 0 never prevents anything. By
-                default the object's own. Not used where a mask is given.
+            min_score: In [0, 1]: regions with a lower score are not marked; 0 accepts every region. By default the
+                object's own. Not used if a mask is given.
             composite: As for :meth:`repair`.
             reverse: As for :meth:`repair`.
             progress: As for :meth:`repair`.
 
         Returns:
-            As of :meth:`repair`. Where nothing was found, the image is a copy of the input, whatever the options.
+            As for :meth:`repair`. If nothing was found, the image is a copy of the input, whatever the options.
 
         Raises:
             ValueError: If image or mask are not as expected, a number is out of its range, or the model only detects.
@@ -263,12 +263,12 @@ class Restorer:
         return Restoration(picture, *finding)
 
     def _network_bytes(self, source: ImageSource) -> float:
-        """What the image's arrays leave of the memory."""
+        """Memory that remains besides the image's arrays."""
         return max(0.0, self.memory * _MIB - source.height * source.width * _ARRAY_BYTES_PER_PIXEL)
 
 
 def _found_by_user(given: np.ndarray, mask: np.ndarray) -> Finding:
-    """What a mask of the user's, and the mask that became of it, say: they are believed."""
+    """The finding given by a user's mask and the final mask made from it, which are taken as true."""
     found = bool(mask.any())
     return Finding(mask, (given == 0).astype(np.float32), float(found), found)
 
@@ -286,7 +286,7 @@ def _device(name: str) -> torch.device:
 
 
 def _network(model: Union[str, Path, nn.Module]) -> tuple[nn.Module, str, Any]:
-    """A network that may be changed, its name and what its file says of it."""
+    """A network that may be changed, its name, and its file's remarks."""
     if isinstance(model, nn.Module):
         return copy.deepcopy(model), type(model).__name__, {}
     if not isinstance(model, (str, os.PathLike)):
@@ -317,7 +317,7 @@ def restore(
 ) -> Restoration:
     """Find what is corrupted in an image and repair it; see :class:`Restorer` and :meth:`Restorer.restore`.
 
-    The model of the last call is kept for the next one, unless a network was given or its file has changed.
+    The last call's model is kept for the next one, unless a network was given or the model's file has changed.
     """
     restorer = _kept_restorer(model, device, precision)
     return restorer.restore(

@@ -1,4 +1,4 @@
-"""What a restored photograph consists of."""
+"""The result of a restoration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Restoration(NamedTuple):
-    """A restored image with the mask that it was restored by."""
+    """A restored image with the mask that was used."""
 
     image: np.ndarray
     """The restored image: shape, dtype and channels of the input (gray stays gray, alpha is the input's)."""

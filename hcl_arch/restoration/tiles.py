@@ -17,12 +17,12 @@ class Span(NamedTuple):
 
     @property
     def extent(self) -> slice:
-        """What the tile covers."""
+        """The range that the tile covers."""
         return slice(self.start, self.stop)
 
     @property
     def weighted(self) -> slice:
-        """What of it has a weight above 0."""
+        """The part with a weight above 0."""
         places = np.flatnonzero(self.weights)
         return slice(self.start + int(places[0]), self.start + int(places[-1]) + 1)
 
@@ -34,16 +34,16 @@ class TileGrid(NamedTuple):
     columns: list[Span]
 
     def used(self, row: Span, wanted: np.ndarray) -> list[Span]:
-        """The columns of a row of tiles from which anything of what is wanted, (H, W) bool, comes."""
+        """The columns of a row of tiles that contribute to the wanted pixels, (H, W) bool."""
         return [column for column in self.columns if wanted[row.weighted, column.weighted].any()]
 
 
 def spans(size: int, side: int, multiple: int) -> list[Span]:
     """Tiles along an axis; all weights at a place sum to one.
 
-    Neighbours overlap by three multiples: a margin of one that is thrown away on either side, because a network knows
-    nothing beyond the tile, and a ramp of one between them. Tiles start at multiples, so that a network's strides and
-    windows fall as they do on the whole image.
+    Neighbours overlap by three multiples: a discarded margin of one on either side, because a network sees nothing
+    beyond the tile, and a ramp of one between them. Tiles start at multiples, so a network's strides and windows are
+    aligned as on the whole image.
 
     Args:
         size: Length of the axis in pixels.
@@ -51,7 +51,7 @@ def spans(size: int, side: int, multiple: int) -> list[Span]:
         multiple: See above.
 
     Returns:
-        From first to last; a single one if all fits.
+        Tiles from first to last; a single one if everything fits.
     """
     if size <= side:
         return [Span(0, size, np.ones(size, np.float32))]
@@ -72,7 +72,7 @@ def spans(size: int, side: int, multiple: int) -> list[Span]:
 
 
 def _ramp(place: np.ndarray, length: int) -> np.ndarray:
-    """From 0 before place 0 smoothly to 1 at ``length``."""
+    """A smooth ramp from 0 before position 0 to 1 at ``length``."""
     return smooth_step((place + 0.5) / length)
 
 

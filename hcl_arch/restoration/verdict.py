@@ -1,4 +1,4 @@
-"""The verdict on a picture: whether anything in it is corrupted at all, and how sure that is."""
+"""The verdict on a picture: whether anything in it is corrupted, and with what score."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from hcl_arch.restoration.mask_array import check_confidence, grown, mask_of_confidence
 
-# A score is a mean over so many times the square root of the picture's pixels, the length of a thin scratch, and over
-# no fewer than these.
+# A score is a mean over this factor times the square root of the picture's pixel count, the length of a thin scratch,
+# and over at least this many pixels.
 _SCORED_LENGTH = 0.04
 _LEAST_SCORED = 12
 # Corruptions rarely cover more of a photograph; a mask that does is more likely a mistake.
@@ -19,7 +19,7 @@ _USUAL_SHARE = 0.4
 
 
 class Finding(NamedTuple):
-    """What was found in a picture."""
+    """The finding in a picture."""
 
     mask: np.ndarray
     """(H, W) uint8, 255 = corrupted, 0 = uncorrupted; without the regions whose score is below the least one."""
@@ -32,11 +32,11 @@ class Finding(NamedTuple):
 
 
 def corruption_score(confidence: np.ndarray, *, threshold: float = 0.5) -> float:
-    """How sure it is that anything of a picture is corrupted: the highest score of its regions.
+    """Score for a picture being corrupted anywhere: the highest score of its regions.
 
     A region is a connected set of pixels below the threshold. With p = 1 - confidence, its score is the sum of its k
-    highest p over k, where k = max(12, 0.04 sqrt(H W)), rounded: a small date stamp or a thin scratch can have a high
-    one, a few noisy pixels cannot. A picture without a region has the score of all its pixels.
+    highest p over k, where k = max(12, 0.04 sqrt(H W)), rounded: a small date stamp or a thin scratch can score high, a
+    few noisy pixels cannot. For a picture without regions, the score is computed over all its pixels.
 
     Args:
         confidence: (H, W) floating-point in [0, 1], that a pixel is uncorrupted.
@@ -46,7 +46,7 @@ def corruption_score(confidence: np.ndarray, *, threshold: float = 0.5) -> float
         In [0, 1]: 0 where every pixel is surely uncorrupted, 1 where at least k connected ones are surely corrupted.
 
     Raises:
-        ValueError: If it is no such map.
+        ValueError: If it is not such a map.
     """
     check_confidence(confidence)
     labels, scores = _regions(confidence, confidence < threshold)
@@ -56,14 +56,14 @@ def corruption_score(confidence: np.ndarray, *, threshold: float = 0.5) -> float
 
 
 def find_by(confidence: np.ndarray, *, threshold: float, grow: float, min_score: float) -> Finding:
-    """The final mask of a confidence map: that of :func:`mask_of_confidence`, without regions of too low a score.
+    """The final mask of a confidence map: that of :func:`mask_of_confidence`, without regions that score too low.
 
     Args:
         confidence: (H, W) float32 in [0, 1], that a pixel is uncorrupted.
         threshold: In [0, 1]: pixels with less confidence are corrupted.
         grow: Radius in pixels by which the mask is enlarged.
-        min_score: In [0, 1]: regions with a lower score, see :func:`corruption_score`, are not marked; 0 never prevents
-            anything.
+        min_score: In [0, 1]: regions with a lower score, see :func:`corruption_score`, are not marked; 0 accepts every
+            region.
 
     Raises:
         ValueError: If a number is out of its range, or the confidence has another shape or range.
@@ -77,7 +77,7 @@ def find_by(confidence: np.ndarray, *, threshold: float, grow: float, min_score:
 
 
 def _regions(confidence: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Connected regions of marked pixels: (H, W) numbers from 1 up, 0 = not marked, and the score of each number."""
+    """Connected regions of marked pixels: (H, W) labels from 1 up, 0 = not marked, and the score of each label."""
     count, labels = cv2.connectedComponents(marked.view(np.uint8), connectivity=8)
     scored = min(confidence.size, max(_LEAST_SCORED, round(_SCORED_LENGTH * math.sqrt(confidence.size))))
     region, corrupted = labels[marked], 1 - confidence[marked].astype(np.float64)
@@ -89,29 +89,29 @@ def _regions(confidence: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np
 
 
 def check_min_score(min_score: float) -> None:
-    """Raise ValueError if it is no number in [0, 1]."""
+    """Raise ValueError if it is not a number in [0, 1]."""
     if not isinstance(min_score, (int, float, np.floating)) or not 0 <= min_score <= 1:
         raise ValueError(f'min_score: expected a number in [0, 1], got {min_score}.')
 
 
 def nothing_found(score: float, min_score: float) -> str:
-    """What is said of a picture in which nothing is marked, such as "nothing found (score 0.12, below 0.35)".
+    """The message for a picture in which nothing is marked, such as "nothing found (score 0.12, below 0.35)".
 
     Args:
-        score: Of the picture.
+        score: Score of the picture.
         min_score: The least score of pictures that are repaired; not mentioned where the score reaches it.
     """
-    # Cut and not rounded, so that a score never looks like the number that it is below.
+    # Truncated, not rounded: a score below a number must never look equal to it.
     text = f'{math.floor(100 * score + 1e-9) / 100:.2f}'
     below = f', below {min_score:g}' if score < min_score else ''
     return f'nothing found (score {text}{below})'
 
 
 def unusual_share(share: float) -> Optional[str]:
-    """What is remarked on a mask that marks unusually much of a picture; None for all others.
+    """The remark on a mask that covers an unusually large share of a picture; None for all others.
 
     Args:
-        share: Of the picture that is marked, in [0, 1].
+        share: Marked share of the picture, in [0, 1].
     """
     if share <= _USUAL_SHARE:
         return None

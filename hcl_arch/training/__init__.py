@@ -1,4 +1,4 @@
-"""What makes a training reliable: order of its data, checkpoints, interruptions, bad images and bad numbers."""
+"""Reliability of trainings: data order, checkpoints, interruptions, unreadable images and non-finite numbers."""
 
 from __future__ import annotations
 

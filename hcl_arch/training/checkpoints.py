@@ -1,4 +1,4 @@
-"""The files of a training's checkpoints: which there are, whether they are whole, which of them are kept."""
+"""The checkpoint files of a training: which exist, whether they are intact, and which are kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CheckpointError(RuntimeError):
 
 
 class _Writer:
-    """A file for `torch.save` that remembers why it could not be written, and the digest of what was."""
+    """A file for `torch.save` that records why writing failed, and the digest of what was written."""
 
     def __init__(self, file: IO[bytes], errors: list[OSError]) -> None:
         self._file = file
@@ -45,17 +45,17 @@ class _Writer:
 
 
 def save_atomically(content: Mapping[str, Any], path: Path) -> str:
-    """Save as `torch.save` does, whole or not at all.
+    """Save like `torch.save`, completely or not at all.
 
     Args:
-        content: tensors and plain values, so that it can be read again without running code.
+        content: tensors and plain values, which can be loaded without running code.
         path: the file.
 
     Returns:
         The digest of the file.
 
     Raises:
-        CheckpointError: the disk is full, or the file cannot be written for another reason. What was there before is
+        CheckpointError: the disk is full, or the file cannot be written for another reason. An earlier file is left
             untouched.
     """
     errors: list[OSError] = []
@@ -64,7 +64,7 @@ def save_atomically(content: Mapping[str, Any], path: Path) -> str:
             writer = _Writer(file, errors)
             torch.save(content, cast(IO[bytes], writer))  # it has what torch asks for
         return writer.digest.hexdigest()
-    # torch reports by RuntimeError that it could not write, and leaves out why.
+    # torch reports a failed write by a RuntimeError without the reason.
     except (OSError, RuntimeError) as error:
         reason = errors[0] if errors else error
         advice = 'Allow writing there'
@@ -77,7 +77,7 @@ def save_atomically(content: Mapping[str, Any], path: Path) -> str:
 
 
 def digest_of(path: Path) -> str:
-    """Return the digest of a file, as `save_atomically` does."""
+    """Return the digest of a file, equal to that of `save_atomically`."""
     digest = _new_digest()
     with path.open('rb') as file:
         while block := file.read(2**20):
@@ -90,9 +90,9 @@ def _new_digest() -> Any:
 
 
 def damage_of(path: Path) -> str:
-    """Return what is wrong with a file of `torch.save`, '' if it is whole.
+    """Return what is wrong with a file of `torch.save`, '' if it is intact.
 
-    The checksums that it holds are compared with its content: torch itself does not look at them.
+    The checksums in the file are compared with its content: torch itself ignores them.
     """
     if not path.is_file():
         return 'is missing'
@@ -102,9 +102,9 @@ def damage_of(path: Path) -> str:
     except OSError as error:
         return f'cannot be read ({reason_of(error)})'
     try:
-        if zipfile.is_zipfile(path):  # not so an old one, which has no checksums
+        if zipfile.is_zipfile(path):  # an old file has no checksums
             with zipfile.ZipFile(path) as archive:
-                # torch takes a part that is marked as a folder for read, and leaves its tensor as it happens to be.
+                # torch treats a part marked as a folder as already read, and leaves its tensor uninitialised.
                 folders = [part.filename for part in archive.infolist() if part.external_attr & _MARK_OF_FOLDERS]
                 broken = archive.testzip() or next(iter(folders), None)
             if broken:
@@ -112,7 +112,7 @@ def damage_of(path: Path) -> str:
         load_checkpoint(path)
     except CheckpointFileError as error:
         return f'is refused: it {error}' if error.holds_code else f'is damaged ({error})'
-    except Exception as error:  # whatever a damaged archive leads to, OSError too
+    except Exception as error:  # a damaged archive can raise anything, OSError too
         return f'is damaged ({type(error).__name__})'
     return ''
 
@@ -132,31 +132,31 @@ class CheckpointFolders:
         self.models = models
 
     def iterations(self) -> list[int]:
-        """Return the iterations of which there is a state, the newest first."""
+        """Return the iterations that have a state, newest first."""
         names = (file.stem for file in self.states.glob('*.state') if file.is_file())
         return sorted((int(name) for name in names if name.isascii() and name.isdigit()), reverse=True)
 
     def state_file(self, iteration: int) -> Path:
-        """Return where the state of an iteration is."""
+        """Return the path of an iteration's state."""
         return self.states / f'{iteration}.state'
 
     def network_file(self, label: str, iteration: int) -> Path:
-        """Return where a network ('g', 'd') of an iteration is."""
+        """Return the path of an iteration's network ('g', 'd')."""
         return self.models / f'net_{label}_{iteration}.pth'
 
     def damage(self, iteration: int, labels: Iterable[str]) -> str:
-        """Return what is wrong with a checkpoint, with the file's name, '' if it can be used.
+        """Return what is wrong with a checkpoint, including the file's name; '' if it is usable.
 
         Args:
             iteration: the checkpoint's.
-            labels: of the networks that it has to have.
+            labels: labels of the networks that it must have.
         """
         for path in (self.state_file(iteration), *(self.network_file(label, iteration) for label in labels)):
             damage = damage_of(path)
             if damage:
                 return f'{path} {damage}'
-        # A run that went back saves the same iterations again. One that was killed between two files of it has left
-        # files of two runs, each of them whole.
+        # A run that went back saves the same iterations again. If it was killed between two files, intact files of two
+        # runs remain.
         state = load_checkpoint(self.state_file(iteration))
         for name, digest in (state.get('networks') or {}).items() if isinstance(state, dict) else ():
             path = self.models / name
@@ -165,11 +165,11 @@ class CheckpointFolders:
         return ''
 
     def keep_newest(self, count: int, *, last: int) -> None:
-        """Remove old checkpoints, each one's state before its networks.
+        """Remove old checkpoints, deleting each state before its networks.
 
         Args:
-            count: how many are kept.
-            last: the newest of these; later ones, of a run that went back, are left alone.
+            count: number of checkpoints to keep.
+            last: the newest of these; later ones, left by a run that went back, are not touched.
         """
         for iteration in [iteration for iteration in self.iterations() if iteration <= last][count:]:
             self.state_file(iteration).unlink(missing_ok=True)
@@ -178,12 +178,12 @@ class CheckpointFolders:
         self._remove_orphans()
 
     def remove_remains(self) -> None:
-        """Remove files that a killed process was writing; nobody may be writing now."""
+        """Remove partial files of killed processes; no process may be writing now."""
         for folder in (self.states, self.models):
             remove_partial_files(folder)
 
     def _remove_orphans(self) -> None:
-        """Remove networks older than every state: what is left of a removal or a saving that was cut off."""
+        """Remove networks older than every state: remnants of an interrupted removal or save."""
         oldest = min(self.iterations(), default=0)
         for path in self.models.glob('net_*_*.pth'):
             match = re.fullmatch(r'net_[^_]+_(\d+)\.pth', path.name)
@@ -196,17 +196,17 @@ class CheckpointFolders:
 
 
 def newest_usable(folders: CheckpointFolders, labels: Iterable[str]) -> tuple[Optional[int], list[str]]:
-    """Find the checkpoint to go on from.
+    """Find the checkpoint to resume from.
 
     Args:
         folders: of the run.
-        labels: of the networks that a checkpoint has to have.
+        labels: labels of the networks that a checkpoint must have.
 
     Returns:
         Its iteration, and what is wrong with each newer one. None if there is no checkpoint at all.
 
     Raises:
-        CheckpointError: there are some, but none can be used.
+        CheckpointError: there are checkpoints, but none is usable.
     """
     damages: list[str] = []
     labels = list(labels)

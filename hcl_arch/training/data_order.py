@@ -1,4 +1,4 @@
-"""The order of a training's samples: the same whether or not the run was interrupted."""
+"""The order of a training's samples, which does not depend on interruptions."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Draw:
     """A sample to make.
 
     Attributes:
-        index: its place in the data set.
-        seed: of all that is random in it.
+        index: its index in the data set.
+        seed: seed of everything random in it.
     """
 
     index: int
@@ -26,14 +26,14 @@ class Draw:
 
 @dataclass(frozen=True)
 class Position:
-    """How far a training has come in its data.
+    """Progress of a training through its data.
 
     Attributes:
         iteration: iterations done.
-        epoch: the epoch that the next batch is in.
-        batch: batches of that epoch that are done.
-        batches_per_epoch: batches of an epoch.
-        batch_size: images of an iteration, of all processes together.
+        epoch: the epoch of the next batch.
+        batch: number of finished batches of that epoch.
+        batches_per_epoch: number of batches in an epoch.
+        batch_size: images per iteration, over all processes.
     """
 
     iteration: int
@@ -43,14 +43,14 @@ class Position:
     batch_size: int
 
     def after(self, iteration: int) -> Position:
-        """Return the position when so many iterations are done, with data and processes as they are."""
+        """Return the position after this number of iterations, with unchanged data and processes."""
         batches = self.batch + iteration - self.iteration
         epoch = self.epoch + batches // self.batches_per_epoch
         return Position(iteration, epoch, batches % self.batches_per_epoch, self.batches_per_epoch, self.batch_size)
 
     @classmethod
     def is_one(cls, numbers: dict[Any, Any]) -> bool:
-        """Say whether a dictionary is what `as_dict` returns."""
+        """Whether a dictionary has the form that `as_dict` returns."""
         return {field.name for field in fields(cls)} == numbers.keys() and all(
             isinstance(number, int) and number >= 0 for number in numbers.values()
         )
@@ -61,15 +61,15 @@ class Position:
 
 
 def resumed_position(state: Optional[dict[str, Any]], *, batches_per_epoch: int, batch_size: int) -> Position:
-    """Return where a run begins: at its start, or where its training state was saved.
+    """Return the position at which a run starts: the beginning, or where its training state was saved.
 
-    If batches have another size since then, it goes on after as many images of the epoch as were seen. A state without
-    a position, which BasicSR's own models save, is one of the same batches.
+    If the batch size has changed since then, it continues after the number of images of the epoch already seen. A state
+    without a position, as BasicSR's own models save it, is assumed to have the same batches.
 
     Args:
         state: the training state, None for a new run.
-        batches_per_epoch: batches of an epoch now, at least 1.
-        batch_size: images of an iteration now.
+        batches_per_epoch: current number of batches in an epoch, at least 1.
+        batch_size: current images per iteration.
     """
     if state is None:
         return Position(0, 0, 0, batches_per_epoch, batch_size)
@@ -83,15 +83,15 @@ def resumed_position(state: Optional[dict[str, Any]], *, batches_per_epoch: int,
 
 
 class ResumableSampler(EnlargedSampler):
-    """BasicSR's sampler, with a seed for every sample, which can begin in the middle of an epoch.
+    """BasicSR's sampler, with a seed for every sample, and able to start in the middle of an epoch.
 
-    The seed of a sample follows from the run's seed, the epoch and the sample's place in it, so that it does not matter
-    which worker makes it, or of how many.
+    The seed of a sample follows from the run's seed, the epoch and the sample's place in it, regardless of which worker
+    makes it and of the number of workers.
 
     Attributes:
-        manual_seed: of the run.
-        start_epoch: the epoch that begins in its middle.
-        start_sample: the sample of this process that it begins with.
+        manual_seed: seed of the run.
+        start_epoch: the epoch that starts in its middle.
+        start_sample: the sample of this process that it starts with.
     """
 
     manual_seed: int = 0

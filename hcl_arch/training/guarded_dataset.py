@@ -1,4 +1,4 @@
-"""A training set that passes over images which cannot be read, and whose samples follow from seeds."""
+"""A training set that skips unreadable images, with seeded samples."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from hcl_arch.training.unreadable_log import UnreadableLog
 from hcl_arch.utils.random_state import derived_seed, seed_generators
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
-# In a data set of which a tenth is unreadable, ten in a row are unreadable once in ten thousand million samples.
+# If a tenth of a data set is unreadable, ten in a row are unreadable once in ten thousand million samples.
 MOST_TRIES = 10
-# What reading an image raises: in data sets of this package, and where a file is not there in others. All else is a
-# mistake in a program or in the options, which must not be passed over.
+# Errors of reading an image: those of this package's data sets, and a missing file in others. Anything else is a bug or
+# a mistake in the options, which must not be skipped.
 READING_ERRORS = (UnreadableImageError, FileNotFoundError, PermissionError)
-# Too many open files, no memory: no image is to blame.
+# Too many open files, out of memory: not the fault of an image.
 _SYSTEM_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class SampleError(RuntimeError):
-    """A sample cannot be made, for another reason than an image that cannot be read; the message names it."""
+    """A sample cannot be made, for another reason than an unreadable image; the message names it."""
 
 
 class GuardedDataset(data.Dataset[Any]):
     """Wraps a training set.
 
-    Every sample is made with the default generators of Python, NumPy and torch seeded from its draw, whatever the data
-    set draws from. One whose images cannot be read is noted in the log, and another takes its place.
+    Before each sample the default generators of Python, NumPy and torch are seeded from its draw, whichever of them the
+    data set uses. If a sample's image cannot be read, it is logged and another sample takes its place.
 
     Args:
         dataset: the training set.
-        name: how messages call it.
+        name: its name in messages.
     """
 
     def __init__(self, dataset: data.Dataset[Any], name: str) -> None:
@@ -50,7 +50,7 @@ class GuardedDataset(data.Dataset[Any]):
         """Return the sample of a draw, or another one if an image cannot be read.
 
         Raises:
-            TooManyUnreadableError: more images cannot be read than the log allows for.
+            TooManyUnreadableError: more images are unreadable than the log allows.
             SampleError: the sample cannot be made for another reason.
             OSError: an image cannot be read, and there is no log, or `draw` is a plain index.
         """
@@ -79,13 +79,13 @@ class GuardedDataset(data.Dataset[Any]):
             raise SampleError(f'{self.name}: sample {index} cannot be made: {type(error).__name__}: {error}') from error
 
     def _name_of(self, error: BaseException, index: int) -> str:
-        """Return the path of the image that an error is about, as well as the error tells."""
+        """Return the path of the image that an error is about, as far as the error states it."""
         path = getattr(error, 'path', None) or getattr(error, 'filename', None)
         return str(path) if path else f'{self.name}, sample {index}'
 
 
 def _is_of_the_system(error: Optional[BaseException]) -> bool:
-    """Say whether an error, or what caused it, is a lack of the system's means."""
+    """Whether an error, or its cause, is a lack of system resources."""
     while error is not None:
         if getattr(error, 'errno', None) in _SYSTEM_ERRORS:
             return True

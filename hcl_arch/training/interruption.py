@@ -22,7 +22,7 @@ class Interruption:
     """Notes SIGTERM and Ctrl-C instead of ending the process.
 
     Attributes:
-        signal: the number of the signal that came, 0 if none did.
+        signal: the number of the received signal, 0 if none.
     """
 
     def __init__(self) -> None:
@@ -30,23 +30,23 @@ class Interruption:
         self._previous: dict[int, Any] = {}
 
     def install(self, signals: Iterable[signal.Signals] = SIGNALS) -> None:
-        """Begin to note signals. Only a program's main thread can; in another, nothing is changed."""
+        """Start to note signals. Works in a program's main thread only; in another, nothing is changed."""
         self.signal = 0
         if self._previous or threading.current_thread() is not threading.main_thread():
             return
         for number in signals:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as shells set it for programs in the background
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as shells set it for background programs
                 self._previous[number] = signal.signal(number, self._note)
 
     def remove(self) -> None:
-        """Forget the signal that came, and let signals do again what they did before."""
+        """Forget the received signal and restore the previous signal handlers."""
         self.signal = 0
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}
 
     def _note(self, number: int, frame: Any) -> None:
-        # A launcher hands Ctrl-C on to processes that the terminal has told already.
+        # A launcher forwards Ctrl-C to processes that have already received it from the terminal.
         can_insist = 'TORCHELASTIC_RUN_ID' not in os.environ
         if number == signal.SIGINT and self.signal and can_insist:
             raise KeyboardInterrupt
@@ -54,7 +54,7 @@ class Interruption:
             return
         self.signal = int(number)
         if get_dist_info()[0] == 0:
-            # Not by print, which may be what was interrupted; and there may be nobody to read it any more.
+            # Not with print, which may itself be interrupted; and the reader may be gone.
             with contextlib.suppress(OSError):
                 os.write(2, _MESSAGE + (_HOW_AT_ONCE if can_insist else b''))
 
@@ -64,25 +64,25 @@ interruption = Interruption()
 
 
 class StopVote:
-    """Lets all processes learn in the same iteration that one of them was asked to stop.
+    """Tells all processes in the same iteration that one of them was asked to stop.
 
-    Each iteration's vote is counted in the next one, so that nobody waits for it.
+    Each iteration's vote is counted in the next one, so no process waits for it.
     """
 
     def __init__(self) -> None:
         self._group: Optional[dist.ProcessGroup] = None
         self._pending: Optional[tuple[Any, torch.Tensor]] = None
         if get_dist_info()[1] > 1:
-            self._group = dist.new_group(backend='gloo')  # on the CPU: no wait for a GPU
+            self._group = dist.new_group(backend='gloo')  # on the CPU, to avoid waiting for a GPU
 
     def count(self, own_signal: int) -> int:
-        """Hand in this process's vote; every process does so once an iteration.
+        """Cast this process's vote; every process does so once per iteration.
 
         Args:
-            own_signal: the signal that this process got, 0 for none.
+            own_signal: the signal that this process received, 0 for none.
 
         Returns:
-            The signal that a process got, 0 for none; the same in all of them.
+            The signal that any process received, 0 for none; the same in all processes.
         """
         if self._group is None:
             return own_signal
@@ -99,11 +99,11 @@ class StopVote:
         return counted
 
     def count_now(self, own_signal: int) -> int:
-        """As `count`, but of this vote, for which the others are waited for."""
+        """Like `count`, but for the current vote, waiting for the other processes."""
         self.count(own_signal)
         return self.count(own_signal)
 
     def wait_for_all(self) -> None:
-        """Wait until every process has come here."""
+        """Wait until every process has reached this point."""
         if self._group is not None:
             dist.barrier(self._group)

@@ -12,20 +12,20 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-# How long a process waits at its end for the others, one of which may be writing a large checkpoint.
+# How long a process waits at its end for the others; one of them may be writing a large checkpoint.
 _FAREWELL_TIMEOUT = timedelta(minutes=10)
 
 
 def joined_then_left(join: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that joins the process group as `join` does, and leaves it when the process ends.
+    """Return a function that joins the process group like `join`, and leaves it when the process ends.
 
-    BasicSR leaves it to the end of the process, which then aborts now and then while another is still writing.
+    BasicSR never leaves it explicitly; the process then occasionally aborts while another is still writing.
     """
 
     @functools.wraps(join)
     def join_and_leave_at_exit(*args: Any, **kwargs: Any) -> None:
         join(*args, **kwargs)
-        # The wait at the end is over gloo, in which it can be given a limit, whatever the training uses.
+        # The wait at the end uses gloo, which supports a timeout, whatever backend the training uses.
         group = dist.new_group(backend='gloo', timeout=_FAREWELL_TIMEOUT)
         atexit.register(leave_group, group)
 
@@ -33,16 +33,16 @@ def joined_then_left(join: Callable[..., None]) -> Callable[..., None]:
 
 
 def leave_group(group: dist.ProcessGroup) -> None:
-    """Wait for the other processes and leave the group; after an error, do neither.
+    """Wait for the other processes and leave the group; do neither after an error.
 
     Args:
         group: a gloo group of all processes.
     """
     if not dist.is_initialized():
         return
-    failed = getattr(sys, 'last_type', None) is not None  # set when an error ended the program
+    failed = getattr(sys, 'last_type', None) is not None  # set if an error ended the program
     if failed or ended_by_error():
-        return  # leaving in order could wait for a process that is gone
+        return  # an orderly exit could wait for a process that is gone
     try:
         dist.monitored_barrier(group)
     except RuntimeError as error:
@@ -54,13 +54,13 @@ _ended_by_error = False
 
 
 def note_error() -> None:
-    """Say that this process ends because of an error that it has reported itself."""
+    """Record that this process ends because of an error that it has reported itself."""
     global _ended_by_error
     _ended_by_error = True
 
 
 def ended_by_error() -> bool:
-    """Say whether `note_error` was called."""
+    """Whether `note_error` was called."""
     return _ended_by_error
 
 
@@ -68,7 +68,7 @@ def init_gloo(backend: str, **kwargs: Any) -> None:
     """Join the process group with gloo, the backend that works on CPUs.
 
     Args:
-        backend: what BasicSR asks for (`nccl`); not used.
-        **kwargs: handed on to `torch.distributed.init_process_group`.
+        backend: the backend that BasicSR asks for (`nccl`); not used.
+        **kwargs: passed on to `torch.distributed.init_process_group`.
     """
     torch.distributed.init_process_group(backend='gloo', **kwargs)

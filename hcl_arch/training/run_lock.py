@@ -9,11 +9,11 @@ from typing import IO
 
 try:
     import fcntl
-except ImportError:  # Windows: nobody is kept out
+except ImportError:  # Windows: no protection
     fcntl = None  # type: ignore[assignment]
 
 LOCK_FILE = '.lock'
-# Locks of this process; they end with it, however it ends, and are not handed on to workers.
+# Locks of this process; they end with it, however it ends, and workers do not inherit them.
 _held: dict[Path, IO[str]] = {}
 
 
@@ -22,9 +22,9 @@ class RunInUseError(RuntimeError):
 
 
 def lock_run(folder: Path) -> None:
-    """Keep other trainings out of a run's folder until this process ends; a folder that is not there is free.
+    """Keep other trainings out of a run's folder until this process ends; a missing folder counts as free.
 
-    On file systems that know no locks, nobody is kept out.
+    On file systems without locks there is no protection.
 
     Raises:
         RunInUseError: another process holds the folder.
@@ -35,7 +35,7 @@ def lock_run(folder: Path) -> None:
         return
     try:
         file = path.open('a')
-    except OSError:  # a folder that cannot be written to: the training will say so
+    except OSError:  # the folder is not writable: the training will report it
         return
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,7 +51,7 @@ def lock_run(folder: Path) -> None:
 
 
 def _is_held(folder: Path) -> bool:
-    """Say whether this process holds the folder, and not an earlier one of this name that was moved away."""
+    """Whether this process holds this folder, and not an earlier one of the same name that was moved away."""
     file = _held.get(folder)
     if file is None:
         return False

@@ -1,4 +1,4 @@
-"""Which steps were left out because a loss or a gradient was not finite: learned late, so that nobody waits for it."""
+"""Reports steps skipped because of a non-finite loss or gradient, with a delay that avoids waiting for the GPU."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, Optional
 import torch
 from torch import Tensor
 
-# Iterations after which a GPU has finished, unless it is far behind: its flags are then read without waiting.
+# Iterations after which a GPU has normally finished: its flags can then be read without waiting.
 _LAG = 8
 
 
 class NonFiniteError(RuntimeError):
-    """Too many steps in a row had a loss or gradient that is not finite."""
+    """Too many steps in a row had a non-finite loss or gradient."""
 
 
 class _Record(NamedTuple):
@@ -29,12 +29,13 @@ class _Record(NamedTuple):
 
 
 class StepWatch:
-    """Counts and notes steps that were left out.
+    """Counts and logs skipped steps.
 
     Args:
-        limit: this many in a row are too many.
-        log_file: gets a line for each, with the images of this process's part of the batch. None: nothing is written.
-        lag: a step is judged when so many others have begun after it. None: some on a GPU, none on a CPU.
+        limit: this many skipped steps in a row are too many.
+        log_file: receives a line for each, with the images of this process's part of the batch. None: nothing is
+            written.
+        lag: a step is judged once this many others have started after it. None: several on a GPU, none on a CPU.
     """
 
     def __init__(self, *, limit: int, log_file: Optional[Path], lag: Optional[int] = None) -> None:
@@ -49,13 +50,13 @@ class StepWatch:
     def record(
         self, iteration: int, skipped: Mapping[str, Tensor], losses: Mapping[str, Tensor], images: Sequence[str]
     ) -> None:
-        """Take note of a step without waiting for it.
+        """Record a step without waiting for it.
 
         Args:
             iteration: its number.
-            skipped: name of a network -> whether its step was left out, scalars.
+            skipped: name of a network -> whether its step was skipped, scalars.
             losses: name -> value, scalars.
-            images: the batch's, for the log.
+            images: images of the batch, for the log.
         """
         bad_losses = [~loss.isfinite() for loss in losses.values()]
         flags = torch.stack([flag.reshape(()) for flag in (*skipped.values(), *bad_losses)])
@@ -69,13 +70,13 @@ class StepWatch:
         self._records.append(_Record(iteration, tuple(skipped), tuple(losses), flags, copied, tuple(images)))
 
     def judge(self, *, all_of_them: bool = False) -> list[str]:
-        """Judge the steps that are finished, or all, for which a GPU is waited for.
+        """Judge the finished steps, or all steps, which waits for the GPU.
 
         Returns:
-            A line for each that was left out.
+            A line for each skipped step.
 
         Raises:
-            NonFiniteError: too many in a row were.
+            NonFiniteError: too many steps in a row were skipped.
         """
         lines, most_in_a_row = [], self.in_a_row
         while self._records and (all_of_them or len(self._records) > (self._lag or 0)):
@@ -104,10 +105,10 @@ class StepWatch:
         if not lines or self._log_file is None:
             return
         try:
-            self._log_file.parent.mkdir(parents=True, exist_ok=True)  # on another machine it need not be there
+            self._log_file.parent.mkdir(parents=True, exist_ok=True)  # it may not exist on another machine
             with self._log_file.open('a', encoding='utf-8', errors='surrogateescape') as file:
                 file.writelines(line + '\n' for line in lines)
-        except OSError as error:  # no reason to end a training
+        except OSError as error:  # not a reason to end a training
             print(f'{self._log_file} cannot be written ({error}): {"; ".join(lines)}', file=sys.stderr)
 
     def _where_listed(self) -> str:
@@ -115,7 +116,7 @@ class StepWatch:
 
 
 def _describe(record: _Record) -> Optional[str]:
-    """Return a line about a step that was left out, None if it was not."""
+    """Return a line about a skipped step, None if it was not skipped."""
     flags = record.flags.tolist()
     nets = [net for net, skipped in zip(record.nets, flags) if skipped]
     if not nets:

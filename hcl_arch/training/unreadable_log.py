@@ -19,12 +19,12 @@ class TooManyUnreadableError(OSError):
 class UnreadableLog:
     """A text file with a line for each image that could not be read: its path, a tab, the reason.
 
-    It outlives the run, so that a resumed one counts on.
+    It outlives the run, so a resumed run continues the count.
 
     Args:
         path: the file.
-        most: how many different images may be unreadable.
-        share: the option that `most` follows from, for the message.
+        most: largest number of different images that may be unreadable.
+        share: the option that `most` is derived from, for the message.
     """
 
     def __init__(self, path: Path, *, most: int, share: float) -> None:
@@ -34,19 +34,19 @@ class UnreadableLog:
         self._known: set[str] = set()
 
     def add(self, image: str, reason: str) -> None:
-        """Note an image that cannot be read.
+        """Record an unreadable image.
 
         Raises:
-            TooManyUnreadableError: there are more of them than allowed now.
+            TooManyUnreadableError: there are now more of them than allowed.
         """
         image, reason = ' '.join(image.split()), ' '.join(reason.split())
         if image in self._known:
             return
-        # File names need not be text on every system.
-        self._path.parent.mkdir(parents=True, exist_ok=True)  # on another machine it need not be there
+        # File names need not be valid text on every system.
+        self._path.parent.mkdir(parents=True, exist_ok=True)  # it may not exist on another machine
         with self._path.open('a+', encoding='utf-8', errors='surrogateescape') as file:
             if fcntl is not None:
-                with contextlib.suppress(OSError):  # some network drives know no locks
+                with contextlib.suppress(OSError):  # some network drives have no locks
                     fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed
             file.seek(0)
             self._known = {line.split('\t')[0] for line in file if line.strip()}

@@ -1,4 +1,4 @@
-"""Workers that outlive the signals which ask a training to stop."""
+"""Workers that survive the signals that ask a training to stop."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def protect_workers(loader: data.DataLoader[Any]) -> None:
-    """Let the workers of a loader go on when a signal comes that asks the whole run to stop.
+    """Keep the workers of a loader running when a signal asks the whole run to stop.
 
-    Ctrl-C, and the signal with which a cluster's scheduler ends a job, reach the workers too; but the training, which
-    finishes its iteration before it stops, needs them until then. They end with it: torch's workers look every few
-    seconds whether the process that started them is still there. While they start, which takes seconds where they are
-    spawned, only `protected_prefetcher` protects them.
+    Ctrl-C and the signal by which a cluster's scheduler ends a job reach the workers too, but the training needs them
+    until it has finished its iteration. They end with it: torch's workers check every few seconds whether their parent
+    process still exists. While they start, which takes seconds if they are spawned, only `protected_prefetcher`
+    protects them.
     """
     loader.worker_init_fn = WorkerStart(loader.worker_init_fn)
 
 
 def protected_prefetcher(prefetcher: type[Any]) -> type[Any]:
-    """Return a class of BasicSR's prefetchers, which start the workers, that does so with signals blocked.
+    """Return a subclass of a BasicSR prefetcher that starts its workers with signals blocked.
 
-    The workers begin so, and each unblocks its own signals when it is ready for them. They are started once for each
+    The workers start this way, and each unblocks its own signals when it is ready for them. They are started once per
     epoch, in `reset`. BasicSR starts those of the first epoch twice, and torch ends the first ones by a SIGTERM if they
-    need long to start, as spawned ones do. Blocking it, they would go on, find their queues gone, and each print a
-    traceback from `SemLock._rebuild`.
+    take long to start, as spawned ones do. If they blocked it, they would continue, find their queues gone, and each
+    print a traceback from `SemLock._rebuild`.
     """
 
     class ProtectedPrefetcher(prefetcher):
-        """A prefetcher whose workers outlive signals from their first moment on."""
+        """A prefetcher whose workers survive signals from the very start."""
 
         def __init__(self, loader: data.DataLoader[Any], *arguments: Any) -> None:
             super().__init__((), *arguments)
-            self.ori_loader = loader  # what `reset` begins anew
+            self.ori_loader = loader  # restarted by `reset`
 
         def reset(self) -> None:
             with signals_blocked():
@@ -51,15 +51,15 @@ def protected_prefetcher(prefetcher: type[Any]) -> type[Any]:
 
 
 class WorkerStart:
-    """What a worker does first: it ignores signals, but for the end of the training; then what it did before.
+    """A worker's initialisation: ignore signals except for the end of the training, then run the previous function.
 
     Args:
-        then: called with the worker's number, None for nothing.
+        then: called with the worker's number; None: nothing is called.
     """
 
     def __init__(self, then: Optional[Callable[[int], None]]) -> None:
         self._then = then
-        # Shared with the workers: whether the training is at its end, and a SIGTERM comes from it.
+        # Shared with the workers: whether the training is ending, so that a SIGTERM comes from it.
         self._ending = torch.zeros(1, dtype=torch.bool).share_memory_()
         atexit.register(self._ending.fill_, True)
 
@@ -79,11 +79,11 @@ class WorkerStart:
 
 @contextlib.contextmanager
 def signals_blocked() -> Iterator[None]:
-    """Let signals wait; processes that are started meanwhile let them wait too."""
+    """Block signals; processes started meanwhile block them too."""
     if not hasattr(signal, 'pthread_sigmask'):  # Windows
         yield
         return
-    # The first process that is spawned has Python start this helper, which would unblock the signals.
+    # For the first spawned process, Python starts this helper, which would unblock the signals.
     multiprocessing.resource_tracker.ensure_running()
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:

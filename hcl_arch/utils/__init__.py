@@ -1,1 +1,1 @@
-"""What all rooms use: files, YAML, option errors, image headers and decoding, precision, random state."""
+"""Shared utilities: files, YAML, option errors, image headers and decoding, precision, random state."""

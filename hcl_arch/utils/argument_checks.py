@@ -10,8 +10,8 @@ def check_at_least(least: int, **arguments: Optional[Union[int, Sequence[int]]])
     """Raise ValueError naming the first argument that is below ``least``.
 
     Args:
-        least: What each has to be at least.
-        arguments: Whole numbers, or lists that hold at least one and only such; None is fine.
+        least: The minimum of each argument.
+        arguments: Integers, or non-empty lists of integers; None is allowed.
     """
     for name, value in arguments.items():
         if isinstance(value, Sequence):
@@ -30,6 +30,6 @@ def check_above_zero(**arguments: float) -> None:
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Raise ValueError naming the option if its value is none of the choices."""
+    """Raise ValueError naming the option unless its value is one of the choices."""
     if value not in choices:
         raise ValueError(f'{name} must be one of {tuple(choices)}, got {value!r}.')

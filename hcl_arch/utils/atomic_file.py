@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ PARTIAL_SUFFIX = '.partial'
 
 @contextlib.contextmanager
 def atomic_file(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
-    """Open a file that takes its name only when it has been written whole.
+    """Open a file that gets its name only after it has been written completely.
 
-    It is written beside its place, under a hidden name that nobody else uses. If the block raises, that file is removed
-    and what was at `path` stays as it was; if the process is killed, it is left, under a name that nothing reads.
+    It is written in the same folder, under a unique hidden name. If the block raises, that file is removed and `path`
+    stays unchanged; if the process is killed, the file remains, under a name that nothing reads.
 
     Args:
-        path: Where the file belongs; its folder exists.
-        durable: Whether to wait until the file is on the disk, so that it also survives a power cut.
+        path: Path of the file; its folder exists.
+        durable: Whether to wait until the file is on the disk, so it also survives a power cut.
 
     Raises:
-        OSError: It cannot be written, or `path` is something else than a regular file, such as a device.
+        OSError: It cannot be written, or `path` is not a regular file but, for example, a device.
     """
     with atomic_files([path], durable=durable) as files:
         yield files[0]
@@ -34,13 +34,13 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def atomic_files(paths: Sequence[Path], *, durable: bool = True) -> Iterator[Sequence[IO[bytes]]]:
-    """As `atomic_file`, for several files: none takes its name before all have been written."""
+    """Like `atomic_file`, for several files: none gets its name before all have been written."""
     for path in paths:
         refuse_special_file(path)
     partial = [path.with_name(f'.{path.name[:100]}.{secrets.token_hex(8)}{PARTIAL_SUFFIX}') for path in paths]
     try:
         with contextlib.ExitStack() as stack:
-            # Exclusively: a link or a pipe of this name is not followed.
+            # Exclusive: an existing link or pipe of this name is not followed.
             files = [stack.enter_context(name.open('xb')) for name in partial]
             yield files
             for file in files:
@@ -59,7 +59,7 @@ def atomic_files(paths: Sequence[Path], *, durable: bool = True) -> Iterator[Seq
 
 
 def refuse_special_file(path: Path) -> None:
-    """Raise OSError if a path is there and neither a regular file nor a link to one."""
+    """Raise OSError if a path exists and is neither a regular file nor a link to one."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(os.stat(path).st_mode):
             kind = errno.EISDIR if path.is_dir() else errno.EINVAL
@@ -67,13 +67,13 @@ def refuse_special_file(path: Path) -> None:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Remove what writers that were killed have left in a folder. Nobody may be writing there."""
+    """Remove partial files of killed writers from a folder. No process may be writing there."""
     for partial in folder.glob('*' + PARTIAL_SUFFIX):
         partial.unlink(missing_ok=True)
 
 
 def _flush_folder(folder: Path) -> None:
-    """Let a new name outlive a power cut, where the file system can do that for a folder."""
+    """Make a new name survive a power cut, if the file system supports that for folders."""
     if not hasattr(os, 'O_DIRECTORY'):
         return
     with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Load files of torch.save that may come from anywhere: tensors and plain values, and nothing that could run code."""
+"""Load untrusted files of torch.save: tensors and plain values, and nothing that could run code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 from hcl_arch.utils.regular_file import check_regular_file
 
-# Larger ones are no concern here: they are refused only where a system counts sizes with sign.
+# Larger sizes do not matter here: they are refused only where a system uses signed sizes.
 _MAX_BYTES = 2**63 - 1
 
 
@@ -20,7 +20,7 @@ class CheckpointFileError(ValueError):
     """A file cannot be loaded as a checkpoint; the message says why, without the file's name.
 
     Args:
-        reason: what was found and expected.
+        reason: what was found and what was expected.
         holds_code: whether the file holds Python objects other than tensors.
     """
 
@@ -36,13 +36,14 @@ def load_checkpoint(path: str | os.PathLike[str]) -> object:
         path: a file of torch.save.
 
     Raises:
-        OSError: the file cannot be read, or is no regular file.
-        CheckpointFileError: it is damaged, no file of torch.save, or holds other Python objects, which could run code.
+        OSError: the file cannot be read, or is not a regular file.
+        CheckpointFileError: it is damaged, not a file of torch.save, or holds other Python objects, which could run
+            code.
     """
     check_regular_file(path, max_bytes=_MAX_BYTES)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # about pickles that it goes on to refuse
+            warnings.simplefilter('ignore')  # about pickles that it then refuses
             return torch.load(Path(path), map_location='cpu', weights_only=True)
     except OSError:
         raise

@@ -1,4 +1,4 @@
-"""What the command lines of all commands share."""
+"""Shared parts of the commands' command lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hcl_arch.version import __version__
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser whose errors are one line without the usage, and which knows `--version`."""
+    """A parser with `--version`, whose errors are one line without the usage."""
 
     def __init__(self, *, prog: str, description: str | None = None, **settings: Any) -> None:
         settings = {'formatter_class': argparse.RawDescriptionHelpFormatter, 'allow_abbrev': False, **settings}
@@ -17,12 +17,12 @@ class CommandParser(argparse.ArgumentParser):
         self.add_argument('--version', action='version', version=f'{prog} {__version__}')
 
     def error(self, message: str) -> NoReturn:
-        """Leave with status 2."""
+        """Exit with status 2."""
         self.exit(2, f'{self.prog}: error: {" ".join(message.split())}\n')
 
 
 def whole_number(least: int, most: int | None = None) -> Any:
-    """Return an argparse type for whole numbers of at least `least` and, if given, at most `most`."""
+    """Return an argparse type for integers of at least `least` and, if given, at most `most`."""
     words = f'of at least {least}' if most is None else f'from {least} to {most}'
 
     def parse(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Decode images of any form to 8 bit, and see to it that they are whole and not too large."""
+"""Decode images of any format to 8 bits, and check that they are complete and not too large."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from numpy.typing import NDArray
 
 from hcl_arch.utils.image_headers import JPEG_START, Stated, UnknownFormatError, read_stated
 
-# A file of 300 KB can state 2**32 pixels. This many take 0.8 GB as decoded colour image.
+# A file of 300 KB can state 2**32 pixels. This many take 0.8 GB as a decoded colour image.
 MAX_PIXELS = 2**28
-# A progressive JPEG is gone over some ten times; a forged one of some MB ten thousand times, which takes hours.
+# A progressive JPEG takes some ten passes; a forged one of some MB takes ten thousand, which takes hours.
 MAX_SCANNED_PIXELS = 2**32
 MAX_SCANS = 1000
 _REDUCED_FLAGS = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 
 
 class DamagedImageError(ValueError):
-    """The bytes are no image that can be decoded, or that may be; the message says why, without a file's name."""
+    """The bytes are not an image that can and may be decoded; the message says why, without a file's name."""
 
 
 def decode_image(content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: int | None = None) -> NDArray[np.uint8]:
-    """Return a decoded image, upright as its EXIF data say.
+    """Return a decoded image, turned upright according to its EXIF data.
 
-    With `cv2.IMREAD_COLOR`, 16 bit per channel is scaled down, gray gets three equal channels, CMYK is converted, alpha
-    is dropped.
+    With `cv2.IMREAD_COLOR`, 16 bits per channel are scaled down, gray gets three equal channels, CMYK is converted,
+    alpha is dropped.
 
     Args:
         content: the file's bytes: a BMP, JPEG, PNG, TIFF or WebP, of at most `MAX_PIXELS` pixels.
         flag: of `cv2.imdecode`.
         least_side: a JPEG in colour may be decoded at 1/2, 1/4 or 1/8 of its size, which takes a fraction of the time,
-            as long as its short side keeps twice this many pixels: a reduction by area to that side then ends all
-            images alike, whereas the JPEG's own reduction alone would leave some of them sharper. None: at full size.
+            as long as its short side keeps twice this many pixels: a reduction by area to that side then makes all
+            images equally sharp, whereas the JPEG's own reduction alone would leave some sharper. None: at full size.
 
     Returns:
-        (H, W, 3) BGR or what else the flag asks for.
+        (H, W, 3) BGR, or whatever the flag asks for.
 
     Raises:
-        DamagedImageError: it cannot be decoded, is cut short, is of another kind, or states too many pixels. No pixel
-            is decoded, and no memory taken for any, unless the size that the file states is within the limit.
+        DamagedImageError: it cannot be decoded, is cut short, is of another kind, or states too many pixels. Pixels are
+            decoded, and memory is allocated for them, only if the size stated by the file is within the limit.
     """
     stated = _read_within_limits(content)
     if least_side is not None and flag == cv2.IMREAD_COLOR and content.startswith(JPEG_START):
         flag = _reduced_flag(stated, least_side)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
-    except Exception as error:  # of OpenCV, or of Python where OpenCV says that memory ran out
+    except Exception as error:  # of OpenCV, or of Python if OpenCV reports that memory ran out
         reason = getattr(error, 'err', '') or str(error)
         raise DamagedImageError(f'{len(content)} bytes that cannot be decoded ({reason})') from error
     if image is None:
@@ -59,7 +59,7 @@ def decode_image(content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: in
 
 
 def _read_within_limits(content: bytes) -> Stated:
-    """Return what an image states.
+    """Return what an image states about itself.
 
     Raises:
         DamagedImageError: it states nothing or too much, or is cut short.
@@ -76,7 +76,7 @@ def _read_within_limits(content: bytes) -> Stated:
             f'an image of {stated.width:,} x {stated.height:,} pixels, more than the limit of '
             f'{MAX_PIXELS:,} pixels in all'
         )
-    if not stated.is_whole:  # OpenCV 4 fills what is missing with gray and raises nothing
+    if not stated.is_whole:  # OpenCV 4 fills missing parts with gray and raises nothing
         raise DamagedImageError(f'{len(content)} bytes of an image that is cut short')
     if stated.scans > MAX_SCANS or stated.scans * pixels > MAX_SCANNED_PIXELS:
         raise DamagedImageError(

@@ -1,4 +1,4 @@
-"""What an image file states about itself, read in microseconds without decoding pixels.
+"""Reading of image headers, in microseconds and without decoding pixels.
 
 A file of some kilobytes can state a size that takes all memory to decode. Pillow knows the size too, but is up to ten
 times slower than the code below, cannot read 16-bit colour TIFFs, and allocates memory to decode a WebP.
@@ -15,23 +15,23 @@ from typing import Callable, NamedTuple, Optional
 TIFF_STARTS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 _WIDTH, _HEIGHT, _COMPRESSION, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 259, 322, 323
 _TAGS = (_WIDTH, _HEIGHT, _COMPRESSION, _TILE_WIDTH, _TILE_HEIGHT)
-# Types of whole numbers, and how `struct` writes them; other types of a width or a height libtiff refuses.
+# Integer types and their `struct` formats; libtiff refuses other types for width and height.
 _NUMBERS = {1: 'B', 3: 'H', 4: 'I', 16: 'Q'}
 # None; the fax codes, LZW, JPEG, Deflate, PackBits, Deflate's old number.
 _UNPACKED = 1
 _COMPRESSIONS = (_UNPACKED, 2, 3, 4, 5, 7, 8, 32773, 32946)
-# More entries in a directory libtiff takes for damage.
+# libtiff treats more entries in a directory as damage.
 _MOST_ENTRIES = 4096
 
 
 @dataclass(frozen=True)
 class TiffHeader:
-    """What the first image of a file states.
+    """Header of the first image of a file.
 
     Attributes:
-        width, height: in pixels. Where the tiles of an image are larger than the image, theirs: a decoder needs that
-            much memory.
-        compression: number of the way in which the pixels are packed.
+        width, height: in pixels. If the tiles of an image are larger than the image, the tile size: a decoder needs
+            that much memory.
+        compression: number of the compression scheme.
     """
 
     width: int
@@ -40,7 +40,7 @@ class TiffHeader:
 
     @property
     def is_decodable(self) -> bool:
-        """Say whether OpenCV's own libtiff unpacks it; of any other compression OpenCV makes a black image."""
+        """Whether OpenCV's own libtiff can decompress it; with any other compression OpenCV returns a black image."""
         return self.compression in _COMPRESSIONS
 
 
@@ -65,16 +65,16 @@ def read_tiff_header(content: bytes) -> TiffHeader | None:
 
 
 def _numbers(content: bytes) -> Iterator[tuple[int, int]]:
-    """Yield tag and value of the sizes in the first directory, the last entries first: libtiff takes a tag's first.
+    """Yield tag and value of the sizes in the first directory, last entries first: libtiff uses a tag's first entry.
 
     Raises:
-        struct.error: the directory lies behind the file's end.
-        KeyError: a size is no whole number.
+        struct.error: the directory lies beyond the end of the file.
+        KeyError: a size is not an integer.
     """
     order = '<' if content.startswith(b'II') else '>'
     is_big = b'+' in content[:4]
     (place,) = struct.unpack_from(order + ('Q' if is_big else 'I'), content, 8 if is_big else 4)
-    place = min(place, len(content))  # struct takes no larger one than the platform's
+    place = min(place, len(content))  # struct accepts none larger than the platform's
     (count,) = struct.unpack_from(order + ('Q' if is_big else 'H'), content, place)
     if count > _MOST_ENTRIES:
         raise struct.error('too many entries')
@@ -91,29 +91,29 @@ def _numbers(content: bytes) -> Iterator[tuple[int, int]]:
 JPEG_START = b'\xff\xd8\xff'
 _END_MARK = b'\xff\xd9'
 _SCAN_MARK = b'\xff\xda'
-# As in libjpeg: other bytes before a marker are passed over, and it may be padded with further FF. (`FF+` in front
-# would take a time that grows with the square of the padding.)
+# As in libjpeg: other bytes before a marker are skipped, and it may be padded with further FF. (A leading `FF+` would
+# take time quadratic in the padding.)
 _MARKER = re.compile(rb'\xff([^\xff\x00])', re.DOTALL)
 _START_CODE, _END_CODE, _SCAN_CODE = 0xD8, 0xD9, 0xDA
 _CODES_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
-# C4, C8 and CC are tables; the others begin a frame, each of another coding.
+# C4, C8 and CC are tables; the others start a frame, each with another coding.
 _FRAME_CODES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LAST_HUFFMAN_CODE = 0xC7
-# A Huffman code has a bit or more for each block of 8 x 8 pixels.
+# A Huffman code has at least one bit for each block of 8 x 8 pixels.
 _PIXELS_A_BYTE = 8 * 8 * 8
 
 
 @dataclass(frozen=True)
 class JpegHeader:
-    """Width and height in pixels, and between which bytes their code lies.
+    """Width and height in pixels, and the byte range of the pixels' code.
 
     Attributes:
         width, height: in pixels.
         start: where the first scan begins.
-        end: where the image ends, -1 if it is cut short. In the pixels' code FF is followed by 00 or a restart marker
-            only, so that the first end marker behind their start is the image's own. Thumbnails in the header are no
-            concern, nor what follows the end: phones append films and other data.
-        is_arithmetic: the code is arithmetic, which can take less than a bit for a block, and not Huffman's.
+        end: where the image ends, -1 if it is truncated. In the pixels' code FF is followed only by 00 or a restart
+            marker, so the first end marker after their start is the image's own. Thumbnails in the header do not
+            matter, nor does anything after the end: phones append videos and other data.
+        is_arithmetic: whether the code is arithmetic, which can take less than a bit per block, instead of Huffman's.
     """
 
     width: int
@@ -124,20 +124,20 @@ class JpegHeader:
 
     @property
     def is_whole(self) -> bool:
-        """Say whether the end is there, and at least a bit for each block of 8 x 8 pixels before it.
+        """Whether the end is present, with at least one bit for each block of 8 x 8 pixels before it.
 
-        What lacks, decoders fill with gray: a file of a kilobyte would take the memory of all the pixels it states.
+        Decoders fill missing parts with gray: a file of a kilobyte would take the memory of all the pixels it states.
         """
         most_pixels = (self.end - self.start) * _PIXELS_A_BYTE
         return self.end >= 0 and (self.is_arithmetic or self.width * self.height <= most_pixels)
 
     def count_scans(self, content: bytes) -> int:
-        """Return how many times the decoder goes over the image: once, or some ten times if it is progressive."""
+        """Return the number of the decoder's passes over the image: one, or some ten if it is progressive."""
         return content.count(_SCAN_MARK, self.start, self.end)
 
 
 def read_jpeg_header(content: bytes) -> JpegHeader | None:
-    """Return the header of a JPEG, None if it is damaged or cut short.
+    """Return the header of a JPEG, None if it is damaged or truncated.
 
     Args:
         content: the file's bytes; they start with `JPEG_START`.
@@ -178,12 +178,12 @@ _SHORTEST_BMP, _SHORTEST_BMP_INFO = 12, 36
 
 
 class Stated(NamedTuple):
-    """What a file states, or shows without being decoded.
+    """Properties of a file that are known without decoding.
 
     Attributes:
         width, height: in pixels.
-        is_whole: its end is there; True where that is not looked for (OpenCV sees it).
-        scans: how many times a decoder goes over the image.
+        is_whole: whether its end is present; True if this is not checked (OpenCV notices it).
+        scans: number of a decoder's passes over the image.
     """
 
     width: int
@@ -193,14 +193,14 @@ class Stated(NamedTuple):
 
 
 class UnknownFormatError(ValueError):
-    """The bytes begin as no file of the known formats does, or are of a form of one that OpenCV does not know."""
+    """The bytes are not of a known format, or of a variant that OpenCV does not support."""
 
 
 def read_stated(content: bytes) -> Stated | None:
     """Return what an image file states, None if its header is damaged.
 
     Raises:
-        UnknownFormatError: it is of another kind.
+        UnknownFormatError: it is of another format.
     """
     for start, read in _READERS:
         if content.startswith(start):
@@ -216,9 +216,9 @@ def _read_png(content: bytes) -> Stated | None:
 
 
 def _png_is_whole(content: bytes) -> bool:
-    """Say whether all chunks of a PNG are there, up to its end mark.
+    """Whether all chunks of a PNG are present, up to its end mark.
 
-    Of a chunk that states more bytes than the file has, OpenCV takes the memory before it sees that.
+    For a chunk that states more bytes than the file has, OpenCV allocates the memory before it notices.
     """
     place = len(PNG_START)
     while place + _PNG_CHUNK_FRAME <= len(content):

@@ -1,4 +1,4 @@
-"""Refuse misspelt option names, with the nearest known name as a hint; the error of a single option."""
+"""The error of a single option, and the check for misspelt option names, which suggests the nearest known name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class OptionError(ValueError):
     """A single option is wrong.
 
     Args:
-        where: what the options belong to, as the message shall call it, e.g. "data set 'Places'".
+        where: what the options belong to, as named in the message, e.g. "data set 'Places'".
         keys: the option's place below that: its key, or those of the sections around it before its key.
         problem: what is wrong, without the place.
         message: the whole message; by default "<where>: '<last key>' <problem>".
@@ -27,7 +27,7 @@ class OptionError(ValueError):
         self.problem = problem
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), ('', self.keys, self.problem, str(self))  # so that it passes between processes
+        return type(self), ('', self.keys, self.problem, str(self))  # needed to pass it between processes
 
     @property
     def key(self) -> Any:
@@ -36,19 +36,19 @@ class OptionError(ValueError):
 
 
 def unknown_option(key: Any, known: Collection[str]) -> str:
-    """Return the hint for a key that nobody reads: the nearest known one, or all of them."""
+    """Return the hint for an unknown key: the nearest known one, or all of them."""
     nearest = difflib.get_close_matches(str(key), sorted(known), n=1)
     return f"Did you mean '{nearest[0]}'?" if nearest else f'Known keys: {", ".join(sorted(known))}.'
 
 
 def check_keys(options: Mapping[str, Any], known: Collection[str], where: str, *, inside: tuple[Any, ...] = ()) -> None:
-    """Raise if `options` holds a key that nobody reads.
+    """Raise if `options` holds an unknown key.
 
     Args:
-        options: the options as the option file gives them; only their keys are looked at.
+        options: the options as in the option file; only their keys are checked.
         known: every key that is read.
-        where: what the options belong to, as the message shall call it, e.g. "data set 'Places'".
-        inside: the keys of the sections around them, below what `where` calls as far as the error's `keys` go.
+        where: what the options belong to, as named in the message, e.g. "data set 'Places'".
+        inside: the keys of the enclosing sections below `where`, for the error's `keys`.
 
     Raises:
         OptionError: a key is unknown; names the key, `where` and the nearest known key.

@@ -1,7 +1,7 @@
-"""Options declared once: what each may be, in code, in words, and as JSON schema.
+"""Options declared once: their allowed values in code, in words, and as JSON schema.
 
-A section is a pydantic model whose fields are annotated with an `Is`. Reading it converts the values and finds all that
-is wrong; the same declaration gives the JSON schema by which editors complete and check option files.
+A section is a pydantic model whose fields are annotated with an `Is`. Reading it converts the values and finds all
+errors; the same declaration provides the JSON schema that editors use to complete and check option files.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ def is_number(value: Any) -> bool:
     """Whether an option is a finite number."""
     try:
         return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # a whole number that no float can hold
+    except OverflowError:  # an integer too large for a float
         return False
 
 
 def is_whole(value: Any, least: int, *, as_float: bool = False) -> bool:
-    """Whether a value is a whole number from `least` up, be it written as a float where that is allowed."""
+    """Whether a value is an integer of at least `least`, possibly written as a float if that is allowed."""
     if not is_number(value) or value < least:
         return False
     return isinstance(value, int) or (as_float and value == int(value))
@@ -37,15 +37,15 @@ def is_whole(value: Any, least: int, *, as_float: bool = False) -> bool:
 
 @dataclass(frozen=True)
 class Is:
-    """What an option has to be.
+    """The allowed values of an option.
 
     Attributes:
-        expected: in words, to follow "expects".
-        fits: whether a value is so.
-        schema: the same as JSON schema, as far as that can say it.
-        convert: from a value that fits to the one that is used.
+        expected: description, to follow "expects".
+        fits: whether a value is allowed.
+        schema: the same as JSON schema, as far as that can express it.
+        convert: converts an allowed value to the one that is used.
         nullable: whether null is allowed.
-        below: a limit that is named only where a number reaches it.
+        below: a limit that is mentioned only if a number reaches it.
     """
 
     expected: str
@@ -56,7 +56,7 @@ class Is:
     below: float = math.inf
 
     def fault(self, value: Any) -> Optional[str]:
-        """What is wrong with a value, None if nothing is."""
+        """What is wrong with a value; None if nothing."""
         if not (self.fits(value) or (self.nullable and value is None)):
             return f'expects {self.expected}, {got(value)}'
         if is_number(value) and value >= self.below:
@@ -64,7 +64,7 @@ class Is:
         return None
 
     def problem(self, value: Any, place: Place) -> Iterator[str]:
-        """Yield the line that says what is wrong with a value at a place of the option file, if anything is."""
+        """Yield the line that says what is wrong with a value at a place in the option file, if anything."""
         fault = self.fault(value)
         if fault:
             yield problem(place, fault)
@@ -112,7 +112,7 @@ def number(least: float = -math.inf, most: float = math.inf, *, below: float = m
 
 
 def span(least: float = 0.0, most: float = 1.0) -> Is:
-    """A range of numbers; a single number stands for a range without extent."""
+    """A range of numbers; a single number stands for a range of zero width."""
     one = number(least, most)
 
     def fits(value: Any) -> bool:
@@ -164,10 +164,10 @@ ROOTS = Is(
 
 
 def weights(known: Collection[str]) -> Is:
-    """Weights of kinds, at least one of them above 0."""
+    """Weights of kinds, of which at least one is above 0."""
 
     def fits(value: Any) -> bool:
-        # Unknown kinds have a message of their own.
+        # Unknown kinds get a separate message.
         return isinstance(value, Mapping) and any(value.values()) and all(map(number(0).fits, value.values()))
 
     return Is('weights of at least 0, one of them above 0, such as {free_form: 1.0}', fits, {
@@ -192,22 +192,22 @@ S = TypeVar('S', bound='OptionSection')
 
 
 class OptionSection(BaseModel):
-    """A section of an option file. A field without a default has to be given; its description says what it is."""
+    """A section of an option file. A field without a default is required; its description says what it is."""
 
     model_config = ConfigDict(extra='forbid', frozen=True, arbitrary_types_allowed=True, populate_by_name=True)
 
     @classmethod
     def option_names(cls) -> tuple[str, ...]:
-        """The options, as an option file calls them."""
+        """The options by their names in option files."""
         return tuple(field.alias or name for name, field in cls.model_fields.items())
 
     @classmethod
     def faults(cls, options: Mapping[Any, Any], *, known: Optional[Collection[str]] = None) -> list[Fault]:
-        """All that is wrong, in the order of the options.
+        """All errors, in the order of the options.
 
         Args:
             options: The section.
-            known: The keys that are allowed; by default those of the fields. Others have no field to check them.
+            known: The allowed keys; by default those of the fields. Others have no field to check them.
         """
         allowed = cls.option_names() if known is None else known
         try:
@@ -241,10 +241,10 @@ class OptionSection(BaseModel):
         """The section with its values.
 
         Args:
-            options: As the option file has them; null stands for the default.
-            where: What they belong to, as messages call it, e.g. "data set 'Places'".
-            inside: Keys of the sections around them.
-            known: The keys that are allowed; by default those of all fields.
+            options: The options as in the option file; null stands for the default.
+            where: What they belong to, as named in messages, e.g. "data set 'Places'".
+            inside: Keys of the enclosing sections.
+            known: The allowed keys; by default those of all fields.
 
         Raises:
             OptionError: An option is unknown, missing or wrong; the first one.

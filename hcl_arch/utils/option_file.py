@@ -1,4 +1,4 @@
-"""Read option files, and other files of YAML, without running any code that they name."""
+"""Read option files and other YAML files without running any code that they name."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class OptionFileError(ValueError):
 
 
 class YamlFileError(ValueError):
-    """A file holds no YAML that is taken; the message says why and in which line, without the file's name."""
+    """A file's YAML is not accepted; the message says why and in which line, without the file's name."""
 
 
 def read_option_file(path: Path, *, trusted: bool = False) -> dict[str, Any]:
-    """Read an option file to the values that BasicSR reads it to.
+    """Read an option file to the same values as BasicSR.
 
     Args:
         path: the file.
-        trusted: whether other `!!python/name:` lines than this package's may import what they name, as in BasicSR.
+        trusted: whether `!!python/name:` lines other than this package's may import what they name, as in BasicSR.
 
     Raises:
-        OptionFileError: the file is not there or cannot be read, is no YAML or no mapping, asks for Python objects,
-            gives a key twice, or is larger than any option file; names file, line and what to do.
+        OptionFileError: the file does not exist or cannot be read, is not YAML or not a mapping, asks for Python
+            objects, gives a key twice, or is larger than any option file; names file, line and what to do.
     """
     try:
         options = read_yaml_file(path, trusted=trusted)
@@ -46,15 +46,15 @@ def read_option_file(path: Path, *, trusted: bool = False) -> dict[str, Any]:
 
 
 def read_yaml_file(path: Path, *, trusted: bool = False) -> Any:
-    """Read a file of YAML to plain values.
+    """Read a YAML file to plain values.
 
     Args:
         path: the file.
         trusted: see `read_option_file`.
 
     Raises:
-        OSError: it is not there, cannot be read, is larger than `MAX_BYTES`, or is no regular file.
-        YamlFileError: it is no YAML in UTF-8, or asks for more than plain values.
+        OSError: it does not exist, cannot be read, is larger than `MAX_BYTES`, or is not a regular file.
+        YamlFileError: it is not YAML in UTF-8, or asks for more than plain values.
     """
     content = read_regular_file(path, max_bytes=MAX_BYTES)
     try:
@@ -67,7 +67,7 @@ def read_yaml_file(path: Path, *, trusted: bool = False) -> Any:
 
 
 def _on_one_line(error: yaml.YAMLError) -> str:
-    """Return the text of an error of YAML, with the line first."""
+    """Return the text of a YAML error, with the line first."""
     mark = getattr(error, 'problem_mark', None)
     if mark is None:
         return ' '.join(str(error).split())

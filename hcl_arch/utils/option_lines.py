@@ -1,4 +1,4 @@
-"""How a problem reads: one line that starts with the place as in the option file."""
+"""Formatting of problems: one line that starts with the place in the option file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST = 800
 
 
 class _ShortRepr(reprlib.Repr):
-    """Python's spelling of a value, shortened however large or deep it is."""
+    """Python's representation of a value, shortened however large or deep it is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,17 +38,17 @@ def problem(place: Place, text: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as the option file would have it, on one line and not too long."""
+    """Return a value as in an option file, on one line and not too long."""
     if value is None or isinstance(value, bool):
         return {None: 'null', True: 'true', False: 'false'}[value]
     try:
         return _SHORT.repr(value)
-    except Exception:  # foreign objects' own spelling, and whole numbers too long to be written
+    except Exception:  # foreign objects' own representation, and integers too long to print
         return f'a value of type {type(value).__name__}'
 
 
 def got(value: Any) -> str:
-    """Return 'got ...', with advice where YAML has taken a number for a text."""
+    """Return 'got ...', with advice if YAML has read a number as text."""
     if not _is_number_text(value):
         return f'got {shown(value)}.'
     if value.strip().isdigit():

@@ -1,4 +1,4 @@
-"""Sheets of pictures: tiles with captions, side by side and below each other."""
+"""Sheets of pictures: captioned tiles, in rows and columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GAP = 2
 
 
 def captioned_row(tiles: Sequence[tuple[str, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
-    """Put pictures side by side, each with its caption above it; small ones are enlarged to whole pixels.
+    """Put pictures side by side, each below its caption; small ones are enlarged by whole factors.
 
     Args:
         tiles: caption and picture, (H, W) or (H, W, 3) uint8 BGR; all of one height.
@@ -37,7 +37,7 @@ def stack_rows(rows: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
 
 
 def mask_picture(mask: NDArray) -> NDArray[np.uint8]:
-    """A mask (H, W), 1 = uncorrupted, as mask files have it: (H, W) uint8, 255 = corrupted."""
+    """Convert a mask (H, W), 1 = uncorrupted, to the form of mask files: (H, W) uint8, 255 = corrupted."""
     return np.where(mask < 0.5, 255, 0).astype(np.uint8)
 
 
@@ -53,11 +53,11 @@ def _captioned(caption: str, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def write_picture(picture: NDArray, path: str) -> None:
-    """Write a picture as PNG, whole or not at all; its folder is made if need be.
+    """Write a picture as PNG, completely or not at all; its folder is created if necessary.
 
     Args:
         picture: (H, W) or (H, W, 3) uint8, BGR.
-        path: Of the file.
+        path: Path of the file.
 
     Raises:
         OSError: It cannot be written.

@@ -1,7 +1,7 @@
 """Numeric precision (float32, bfloat16 or float16 by autocast) and compilation of networks.
 
-In mixed precision, convolutions, linear layers and attention compute in 16 bit. What needs float32 always has it:
-embedding lengths, k-means and confidences, the centre classifier, images at the networks' ends, all losses, the
+In mixed precision, convolutions, linear layers and attention compute in 16 bits. Always in float32 are: embedding
+lengths, k-means and confidences, the centre classifier, images at the networks' inputs and outputs, all losses, the
 discriminator with its penalty, and the trained weights.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Union, get_args
 
-if TYPE_CHECKING:  # the command line needs the names of the precisions, and is not to import torch for them
+if TYPE_CHECKING:  # the command line needs the names of the precisions without importing torch
     import torch
     from torch import nn
 
@@ -18,7 +18,7 @@ _DTYPES = {'fp32': 'float32', 'bf16': 'bfloat16', 'fp16': 'float16'}
 
 
 def check_precision(precision: str) -> None:
-    """Raise ValueError naming the option if it is none of the choices."""
+    """Raise ValueError naming the option unless it is one of the choices."""
     if precision not in get_args(Precision):
         raise ValueError(f'Option precision must be one of {get_args(Precision)}, got {precision!r}.')
 
@@ -26,11 +26,11 @@ def check_precision(precision: str) -> None:
 def autocast(precision: Precision, device: Union[torch.device, str]) -> torch.autocast:
     """Context in which networks compute in a precision.
 
-    Weights are converted where they are used and not kept (autocast's cache): an iteration uses each of them once, and
-    with activation checkpointing their copies are gone by the time of the backward pass.
+    Weights are converted on use and not cached (autocast's cache): an iteration uses each of them once, and with
+    activation checkpointing the cached copies are gone by the backward pass.
 
     Args:
-        precision: Which; `fp32` switches autocast off.
+        precision: The precision; `fp32` switches autocast off.
         device: Where the networks are.
     """
     import torch
@@ -44,7 +44,7 @@ def lower_weights(net: nn.Module, precision: Precision) -> None:
     """Store a network's convolutions and linear layers in a precision, for inference under :func:`autocast`.
 
     Autocast alone converts every weight on every call. Modules with a true attribute `keep_float32`, and all other
-    parameters, stay as they are. Not for training: small updates get lost in 16-bit weights.
+    parameters, are left unchanged. Not for training: small updates get lost in 16-bit weights.
 
     Args:
         net: Changed in place.
@@ -77,7 +77,7 @@ def check_compile(option: Union[bool, str]) -> None:
 
 
 def compile_network(net: nn.Module, option: Union[bool, str]) -> None:
-    """Compile a network in place, at its first call; its class and the names of its parameters stay.
+    """Compile a network in place, at its first call; its class and parameter names stay the same.
 
     Args:
         net: The network.

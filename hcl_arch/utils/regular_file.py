@@ -1,4 +1,4 @@
-"""Read files that may be anything: a pipe would make the reader wait for ever, a device may never end."""
+"""Read regular files only: reading a pipe could block forever, and a device may never end."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import errno
 import os
 import stat
 
-# OpenCV counts the bytes of a buffer in 32 bits with sign.
+# OpenCV counts the bytes of a buffer in signed 32 bits.
 MAX_IMAGE_BYTES = 2**31 - 1
 
 
 class FileTooLargeError(OSError):
-    """A file is larger than any that is expected here."""
+    """A file is larger than expected."""
 
 
 class NotRegularFileError(OSError):
@@ -19,7 +19,7 @@ class NotRegularFileError(OSError):
 
 
 def read_regular_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_IMAGE_BYTES) -> bytes:
-    """Return the content of a file, at the end of links too.
+    """Return the content of a file, following links.
 
     Args:
         path: the file.
@@ -27,10 +27,11 @@ def read_regular_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_IMAG
 
     Raises:
         FileTooLargeError: it is larger.
-        NotRegularFileError: it is no regular file; a pipe or a device is not waited for.
+        NotRegularFileError: it is not a regular file; a pipe or a device is not read.
         OSError: it cannot be read for another reason.
     """
-    # Asked first, because to open a device can do something; and again once it is open, as it may be another one then.
+    # Checked first, because opening a device can have side effects; and again after opening, since the file may have
+    # changed.
     check_regular_file(path, max_bytes=max_bytes)
     descriptor = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0) | getattr(os, 'O_BINARY', 0))
     with open(descriptor, 'rb', buffering=0) as file:
@@ -39,18 +40,18 @@ def read_regular_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_IMAG
 
 
 def check_regular_file(path: str | os.PathLike[str], *, max_bytes: int = MAX_IMAGE_BYTES) -> None:
-    """Check a file, without opening it, for a library that is to open it by its path.
+    """Check a file without opening it, for a library that will open it by its path.
 
     Raises:
         FileTooLargeError: it is larger.
-        NotRegularFileError: it is no regular file.
-        OSError: it is not there, or cannot be asked for.
+        NotRegularFileError: it is not a regular file.
+        OSError: it does not exist or cannot be accessed.
     """
     _check_kind(os.stat(path), path, max_bytes)
 
 
 def reason_of(error: OSError) -> str:
-    """Return in words why a file cannot be read, without its path."""
+    """Return a description of why a file cannot be read, without its path."""
     return error.strerror or str(error) or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""Names that a file gives (a list, the keys of an LMDB) must not lead out of the folder that they belong to."""
+"""Checks that names from a file (a list, the keys of an LMDB) do not lead out of their folder."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _DRIVE = re.compile(r'[A-Za-z]:')
 
 
 def name_fault(name: str) -> str | None:
-    """Return what is wrong with a relative name with '/' between its parts, None if nothing is.
+    """Return what is wrong with a relative name with '/' between its parts, None if nothing.
 
-    Windows' forms are refused everywhere, since data sets are carried from one system to another.
+    Windows' forms are refused on all systems, since data sets move between systems.
 
     >>> name_fault('../secret')
     "'..' leads out of the folder"
@@ -31,7 +31,7 @@ def name_fault(name: str) -> str | None:
 
 
 def on_one_line(name: str) -> str:
-    """Return a name with its control characters written as Python writes them, for lists with a name in each line."""
+    """Return a name with control characters escaped as in Python, for lists with one name per line."""
     return ''.join(
         char.encode('unicode_escape').decode('ascii') if unicodedata.category(char) == 'Cc' else char for char in name
     )

@@ -1,4 +1,4 @@
-"""The errors of images that cannot be used: they say which image it is, so that a caller can pass over it."""
+"""The errors of unusable images; they name the image, so a caller can skip it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ class UnreadableImageError(OSError):
     """An image cannot be read or decoded; the message is 'path: reason'.
 
     Args:
-        reason: what was expected and found, and what to do.
-        path: what a reader can find the image by: the file's path, or 'path/key' in an LMDB. Empty only where torch
-            makes the error anew, out of the text of one that a worker process has raised: the text names it then.
+        reason: what was expected, what was found, and what to do.
+        path: location of the image: the file's path, or 'path/key' in an LMDB. Empty only if torch recreates the error
+            from the text of one raised in a worker process; the text then names the image.
 
     Attributes:
         path: as given.
@@ -28,7 +28,7 @@ class UnreadableImageError(OSError):
 
 
 class UnusableImageError(UnreadableImageError, ValueError):
-    """An image can be decoded, but is not what is needed: it lacks an alpha channel, or is no mask of black and white.
+    """An image can be decoded, but is unsuitable: it lacks an alpha channel, or is not a black and white mask.
 
-    A ValueError too, for those who ask for the wrong image.
+    Also a ValueError, since the caller asked for an unsuitable image.
     """

@@ -1,8 +1,8 @@
-"""Build plain values of a YAML text, and nothing else: no text can run code.
+"""Build only plain values from a YAML text: no text can run code.
 
-What BasicSR's loader reads, this one reads to equal values, but for what cannot be meant: a key given twice, of which
-BasicSR takes the last in silence, and Python objects, which BasicSR builds, running whatever code they name. One Python
-tag is left, the line by which an option file loads this package in BasicSR's own scripts.
+This loader returns the same values as BasicSR's, with two exceptions: duplicate keys, of which BasicSR silently takes
+the last, and Python objects, which BasicSR builds by running whatever code they name. One Python tag is allowed, the
+line by which an option file loads this package in BasicSR's own scripts.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class YamlLimitError(yaml.YAMLError):
 
 
 def line_of(event: yaml.Event) -> int:
-    """Return the line in which an event begins, from 1 on."""
+    """Return the line in which an event begins, counted from 1."""
     return 1 if event.start_mark is None else event.start_mark.line + 1
 
 
 @dataclass
 class _Open:
-    """A list or mapping whose end is not read yet."""
+    """A list or mapping whose end has not been read yet."""
 
     anchor: Optional[str]
     nodes: int = 0
@@ -39,11 +39,11 @@ class _Open:
 
 @dataclass
 class EventLimits:
-    """Counts nodes, each alias as all that it stands for, and depth.
+    """Counts nodes and depth; an alias counts as everything it stands for.
 
     Attributes:
-        nodes: largest number of nodes.
-        depth: largest number of lists and mappings within each other.
+        nodes: maximum number of nodes.
+        depth: maximum number of nested lists and mappings.
     """
 
     nodes: int = MAX_NODES
@@ -53,10 +53,10 @@ class EventLimits:
     _total: int = 0
 
     def check(self, event: yaml.Event) -> None:
-        """Take the next event.
+        """Process the next event.
 
         Raises:
-            YamlLimitError: a limit is passed, or an alias stands for what it is in.
+            YamlLimitError: a limit is exceeded, or an alias refers to a node that contains it.
         """
         line = line_of(event)
         if isinstance(event, yaml.CollectionStartEvent):
@@ -82,7 +82,7 @@ class EventLimits:
             )
 
     def _count(self, nodes: int) -> None:
-        """Count nodes, for the text and for all that they are in."""
+        """Count nodes, for the text and for all nodes that contain them."""
         self._total += nodes
         for outer in self._open:
             outer.nodes += nodes
@@ -93,9 +93,9 @@ _PYTHON = 'tag:yaml.org,2002:python/'
 _NAME = f'{_PYTHON}name:'
 _STANDARD = 'tag:yaml.org,2002:'
 _MERGE = 'tag:yaml.org,2002:merge'
-# The C parser, as in BasicSR, where PyYAML was built with it.
+# The C parser, as in BasicSR, if PyYAML was built with it.
 _Base: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
-# What the constructors of dates, numbers and the like raise for a text that is none.
+# Errors that the constructors of dates, numbers and the like raise for invalid text.
 _VALUE_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
@@ -104,7 +104,7 @@ class YamlTagError(yaml.YAMLError):
 
 
 class YamlKeyError(yaml.YAMLError):
-    """A key cannot be one, or is given twice; the message says where."""
+    """A key is invalid or given twice; the message says where."""
 
 
 def load_yaml(text: str, *, trusted: bool = False) -> Any:
@@ -115,7 +115,7 @@ def load_yaml(text: str, *, trusted: bool = False) -> Any:
         trusted: whether `!!python/name:` may import other packages than this one, which runs their code.
 
     Raises:
-        yaml.YAMLError: the text is no YAML, asks for more than plain values, gives a key twice, or is too large or
+        yaml.YAMLError: the text is not YAML, asks for more than plain values, gives a key twice, or is too large or
             deep (see `hcl_arch.utils.yaml_loader`).
     """
     limits = EventLimits()
@@ -126,7 +126,7 @@ def load_yaml(text: str, *, trusted: bool = False) -> Any:
 
 
 def _check_tag(event: yaml.Event, trusted: bool) -> None:
-    """Refuse Python tags but for the plugin's, whatever way they are written in."""
+    """Refuse Python tags except the plugin's, however they are written."""
     tag = getattr(event, 'tag', None) or ''
     if not tag.startswith(_PYTHON) or tag == _NAME + PLUGIN:
         return
@@ -173,7 +173,7 @@ def _checked_pairs(loader: _PlainLoader, node: yaml.MappingNode) -> Iterator[tup
     """Yield keys and the nodes of their values.
 
     Raises:
-        YamlKeyError: a key comes twice, cannot be a key, or is a merge key, which BasicSR's loader does not know.
+        YamlKeyError: a key is given twice, is invalid, or is a merge key, which BasicSR's loader does not support.
     """
     lines: dict[Any, int] = {}
     for key_node, value_node in node.value:

@@ -2,8 +2,8 @@
 
     hcl-app                    (or python -m hcl_arch.commands.app)
 
-Needs the extra `app` (gradio). Nothing is sent anywhere; what is uploaded stays in this process and in a temporary
-folder of its own, and both go when it ends.
+Needs the extra `app` (gradio). Nothing is sent anywhere; uploads stay in this process and in its own temporary folder,
+which is removed when the process ends.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from typing import Optional
 
-# Gradio reads these when it is imported, which no module outside this package does: no telemetry, nothing downloaded.
+# Gradio reads these when it is imported, which only this package does: no telemetry, no downloads.
 os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
 os.environ['HF_HUB_DISABLE_TELEMETRY'] = '1'
 

@@ -22,7 +22,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     """Run the command.
 
     Raises:
-        SystemExit: with 2 where it cannot start; a line on standard error says why.
+        SystemExit: with 2 if it cannot start; a line on standard error says why.
     """
     arguments = _parser().parse_args(argv)
     if importlib.util.find_spec('gradio') is None:
@@ -85,7 +85,7 @@ def _serve(arguments: argparse.Namespace) -> None:
             torch.set_num_threads(arguments.threads)
         try:
             restorer = Restorer(arguments.model, device=arguments.device)
-            restorer.restore(np.zeros((64, 64, 3), np.uint8))  # a model that cannot repair says so now
+            restorer.restore(np.zeros((64, 64, 3), np.uint8))  # a model that cannot repair fails now
         except (OSError, ValueError, RuntimeError) as error:
             _stop(f'--model {arguments.model}: {error}')
         url = server.url_of(listening)
@@ -97,7 +97,8 @@ def _serve(arguments: argparse.Namespace) -> None:
             print(f'The page is at {url}   (Ctrl+C ends it)', flush=True)
             if arguments.browser:
                 server.open_browser_soon(url, running)
-            # Uvicorn ends in order and then raises the signal again; so that the folder is removed, nothing may kill.
+            # Uvicorn shuts down and then raises the signal again; it must not kill the process before the folder is
+            # removed.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             with contextlib.suppress(KeyboardInterrupt):
                 running.run(sockets=[listening])

@@ -1,4 +1,4 @@
-"""Pictures as the page shows them: reduced, since the full ones are only needed for downloads."""
+"""Pictures for display on the page, reduced: full-size ones are only needed for downloads."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Longest side of what is shown, and of a small picture in a list, in pixels.
+# Longest side of a displayed picture and of a thumbnail in a list, in pixels.
 SHOWN_SIDE, THUMBNAIL_SIDE = 1280, 320
 _JPEG_QUALITY = 88
 
 
 def to_8_bit_rgb(image: NDArray) -> NDArray[np.uint8]:
-    """Any photograph as RGB of 8 bit, what is transparent on white.
+    """Any photograph as 8-bit RGB, with transparency on white.
 
     Args:
         image: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16 or float in [0, 1].
@@ -35,7 +35,7 @@ def to_8_bit_rgb(image: NDArray) -> NDArray[np.uint8]:
 
 
 def reduce(image: NDArray, side: int = SHOWN_SIDE) -> NDArray:
-    """Return an image, (H, W) or (H, W, C), with its longer side at most `side` pixels; a smaller one as it is."""
+    """Return an image, (H, W) or (H, W, C), reduced to a longer side of at most `side` pixels."""
     height, width = image.shape[:2]
     if max(height, width) <= side:
         return image
@@ -46,7 +46,7 @@ def reduce(image: NDArray, side: int = SHOWN_SIDE) -> NDArray:
 
 def jpeg(image: NDArray, side: int = SHOWN_SIDE) -> bytes:
     """A photograph, as in `to_8_bit_rgb`, as a JPEG for the page."""
-    # Reduced first: a 16-bit photograph of 50 megapixels would be converted in vain.
+    # Reduced first, to avoid converting a 16-bit photograph of 50 megapixels at full size.
     shown = to_8_bit_rgb(reduce(image, side))
     return _encode('.jpg', shown[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
 

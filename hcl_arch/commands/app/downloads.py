@@ -1,4 +1,4 @@
-"""What a visitor takes away, at full size and depth. Always PNG, which loses nothing."""
+"""A visitor's downloads, at full size and depth, always as lossless PNG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_YET = 'There is no result yet. Press "Repair" first.'
 
 
 def restored_png(photograph: Photograph, image: NDArray) -> bytes:
-    """The restored photograph with the colour profile and the like of the one it came from."""
+    """The restored photograph with the original's colour profile and other metadata."""
     return photograph.with_pixels(image).encode('PNG')[0]
 
 
@@ -32,7 +32,7 @@ def download(job: Job, what: str) -> tuple[str, str, bytes]:
     """Return file name, media type and content of 'restored', 'mask', 'confidence' or, with all of them, 'all'.
 
     Raises:
-        PageError: nothing has been repaired yet, or there is no such thing.
+        PageError: nothing has been repaired yet, or there is no such download.
     """
     if job.restoration is None:
         raise PageError(NOT_YET)

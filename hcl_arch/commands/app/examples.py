@@ -1,4 +1,4 @@
-"""Examples to try: photographs that come with scikit-image, spoiled by our own corruptions."""
+"""Examples to try: photographs from scikit-image, spoiled by our own corruptions."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _SEED = 7
 
 @dataclass(frozen=True)
 class Example:
-    """A spoiled photograph: what it is called, and (H, W, 3) uint8 RGB."""
+    """A spoiled photograph: its name, and (H, W, 3) uint8 RGB."""
 
     name: str
     pixels: NDArray[np.uint8]
 
 
 def make_examples() -> list[Example]:
-    """Return the examples; the same ones each time. Nothing is downloaded: the photographs lie in scikit-image."""
+    """Return the examples, always the same. Nothing is downloaded: the photographs are part of scikit-image."""
     astronaut, cat = _photo(skimage.data.astronaut()), _photo(skimage.data.chelsea())
     coffee, rocket = _photo(skimage.data.coffee()), _photo(skimage.data.rocket())
     rng = np.random.default_rng(_SEED)

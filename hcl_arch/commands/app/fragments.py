@@ -1,4 +1,4 @@
-"""The parts of the page that Gradio has no component for: each a template, a script and what it is given."""
+"""Parts of the page without a Gradio component: each has a template, a script and its inputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hcl_arch.commands.app import display
 from hcl_arch.commands.app.examples import Example
 from hcl_arch.commands.app.limits import Limits
 
-# For the browser's dialogue only; what counts is what a file holds.
+# For the browser's dialogue only; the content of a file decides.
 ENDINGS = '.png,.jpg,.jpeg,.webp,.tif,.tiff,.bmp,.gif'
 _DROP = """
 <label class="hcl-drop">
@@ -56,7 +56,7 @@ _STATUS = '<div class="hcl-status" role="status" aria-live="polite">${value}</di
 
 
 def drop_area(limits: Limits, *, several: bool, label: str) -> gr.HTML:
-    """Where files are dropped; its event 'brought' has {'files': [{'name', 'token' or 'error'}, ...]}."""
+    """The drop area for files; its event 'brought' has {'files': [{'name', 'token' or 'error'}, ...]}."""
     bounds = f'up to {limits.megapixels:g} megapixels' + (f' each, at most {limits.files} files' if several else '')
     template = _DROP.format(
         multiple='multiple' if several else '',
@@ -92,12 +92,12 @@ def compare() -> gr.HTML:
 
 
 def status(identifier: str) -> gr.HTML:
-    """A line that says what is going on; screen readers read it out. Its value is HTML."""
+    """A status line, which screen readers read out. Its value is HTML."""
     return gr.HTML(value='', html_template=_STATUS, js_on_load=None, apply_default_css=False, elem_id=identifier)
 
 
 def plain(identifier: str) -> gr.HTML:
-    """A place for HTML that the server makes."""
+    """A place for HTML from the server."""
     return gr.HTML(value='', js_on_load=None, apply_default_css=False, elem_id=identifier)
 
 

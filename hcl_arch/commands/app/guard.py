@@ -1,8 +1,7 @@
-"""What reaches Gradio: only what this page needs. All else is refused before Gradio sees it.
+"""A filter in front of Gradio: only requests that this page needs pass; all others are refused.
 
-Gradio serves files, fetches URLs that are named as file data, proxies, records and describes its interface. This page
-uses none of that: pictures go through our own routes (`hcl_arch.commands.app.routes`), under tokens that cannot be
-guessed.
+Gradio serves files, fetches URLs given as file data, proxies, records and describes its interface. This page uses none
+of that: pictures go through our own routes (`hcl_arch.commands.app.routes`), under unguessable tokens.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Whole paths by method; all that the page asks for in use.
+# Whole paths by method: everything that the page requests.
 _READ = re.compile(
     r'/|/config/?|/theme\.css|/favicon\.ico|/manifest\.json|/(assets|static|svelte)/[\w./@-]+'
     r'|/gradio_api/(startup-events|theme\.css|queue/data|heartbeat/\w{1,64})'
@@ -28,9 +27,9 @@ _READ = re.compile(
 _WRITE = re.compile(r'/gradio_api/(queue/join|cancel|reset)|/hcl/upload')
 _JSON = re.compile(r'/gradio_api/.+')
 MAX_JSON_BYTES = 4 * 2**20
-# By these, Gradio takes a value for a file.
+# Keys by which Gradio recognises a value as a file.
 _FILE_KEYS = frozenset(('path', 'url', 'meta', 'orig_name', 'is_stream'))
-# Gradio's page compiles its templates and styles itself, hence the unsafe words; nothing is loaded from elsewhere.
+# Gradio's page compiles its templates and styles itself, hence the unsafe directives; nothing is loaded from elsewhere.
 _POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; "
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'; connect-src 'self'; worker-src 'self' blob:; "
@@ -47,12 +46,12 @@ _HEADERS = {
 
 
 class Guard:
-    """Middleware that refuses hosts, origins, routes and file data that the page has no use for.
+    """Middleware that refuses hosts, origins, routes and file data that the page does not use.
 
     Args:
-        app: what it protects.
-        host_names: by which the page may be called; addresses in digits are always taken. A web site whose own name
-            is made to lead here (DNS rebinding) thus reads nothing.
+        app: the application to protect.
+        host_names: names under which the page may be requested; numeric addresses are always accepted. A web site whose
+            name is made to resolve to this machine (DNS rebinding) thus reads nothing.
     """
 
     def __init__(self, app: ASGIApp, host_names: Iterable[str]) -> None:
@@ -98,12 +97,12 @@ class Guard:
 
 
 def own_names() -> set[str]:
-    """Names by which this machine may be called besides addresses."""
+    """Host names of this machine, besides addresses."""
     return {'localhost', socket.gethostname().lower(), socket.getfqdn().lower()}
 
 
 def names_file(value: Any) -> bool:
-    """Say whether a JSON value holds anything that Gradio would take for a file, at any depth."""
+    """Whether a JSON value contains, at any depth, anything that Gradio would treat as a file."""
     pending = [value]
     while pending:
         value = pending.pop()
@@ -140,7 +139,7 @@ async def _read_body(receive: Receive) -> bytes | PlainTextResponse:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives the body that was read already, and then what comes after it."""
+    """Return a `receive` that replays the body already read, then continues with what follows."""
     pending: list[Message] = [{'type': 'http.request', 'body': body, 'more_body': False}]
 
     async def replay() -> Message:
@@ -155,7 +154,7 @@ def _with_headers(send: Send, path: str) -> Send:
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
-            # Gradio lets pages of other local servers read its answers.
+            # Gradio lets pages of other local servers read its responses.
             for name in [name for name in headers if name.startswith('access-control-')]:
                 del headers[name]
             if path.startswith(('/hcl/', '/gradio_api/')):

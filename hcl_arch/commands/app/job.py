@@ -1,4 +1,4 @@
-"""A photograph that is open on a page: what was found, what was painted, what came out."""
+"""A photograph open on a page: finding, painted strokes and result."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Job:
     """One photograph at work.
 
     Attributes:
-        name: of its file.
+        name: name of its file.
         photograph: as read, at full size and depth.
         confidence: (H, W) float32, found once.
-        score: in [0, 1], that anything is corrupted at all; of `confidence`.
-        threshold, grow: what the mask is made with.
+        score: in [0, 1], score of `confidence` for being corrupted at all.
+        threshold, grow: parameters of the mask.
         min_score: regions with a lower score are not marked.
-        strokes: what is painted on it.
-        restoration: the latest; None before the first.
-        repairs: how many there were.
+        strokes: brush strokes painted on it.
+        restoration: the latest result; None before the first.
+        repairs: number of repairs so far.
     """
 
     name: str
@@ -52,21 +52,21 @@ class Job:
 
     @property
     def weight(self) -> int:
-        """Bytes that this takes, at most."""
+        """Upper bound of the memory used, in bytes."""
         return 2 * self.photograph.pixels.nbytes + 3 * self.confidence.nbytes
 
     def mask(self) -> NDArray[np.uint8]:
-        """Return the mask, (H, W), 255 = corrupted: of the threshold, grown, with the strokes on it."""
+        """Return the mask, (H, W), 255 = corrupted: thresholded, grown, with the strokes painted on it."""
         finding = find_by(self.confidence, threshold=self.threshold, grow=self.grow, min_score=self.min_score)
         return paint(finding.mask, self.strokes)
 
     def set_threshold(self, threshold: float) -> None:
-        """Take another threshold; whoever moves it wants to see what it marks, whatever the score."""
+        """Set another threshold; a user who moves it wants to see what it marks, whatever the score."""
         if threshold != self.threshold:
             self.threshold, self.min_score = threshold, 0.0
 
     def repair(self, restorer: Restorer, *, composite: bool, reverse: bool) -> Restoration:
-        """Repair with the mask as it is now, without finding anything anew; without a mark nothing is changed."""
+        """Repair with the current mask, without new detection; an empty mask changes nothing."""
         mask, pixels = self.mask(), self.photograph.pixels
         if mask.any():
             self.restoration = restorer.repair(

@@ -1,4 +1,4 @@
-"""All that is kept for visitors while the page runs."""
+"""Everything kept for visitors while the page runs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from hcl_arch.commands.app.limits import Limits
 from hcl_arch.commands.app.shelf import Shelf
 from hcl_arch.commands.app.uploads import Uploads
 
-# Archives of "Several"; the oldest go first.
+# Archives of "Several"; the oldest are dropped first.
 ARCHIVES_BYTES = 4 * 2**30
 
 
 class Kept:
-    """What waits, what is open, and the archives to be fetched.
+    """Waiting uploads, open photographs, and archives to download.
 
     Args:
-        folder: for files, private to the page.
+        folder: folder for files, private to the page.
         limits: how much is kept.
     """
 

@@ -1,4 +1,4 @@
-"""How much a visitor may bring."""
+"""Limits on what visitors may upload and on what is kept for them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused, and what is kept.
+    """Limits on what is accepted and kept.
 
     Attributes:
-        megapixels: of a photograph, told by its header before anything is decoded.
+        megapixels: of a photograph, read from its header before decoding.
         file_bytes: of an uploaded file.
-        files: in one go under "Several".
-        uploads_bytes: of all uploaded files that wait to be restored; the oldest go first.
-        kept_bytes: of memory for all photographs that are open on pages; those not used for longest go first.
+        files: at once under "Several".
+        uploads_bytes: of all uploaded files waiting to be restored; the oldest are dropped first.
+        kept_bytes: of memory for all photographs open on pages; the least recently used are dropped first.
         kept_seconds: since a photograph was last used.
     """
 

@@ -1,4 +1,4 @@
-"""The page: its tabs, its looks, and what Gradio is told about it."""
+"""The page: its tabs, its style and its Gradio settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hcl_arch.commands.app.single_tab import SingleTab
 from hcl_arch.restoration.restorer import Restorer
 
 TITLE = 'Repair a photograph'
-# Requests that may wait, over all visitors.
+# Largest number of waiting requests, over all visitors.
 MOST_WAITING = 24
 _INTRODUCTION = """
 <header class="hcl-header"><h1>Repair a photograph</h1>
@@ -56,7 +56,7 @@ def mount_options() -> dict[str, Any]:
         font=fonts,
         font_mono=[gr.themes.Font('ui-monospace'), gr.themes.Font('monospace')],
     ).set(
-        # Darker than Gradio's own, so that the contrast reaches 4.5 : 1.
+        # Darker than Gradio's own, for a contrast of 4.5 : 1.
         body_text_color_subdued='*neutral_600',
         body_text_color_subdued_dark='*neutral_300',
         block_info_text_color='*neutral_600',
@@ -73,7 +73,7 @@ def mount_options() -> dict[str, Any]:
         checkbox_background_color_selected='*primary_700',
         checkbox_border_color='*neutral_500',
     )
-    # Without its own documentation; it would be refused on the way in, too.
+    # Without its own documentation, which the guard would refuse anyway.
     app_options = {'docs_url': None, 'redoc_url': None, 'openapi_url': None}
     return {
         'theme': theme,

@@ -1,4 +1,4 @@
-"""What goes wrong in a way that a visitor of the page can be told."""
+"""Errors that are shown to a visitor of the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Callable
 
 _log = logging.getLogger(__name__)
-# Nothing that an exception says may be shown: it can hold paths of the machine.
+# Messages of unforeseen exceptions must not be shown: they can contain paths of the machine.
 UNFORESEEN = 'Something went wrong here. The terminal in which hcl-app runs says what.'
 
 Updates = dict[Any, Any]
@@ -17,16 +17,16 @@ Handler = Callable[..., Iterator[Updates]]
 
 
 class PageError(Exception):
-    """What the visitor is told, in plain words and without any path of this machine."""
+    """An error shown to the visitor, in plain words and without any path of this machine."""
 
 
 def error_html(message: str) -> str:
-    """A message as the status lines show it."""
+    """A message as HTML for the status lines."""
     return f'<span class="hcl-error" role="alert">{html.escape(message)}</span>'
 
 
 def plain_errors(handler: Handler) -> Handler:
-    """Let a handler of a tab say in the tab's status line what goes wrong.
+    """Make a tab's handler report errors in the tab's status line.
 
     Args:
         handler: a generator method of an object with a component `status`; it yields dictionaries of updates.

@@ -1,4 +1,4 @@
-"""Our own routes: files in, pictures out. Everything goes by tokens, never by a path."""
+"""Our own routes: upload files, download pictures. Everything is addressed by tokens, never by a path."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def build_routes(kept: Kept) -> list[Route]:
     """Return the routes of a page.
 
     Args:
-        kept: what visitors have brought and got.
+        kept: the visitors' uploads and results.
     """
 
     async def upload(request: Request) -> Response:

@@ -37,16 +37,16 @@ def build_server(
     threshold: float = 0.5,
     host_names: Iterable[str] = (),
 ) -> ASGIApp:
-    """Return the page with its guard, to be served.
+    """Return the page with its guard, ready to be served.
 
     Args:
         restorer: finds and repairs.
         kept: keeps what visitors bring.
         examples: shown to choose from.
         threshold: where its sliders start, in [0, 1].
-        host_names: by which it may be called, besides those of this machine.
+        host_names: names under which it may be requested, besides those of this machine.
     """
-    os.environ['GRADIO_TEMP_DIR'] = str(kept.folder)  # of files that Gradio would write; none is expected
+    os.environ['GRADIO_TEMP_DIR'] = str(kept.folder)  # for files that Gradio might write; none are expected
     page = build_page(restorer, kept, examples=examples, threshold=threshold)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, routes=list(build_routes(kept)))
     app = gr.mount_gradio_app(app, page, path='/', **mount_options())
@@ -55,7 +55,7 @@ def build_server(
 
 @contextlib.contextmanager
 def kept_for_visitors(limits: Limits) -> Iterator[Kept]:
-    """Keep what visitors bring, in memory and in a folder that nobody else can read; it is removed at the end."""
+    """Keep visitors' data in memory and in a private folder, which is removed at the end."""
     with tempfile.TemporaryDirectory(prefix='hcl_app_') as folder:
         kept = Kept(Path(folder), limits)
         try:
@@ -69,10 +69,10 @@ def open_socket(host: str, port: int) -> socket.socket:
 
     Args:
         host: a name or address of this machine.
-        port: 0 takes any free one.
+        port: 0 uses any free one.
 
     Raises:
-        OSError: it cannot be had.
+        OSError: the address cannot be used.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listening = socket.socket(family, kind, protocol)

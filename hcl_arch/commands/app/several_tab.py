@@ -1,4 +1,4 @@
-"""The tab "Several": many files at once, one after the other; a bad one is reported and the rest goes on."""
+"""The tab "Several": many files, restored one after the other; a bad file is reported and the rest continues."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Row:
-    """What became of one file; `share` in [0, 1]."""
+    """The result for one file; `share` in [0, 1]."""
 
     name: str
     share: float | None = None
@@ -44,7 +44,7 @@ class SeveralTab:
 
     Args:
         restorer: finds and repairs.
-        kept: what visitors have brought.
+        kept: the visitors' uploads and results.
         threshold: where its slider starts.
     """
 
@@ -74,7 +74,7 @@ class SeveralTab:
 
     @plain_errors
     def run(self, threshold: float, grow: float, composite: bool, event: gr.EventData) -> Any:
-        """Restore all files that were brought; show each as soon as it is done, and an archive at the end."""
+        """Restore all uploaded files; show each as soon as it is done, and an archive at the end."""
         files = _read_files(event._data.get('files'), self._kept.limits.files)
         options = {'threshold': read_threshold(threshold), 'grow': read_grow(grow), 'composite': composite is True}
         path = self._kept.folder / f'{secrets.token_hex(16)}.zip'
@@ -107,7 +107,7 @@ class SeveralTab:
         )
 
     def _restore(self, name: str, token: str, options: dict[str, Any], archive: zipfile.ZipFile) -> Row:
-        """Restore one file into the archive; what goes wrong stands in the row."""
+        """Restore one file into the archive; an error is recorded in the row."""
         start = time.monotonic()
         try:
             name, photograph = self._kept.uploads.open(token)
@@ -134,7 +134,7 @@ class SeveralTab:
 
 
 def results_html(rows: list[Row]) -> str:
-    """Return a gallery and a table of what has been done."""
+    """Return a gallery and a table of the finished files."""
     if not rows:
         return ''
     pictures = ''.join(
@@ -163,10 +163,10 @@ def _remark(restoration: Restoration, min_score: float) -> str:
 
 
 def _read_files(data: Any, most: int) -> list[tuple[str, str, str]]:
-    """Return name, token and error of what the browser says it has brought.
+    """Return name, token and error of each upload reported by the browser.
 
     Raises:
-        PageError: it is nothing of the kind, or too much.
+        PageError: it is not a list of uploads, or too long.
     """
     if not isinstance(data, list) or not data or not all(isinstance(entry, dict) for entry in data):
         raise PageError('No files have come. Choose them again.')
@@ -179,7 +179,7 @@ def _read_files(data: Any, most: int) -> list[tuple[str, str, str]]:
 
 
 def _free_stem(stem: str, archive: zipfile.ZipFile) -> str:
-    """Return a name that the archive does not have yet."""
+    """Return a name that is not yet in the archive."""
     taken = set(archive.namelist())
     number, free = 1, stem
     while f'{free}_restored.png' in taken:

@@ -1,4 +1,4 @@
-"""Keep what visitors have brought for a while, each under a name that cannot be guessed."""
+"""A temporary store for visitors' items, each under an unguessable token."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from hcl_arch.commands.app.page_error import PageError
 
 Item = TypeVar('Item')
 GONE = 'This photograph is no longer kept here. Please choose it again.'
-# Only that long can a token be; longer ones are not even looked up.
+# Length limit of a token; longer ones are not looked up.
 _LONGEST_TOKEN = 64
 
 
 class Shelf(Generic[Item]):
-    """Items under random tokens; the least recently used go when there is too much of them, or after a time.
+    """Items under random tokens; the least recently used are dropped when there are too many, or after a time.
 
     Args:
-        capacity: sum of the weights that is kept. A single item may weigh more; it is then kept alone.
+        capacity: largest sum of weights. A single item may weigh more; it is then kept alone.
         lifetime: in seconds since an item was last used.
-        drop: called with each item that goes.
-        clock: tells the time in seconds.
+        drop: called with each dropped item.
+        clock: returns the time in seconds.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Shelf(Generic[Item]):
         """Return an item.
 
         Raises:
-            PageError: there is none under this token, or no longer.
+            PageError: there is no item under this token, or not any more.
         """
         with self._lock:
             gone = self._take_surplus()
@@ -69,14 +69,14 @@ class Shelf(Generic[Item]):
         return entry[0]
 
     def remove(self, token: str) -> None:
-        """Let an item go, if it is there."""
+        """Drop an item, if it is there."""
         with self._lock:
             entry = self._items.pop(token, None)
         if entry is not None:
             self._drop(entry[0])
 
     def clear(self) -> None:
-        """Let all items go."""
+        """Drop all items."""
         with self._lock:
             gone = [entry[0] for entry in self._items.values()]
             self._items.clear()

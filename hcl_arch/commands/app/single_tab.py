@@ -1,4 +1,4 @@
-"""The tab "One photograph": find, look, correct, repair, compare, take away."""
+"""The tab "One photograph": detect, view, correct, repair, compare, download."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hcl_arch.restoration.restorer import Restorer
 from hcl_arch.restoration.verdict import nothing_found, unusual_share
 
 MAX_GROW = 64
-# All that uses the network waits in one line, so that two visitors do not take twice the memory.
+# All uses of the network wait in one queue, so two visitors do not take twice the memory.
 MODEL_LINE = 'model'
 _CHANGED = 'The mask has changed. Press "Repair" to use it.'
 _DONE = 'Done. Look at the mask and correct it with threshold and brush, then repair again; or download below.'
@@ -41,7 +41,7 @@ class SingleTab:
 
     Args:
         restorer: finds and repairs.
-        kept: what visitors have brought.
+        kept: the visitors' uploads and results.
         examples: to choose from.
         threshold: where its slider starts.
     """
@@ -52,7 +52,7 @@ class SingleTab:
         self.drop = fragments.drop_area(kept.limits, several=False, label='Drop a photograph here, or choose one')
         self.example_list = fragments.example_list(examples)
         self.status = fragments.status('hcl-status-one')
-        # Hidden, not absent: what Gradio puts into a page late can miss its first value.
+        # Hidden rather than absent: components that Gradio adds to a page later can miss their first value.
         with gr.Column(visible='hidden', elem_id='hcl-work') as self.work:
             self._build_work()
         with gr.Column(visible='hidden', elem_id='hcl-result') as self.result:
@@ -99,9 +99,9 @@ class SingleTab:
             self.grow,
         }
         heavy: dict[str, Any] = {'concurrency_limit': 1, 'concurrency_id': MODEL_LINE}
-        # Private: not offered as an interface; the page itself uses them. No spinners over what can be painted on.
+        # Private: not offered as an API, only used by the page itself. No spinners over areas that can be painted on.
         common: dict[str, Any] = {'api_visibility': 'private', 'show_progress': 'hidden'}
-        # Their names stand in the scripts, where Gradio finds them.
+        # The scripts refer to these names.
         self.drop.brought(self.open_upload, [*options], shown, trigger_mode='once', **heavy, **common)
         self.example_list.picked(self.open_example, [*options], shown, trigger_mode='once', **heavy, **common)
         light: Any = {self.status, self.editor}
@@ -113,7 +113,7 @@ class SingleTab:
 
     @plain_errors
     def open_upload(self, composite: bool, reverse: bool, event: gr.EventData) -> Any:
-        """Find and repair an uploaded photograph, then show all."""
+        """Detect and repair in an uploaded photograph, then show everything."""
         files = event._data.get('files')
         token = files[0].get('token') if isinstance(files, list) and files and isinstance(files[0], dict) else None
         yield {self.status: 'Reading the photograph …'}
@@ -122,7 +122,7 @@ class SingleTab:
 
     @plain_errors
     def open_example(self, composite: bool, reverse: bool, event: gr.EventData) -> Any:
-        """Find and repair an example, then show all."""
+        """Detect and repair in an example, then show everything."""
         index = event._data.get('index')
         if not isinstance(index, int) or not 0 <= index < len(self._examples):
             raise PageError('There is no such example.')
@@ -131,7 +131,7 @@ class SingleTab:
 
     @plain_errors
     def change_mask(self, token: str, threshold: float, grow: float) -> Any:
-        """Make the mask anew out of what was found."""
+        """Recompute the mask from the confidence."""
         job = self._kept.jobs.get(token)
         job.set_threshold(read_threshold(threshold))
         job.grow = read_grow(grow)
@@ -146,7 +146,7 @@ class SingleTab:
 
     @plain_errors
     def repair(self, token: str, composite: bool, reverse: bool) -> Any:
-        """Repair again with the mask as it is."""
+        """Repair again with the current mask."""
         job = self._kept.jobs.get(token)
         yield {self.status: 'Repairing …'}
         yield self._repaired(token, job, composite, reverse)
@@ -169,7 +169,8 @@ class SingleTab:
             self.grow: job.grow,
         }
         yield {**opened, self.status: 'Repairing …'}
-        # All of it again: of two updates that come close together, Gradio's page can drop what only the first one has.
+        # All values again: of two updates in quick succession, Gradio's page can drop values that only the first one
+        # has.
         yield {**opened, **self._repaired(token, job, composite, reverse)}
 
     def _repaired(self, token: str, job: Job, composite: bool, reverse: bool) -> Updates:
@@ -209,17 +210,17 @@ class SingleTab:
 
 
 def _outcome(job: Job) -> str:
-    """What is said after a repair."""
+    """The message after a repair."""
     if job.restoration is not None and job.restoration.found:
         return _DONE
-    # The first one is of what was found; later the visitor may have erased it.
+    # The first repair is of the finding; later the visitor may have erased it.
     is_verdict = job.repairs == 1 or job.score < job.min_score
     verdict = nothing_found(job.score, job.min_score).capitalize() if is_verdict else 'Nothing is marked'
     return f'{verdict}. {_UNCHANGED}'
 
 
 def _share_text(share: float, score: float) -> str:
-    """What stands below the photograph."""
+    """The text below the photograph."""
     unusual = ' Unusually much: check the mask.' if unusual_share(share) else ''
     return f'{100 * share:.1f} % of the photograph is marked. Score that anything is corrupted: {score:.2f}.{unusual}'
 
@@ -236,10 +237,10 @@ def read_threshold(value: Any) -> float:
 
 
 def read_grow(value: Any) -> int:
-    """Return by how many pixels a mask shall grow, as the browser sent it.
+    """Return the number of pixels by which to grow the mask, as sent by the browser.
 
     Raises:
-        PageError: it is no such number.
+        PageError: it is not such a number.
     """
     if not isinstance(value, (int, float)) or not math.isfinite(value) or not 0 <= value <= MAX_GROW:
         raise PageError(f'The mask can grow by 0 to {MAX_GROW} pixels.')

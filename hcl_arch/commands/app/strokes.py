@@ -1,4 +1,4 @@
-"""What the brush adds to a mask and erases from it."""
+"""Brush strokes, which add to a mask or erase from it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from hcl_arch.commands.app.page_error import PageError
 MAX_STROKES = 1000
 MAX_POINTS = 100_000
 CORRUPTED, UNCORRUPTED = 255, 0
-# Of the photograph's longer side.
+# As a share of the photograph's longer side.
 LARGEST_RADIUS = 0.5
 
 
 class Stroke(NamedTuple):
-    """One movement of the brush, in shares of the photograph so that it fits every size of it.
+    """One brush stroke, in coordinates relative to the photograph, so it fits every size of it.
 
     Attributes:
-        erase: it makes pixels uncorrupted; else corrupted.
-        radius: of the brush, in shares of the photograph's longer side.
-        points: (N, 2) float64, x and y in shares of width and height; N >= 1.
+        erase: whether it marks pixels as uncorrupted; otherwise as corrupted.
+        radius: radius of the brush, as a share of the photograph's longer side.
+        points: (N, 2) float64, x and y as shares of width and height; N >= 1.
     """
 
     erase: bool
@@ -34,10 +34,10 @@ class Stroke(NamedTuple):
 
 
 def read_strokes(data: Any) -> list[Stroke]:
-    """Return the strokes out of what the browser sent: [{'erase': bool, 'radius': r, 'points': [[x, y], ...]}, ...].
+    """Return the strokes sent by the browser: [{'erase': bool, 'radius': r, 'points': [[x, y], ...]}, ...].
 
     Raises:
-        PageError: it is no such thing, or there are too many.
+        PageError: it has another form, or there are too many.
     """
     if not isinstance(data, list) or len(data) > MAX_STROKES:
         raise PageError(f'At most {MAX_STROKES} strokes of the brush can be kept. Undo some.')
@@ -59,7 +59,7 @@ def paint(mask: NDArray[np.uint8], strokes: Sequence[Stroke]) -> NDArray[np.uint
 
     Args:
         mask: (H, W), 255 = corrupted, 0 = uncorrupted. It is not changed.
-        strokes: they go over what the threshold says.
+        strokes: they override the thresholded mask.
     """
     painted = mask.copy()
     height, width = mask.shape
@@ -75,10 +75,10 @@ def paint(mask: NDArray[np.uint8], strokes: Sequence[Stroke]) -> NDArray[np.uint
 
 
 def _read_points(data: Any) -> NDArray[np.float64]:
-    """Return points within reach of the photograph.
+    """Return points, limited to the neighbourhood of the photograph.
 
     Raises:
-        ValueError: these are none.
+        ValueError: these are not points.
     """
     points = np.asarray(data, np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points) or not np.isfinite(points).all():

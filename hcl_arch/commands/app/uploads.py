@@ -1,4 +1,4 @@
-"""Take in files: bounded, checked before anything is decoded, under names of our own."""
+"""Receive files: with limits, checked before decoding, stored under our own names."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ WAITING_SECONDS = 900.0
 
 
 class Upload(NamedTuple):
-    """A file that was brought, by a name that is safe to show and to give to a download."""
+    """An uploaded file, with a name that is safe to show and to use for a download."""
 
     path: Path
     name: str
 
 
 class Uploads:
-    """The files that wait to be restored.
+    """The files waiting to be restored.
 
     Args:
-        folder: where they are kept; nobody else writes there.
-        limits: what is taken.
+        folder: where they are kept; no other process writes there.
+        limits: what is accepted.
     """
 
     def __init__(self, folder: Path, limits: Limits) -> None:
@@ -58,7 +58,7 @@ class Uploads:
         return self._shelf.add(Upload(path, safe_name(name)), weight=size)
 
     def open(self, token: object) -> tuple[str, Photograph]:
-        """Return the name and the photograph of an upload, which is kept no longer.
+        """Return the name and the photograph of an upload, and stop keeping it.
 
         Raises:
             PageError: there is none, or it cannot be restored; the message says why.
@@ -101,7 +101,7 @@ def read_limited(path: Path, limits: Limits) -> Photograph:
     """Read a photograph within the limits.
 
     Raises:
-        PageError: it is of another kind, damaged or too large; in plain words.
+        PageError: it is of another type, damaged or too large; in plain words.
     """
     content = path.read_bytes()
     try:
@@ -121,7 +121,7 @@ def read_limited(path: Path, limits: Limits) -> Photograph:
 
 
 def _stated_size(content: bytes) -> tuple[int, int]:
-    """Return width and height in pixels, of a file that was found decodable."""
+    """Return width and height in pixels of a file that was checked to be decodable."""
     try:
         stated = read_stated(content)
     except UnknownFormatError:  # it is a GIF
@@ -131,12 +131,12 @@ def _stated_size(content: bytes) -> tuple[int, int]:
 
 
 def too_large(limits: Limits) -> str:
-    """What is said of a file with too many bytes."""
+    """The message for a file with too many bytes."""
     return f'This file is too large: at most {limits.file_bytes / MIB:g} MiB can be taken.'
 
 
 def safe_name(quoted: str) -> str:
-    """Return the last part of a file's name as sent, percent-encoded, without what no file name should have."""
+    """Return the last part of a file's name as sent, percent-encoded, without characters unfit for file names."""
     name = _ODD_CHARACTERS.sub('_', re.split(r'[/\\]', unquote(quoted[: 10 * _LONGEST_NAME]))[-1]).strip(' ._')
     stem, dot, suffix = name.rpartition('.')
     if len(name) > _LONGEST_NAME and dot:

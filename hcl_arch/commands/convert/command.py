@@ -63,11 +63,11 @@ def convert_file(
 
     Args:
         checkpoint: The authors' file; never altered.
-        out: File to write for ``HCLNet``; one that ends in .safetensors holds the options too.
+        out: File to write for ``HCLNet``; a .safetensors file also holds the options.
         discriminator: File to write for ``HCLPatchDiscriminator``; none by default.
         legacy_v: The authors' version, by default the one that ``config`` or the file states, else 4.
         config: The authors' YAML file for the checkpoint; never altered.
-        network: The network compared with whose published weights the file holds; by default it is of HCL's authors.
+        network: The baseline whose published weights the file holds; by default the file is from HCL's authors.
         vgg: For SIRF and DHAN, a file of torchvision's VGG-19.
         overwrite: Whether to replace files that exist.
 
@@ -159,7 +159,7 @@ def _comments(remarks: Sequence[str]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Mappings in lines, lists in brackets, as the option files have them."""
+    """Block mappings and bracketed lists, as in the option files."""
 
 
 def _in_brackets(dumper: yaml.SafeDumper, values: list) -> yaml.Node:
@@ -194,11 +194,11 @@ def _write_model(conversion: Conversion, out: Path, checkpoint: Path) -> None:
 
 
 def _write(contents: Mapping[Path, Mapping[str, Mapping[str, Tensor]]]) -> None:
-    """Write files, each whole or not at all: first all beside their places, then each into its own."""
+    """Write files, each completely or not at all: first all under temporary names, then each is renamed."""
     try:
         with atomic_files([*contents]) as files:
             for file, content in zip(files, contents.values()):
                 torch.save(content, file)
-    # torch.save reports a full disk by RuntimeError.
+    # torch.save reports a full disk as RuntimeError.
     except (OSError, RuntimeError) as error:
         raise ConvertError(f'{" and ".join(map(str, contents))}: cannot be written: {error}') from error

@@ -1,4 +1,4 @@
-"""Command `hcl-export`: models for other runtimes: ONNX, programs of torch.export, safetensors."""
+"""Command `hcl-export`: models for other runtimes, as ONNX, torch.export programs or safetensors."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from hcl_arch.utils.atomic_file import atomic_file
 from hcl_arch.utils.regular_file import reason_of
 
 SMALLEST_SIDE = 16
-# Beside the smallest sizes, of the images that a file is checked with: H and W, px.
+# Sizes, H and W in px, of the images that a file is checked with, besides the smallest.
 _CHECKED = ((64, 64), (100, 75), (72, 104))
 
 
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command.
 
     Returns:
-        0, or 1 if the file has been written but does not do what PyTorch does.
+        0, or 1 if the file has been written but its results differ from PyTorch's.
 
     Raises:
         SystemExit: With code 2, after one line on stderr, if the files do not allow it.

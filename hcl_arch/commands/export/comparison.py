@@ -1,4 +1,4 @@
-"""Exported files against PyTorch, at sizes that the export has not seen."""
+"""Comparison of exported files with PyTorch, at sizes not used in the export."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from hcl_arch.commands.export.parts import INTERFACES, Part
 
-# What counts as equal: the share of the mask's pixels, and of values of the image within a distance.
+# Criteria for equality: the share of equal mask pixels, and of image values within a distance.
 EQUAL_MASKS = 0.999
 EQUAL_IMAGES = 0.999
 IMAGE_TOLERANCE = 1e-3
@@ -19,7 +19,7 @@ Runner = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
 
 class Difference(NamedTuple):
-    """Of an output of a file and the same of PyTorch."""
+    """Difference between a file's output and PyTorch's."""
 
     name: str
     """Of the output."""
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
 
     @property
     def is_small(self) -> bool:
-        """Whether it counts as equal. A confidence does as far as the mask does."""
+        """Whether it counts as equal. For a confidence the mask decides."""
         return self.name == 'confidence' or self.equal >= (EQUAL_MASKS if self.name == 'mask' else EQUAL_IMAGES)
 
     def line(self) -> str:
@@ -47,10 +47,10 @@ def compare(run: Runner, network: nn.Module, part: Part, sizes: Sequence[tuple[i
     """Run a file and PyTorch on test images.
 
     Args:
-        run: The file: from the inputs to the outputs of the part.
-        network: That the part is of, as users call it.
-        part: Which has been exported.
-        sizes: H and W of the images, px; batches of one and two images take turns.
+        run: Runs the file: from the part's inputs to its outputs.
+        network: The network of the part, as users call it.
+        part: Name of the exported part.
+        sizes: H and W of the images, px; batches of one and two images alternate.
     """
     found = []
     for index, (height, width) in enumerate(sizes):
@@ -66,7 +66,7 @@ def compare(run: Runner, network: nn.Module, part: Part, sizes: Sequence[tuple[i
 
 
 def call_network(network: nn.Module, part: Part, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """What PyTorch makes of a part's inputs, by the network's own calls."""
+    """PyTorch's outputs for a part's inputs, by the network's own calls."""
     if part.name == 'restore':
         repair = getattr(network, 'repair', None)
         if repair is not None:
@@ -78,7 +78,7 @@ def call_network(network: nn.Module, part: Part, inputs: Sequence[Tensor]) -> tu
 
 
 def test_inputs(part: Part, batch: int, height: int, width: int) -> list[Tensor]:
-    """Smooth images of which a rectangle is noise, and the masks that say where."""
+    """Smooth images with a rectangle of noise, and the masks of the rectangles."""
     generator = torch.Generator().manual_seed(height * 10007 + width)
     colours = torch.rand(batch, 3, 3, 3, generator=generator)
     image = torch.nn.functional.interpolate(colours, size=(height, width), mode='bilinear', align_corners=True)

@@ -1,4 +1,4 @@
-"""The error of everything that exports."""
+"""The error of all exports."""
 
 from __future__ import annotations
 

@@ -16,12 +16,12 @@ from hcl_arch.commands.export.comparison import Runner, test_inputs
 from hcl_arch.commands.export.errors import ExportError
 from hcl_arch.commands.export.parts import INTERFACES, Part
 
-# 18 is the first with the operators of the k-means' starts, 20 the last that PyTorch's tracing exporter writes.
+# 18 is the first with the operators for k-means initialisation, 20 the last that PyTorch's tracing exporter writes.
 _AXES = {0: 'batch', 2: 'height', 3: 'width'}
 
 
 def require_onnx() -> None:
-    """Raise ExportError if what the export needs is not installed."""
+    """Raise ExportError if a package that the export needs is not installed."""
     for name in ('onnx', 'onnxscript', 'onnxruntime'):
         try:
             importlib.import_module(name)
@@ -33,9 +33,9 @@ def to_onnx(part: Part, *, opset: int, remarks: Mapping[str, str]) -> bytes:
     """The content of an ONNX file of a part, for batches and images of any size.
 
     Args:
-        part: On the CPU.
+        part: The part, on the CPU.
         opset: One of ``OPSETS``.
-        remarks: Become the metadata of the model.
+        remarks: Metadata of the model.
 
     Raises:
         ExportError: If a package is missing or PyTorch cannot export the part.
@@ -46,8 +46,9 @@ def to_onnx(part: Part, *, opset: int, remarks: Mapping[str, str]) -> bytes:
     interface = INTERFACES[part.name]
     inputs = test_inputs(part, 2, 3 * part.size_multiple // 2 + 1, 2 * part.size_multiple + 3)
     with tempfile.TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
-        # That the exporter which traces is the older one, and that sizes are not constants: both are meant so. The
-        # newer one needs proofs for sizes that are sums of quotients, takes minutes for them and then rules sizes out.
+        # Hide the warnings that the tracing exporter is the older one and that sizes are not constants: both are
+        # intended. The newer one needs proofs for sizes that are sums of quotients, takes minutes for them and then
+        # rules out some sizes.
         warnings.simplefilter('ignore')
         path = Path(folder) / 'part.onnx'
         try:
@@ -56,7 +57,7 @@ def to_onnx(part: Part, *, opset: int, remarks: Mapping[str, str]) -> bytes:
                 input_names=list(interface.inputs), output_names=list(interface.outputs),
                 dynamic_axes=dict.fromkeys((*interface.inputs, *interface.outputs), _AXES),
             )  # fmt: skip
-        except Exception as error:  # whatever a part of the network does that ONNX lacks
+        except Exception as error:  # any operation of the network that ONNX lacks
             raise ExportError(f'PyTorch cannot write this network as ONNX: {_first_line(error)}.') from error
         model = onnx.load(path)
     onnx.helper.set_model_props(model, dict(remarks))
@@ -65,10 +66,10 @@ def to_onnx(part: Part, *, opset: int, remarks: Mapping[str, str]) -> bytes:
 
 
 def onnx_runner(content: bytes) -> Runner:
-    """Run an ONNX file by onnxruntime on the CPU.
+    """Run an ONNX file with onnxruntime on the CPU.
 
     Raises:
-        ExportError: If it does not take the file.
+        ExportError: If onnxruntime rejects the file.
     """
     import onnxruntime
 

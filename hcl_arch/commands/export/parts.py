@@ -1,4 +1,4 @@
-"""What is exported of a network: modules from tensors to tensors, for images of any size."""
+"""The exportable parts of a network: modules from tensors to tensors, for images of any size."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ INTERFACES: dict[PartName, Interface] = {
 
 
 class Part(nn.Module, ABC):
-    """A part of a network; ``forward`` takes and returns what ``INTERFACES`` says.
+    """A part of a network; ``INTERFACES`` lists the inputs and outputs of ``forward``.
 
     Args:
-        network: In evaluation mode; not changed.
-        name: Which part.
+        network: The network in evaluation mode; not changed.
+        name: Name of the part.
     """
 
     size_multiple: int
@@ -50,7 +50,7 @@ class Part(nn.Module, ABC):
 
     def __init__(self, network: nn.Module, name: PartName) -> None:
         super().__init__()
-        # A program's layout of memory is its runtime's business; and graphs of symbols want even strides.
+        # The memory layout is up to a program's runtime, and symbolic graphs need regular strides.
         own = copy.deepcopy(network)
         own.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.network = with_even_strides(own)
@@ -61,7 +61,7 @@ class Part(nn.Module, ABC):
 
         Args:
             image: (B, 3, H, W) RGB in [0, 1].
-            mask: (B, 1, H, W), 1 = uncorrupted; of ``restore`` only.
+            mask: (B, 1, H, W), 1 = uncorrupted; for ``restore`` only.
         """
         if self.name == 'restore':
             assert mask is not None
@@ -76,7 +76,7 @@ class Part(nn.Module, ABC):
 
     @abstractmethod
     def restore(self, image: Tensor, mask: Tensor) -> Tensor:
-        """The image restored by a given mask."""
+        """The image restored with a given mask."""
 
     @abstractmethod
     def restore_blindly(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -84,10 +84,10 @@ class Part(nn.Module, ABC):
 
 
 def build_part(network: nn.Module, name: PartName) -> Part:
-    """A part of a network that ``load_model`` returns.
+    """Build a part of a network returned by ``load_model``.
 
     Raises:
-        ExportError: If it is none that can be exported.
+        ExportError: If it cannot be exported.
     """
     if isinstance(network, HCLNet):
         return HCLPart(network, name)
@@ -97,7 +97,7 @@ def build_part(network: nn.Module, name: PartName) -> Part:
 
 
 class HCLPart(Part):
-    """A part of :class:`HCLNet`, in steps that hold for sizes that nobody has seen."""
+    """A part of :class:`HCLNet`, in steps that are valid for sizes not seen in the export."""
 
     network: HCLNet
 
@@ -152,7 +152,7 @@ class DetectThenRestorePart(Part):
         if not isinstance(network.detector, (HCLDetector, PixelDetector)):
             found = type(network.detector).__name__
             raise ExportError(f'the detector {found} cannot be exported; expected one of this package.')
-        # Pixels along the side of a pixel of the logits: of what the detector sees, and of the image.
+        # Side of a logit's cell in pixels: of the detector's input, and of the image.
         self.detector_cell = (
             network.detector.mask_cell if isinstance(network.detector, HCLDetector) else self._measured_cell()
         )
@@ -198,7 +198,7 @@ class DetectThenRestorePart(Part):
 
 
 def _resized(mask: Tensor, cell: int, wanted: int) -> Tensor:
-    """A map whose pixels have a side of ``cell`` pixels of the image, at that of ``wanted``; nearest."""
+    """A map resized by nearest neighbour from cells of ``cell`` image pixels to the size of ``wanted``."""
     if wanted >= cell:
         step = wanted // cell
         return mask if step == 1 else mask[..., ::step, ::step]

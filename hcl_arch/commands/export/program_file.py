@@ -23,7 +23,7 @@ _LARGEST_BATCH = 1024
 
 
 def smallest_side(part: Part) -> int:
-    """Of the images that a program takes, px: it works on more than one tile of each network in the part."""
+    """Smallest side of a program's images, px: every network in the part then works on more than one tile."""
     return max(MIN_IMAGE_SIZE, 1 + max(getattr(module, 'size_multiple', 1) for module in part.modules()))
 
 
@@ -31,8 +31,8 @@ def to_program(part: Part, *, remarks: Mapping[str, str]) -> bytes:
     """The content of a .pt2 file of a part, for batches and images of any size from ``smallest_side`` up.
 
     Args:
-        part: On the CPU.
-        remarks: Are put into the file as JSON, under the name ``hcl_arch.json``.
+        part: The part, on the CPU.
+        remarks: Stored in the file as JSON, under the name ``hcl_arch.json``.
 
     Raises:
         ExportError: If PyTorch cannot export the part.

@@ -1,4 +1,4 @@
-"""What an exported file says about itself."""
+"""The metadata of an exported file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def remarks(model: LoadedModel, part: Part, *, smallest_side: int) -> dict[str, 
     """Texts for the metadata.
 
     Args:
-        model: That is exported.
-        part: Of it.
-        smallest_side: Of images that the file takes, px.
+        model: The exported model.
+        part: The exported part.
+        smallest_side: Smallest side of the file's images, px.
     """
     interface = INTERFACES[part.name]
     texts = {

@@ -1,4 +1,4 @@
-"""Convolutions of stride 2 whose output is exactly half as large, also where the size is a symbol."""
+"""Convolutions of stride 2 whose output is exactly half as large, even for symbolic sizes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hcl_arch.archs.layers.depthwise_conv import PreparedConv2d
 
 
 def with_even_strides(network: nn.Module) -> nn.Module:
-    """Replace, in place, the convolutions of stride 2 by ones that do the same to maps of even sides.
+    """Replace, in place, convolutions of stride 2 by equivalent ones for maps with even sides.
 
-    Others than those that :class:`EvenStridedConv` takes stay as they are, subclasses with a computation of their own
-    among them.
+    Convolutions that :class:`EvenStridedConv` does not support are left unchanged, including subclasses with their own
+    computation.
     """
     for name, child in list(network.named_children()):
         if isinstance(child, nn.Conv2d) and _fits(child):
@@ -35,24 +35,24 @@ def _fits(conv: nn.Conv2d) -> bool:
 class EvenStridedConv(nn.Module):
     """A convolution of stride 2 and odd kernel on maps of even sides.
 
-    PyTorch counts floor((n - 1) / 2) + 1 outputs on n pixels, which is n / 2 for even n, but only who knows that n is
-    even can tell. Without the row and column of padding that such a kernel never reaches it is (n - 2) / 2 + 1, which
-    a solver of symbols sees to be n / 2.
+    PyTorch counts floor((n - 1) / 2) + 1 outputs for n pixels, which is n / 2 for even n, but this can only be derived
+    if n is known to be even. Without the row and column of padding that such a kernel never reaches, it is (n - 2) / 2
+    + 1, which a symbolic solver simplifies to n / 2.
 
     Args:
-        conv: With ``padding = kernel_size // 2``, or padded already as :func:`prepare_convolutions` does.
+        conv: A convolution with ``padding = kernel_size // 2``, or already padded by :func:`prepare_convolutions`.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
         side, pad = conv.kernel_size[0], int(conv.padding[0])
         weight = conv.weight.detach()
-        if side == 1:  # nothing to leave out: the kernel is made larger instead
+        if side == 1:  # nothing to remove: the kernel is enlarged instead
             weight = F.pad(weight, (0, 1, 0, 1))
         self.weight = nn.Parameter(weight.clone(), requires_grad=False)
         self.bias = None if conv.bias is None else nn.Parameter(conv.bias.detach().clone(), requires_grad=False)
         self.groups = conv.groups
-        # What a prepared convolution adds is without the row and column that are never reached.
+        # The padding of a prepared convolution omits the row and column that are never reached.
         extra = getattr(conv, 'extra', (0, 0, 0, 0))
         self.padding = extra if any(extra) else (pad, max(pad - 1, 0), pad, max(pad - 1, 0))
 

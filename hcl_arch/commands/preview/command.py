@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         dataset = open_dataset(arguments.opt, arguments.dataset)
         samples = draw_samples(dataset, count=arguments.count, seed=arguments.seed)
-    except (OSError, ValueError) as error:  # a mistake in the options or in the data: the message says which
+    except (OSError, ValueError) as error:  # a mistake in the options or the data, named by the message
         print(f'python -m hcl_arch.commands.preview: error: {error}', file=sys.stderr)
         raise SystemExit(2) from None
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def open_dataset(option_file: Path, name: Optional[str] = None) -> Any:
     key = name or ('train' if 'train' in datasets else next(iter(datasets)))
     if key not in datasets:
         raise OptionFileError(f'option file {option_file} has no data set {key}; it has {", ".join(datasets)}')
-    # BasicSR's own parser sets the phase, too, but also looks for GPUs.
+    # BasicSR's own parser also sets the phase, but looks for GPUs as well.
     kind = datasets[key].get('type')
     if kind not in DATASET_REGISTRY:
         raise OptionFileError(
@@ -67,7 +67,7 @@ def open_dataset(option_file: Path, name: Optional[str] = None) -> Any:
 
 
 def draw_samples(dataset: Any, *, count: int, seed: int) -> list[Mapping[str, Any]]:
-    """Return up to `count` samples, evenly spread over the data set; the same ones for the same seed."""
+    """Return up to `count` samples, evenly spread over the data set; the same samples for the same seed."""
     torch.manual_seed(seed)
     count = min(count, len(dataset))
     return [dataset[index * len(dataset) // count] for index in tqdm(range(count), desc='samples', leave=False)]
@@ -116,7 +116,7 @@ def _to_picture(image: torch.Tensor) -> NDArray[np.uint8]:
 
 
 def _same_height(strips: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Return the strips padded below to the height of the highest."""
+    """Return the strips padded at the bottom to the greatest height."""
     height = max(strip.shape[0] for strip in strips)
     return [
         cv2.copyMakeBorder(strip, 0, height - strip.shape[0], 0, 0, cv2.BORDER_CONSTANT)  # type: ignore[misc]

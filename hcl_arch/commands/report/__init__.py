@@ -1,10 +1,10 @@
 """Test runs as one page: command `hcl-report` (see `hcl_arch.commands.report.arguments`).
 
-The way of the figures, a file for each step: `results` reads the CSV files of the runs, `runs_file` what a run says it
-stands for, `paper_tables` the figures of the paper (all in paper_tables.yml), and `comparability` finds runs that must
-not be compared. `dataset_tables` and `paper_comparison` make neutral tables of them (`document`), `curves` and
-`picture_rows` pictures; `page` puts all in order, `markdown_page` and `html_page` write the same blocks as text, and
-`output` puts the report in place.
+One module per step: `results` reads the CSV files of the runs, `runs_file` the description of each run, `paper_tables`
+the figures of the paper (all in paper_tables.yml), and `comparability` finds runs that must not be compared.
+`dataset_tables` and `paper_comparison` turn them into format-independent tables (`document`), `curves` and
+`picture_rows` into pictures; `page` arranges everything, `markdown_page` and `html_page` write the same blocks as text,
+and `output` puts the report in place.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _PARTS = (PICTURES, MARKDOWN, HTML)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Run the command; errors of the user and of the file system end it with one line and status 1."""
+    """Run the command; user errors and file system errors end it with one line and status 1."""
     try:
         paper = read_paper()
         warnings = write_report(
@@ -62,15 +62,15 @@ def write_report(
         entries: The runs.
         paper: Figures of the paper.
         output: Folder to write to.
-        options: What to show.
-        embed: Whether the HTML page holds the pictures itself.
-        overwrite: Whether the output folder may hold other things; they are kept.
+        options: Options of the report.
+        embed: Whether the pictures are embedded in the HTML page.
+        overwrite: Whether the output folder may contain other files; they are kept.
 
     Returns:
-        Warnings, which the pages show too.
+        Warnings, which the pages also show.
 
     Raises:
-        ReportError: If a run cannot be read, or the output folder not be used.
+        ReportError: If a run cannot be read or the output folder cannot be used.
     """
     check_entries(entries)
     check_output(output, _PARTS, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""Whether the methods of a data set measured the same images with the same holes."""
+"""Checks that the methods of a data set measured the same images with the same holes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from hcl_arch.commands.report.results import DatasetScores, ImageRow
 
-# Shares are means over pixels, computed alike in every run; a pixel of a 512 x 512 image is 4e-6.
+# Shares are means over pixels, computed in the same way in every run; one pixel of a 512 x 512 image is 4e-6.
 _SAME_SHARE = 1e-6
 _SHOWN_NAMES = 3
 
 
 def differences(dataset: str, scores: Mapping[str, DatasetScores]) -> list[str]:
-    """Say how the images of each method differ from those of the first one that lists any."""
+    """Describe how the images of each method differ from those of the first method that lists any."""
     listed = [(method, of_method.images) for method, of_method in scores.items() if of_method.images]
     found = []
     for method, images in listed[1:]:
@@ -37,7 +37,7 @@ def differences(dataset: str, scores: Mapping[str, DatasetScores]) -> list[str]:
 
 
 def _missing(of_one: Sequence[ImageRow], of_other: Sequence[ImageRow]) -> list[str]:
-    """Images of the one that the other lacks; one that comes twice counts twice."""
+    """Images of the first list that the other lacks; duplicates count separately."""
     return sorted((Counter(image.name for image in of_one) - Counter(image.name for image in of_other)).elements())
 
 

@@ -11,7 +11,7 @@ from hcl_arch.commands.report.results import DatasetScores, ImageRow, mean_of
 N_BINS = 20
 """Bins of hole share, each of 5 %."""
 
-# Okabe and Ito's colours, which colour-blind readers tell apart; yellow is left out, it is too light on white.
+# Okabe and Ito's colour-blind safe colours, without yellow, which is too light on white.
 _COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#56B4E9', '#E69F00', '#000000')
 _MARKERS = 'os^Dv<>P'
 _LINES = ('-', '--', ':')
@@ -21,14 +21,14 @@ Point = tuple[float, float]
 
 
 def curve(images: Sequence[ImageRow], metric: str) -> list[Point]:
-    """Means of a metric over the images in bins of 5 % hole share; bins without a finite one are left out.
+    """Means of a metric over the images in bins of 5 % hole share; bins without finite values are left out.
 
-    An image at the limit of two bins counts in the upper one, one that is all hole in the last.
+    An image at the boundary of two bins counts in the upper one; an image that is all hole counts in the last.
     """
     binned: dict[int, list[ImageRow]] = {}
     for image in images:
         if image.hole_share is not None:
-            # Rounded, because 0.15 * 20 is a little less than 3.
+            # Rounded, because 0.15 * 20 is slightly less than 3.
             binned.setdefault(min(int(round(image.hole_share * N_BINS, 9)), N_BINS - 1), []).append(image)
     points = []
     for number in sorted(binned):
@@ -45,7 +45,7 @@ def curves_of(scores: Mapping[str, DatasetScores], metric: str) -> dict[str, lis
 
 
 def can_draw() -> bool:
-    """Whether matplotlib is installed, which only the curves need."""
+    """Whether matplotlib is installed; only the curves need it."""
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
@@ -54,18 +54,18 @@ def can_draw() -> bool:
 
 
 def draw_curves(file: Path, curves: Mapping[str, Sequence[Point]], label: str, *, numbers: Mapping[str, int]) -> None:
-    """Draw curves as an SVG file, the same for the same curves.
+    """Draw curves as an SVG file, reproducibly.
 
     Args:
-        file: Where to.
+        file: Path of the file.
         curves: By method.
-        label: Of the vertical axis.
-        numbers: Number of each method, which decides its colour.
+        label: Label of the vertical axis.
+        numbers: Number of each method, which determines its colour.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
-    # Identifiers in an SVG file are random without a salt. A dollar sign in a name is no formula.
+    # Without a salt, identifiers in an SVG file are random. A dollar sign in a name does not start a formula.
     with matplotlib.rc_context({'svg.hashsalt': 'hcl-report', 'font.size': 10, 'text.parse_math': False}):
         figure = Figure(figsize=(6, 3.6))
         axes = figure.subplots()
@@ -87,5 +87,5 @@ def draw_curves(file: Path, curves: Mapping[str, Sequence[Point]], label: str, *
 
 
 def _legend_text(method: str) -> str:
-    """A legend leaves out names that begin with an underscore."""
+    """Text for the legend, which would omit names that begin with an underscore."""
     return f' {method}' if method.startswith('_') else method

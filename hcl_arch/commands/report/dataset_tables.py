@@ -12,7 +12,7 @@ from hcl_arch.commands.report.results import ALL, DatasetScores, Measured
 
 # Scores of one data set by method.
 Scores = Mapping[str, DatasetScores]
-# What a method (first argument) reached at a metric (second) in a column.
+# The value of a method (first argument) at a metric (second) in a column.
 Lookup = Callable[[DatasetScores, str], Optional[Measured]]
 
 _ERROR_NOTE = 'Mean ± standard error over the images; the best figure of a column in bold.'
@@ -92,7 +92,7 @@ def _cell(found: Optional[Measured], best: Optional[float], digits: Optional[int
 
 
 def _about_rows(scores: Scores, bins: Sequence[str]) -> list[list[Cell]]:
-    """Number of images and their mean hole share; one row for all methods if they agree."""
+    """Number of images and their mean hole share, in one row if all methods agree."""
     rows = []
     for label in ('images', 'hole share'):
         lines = {method: [_about(of_method, name, label) for name in bins] for method, of_method in scores.items()}

@@ -1,4 +1,4 @@
-"""What a page is made of, before it becomes Markdown or HTML. All text is plain: the writers escape it."""
+"""The blocks of a page, before conversion to Markdown or HTML. All text is plain: the writers escape it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, Union
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table: text, or a picture file by its path relative to the page, whose text describes it."""
+    """A cell of a table: text, or a picture file (path relative to the page) with a description as text."""
 
     text: str
     bold: bool = False
@@ -18,7 +18,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; neighbours of the same `group` share a heading above theirs."""
+    """A column of a table; adjacent columns of the same `group` share a heading above their own."""
 
     name: str
     group: str = ''
@@ -45,7 +45,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Text; a warning stands out."""
+    """Text; a warning is highlighted."""
 
     text: str
     warning: bool = False
@@ -62,7 +62,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures beside each other where there is room."""
+    """Pictures side by side if there is room."""
 
     pictures: Sequence[Picture]
 

@@ -1,7 +1,7 @@
-"""The error of the report's user."""
+"""The error for users of the report."""
 
 from __future__ import annotations
 
 
 class ReportError(Exception):
-    """Something that the user has to mend; its message says what."""
+    """An error that the user has to fix; the message says what."""

@@ -1,4 +1,4 @@
-"""A page as HTML: one file without scripts, its style in it, readable on a phone and on paper."""
+"""A page as HTML: one file without scripts, with embedded style, readable on a phone and on paper."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _table(table: Table, address: Address) -> Iterator[str]:
     pictures = ''
     if any(cell.picture for row in table.rows for cell in row):
         pictures = f' class="pictures" style="--columns: {len(table.columns) - table.n_labels}"'
-    # The keyboard can scroll only what it can reach.
+    # The keyboard can only scroll focusable elements.
     yield f'<div class="scroll" role="region" tabindex="0" aria-label="{html.escape(table.caption)}"><table{pictures}>'
     yield f'<caption>{html.escape(table.caption)}</caption>'
     yield from _table_head(table)
@@ -146,7 +146,7 @@ def _column_head(column: Column, attributes: str) -> str:
 
 
 def _table_rows(rows: Sequence[Sequence[Cell]], n_labels: int, address: Address) -> Iterator[str]:
-    """Rows whose first label is the same; it is written once, beside all of them."""
+    """Rows with the same first label, which is written once beside all of them."""
     for number, row in enumerate(rows):
         labels = []
         if number == 0:

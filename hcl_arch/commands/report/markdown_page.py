@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from hcl_arch.commands.report.document import Block, Cell, Details, Gallery, Heading, Paragraph, Picture, Table
 
-# What could begin markup anywhere. An underscore does so at the edge of a word only, so that mask_iou stays readable.
+# Characters that could start markup anywhere. An underscore does so only at the edge of a word; mask_iou stays
+# readable.
 _MARKUP = re.compile(r'[\\`*|\[\]~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])')
-# What begins a heading, a list or a quotation at the start of a line.
+# Starts of lines that begin a heading, a list or a quotation.
 _LINE_START = re.compile(r'^(?=[#+>-])|^(\d+)(?=[.)])')
 
 

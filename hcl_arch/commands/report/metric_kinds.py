@@ -1,4 +1,4 @@
-"""What is known of a metric: which direction is better, how many digits are printed."""
+"""Properties of metrics: which direction is better, how many digits are printed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MetricKind:
 
 
 def kind_of(column: str, kinds: Sequence[MetricKind]) -> Optional[MetricKind]:
-    """The kind of a column of a result file: of its name, or of `<name>_<more>`; None if it is not known."""
+    """The kind of a result file's column, by its name, also as `<name>_<more>`; None if it is unknown."""
     fitting = [
         (len(name), kind) for kind in kinds for name in kind.columns if column == name or column.startswith(f'{name}_')
     ]
@@ -35,13 +35,13 @@ def kind_of(column: str, kinds: Sequence[MetricKind]) -> Optional[MetricKind]:
 
 
 def split_stage(column: str) -> Optional[tuple[str, int]]:
-    """Metric and stage of a column such as `mask_f1_s1` -> ('mask_f1', 1); None if it is of no stage."""
+    """Metric and stage of a column such as `mask_f1_s1` -> ('mask_f1', 1); None if it has no stage."""
     match = _STAGE.fullmatch(column)
     return (match['base'], int(match['stage'])) if match else None
 
 
 def format_value(value: Optional[float], digits: Optional[int]) -> str:
-    """A figure as printed: `digits` behind the point, or 4 significant digits if None; `-` for a missing one."""
+    """A figure as printed: `digits` decimals, or 4 significant digits if None; `-` for a missing one."""
     if value is None or math.isnan(value):
         return '-'
     if math.isinf(value):
@@ -50,7 +50,7 @@ def format_value(value: Optional[float], digits: Optional[int]) -> str:
 
 
 def best_of(values: Sequence[Optional[float]], better: Optional[Better]) -> Optional[float]:
-    """The best of the unrounded figures; None where they do not differ, or no direction is known."""
+    """The best of the unrounded figures; None if they are all equal or the direction is unknown."""
     known = [value for value in values if value is not None and not math.isnan(value)]
     if better is None or len(set(known)) < 2:
         return None

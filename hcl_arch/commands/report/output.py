@@ -1,4 +1,4 @@
-"""Putting a report in place: made in a temporary folder, then moved, so that no half of one is left."""
+"""Putting a report in place: built in a temporary folder, then moved, so no partial report is left."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def check_output(folder: Path, parts: tuple[str, ...], *, overwrite: bool) -> No
     """Refuse an output folder that holds anything but an earlier report.
 
     Args:
-        folder: Where the report is to be.
+        folder: The report's folder.
         parts: Names of the files and folders that a report consists of.
-        overwrite: Whether to accept a folder with other things; they are kept, but for those named as ours.
+        overwrite: Whether to accept a folder with other files; they are kept, except those with names of ours.
 
     Raises:
         ReportError: If it cannot be used.
@@ -39,11 +39,11 @@ def check_output(folder: Path, parts: tuple[str, ...], *, overwrite: bool) -> No
 
 @contextlib.contextmanager
 def replaced_together(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
-    """Give a temporary folder; what was made in it takes its place in `folder` when the block ends without an error.
+    """Provide a temporary folder; its content moves into `folder` when the block ends without an error.
 
     Args:
-        folder: Where the report is to be; made if it is not there.
-        parts: Names of the files and folders to move; all have to be made.
+        folder: The report's folder; created if missing.
+        parts: Names of the files and folders to move; all must exist.
     """
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The report: which blocks it has, in which order."""
+"""The blocks of the report, in order."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class ReportPage:
 
     Attributes:
         paper: Figures of the paper.
-        runs: The runs in the order in which they are shown.
-        folder: Of the page; its sub-folder `pictures` must be there.
-        options: What the user chose.
-        warnings: What the reader must know, filled by :meth:`blocks`.
+        runs: The runs, in display order.
+        folder: Folder of the page; its sub-folder `pictures` must exist.
+        options: The user's options.
+        warnings: Warnings for the reader, filled by :meth:`blocks`.
     """
 
     paper: Paper

@@ -18,13 +18,13 @@ Figures = dict[tuple[str, str, str, str], float]
 
 @dataclass
 class OurFigures:
-    """Our figures for the tables of the paper, by the table's number, and what did not fit."""
+    """Our figures for the tables of the paper, by the table's number, and those that fit no table."""
 
     tables: dict[int, Figures] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     def add(self, cell: PaperCell, figures: Figures, source: str) -> None:
-        """Add what a data set of a run gives for a table; what is there already stays."""
+        """Add the figures of a run's data set to a table; existing figures are kept."""
         if not figures:
             self.warnings.append(
                 f'{source} stands for table {cell.table}, column {cell.column}, but has no figure for it: neither the '
@@ -41,10 +41,9 @@ class OurFigures:
 
 
 def our_figures(runs: Sequence[tuple[RunEntry, Mapping[str, DatasetScores]]], paper: Paper) -> OurFigures:
-    """Collect what the runs give for the tables of the paper.
+    """Collect the runs' figures for the tables of the paper.
 
-    A run that does not say what it stands for counts for the columns that have the names of its data sets, in the
-    tables for which names are enough.
+    A run without a description counts for the columns named like its data sets, in tables where names are sufficient.
     """
     ours = OurFigures()
     for entry, datasets in runs:
@@ -63,7 +62,7 @@ def our_figures(runs: Sequence[tuple[RunEntry, Mapping[str, DatasetScores]]], pa
 
 
 def comparison_table(table: PaperTable, ours: Figures) -> Table:
-    """The paper's table, with a column of ours beside each of the paper's for which there is a figure."""
+    """The paper's table, with our column beside each of the paper's for which we have a figure."""
     methods = list(dict.fromkeys([*table.methods, *(method for _, method, _, _ in ours)]))
     columns, sources = [], []
     for column, bin_name in table.places:
@@ -100,7 +99,7 @@ def _value(scores: DatasetScores, names: Sequence[str], bin_name: str) -> Option
 
 
 def _cells_by_name(dataset: str, method: str, paper: Paper) -> list[PaperCell]:
-    """The columns that have the data set's name, whatever the case of the letters."""
+    """The columns with the data set's name, ignoring case."""
     return [
         PaperCell(table.number, column, None, method)
         for table in paper.tables.values()

@@ -53,7 +53,7 @@ def read_paper(file: Path = FILE) -> Paper:
     """Read the file.
 
     Raises:
-        ValueError: If a line of it has not one figure for each bin of each column.
+        ValueError: If a line does not have exactly one figure for each bin of each column.
     """
     content = yaml.safe_load(file.read_text('utf-8'))
     kinds = {

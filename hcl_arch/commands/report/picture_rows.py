@@ -15,7 +15,7 @@ from hcl_arch.commands.report.results import DatasetScores
 
 _RANKED_BY = ('corrupted_iou', 'mask_iou', 'psnr')
 
-# A row of pictures: its label, the ends of the names of the input's, the truth's and the methods' files.
+# A row of pictures: its label, and the name endings of the files of the input, the truth and the methods.
 _ROWS = (
     ('image', '_input', '_truth', ''),
     ('mask', None, '_true_mask', '_mask'),
@@ -24,17 +24,17 @@ _ROWS = (
 
 
 class SavedPictures:
-    """The pictures that a test saved of a data set: `<image>_<tag><end>.png`, the tag being the run's.
+    """The pictures that a test saved for a data set: `<image>_<tag><end>.png`, with the run's tag.
 
     Args:
-        folder: results/<run>/visualization/<data set>; need not be there.
+        folder: results/<run>/visualization/<data set>; may be missing.
         names: Names of the images.
         run_name: Name of the run, its most likely tag.
     """
 
     def __init__(self, folder: Path, names: Sequence[str], run_name: str) -> None:
         self._files = {path.stem: path for path in folder.glob('*.png')}
-        # An image may be named as another with a number behind it, so the tag is what most images have in common.
+        # One image's name may be another's plus a number, so the tag is the one shared by most images.
         tags = _tags(self._files, set(names))
         self._tag = max(tags, key=lambda tag: (tags[tag], tag == run_name, tag)) if tags else run_name
 
@@ -42,12 +42,12 @@ class SavedPictures:
         return self.file(image, '_mask') is not None
 
     def file(self, image: str, end: str) -> Optional[Path]:
-        """One picture of an image; None if it is not there."""
+        """One picture of an image; None if it is missing."""
         return self._files.get(f'{image}_{self._tag}{end}')
 
 
 def _tags(stems: Mapping[str, Path], names: set[str]) -> Counter[str]:
-    """What follows the images' names in the names of their pictures, by that of the mask, which is always saved."""
+    """The tags after the images' names in picture file names, taken from the mask, which is always saved."""
     tags: Counter[str] = Counter()
     for stem in stems:
         if stem.endswith('_mask') and not stem.endswith('_true_mask'):
@@ -58,7 +58,7 @@ def _tags(stems: Mapping[str, Path], names: set[str]) -> Counter[str]:
 
 @dataclass(frozen=True)
 class ChosenImage:
-    """An image to show, and its rank in words."""
+    """An image to show, with its rank in words."""
 
     name: str
     rank: str
@@ -66,7 +66,7 @@ class ChosenImage:
 
 @dataclass(frozen=True)
 class Choice:
-    """The images to show, and by what rule they were chosen."""
+    """The images to show, and the rule by which they were chosen."""
 
     images: Sequence[ChosenImage]
     rule: str
@@ -75,13 +75,13 @@ class Choice:
 def choose_images(
     candidates: Sequence[str], scores: Mapping[str, DatasetScores], kinds: Sequence[MetricKind], count: int
 ) -> Choice:
-    """Choose images at even ranks from the worst to the best; of one, the median.
+    """Choose images at evenly spaced ranks from the worst to the best; a single one is the median.
 
     Args:
-        candidates: Names of the images of which pictures are there.
+        candidates: Names of the images with pictures.
         scores: By method; an image ranks by the mean over the methods that measured it.
-        kinds: Of the metrics, for their direction.
-        count: How many; fewer if there are not so many.
+        kinds: Kinds of the metrics, for their direction.
+        count: How many; fewer if there are not enough.
     """
     metric, values = _rank_values(candidates, scores)
     kind = kind_of(metric, kinds) if metric else None
@@ -100,7 +100,7 @@ def choose_images(
 def _rank_values(
     candidates: Sequence[str], scores: Mapping[str, DatasetScores]
 ) -> tuple[Optional[str], dict[str, float]]:
-    """The first metric that is known of all candidates, with its mean over the methods."""
+    """The first metric with values for all candidates, with its mean over the methods."""
     for metric in _RANKED_BY:
         found: dict[str, list[float]] = {name: [] for name in candidates}
         for of_method in scores.values():
@@ -120,13 +120,13 @@ def _rank_name(share: float) -> str:
 def picture_table(
     chosen: Sequence[ChosenImage], methods: Mapping[str, SavedPictures], caption: str, keep: Callable[[Path, str], str]
 ) -> Table:
-    """A table with a row of images and one of masks for each chosen image; a picture that is not there is `-`.
+    """A table with a row of images and a row of masks for each chosen image; a missing picture is `-`.
 
     Args:
         chosen: The images.
-        methods: What each method saved; what methods share is taken from the first that has it.
-        caption: Of the table.
-        keep: Takes a file and a name for it, and returns the path under which the page shows it.
+        methods: Saved pictures of each method; shared pictures are taken from the first method that has them.
+        caption: Caption of the table.
+        keep: Receives a file and a name for it, and returns the path under which the page shows it.
     """
     rows = []
     for number, image in enumerate(chosen, start=1):

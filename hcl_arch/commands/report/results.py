@@ -21,7 +21,7 @@ _ABOUT_BIN = ('bin', 'images', 'hole_share')
 
 @dataclass(frozen=True)
 class Measured:
-    """A mean and its standard error over images, None where it is not known."""
+    """A mean and its standard error over images, None if unknown."""
 
     mean: float
     error: Optional[float] = None
@@ -29,7 +29,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class ImageRow:
-    """A measured image; values that the file leaves empty are left out."""
+    """A measured image, without values that are empty in the file."""
 
     name: str
     corruption: str
@@ -48,7 +48,7 @@ class BinRow:
 
 @dataclass(frozen=True)
 class DatasetScores:
-    """What a run measured on a data set."""
+    """A run's scores on a data set."""
 
     images: Sequence[ImageRow]
     bins: Mapping[str, BinRow]
@@ -78,7 +78,7 @@ class DatasetScores:
 
 @dataclass(frozen=True)
 class RunResults:
-    """What lies in the results folder of a run."""
+    """The content of a run's results folder."""
 
     folder: Path
     datasets: Mapping[str, DatasetScores]
@@ -86,7 +86,7 @@ class RunResults:
 
 
 def mean_of(images: Sequence[ImageRow], metric: str) -> Optional[Measured]:
-    """Mean over the images that have the metric, with s / sqrt(n) as its error where that is finite and n > 1."""
+    """Mean over the images that have the metric, with s / sqrt(n) as its error if that is finite and n > 1."""
     values = [image.values[metric] for image in images if metric in image.values]
     if not values:
         return None
@@ -98,7 +98,7 @@ def mean_of(images: Sequence[ImageRow], metric: str) -> Optional[Measured]:
 
 
 def bin_span(name: str) -> Optional[tuple[float, float]]:
-    """The shares that a bin's name stands for: `30-60` -> (0.3, 0.6); None for `all` and other words."""
+    """The shares denoted by a bin's name: `30-60` -> (0.3, 0.6); None for `all` and other words."""
     low, dash, high = name.partition('-')
     try:
         return (float(low) / 100, float(high) / 100) if dash else None
@@ -107,10 +107,10 @@ def bin_span(name: str) -> Optional[tuple[float, float]]:
 
 
 def read_run(folder: Path) -> RunResults:
-    """Read all CSV files of a results folder: <data set>.csv and, where it is there, <data set>_bins.csv.
+    """Read all CSV files of a results folder: <data set>.csv and, if present, <data set>_bins.csv.
 
     Raises:
-        ReportError: If it is no folder, holds no scores, or a file cannot be read.
+        ReportError: If it is not a folder, contains no scores, or a file cannot be read.
     """
     if not folder.is_dir():
         raise ReportError(f"'{folder}' is no folder: name the results folder of a test run, as results/<run name>.")
@@ -180,7 +180,7 @@ def _dataset(
 
 
 def _bin_of_all(images: Sequence[ImageRow], metrics: Sequence[str]) -> BinRow:
-    """The line that a missing file of bins would begin with."""
+    """The first line that a missing file of bins would have."""
     means = {metric: mean_of(images, metric) for metric in metrics}
     shares = [image.hole_share for image in images if image.hole_share is not None]
     return BinRow(
@@ -196,7 +196,7 @@ def _values(line: Mapping[str, str], metrics: Sequence[str]) -> dict[str, float]
 
 
 def _number(text: str) -> Optional[float]:
-    """The number in a field; None for an empty one, NaN and words."""
+    """The number in a field; None for empty fields, NaN and words."""
     try:
         number = float(text)
     except ValueError:

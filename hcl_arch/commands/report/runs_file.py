@@ -1,6 +1,6 @@
-"""The file that tells what each run stands for: option `--runs` of `hcl-report`.
+"""The file that describes each run: option `--runs` of `hcl-report`.
 
-A list of runs in YAML; only `results` is needed:
+A list of runs in YAML; only `results` is required:
 
     - method: HCL                         # name in the tables, by default that of the folder; HCL is the paper's "Ours"
       title: HCL, 300 000 iterations      # longer name, for the list of runs
@@ -12,8 +12,8 @@ A list of runs in YAML; only `results` is needed:
           - {table: 7, column: LOGO-30K}
           - {table: 2, column: Places, method: HCL + MAT-F}    # the table's row, by default `method` of the run
 
-Tables, columns, bins and rows are those of paper_tables.yml; a row that it lacks comes below the paper's. A run without
-`tables` counts for the columns of Tables 1, 3 and 7 that have the names of its data sets; `tables: {}` is for none.
+Tables, columns, bins and rows are those of paper_tables.yml; additional rows are placed below the paper's. A run
+without `tables` counts for the columns of Tables 1, 3 and 7 named like its data sets; `tables: {}` counts for none.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CELL_KEYS = ('table', 'column', 'bin', 'method')
 
 @dataclass(frozen=True)
 class PaperCell:
-    """Cells of the paper for which a data set of a run stands."""
+    """Cells of the paper to which a run's data set corresponds."""
 
     table: int
     column: str
@@ -45,7 +45,7 @@ class PaperCell:
 
 @dataclass(frozen=True)
 class RunEntry:
-    """A run as the user named it."""
+    """A run as described by the user."""
 
     method: str
     folder: Path
@@ -58,7 +58,7 @@ def read_runs_file(file: Path, paper: Paper) -> list[RunEntry]:
     """Read the file.
 
     Raises:
-        ReportError: If it cannot be read, or names what is not there.
+        ReportError: If it cannot be read or refers to something that does not exist.
     """
     try:
         content = read_yaml_file(file)
@@ -70,7 +70,7 @@ def read_runs_file(file: Path, paper: Paper) -> list[RunEntry]:
 
 
 def entries_of_folders(folders: Sequence[Path]) -> list[RunEntry]:
-    """Runs without such a file: each a method of its own, named by its folder; by its whole path if two share that."""
+    """Runs without such a file: each is a separate method named by its folder, or by its path if names clash."""
     names = [folder.resolve().name for folder in folders]
     return [
         RunEntry(name if names.count(name) == 1 else folder.as_posix(), folder) for name, folder in zip(names, folders)
@@ -78,10 +78,10 @@ def entries_of_folders(folders: Sequence[Path]) -> list[RunEntry]:
 
 
 def check_entries(entries: Sequence[RunEntry]) -> None:
-    """Refuse what would make two runs one.
+    """Refuse entries that would merge two runs.
 
     Raises:
-        ReportError: If there is no run, or a method or a folder comes twice.
+        ReportError: If there is no run, or a method or a folder occurs twice.
     """
     if not entries:
         raise ReportError('No run is given: name results folders, or a file of runs with --runs.')

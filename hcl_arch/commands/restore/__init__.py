@@ -1,8 +1,8 @@
-"""Command `hcl-restore`: find what is corrupted in photographs, and repair it.
+"""Command `hcl-restore`: detect and repair corruption in photographs.
 
     hcl-restore holiday/ -o repaired/
 
-`arguments` has the command line, `command` the whole course, and `workflow` the images' one after the other.
+`arguments` holds the command line, `command` the overall run, and `workflow` the processing of the images.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command.
 
     Args:
-        argv: Its arguments; None: those of the program.
+        argv: The arguments; None: those of the program.
 
     Returns:
-        The exit status: 0 all images are done, 1 some failed, 2 nothing could be begun, 130 interrupted.
+        The exit status: 0 all images are done, 1 some failed, 2 nothing could be started, 130 interrupted.
 
     Raises:
         SystemExit: With status 2 for wrong arguments, 0 for --help and --version.

@@ -34,11 +34,11 @@ def run(options: Options, load: Callable[[Options], ImageRestorer] = make_restor
     """Run the command.
 
     Args:
-        options: What the command line asks for.
-        load: Makes what repairs.
+        options: The options of the command line.
+        load: Creates the restorer.
 
     Returns:
-        The exit status: 0 all images are done, 1 some failed, 2 nothing could be begun, 130 interrupted.
+        The exit status: 0 all images are done, 1 some failed, 2 nothing could be started, 130 interrupted.
     """
     with Console(quiet=options.quiet) as console:
         try:
@@ -82,10 +82,10 @@ def _run(options: Options, console: Console, load: Callable[[Options], ImageRest
 
 
 def _plan(options: Options) -> tuple[list[Job], Found]:
-    """Find the photographs and plan what is written; nothing is written yet.
+    """Find the photographs and plan the outputs; nothing is written yet.
 
     Raises:
-        CommandError: Nothing may be begun.
+        CommandError: The run must not start.
     """
     masks = None if options.mask is None else UserMasks(options.mask)
     own_folder = None if options.to_stdout else os.path.realpath(options.output)
@@ -137,7 +137,7 @@ def _do(
     stdin = _read_stdin() if any(job.input.is_stdin for job in jobs) else None
     try:
         restorer = load(options)
-    except Exception as error:  # of whatever kind: without a model nothing can be begun
+    except Exception as error:  # of any kind: without a model nothing can be started
         kind = '' if isinstance(error, (ValueError, OSError)) else f'{type(error).__name__}: '
         raise CommandError(f'--model {shown(options.model)}: {kind}{shown(str(error))}') from error
     summary.model = restorer.name
@@ -145,7 +145,7 @@ def _do(
 
 
 def _make_output_folder(options: Options, jobs: Sequence[Job]) -> None:
-    """Make the folder before the model is loaded, so that it is known at once if that cannot be done."""
+    """Create the folder before the model is loaded, so a failure is reported at once."""
     places = [path for job in jobs for path in job.outputs.values() if path != STANDARD_STREAM]
     if not places:
         return
@@ -161,7 +161,7 @@ def _make_output_folder(options: Options, jobs: Sequence[Job]) -> None:
 
 
 def _read_stdin() -> bytes:
-    """Read standard input here, in the main thread: one that waits for it could not be ended by Ctrl-C."""
+    """Read standard input here, in the main thread: Ctrl-C could not end another thread waiting for it."""
     if sys.stdin is None or sys.stdin.isatty():
         raise CommandError('-: standard input is a terminal, expected an image: hcl-restore - < photo.png')
     return sys.stdin.buffer.read(MAX_IMAGE_BYTES)

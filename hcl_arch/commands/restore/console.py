@@ -1,4 +1,4 @@
-"""What the command says while it runs: lines on standard error, and a bar for tiles where that is a terminal."""
+"""Output of the running command: lines on standard error, and a bar for tiles if that is a terminal."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ _LONGEST_BAR_NAME = 32
 
 
 def shown(name: str) -> str:
-    """Return a file's name on one line that every terminal can print, whatever bytes it has."""
+    """Return a file's name on one line, printable in every terminal, whatever bytes it has."""
     return on_one_line(name).encode('utf-8', 'backslashreplace').decode('utf-8')
 
 
 class Console:
-    """Says what is going on; a context manager.
+    """Reports progress; a context manager.
 
     Args:
-        quiet: say errors only.
+        quiet: report errors only.
     """
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._shows_bars = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._copy = _copy_of_stderr()
-        self._stream: Optional[TextIO] = self._copy or sys.stderr  # None where the program was started without one
+        self._stream: Optional[TextIO] = self._copy or sys.stderr  # None if the program was started without one
 
     def __enter__(self) -> Console:
         return self
 
     def __exit__(self, *error: object) -> None:
         if self._copy is not None:
-            with contextlib.suppress(OSError):  # nobody may be listening any more
+            with contextlib.suppress(OSError):  # the reader may be gone
                 self._copy.close()
 
     def line(self, text: str) -> None:
-        """Say something that is no error."""
+        """Print a line that is not an error."""
         if not self._quiet:
             self._write(text)
 
     def error(self, text: str) -> None:
-        """Say on one line what went wrong."""
+        """Print an error on one line."""
         self._write(f'Error: {text}')
 
     @contextlib.contextmanager
     def tiles(self, name: str) -> Iterator[Optional[Progress]]:
-        """Give what to call with the number of tiles done and of all tiles; None where nobody looks."""
+        """Return a callback for the number of finished tiles and of all tiles; None if nothing is displayed."""
         if not self._shows_bars:
             yield None
             return
@@ -71,14 +71,14 @@ class Console:
     def _write(self, text: str) -> None:
         if self._stream is None:
             return
-        # Nobody may be listening any more, which is no reason to stop working.
+        # The reader may be gone, which is not a reason to stop.
         with contextlib.suppress(OSError, ValueError):
             encoding = self._stream.encoding or 'utf-8'
             print(text.encode(encoding, 'backslashreplace').decode(encoding), file=self._stream, flush=True)
 
 
 def _copy_of_stderr() -> Optional[TextIO]:
-    """Return a stream to where standard error leads now, see `library_noise`; None where it is no file."""
+    """Return a stream to the current target of standard error, see `library_noise`; None if it is not a file."""
     if sys.stderr is None:
         return None
     try:

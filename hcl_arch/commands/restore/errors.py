@@ -1,11 +1,11 @@
-"""Errors of the command's user."""
+"""Errors for users of the command."""
 
 from __future__ import annotations
 
 
 class CommandError(Exception):
-    """Something that the user has to mend before anything can be begun; its message says what."""
+    """An error that the user has to fix before the run can start; the message says what."""
 
 
 class ImageError(Exception):
-    """One image cannot be done; its message says why, without the image's name."""
+    """One image cannot be processed; the message says why, without the image's name."""

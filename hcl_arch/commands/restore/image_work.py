@@ -30,7 +30,7 @@ from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 
 class ReadImage(NamedTuple):
-    """A photograph, the user's mask for it if there is one, and how long reading took."""
+    """A photograph, the user's mask if there is one, and the time for reading."""
 
     photograph: Photograph
     mask: Optional[NDArray[np.uint8]]
@@ -38,7 +38,7 @@ class ReadImage(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Where pictures were written, what the formats could not hold, and how long writing took."""
+    """Paths of the written pictures, remarks on what the formats could not hold, and the time for writing."""
 
     outputs: dict[PictureKind, str]
     remarks: list[str]
@@ -49,8 +49,8 @@ def read_image(job: Job, stdin: Optional[bytes]) -> ReadImage:
     """Read a photograph, and its mask.
 
     Args:
-        job: which.
-        stdin: what came from standard input, for the job that reads that.
+        job: the job of the photograph.
+        stdin: content of standard input, for the job that reads it.
 
     Raises:
         ImageError: One of them cannot be read.
@@ -71,7 +71,7 @@ def restore_image(
     """Restore a photograph.
 
     Raises:
-        ImageError: It cannot be; memory ran out, for example.
+        ImageError: It cannot be restored, for example because memory ran out.
     """
     settings: dict[str, Any] = {'grow': options.grow, 'composite': options.composite, 'reverse': options.reverse}
     if options.threshold is not None:
@@ -80,7 +80,7 @@ def restore_image(
         settings['min_score'] = options.min_score
     try:
         return restorer.restore(read.photograph.pixels, mask=read.mask, progress=progress, **settings)
-    except Exception as error:  # of whatever kind: the other images are to be done
+    except Exception as error:  # of any kind: the other images must still be processed
         raise ImageError(_failure(error)) from error
 
 
@@ -92,10 +92,10 @@ def _failure(error: Exception) -> str:
 
 
 def write_pictures(job: Job, read: ReadImage, restoration: Restoration, options: Options) -> Written:
-    """Write the pictures that are asked for, each whole or not at all.
+    """Write the requested pictures, each completely or not at all.
 
     Raises:
-        ImageError: One cannot be written; those before it are.
+        ImageError: One cannot be written; those before it have been.
     """
     start = time.monotonic()
     remarks: list[str] = []
@@ -142,7 +142,7 @@ def _put(content: bytes, path: str, *, overwrite: bool) -> None:
         sys.stdout.buffer.flush()
         return
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    # Asked again: while the network worked, somebody else may have written there.
+    # Checked again: another process may have written there while the network worked.
     problem = existing_output([path], overwrite=overwrite)
     if problem is not None:
         raise OSError(problem)

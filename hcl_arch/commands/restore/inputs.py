@@ -1,4 +1,4 @@
-"""Find the photographs that the command line names: files, folders, globs and standard input."""
+"""Find the photographs given on the command line: files, folders, globs and standard input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hcl_arch.restoration.photographs.photograph import SUFFIXES
 from hcl_arch.utils.regular_file import reason_of
 
 STDIN_NAME = 'stdin'
-# Photographs of kinds that are not read: in a folder they are not failures, but nobody should miss them in silence.
+# Unsupported types of photographs: in a folder they are not failures, but they must not be skipped silently.
 _OTHER_PHOTOGRAPHS = frozenset(
     {
         '.heic',
@@ -48,7 +48,7 @@ class Input:
     """A photograph to restore.
 
     Attributes:
-        path: of its file; '-' for standard input.
+        path: path of its file; '-' for standard input.
         relative: its name in the output folder, with '/' between folders, with its extension.
     """
 
@@ -62,19 +62,19 @@ class Input:
 
     @property
     def name(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         return 'standard input' if self.is_stdin else self.path
 
 
 @dataclass
 class Found:
-    """What was found.
+    """The found photographs and problems.
 
     Attributes:
-        inputs: the photographs, none twice.
-        problems: names and reasons of what could not be found.
-        notes: what else a user should know.
-        is_single_file: whether the command line names one file and nothing else.
+        inputs: the photographs, without duplicates.
+        problems: names that could not be found, with reasons.
+        notes: further notes for the user.
+        is_single_file: whether the command line names exactly one file.
     """
 
     inputs: list[Input] = field(default_factory=list)
@@ -87,8 +87,8 @@ def find_inputs(arguments: Sequence[str], *, leave_out: str | None = None) -> Fo
     """Find the photographs.
 
     Args:
-        arguments: of the command line. What exists is taken as it is; what does not is taken as a glob.
-        leave_out: a folder that is not searched: the output's, with what an earlier run wrote.
+        arguments: of the command line. Existing paths are taken literally, others as globs.
+        leave_out: a folder that is not searched: the output folder, with results of an earlier run.
 
     Returns:
         The photographs in the order of the arguments, those of a folder sorted by name.
@@ -110,7 +110,7 @@ def find_inputs(arguments: Sequence[str], *, leave_out: str | None = None) -> Fo
 
 
 def _places(arguments: Sequence[str], found: Found) -> Iterator[tuple[str, str | None]]:
-    """Yield paths and, of what a glob found, their names below its fixed part."""
+    """Yield paths and, for matches of a glob, their names below its fixed part."""
     for argument in arguments:
         if argument == STANDARD_STREAM or os.path.lexists(argument):
             yield argument, None
@@ -119,7 +119,7 @@ def _places(arguments: Sequence[str], found: Found) -> Iterator[tuple[str, str |
         else:
             base = _fixed_part(argument)
             matches = sorted(glob.glob(argument, recursive=True))
-            # Folders that `**` matches hold files that it matches as well.
+            # Files in folders that `**` matches are matched by it as well.
             matches = [path for path in matches if not ('**' in argument and os.path.isdir(path))]
             if not matches:
                 found.problems.append((argument, 'no such file, and as a glob it matches none'))
@@ -139,7 +139,7 @@ def _absence(path: str) -> str:
 
 
 def _fixed_part(pattern: str) -> str:
-    """Return the folder in front of a glob's first part with a wildcard."""
+    """Return the folder before a glob's first part with a wildcard."""
     folder = os.path.dirname(pattern)
     while folder and glob.has_magic(folder):
         folder = os.path.dirname(folder)
@@ -147,7 +147,7 @@ def _fixed_part(pattern: str) -> str:
 
 
 def _search(folder: str, prefix: str, leave_out: str | None, found: Found) -> None:
-    """Add the photographs of a folder and its subfolders, those behind links included, each folder once."""
+    """Add the photographs of a folder and its subfolders, including those behind links, each folder once."""
     seen, others, before = set[tuple[int, int]](), list[str](), (len(found.inputs), len(found.problems))
 
     def note_error(error: OSError) -> None:
@@ -159,7 +159,7 @@ def _search(folder: str, prefix: str, leave_out: str | None, found: Found) -> No
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        # Those behind links come last, so that a folder that is reached in two ways keeps its own name.
+        # Links come last, so a folder reached in two ways keeps its own name.
         folders[:] = sorted(
             (name for name in folders if not name.startswith('.')),
             key=lambda name: (os.path.islink(os.path.join(root, name)), name),
@@ -180,7 +180,7 @@ def _search(folder: str, prefix: str, leave_out: str | None, found: Found) -> No
 
 
 def _without_repeats(inputs: Sequence[Input]) -> list[Input]:
-    """Leave out what is named twice by one path; links to one file stay, each under its name."""
+    """Remove paths given twice; links to the same file stay, each under its name."""
     first: dict[str, Input] = {}
     for item in inputs:
         first.setdefault(item.path if item.is_stdin else os.path.abspath(item.path), item)

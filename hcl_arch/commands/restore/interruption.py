@@ -1,4 +1,4 @@
-"""Let Ctrl-C and SIGTERM end the work in order: what is being written is written, and the summary too."""
+"""Orderly end on Ctrl-C and SIGTERM: files being written are completed, and so is the summary."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(BaseException):
-    """The user or the system asks the command to end. No Exception, so that nothing takes it for a failed image."""
+    """The user or the system asks the command to end. Not an Exception, so it is not taken for a failed image."""
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """Raise `Interrupted` in this block, once, when a signal comes; a second Ctrl-C raises KeyboardInterrupt.
 
-    Signals that are ignored, as a shell has it for programs in the background, stay so. Only a program's main thread
-    can do this; in another, the block runs as it is.
+    Ignored signals, as in background programs of a shell, stay ignored. This works only in a program's main thread; in
+    another, the block runs unchanged.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

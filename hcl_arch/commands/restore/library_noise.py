@@ -1,4 +1,4 @@
-"""Keep what image libraries of C print about damaged files from the user, who gets one line of ours for each."""
+"""Suppress messages of C image libraries about damaged files; the user gets one line of ours for each file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _STDERR = 2
 
 @contextlib.contextmanager
 def silenced_libraries() -> Iterator[None]:
-    """Drop what is written to the process's standard error in this block, past Python's streams.
+    """Drop output to the process's standard error in this block that bypasses Python's streams.
 
     For one thread at a time. `Console` writes through a copy of standard error, which this does not touch.
     """
     try:
         kept = os.dup(_STDERR)
-    except OSError:  # there is none
+    except OSError:  # there is no standard error
         yield
         return
     try:

@@ -1,4 +1,4 @@
-"""The model that the options name, ready for use, and the list of those that have a name."""
+"""Loading the model that the options name, and the list of named models."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from hcl_arch.restoration.result import Restoration
 
 
 class ImageRestorer(Protocol):
-    """What the command needs of `hcl_arch.restoration.restorer.Restorer`."""
+    """The part of `hcl_arch.restoration.restorer.Restorer` that the command uses."""
 
     @property
     def name(self) -> str:
-        """Of the model."""
+        """Name of the model."""
 
     @property
     def min_score(self) -> float:
-        """Least score of pictures that are repaired, unless another one is given."""
+        """Least score of pictures to repair, unless another one is given."""
 
     def restore(
         self,
@@ -43,7 +43,7 @@ def make_restorer(options: Options) -> ImageRestorer:
     """Load the model that the options name.
 
     Raises:
-        ValueError, OSError: It is not there or cannot be used.
+        ValueError, OSError: It does not exist or cannot be used.
     """
     import torch
 
@@ -73,7 +73,7 @@ def _recommended_side(info: Mapping[str, Any]) -> Optional[int]:
 
 
 def model_lines() -> list[str]:
-    """Return a line for each model that has a name."""
+    """Return a line for each named model."""
     from hcl_arch.model_files import list_models, model_line, user_folder
 
     lines = [model_line(entry) for entry in list_models()]

@@ -19,7 +19,7 @@ STANDARD_STREAM = '-'
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks for; the fields are its arguments."""
+    """The options of the command line; the fields are its arguments."""
 
     inputs: tuple[str, ...]
     output: str

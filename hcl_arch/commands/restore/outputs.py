@@ -1,4 +1,4 @@
-"""Plan which files are written for each photograph, so that none is lost: no input, nothing that is there already."""
+"""Plan the output files of each photograph without losing any input or existing file."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _NAME_ENDS: dict[PictureKind, str] = {
 
 @dataclass(frozen=True)
 class Job:
-    """A photograph and what is written for it.
+    """A photograph and its planned outputs.
 
     Attributes:
         input: the photograph.
         outputs: paths of the pictures; '-' for standard output.
-        format: Pillow's name of the format of the restored photograph; None: that of the input's content.
-        problem: why it cannot be done, known before it is read; None if nothing is.
+        format: Pillow's name of the format of the restored photograph; None: that of the input.
+        problem: why it cannot be processed, if known before reading; else None.
         mask: path of the user's mask, None without one.
     """
 
@@ -44,10 +44,10 @@ class Job:
 
 
 def output_folder(options: Options, found: Found) -> Optional[str]:
-    """Return the folder to write to, None where a file or standard output is named.
+    """Return the folder to write to, None if a file or standard output is given.
 
     Raises:
-        CommandError: It is a file, but there are several photographs, or a device.
+        CommandError: It is a device, or a file although there are several photographs.
     """
     place = options.output
     if options.to_stdout:
@@ -73,7 +73,7 @@ def output_folder(options: Options, found: Found) -> Optional[str]:
 
 
 def plan_jobs(found: Found, options: Options, folder: Optional[str]) -> list[Job]:
-    """Plan what is written for each photograph.
+    """Plan the outputs of each photograph.
 
     Args:
         found: the photographs.
@@ -81,7 +81,7 @@ def plan_jobs(found: Found, options: Options, folder: Optional[str]) -> list[Job
         folder: `output_folder`.
 
     Raises:
-        CommandError: Two photographs would be written to one place, or the format contradicts a file's extension.
+        CommandError: Two photographs would be written to the same path, or the format contradicts a file's extension.
     """
     if folder is None:
         return [_single_job(item, options) for item in found.inputs]
@@ -121,7 +121,7 @@ def _single_job(item: Input, options: Options) -> Job:
 
 
 def _told_apart(inputs: Sequence[Input]) -> Iterable[tuple[Input, str, str]]:
-    """Yield inputs, stems of their outputs and extensions; where only the extension differs, it joins the stem."""
+    """Yield inputs, their output stems and extensions; if only the extension differs, it is added to the stem."""
     by_stem: dict[str, set[str]] = defaultdict(set)
     parts = [(item, *os.path.splitext(item.relative)) for item in inputs]
     for _, stem, suffix in parts:
@@ -133,7 +133,7 @@ def _told_apart(inputs: Sequence[Input]) -> Iterable[tuple[Input, str, str]]:
 
 
 def _folded(name: str) -> str:
-    """Return a name as file systems compare it that do not tell upper from lower case, nor two ways to write an é."""
+    """Return a name as case-insensitive and Unicode-normalising file systems compare it."""
     return unicodedata.normalize('NFC', name).casefold()
 
 
@@ -151,10 +151,10 @@ def _refuse_shared_outputs(jobs: Sequence[Job]) -> None:
 
 
 def refuse_overwritten_inputs(jobs: Sequence[Job], read: Iterable[str], more_outputs: Iterable[str]) -> None:
-    """Refuse to write over anything that is read, by whatever name or link.
+    """Refuse to overwrite anything that is read, under any name or link.
 
     Args:
-        jobs: what is to be done.
+        jobs: the planned jobs.
         read: other paths that are read: masks, models.
         more_outputs: other paths that are written.
 

@@ -1,4 +1,4 @@
-"""Pictures of what was found, for people to look at: the tinted overlay, the side-by-side, the confidence map."""
+"""Pictures of the finding for people: the tinted overlay, the side-by-side view, the confidence map."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _SIDE_PER_EDGE_PIXEL = 500
 _LABELS = ('Input', 'Found', 'Restored')
 _PAPER, _INK = (255, 255, 255), (60, 60, 60)
 _LONGEST_PANEL, _SHORTEST_PANEL = 1200, 240
-# A scratch that is thinner than a pixel of the reduced mask is still to be seen.
+# Even a scratch thinner than a pixel of the reduced mask stays visible.
 _THIN = 40
-# Panels of pictures wider than this many times their height lie below each other.
+# Panels of pictures wider than this many times their height are stacked vertically.
 _WIDE = 2.0
 
 
@@ -45,8 +45,8 @@ def overlay_picture(photograph: Picture, mask: Picture) -> Picture:
     tinted = cv2.addWeighted(photograph, 1 - _TINT_SHARE, tint, _TINT_SHARE, 0)
     picture = np.where(region[..., None] > 0, tinted, photograph)
     width = max(1, round(min(mask.shape) / _SIDE_PER_EDGE_PIXEL))
-    if min(mask.shape) >= 32:  # of a smaller picture, the outline would hide the region
-        # Light inside and dark outside of it, so that the line is seen on any ground.
+    if min(mask.shape) >= 32:  # on a smaller picture, the outline would hide the region
+        # Light inside and dark outside, so the line is visible on any background.
         inner = region - _shrunk(region, width)
         outer = cv2.dilate(region, _disc(width)) - region
         picture[outer > 0] = _EDGE_SHADE
@@ -55,7 +55,7 @@ def overlay_picture(photograph: Picture, mask: Picture) -> Picture:
 
 
 def _shrunk(region: Picture, width: int) -> Picture:
-    # The picture's border is no edge of the region.
+    # The picture's border is not an edge of the region.
     return cv2.erode(region, _disc(width), borderType=cv2.BORDER_CONSTANT, borderValue=1)  # type: ignore[return-value]
 
 
@@ -64,7 +64,7 @@ def _disc(radius: int) -> Picture:
 
 
 def side_by_side(photograph: Picture, mask: Picture, restored: Picture) -> Picture:
-    """Put input, overlay and restored photograph beside each other, wide ones below each other, each with its label.
+    """Put input, overlay and restored photograph side by side, or stacked if they are wide, each with its label.
 
     Args:
         photograph, restored: (H, W, 3) RGB.
@@ -111,7 +111,7 @@ def _panel(picture: Picture) -> Picture:
 def _font(size: int) -> Union[ImageFont.FreeTypeFont, ImageFont.ImageFont]:
     try:
         return ImageFont.load_default(size)
-    except TypeError:  # of Pillow before 10.1, which has one size
+    except TypeError:  # for Pillow before 10.1, which has one size
         return ImageFont.load_default()
 
 

@@ -21,21 +21,20 @@ from hcl_arch.version import __version__
 
 @dataclass
 class ImageRecord:
-    """What became of an image.
+    """The result for an image.
 
     Attributes:
         input: its path, '-' for standard input.
-        outputs: paths of the pictures that were written, by their kind.
+        outputs: paths of the written pictures, by kind.
         size: width and height in pixels, upright.
         megapixels: their product in millions.
         corrupted_share: share of corrupted pixels of the mask, in [0, 1].
         mean_confidence: mean over all pixels, in [0, 1].
-        score: how sure it is that anything is corrupted at all, in [0, 1]; None with a mask of the user's, as are the
-            next two.
+        score: score for being corrupted at all, in [0, 1]; None with a user's mask, as are the next two.
         found: whether anything was found.
-        min_score: below which nothing is marked.
-        seconds: that reading, restoring and writing took.
-        remarks: what else there is to know.
+        min_score: score below which nothing is marked.
+        seconds: time for reading, restoring and writing.
+        remarks: further remarks.
         error: why it failed, None if it did not.
     """
 
@@ -55,14 +54,14 @@ class ImageRecord:
 
 @dataclass
 class Summary:
-    """What became of a run.
+    """The result of a run.
 
     Attributes:
         options: of the run.
         model: name of the model, None if none was loaded.
-        images: those that are done or failed, in this order.
-        n_planned: how many there are in all.
-        seconds: of the whole run.
+        images: finished and failed images, in this order.
+        n_planned: number of planned images.
+        seconds: time of the whole run.
         is_interrupted: whether a signal ended it.
     """
 
@@ -80,16 +79,16 @@ class Summary:
 
     @property
     def n_done(self) -> int:
-        """Number of images that did not."""
+        """Number of images that did not fail."""
         return len(self.images) - self.n_failed
 
     @property
     def n_nothing_found(self) -> int:
-        """Number of images that are done and in which nothing was found."""
+        """Number of finished images in which nothing was found."""
         return sum(image.error is None and image.found is False for image in self.images)
 
     def as_record(self) -> dict[str, Any]:
-        """Return all of it as plain values."""
+        """Return the summary as plain values."""
         done = [image for image in self.images if image.error is None]
         return {
             'images': [asdict(image) for image in self.images],
@@ -116,12 +115,12 @@ class Summary:
         }
 
     def write(self, place: str) -> None:
-        """Write it to a file, whole or not at all, or to standard output ('-').
+        """Write the summary to a file, completely or not at all, or to standard output ('-').
 
         Raises:
             OSError: It cannot be written.
         """
-        # In ASCII, since names of files need be no valid text.
+        # In ASCII, since file names need not be valid text.
         text = json.dumps(self.as_record(), indent=2, allow_nan=False) + '\n'
         if place == STANDARD_STREAM:
             sys.stdout.write(text)

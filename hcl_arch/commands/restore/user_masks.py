@@ -1,4 +1,4 @@
-"""Masks that the user gives: which belongs to which photograph, and how they are read."""
+"""The user's masks: which belongs to which photograph, and how they are read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hcl_arch.restoration.photographs.photograph import SUFFIXES, read_photograp
 from hcl_arch.restoration.photographs.photograph_encoding import as_seen
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
-# In a mask that was saved as JPEG, black and white are not quite what they were.
+# In a mask saved as JPEG, black and white are no longer exact.
 _WHITE_FROM = 128
 _SUFFIX = '_mask'
 
@@ -34,7 +34,7 @@ class UserMasks:
         self._listed: dict[str, dict[str, list[str]]] = {}
 
     def path_for(self, item: Input) -> str:
-        """Return the path of a photograph's mask: of the same name, or that name with _mask, in the same subfolder.
+        """Return the path of a photograph's mask: the same name, or that name with _mask, in the same subfolder.
 
         Raises:
             ImageError: There is none, or more than one.
@@ -69,7 +69,7 @@ def read_mask(path: str, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Read a mask file.
 
     Args:
-        path: of a picture, white = corrupted.
+        path: path of a picture, white = corrupted.
         size: width and height of the photograph, upright.
 
     Returns:

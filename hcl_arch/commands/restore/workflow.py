@@ -1,4 +1,4 @@
-"""Do many images one after the other: the next are read and the last written while the network works."""
+"""Process many images in sequence: the next are read and the last written while the network works."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class _Restored(NamedTuple):
 
 
 class Workflow:
-    """Does jobs and tells what becomes of them.
+    """Runs jobs and reports their results.
 
     Args:
         restorer: the model.
         options: of the run; `batch` is how many images are read ahead, and how many may wait to be written.
-        console: told of every image.
-        summary: gets a record of every image.
-        stdin: what came from standard input, if it is one of the images.
+        console: reports every image.
+        summary: receives a record of every image.
+        stdin: content of standard input, if it is one of the images.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Workflow:
         self._writing: deque[_Restored] = deque()
 
     def run(self, jobs: Sequence[Job]) -> None:
-        """Do all jobs. Whatever ends it early, what is restored is written, and told, before it ends."""
+        """Run all jobs. If it ends early, restored images are still written and reported first."""
         reader, writer = ThreadPoolExecutor(1, 'read'), ThreadPoolExecutor(1, 'write')
         try:
             for job, reading in self._read_ahead(jobs, reader):
@@ -90,7 +90,7 @@ class Workflow:
             if read.mask is None:
                 self._note_verdict(record, restoration)
             record.seconds = read.seconds + time.monotonic() - start
-        except Exception as error:  # of whatever kind: the other images are to be done
+        except Exception as error:  # of any kind: the other images must still be processed
             self._tell(job, record, error)
             return
         written = writer.submit(write_pictures, job, read, restoration, self._options)
@@ -104,7 +104,7 @@ class Workflow:
         record.remarks += [remark] if remark else []
 
     def _finish(self) -> None:
-        """Wait for the image that was restored first to be written."""
+        """Wait until the earliest restored image is written."""
         job, record, future = self._writing[0]
         error: Optional[Exception] = None
         try:
@@ -114,7 +114,7 @@ class Workflow:
             record.seconds = (record.seconds or 0.0) + written.seconds
         except Exception as failure:
             error = failure
-        self._writing.popleft()  # not before: a signal may have ended the wait
+        self._writing.popleft()  # only now: a signal may have ended the wait
         self._tell(job, record, error)
 
     def _tell(self, job: Job, record: ImageRecord, error: Optional[Exception]) -> None:
@@ -133,7 +133,7 @@ def _note_figures(record: ImageRecord, restoration: Restoration) -> None:
 
 
 def _line(job: Job, record: ImageRecord) -> str:
-    """What is said of an image that is done."""
+    """The message for a finished image."""
     remarks = f' ({"; ".join(record.remarks)})' if record.remarks else ''
     first = next(iter(record.outputs.values()), '')
     target = 'standard output' if first == '-' else shown(first)

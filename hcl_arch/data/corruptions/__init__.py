@@ -1,1 +1,1 @@
-"""What corrupts an image: the paper's kinds here, those of everyday life in `everyday`."""
+"""Corruptions of images: the paper's kinds here, everyday kinds in `everyday`."""

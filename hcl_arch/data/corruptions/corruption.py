@@ -1,4 +1,4 @@
-"""How content is put over an image, and which pixels count as corrupted then."""
+"""How content is put over an image, and which pixels then count as corrupted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ BoolArray = NDArray[np.bool_]
 # Least and largest value.
 Span = tuple[float, float]
 
-# A pixel has changed if a channel did by four of 255 gray levels: less is what a JPEG of good quality changes anyway,
-# and neither a network nor an eye can tell it from that.
+# A pixel has changed if a channel did by four of 255 gray levels: a JPEG of good quality changes less than that anyway,
+# and neither a network nor an eye can tell the two apart.
 CHANGE_THRESHOLD = 4 / 255
 
 
@@ -20,7 +20,7 @@ def blend(truth: FloatArray, noise: FloatArray, mask: FloatArray, *, sigma: floa
     """Return the corrupted image: the noise in the holes, with soft edges.
 
     input = s * truth + (1 - s) * noise, where s is the mask blurred with a Gaussian. Source: the paper, Section 4.1
-    ("smooth the mask boundaries using alpha-blending"). Beyond the border the mask counts as mirrored.
+    ("smooth the mask boundaries using alpha-blending"). The mask is mirrored beyond the border.
 
     Args:
         truth: (H, W, 3), RGB in [0, 1].
@@ -36,7 +36,7 @@ def blend(truth: FloatArray, noise: FloatArray, mask: FloatArray, *, sigma: floa
     array([[1., 0., 1.]], dtype=float32)
     """
     soft = cv2.GaussianBlur(mask, (0, 0), sigma) if sigma > 0 else mask
-    # In OpenCV since NumPy is slow to spread (H, W) over three channels: this takes half of the time.
+    # Done in OpenCV, which takes half the time: NumPy is slow to broadcast (H, W) over three channels.
     weight = cv2.merge((soft, soft, soft))
     blended: FloatArray = cv2.multiply(truth, weight)  # type: ignore[assignment]
     cv2.accumulateProduct(noise, np.subtract(1, weight, out=weight), blended)
@@ -46,8 +46,8 @@ def blend(truth: FloatArray, noise: FloatArray, mask: FloatArray, *, sigma: floa
 def round_to_8_bit(image: FloatArray) -> FloatArray:
     """Round an image to multiples of 1/255, in place.
 
-    Differs from the paper, which hands the blended image on as it is: the truth comes out of 8-bit files, and so will
-    the images that are to be repaired; what lies between two gray levels would give the corruption away in training.
+    Differs from the paper, which uses the blended image as it is: the truth comes from 8-bit files, and so will the
+    images to be repaired. Values between two gray levels would give the corruption away in training.
     """
     np.rint(np.multiply(image, 255, out=image), out=image)
     return np.divide(image, 255, out=image)
@@ -69,8 +69,8 @@ def changed_pixels(truth: FloatArray, noise: FloatArray, *, threshold: float = C
 
     This defines the target mask of semi-transparent content. A pixel is corrupted if it lies in a hole *and* what is
     put there, at its opacity and before the edges of the hole are softened, differs from the truth by the threshold. A
-    white watermark on a white wall, or a shadow in the dark, is no corruption: nothing could find it, and nothing is to
-    be repaired. For opaque content the whole hole counts, as in the paper, though a pixel of it may happen to be equal.
+    white watermark on a white wall, or a shadow in the dark, is no corruption: it cannot be found and needs no repair.
+    For opaque content the whole hole counts, as in the paper, even where a pixel happens to be equal.
 
     Args:
         truth: (H, W, 3), RGB in [0, 1].

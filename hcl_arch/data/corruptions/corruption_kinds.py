@@ -36,7 +36,7 @@ class Resources:
         gt_size: side of a sample in pixels.
         crop_scale: least and largest side of the truth's crops, as a share of the short side.
         reduced: whether JPEGs may be decoded at a fraction of their size.
-        fonts: TrueType and OpenType files for the everyday kinds that write.
+        fonts: TrueType and OpenType files for the everyday kinds that draw text.
     """
 
     masks: MaskSampler
@@ -55,8 +55,8 @@ def build_corruptions(
     Args:
         entries: the entries.
         resources: what they share.
-        second_kind: share of the images with an everyday kind that get a second, other kind on top, out of the entries;
-            'clean' neither gets one nor is one. Above 0, there have to be two kinds at least.
+        second_kind: share of the images with an everyday kind that get a second, different kind on top, taken from the
+            entries; 'clean' neither gets one nor is one. Above 0, at least two kinds are required.
 
     Raises:
         FileNotFoundError: a root of an entry does not exist; names the entry.
@@ -105,7 +105,7 @@ def _build_patch(options: CorruptionOptions, resources: Resources) -> Corrupt:
 
 
 def _fill_with(photos: ImageSource, resources: Resources, where: str) -> PhotoFill:
-    """Return what crops photographs as the truth is cropped; errors start with `where`."""
+    """Return a fill that crops photographs in the same way as the truth; errors start with `where`."""
     try:
         return PhotoFill(photos, crop_scale=resources.crop_scale, reduced=resources.reduced)
     except ValueError as error:
@@ -182,7 +182,7 @@ def _open_pictures(options: CorruptionOptions, resources: Resources) -> OverlayP
     return OverlayPictures(PictureCache(source, longest_side=longest), len(source), source.path_of)
 
 
-# Small classes in place of lambdas, which spawned workers could not be given.
+# Small classes instead of lambdas, which cannot be pickled for spawned workers.
 @dataclass(frozen=True)
 class _Always:
     draw_layer: DrawLayer

@@ -17,14 +17,14 @@ from hcl_arch.utils.option_error import OptionError, check_keys
 from hcl_arch.utils.option_fields import ROOTS, SPANS, TEXT, Is, OptionSection, number, span
 from hcl_arch.utils.option_lines import got
 
-# Wider than anything that a hole's edge is softened by; blurring takes the longer, the wider.
+# Wider than any useful softening of a hole's edge; the wider the blur, the longer it takes.
 MOST_BLUR = 100.0
-# Below, no pixel can change by the gray levels that make it count as corrupted.
+# Below this, no pixel can change by enough gray levels to count as corrupted.
 LEAST_OPACITY = 0.02
 LEAST_SCALE = 0.05
 LEAST_BRIGHTNESS = 0.01
 
-# What the everyday kinds bring themselves, and what is left to be given for them.
+# What the everyday kinds set themselves, and the options that remain for them.
 BROUGHT_KEYS = ('opacity', 'blur_sigma', 'hole_share')
 EVERYDAY_KEYS = ('type', 'weight')
 COMMON_KEYS = EVERYDAY_KEYS + BROUGHT_KEYS
@@ -32,7 +32,7 @@ COMMON_KEYS = EVERYDAY_KEYS + BROUGHT_KEYS
 
 @dataclass(frozen=True)
 class CorruptionKind:
-    """What is special about a kind of corruption.
+    """The properties of a kind of corruption.
 
     Attributes:
         own_keys: options that no other kind has.
@@ -47,7 +47,7 @@ class CorruptionKind:
     keys: tuple[str, ...] = COMMON_KEYS
 
 
-# What is drawn over an image has smooth edges of its own, and blurring thin lines would only fade them.
+# Drawings have smooth edges of their own, and blurring thin lines would only fade them.
 KINDS: dict[str, CorruptionKind] = {
     'patch': CorruptionKind(('dataroot',)),
     'constant': CorruptionKind(('colour',)),
@@ -62,7 +62,7 @@ KINDS: dict[str, CorruptionKind] = {
     },
 }
 
-# Those that bring forms of their own; the others fill holes.
+# Kinds with shapes of their own; the others fill holes.
 DRAWN_KINDS = ('graffiti', 'text', 'watermark')
 
 
@@ -78,7 +78,7 @@ _COLOUR = Is(
 
 
 class CorruptionSection(OptionSection):
-    """An entry of `corruptions`; which of these a kind takes says `KINDS`."""
+    """An entry of `corruptions`; `KINDS` lists the options that each kind takes."""
 
     type: Annotated[Optional[str], TEXT] = Field(None, description='the kind, where the name of the entry is another')
     weight: Annotated[float, number(0)] = Field(1.0, description='how often it is drawn, relative to the others')
@@ -127,8 +127,8 @@ class CorruptionOptions(CorruptionSection):
 def read_corruptions(opt: Mapping[str, Any], where: str) -> tuple[CorruptionOptions, ...]:
     """Return the entries of the option `corruptions` of a data set whose weight is above 0.
 
-    An entry is `name: weight` or `name: {weight: 1.0, ...}`. Its name is the kind, unless `type` tells that: so a kind
-    can stand there several times with other options.
+    An entry is `name: weight` or `name: {weight: 1.0, ...}`. Its name is the kind, unless `type` gives the kind: this
+    allows several entries of one kind with different options.
 
     Args:
         opt: Options of the data set.

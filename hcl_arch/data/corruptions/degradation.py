@@ -1,4 +1,4 @@
-"""What happens to a picture on its way to us, all over it: blur, another size, noise, JPEG, WebP."""
+"""Degradations of a whole picture, as on its way through the internet: blur, resizing, noise, JPEG, WebP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hcl_arch.utils.option_fields import OptionSection, number, span
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), BGR, which OpenCV's encoders expect
 
-# How a picture is brought to another size and back, each way a random one of them.
+# How a picture is resized and resized back; each time a random one of them.
 INTERPOLATIONS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
 # Share of the noisy pictures whose noise is the same in all channels, and of those whose noise grows with the light.
 GRAY_NOISE_SHARE = 0.4
@@ -26,10 +26,10 @@ POISSON_SHARE = 0.4
 # Share of the JPEGs whose colours are stored at half the size (4:2:0); the others are 4:4:4.
 SUBSAMPLED_SHARE = 0.5
 
-# cv2.IMWRITE_JPEG_SAMPLING_FACTOR; OpenCV before 4.6 passes over it and always takes 4:2:0.
+# cv2.IMWRITE_JPEG_SAMPLING_FACTOR; OpenCV before 4.6 ignores it and always takes 4:2:0.
 _SAMPLING_KEY = 7
 _SAMPLING_420, _SAMPLING_444 = 0x221111, 0x111111
-# The standard deviation of photons is the root of their number; as a factor that is 1 at middle gray.
+# The standard deviation of a photon count is its square root; here as a factor that is 1 at middle gray.
 _LIGHT = np.sqrt(np.arange(256) / 127.5).astype(np.float32)
 
 
@@ -37,7 +37,7 @@ _PROB = number(0, 1)
 
 
 class Degradation(OptionSection):
-    """How pictures are degraded; a stage without a chance never happens. Of a range, a value is drawn evenly."""
+    """How pictures are degraded; a stage with chance 0 never happens. Values are drawn uniformly from ranges."""
 
     prob: Annotated[float, _PROB] = Field(1.0, description='chance that a picture is degraded at all')
     blur_prob: Annotated[float, _PROB] = Field(0.0, description='chance of a Gaussian blur')
@@ -64,13 +64,13 @@ class Degradation(OptionSection):
 
 
 def degrade(image: FloatArray, options: Degradation, rng: np.random.Generator) -> FloatArray:
-    """Return the image as it would come over the internet; the given one where nothing happens to it.
+    """Return the image as it would arrive over the internet; the given image itself if nothing happens to it.
 
-    Blur -> to another size -> noise -> JPEG -> WebP -> back to the own size -> JPEG. What lies between the two changes
-    of size happens at the other size, so that the blocks of a JPEG may be smaller or larger than 8 pixels in the end.
+    Blur -> resize -> noise -> JPEG -> WebP -> resize back -> JPEG. The stages between the two resizings happen at the
+    other size, so the blocks of a JPEG may end up smaller or larger than 8 pixels.
 
     Differs from Real-ESRGAN (Wang et al. 2021, Section 3), whose stages these are: no low-resolution result, only one
-    round and a second JPEG, and milder by default, since what is to be repaired is the damage and not this.
+    round and a second JPEG, and milder by default, since the network is to repair the damage and not the degradation.
 
     Args:
         image: (H, W, 3) float32, RGB in [0, 1]; it is not changed.
@@ -113,13 +113,13 @@ def _scaled(size: tuple[int, int], factors: Span, rng: np.random.Generator) -> t
 
 
 def _resized(pixels: Pixels, size: tuple[int, int], rng: np.random.Generator) -> Pixels:
-    """Return the picture in another height and width, interpolated in one of several ways."""
+    """Return the picture resized to a height and width, with a random interpolation."""
     method = INTERPOLATIONS[int(rng.integers(len(INTERPOLATIONS)))]
     return cv2.resize(pixels, size[::-1], interpolation=method)  # type: ignore[return-value]
 
 
 def _with_noise(pixels: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
-    """Return the picture with noise: in all channels alike or not, everywhere alike or more where there is light."""
+    """Return the picture with noise: equal in all channels or not, uniform or stronger where it is bright."""
     gray, grows = rng.random() < GRAY_NOISE_SHARE, rng.random() < POISSON_SHARE
     drawn = rng.standard_normal(pixels.shape[:2] if gray else pixels.shape, np.float32) * np.float32(sigma)
     noise = cv2.merge([drawn, drawn, drawn]) if gray else drawn
@@ -129,7 +129,7 @@ def _with_noise(pixels: Pixels, sigma: float, rng: np.random.Generator) -> Pixel
 
 
 def _as_jpeg(pixels: Pixels, qualities: Span, rng: np.random.Generator) -> Pixels:
-    """Return the picture as a JPEG gives it back."""
+    """Return the picture after JPEG coding."""
     sampling = _SAMPLING_420 if rng.random() < SUBSAMPLED_SHARE else _SAMPLING_444
     settings = [cv2.IMWRITE_JPEG_QUALITY, round(_draw(qualities, rng)), _SAMPLING_KEY, sampling]
     _, content = cv2.imencode('.jpg', pixels, settings)
@@ -137,9 +137,9 @@ def _as_jpeg(pixels: Pixels, qualities: Span, rng: np.random.Generator) -> Pixel
 
 
 def _as_webp(pixels: Pixels, quality: int) -> Pixels:
-    """Return the picture as a WebP gives it back."""
+    """Return the picture after WebP coding."""
     content = io.BytesIO()
-    # With the least effort, which OpenCV does not offer: that takes a third of the time.
+    # With the lowest encoder effort, which OpenCV does not offer: it takes a third of the time.
     Image.fromarray(_swapped(pixels)).save(content, 'WEBP', quality=quality, method=0)
     return cv2.imdecode(np.frombuffer(content.getbuffer(), np.uint8), cv2.IMREAD_COLOR)  # type: ignore[return-value]
 

@@ -26,7 +26,7 @@ def read_degradation(given: Any, where: str) -> Optional[Degradation]:
         where: How messages call the data set.
 
     Raises:
-        OptionError: It is no mapping, one of its keys is unknown or wrong, or nothing would ever happen.
+        OptionError: It is not a mapping, one of its keys is unknown or wrong, or no stage could ever happen.
     """
     if given is None:
         return None

@@ -12,7 +12,7 @@ ENDINGS = ('.ttf', '.otf', '.ttc')
 
 
 def find_fonts(folders: Sequence[str]) -> tuple[Path, ...]:
-    """Return the TrueType and OpenType files of some folders and of their subfolders, sorted within each folder.
+    """Return the TrueType and OpenType files of folders and their subfolders, sorted within each folder.
 
     Raises:
         FileNotFoundError: a folder does not exist.

@@ -20,11 +20,11 @@ Points = NDArray[np.float64]  # (n, 2), x and y
 SPRAY_FORMS = {'signature': 0.35, 'scribble': 0.2, 'bubble letters': 0.3, 'sign': 0.15}
 # Longest side of a sprayed form as a share of the photograph's short side, at scale 1.
 SPRAY_LENGTH = (0.7, 1.2)
-# Forms are rendered with this share of their length, which their soft edges bear and which saves half of the time, but
-# with at least so many pixels, so that small ones stay smooth.
+# Shapes are rendered at this share of their length, which saves half of the time and does not show at soft edges, but
+# with at least this many pixels, which keeps small ones smooth.
 RENDERED_SHARE = 0.65
 LEAST_RENDERED = 96
-# Points of a smooth curve for each given point.
+# Number of points on the smooth curve per given point.
 STEPS = 6
 
 # Catmull-Rom: weights of the point before, the two ends of a span and the point after, at STEPS places of the span.
@@ -34,7 +34,7 @@ _SPLINE = (
     @ np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]])
 )
 
-# 4 a (1 - a): 1 on an edge and 0 where there is all paint or none.
+# 4 a (1 - a): 1 on an edge, and 0 where there is full paint or none.
 _EDGE = np.rint(4 * 255 * np.linspace(0, 1, 256) * np.linspace(1, 0, 256)).astype(np.uint8)
 
 
@@ -105,11 +105,12 @@ _SIGNS = _skeletons(
 
 @dataclass(frozen=True)
 class PictureGraffiti:
-    """Graffiti out of pictures with alpha; `draw` is a `DrawLayer`.
+    """Graffiti from pictures with alpha; `draw` is a `DrawLayer`.
 
     Attributes:
         pictures: where the pictures come from.
-        size: least and largest longest side of a placed picture, in shares of the photograph's short side, at scale 1.
+        size: least and largest length of a placed picture's longest side, as a share of the photograph's short side, at
+            scale 1.
         recoloured_share: share of the layers that get one random vivid colour in place of the picture's own colours.
     """
 
@@ -149,23 +150,23 @@ def draw_spray(size: tuple[int, int], scale: float, rng: np.random.Generator) ->
     strokes, width = _form(form, rng)
     length = scale * rng.uniform(*SPRAY_LENGTH) * min(size) * (0.6 if form == 'sign' else 1.0)
     rendered_length = max(RENDERED_SHARE * length, LEAST_RENDERED)
-    # The grain takes as many random numbers as there are pixels. It comes last, so that a form drawn again at another
-    # scale is the same one.
+    # The grain takes as many random numbers as there are pixels. It is drawn last, so a shape redrawn at another scale
+    # stays the same.
     centre = random_centre(size, rng)
     picture = _sprayed(strokes, width, rendered_length, form == 'bubble letters', rng)
     return place(picture, size, centre=centre, scale=length / rendered_length)
 
 
 def random_centre(size: tuple[int, int], rng: np.random.Generator) -> tuple[float, float]:
-    """Return x and y of a random place on the image; what is drawn there may reach beyond the border.
+    """Return x and y of a random place on the image; a drawing there may extend beyond the border.
 
-    Were all drawings wholly on the image, a network would learn that borders are clean.
+    If all drawings lay wholly on the image, a network would learn that borders are clean.
     """
     return float(rng.uniform(0, size[1])), float(rng.uniform(0, size[0]))
 
 
 def vivid_colour(rng: np.random.Generator) -> FloatArray:
-    """Return a random colour as spray cans have them: mostly saturated; black, white and silver now and then."""
+    """Return a random spray can colour: mostly saturated, occasionally black, white or silver."""
     if rng.random() < 0.25:
         grey = rng.choice([0.03, 0.97, 0.75])
         return np.full(3, grey, np.float32)
@@ -174,7 +175,7 @@ def vivid_colour(rng: np.random.Generator) -> FloatArray:
 
 
 def _form(form: str, rng: np.random.Generator) -> tuple[list[Points], float]:
-    """Return the curves of a form, turned, in a box of longest side 1 around (0, 0), and the width of its strokes."""
+    """Return the curves of a shape, turned, in a box of longest side 1 around (0, 0), and their stroke width."""
     if form == 'scribble':
         strokes, width = [_scribble(rng)], rng.uniform(0.03, 0.09)
     elif form == 'sign':
@@ -205,7 +206,7 @@ def _glyph(skeleton: list[Points], rng: np.random.Generator) -> list[Points]:
 
 
 def _scribble(rng: np.random.Generator) -> Points:
-    """Return a curve that runs to and fro while it moves on, with loops."""
+    """Return a looping curve that runs to and fro while it moves on."""
     count = int(rng.integers(6, 16))
     x = np.arange(count) * rng.uniform(0.15, 0.5) + rng.normal(0, 0.3, count)
     y = np.where(np.arange(count) % 2, 1, -1) * rng.uniform(0.3, 1.3, count)
@@ -226,10 +227,10 @@ def _smooth(points: Points) -> Points:
 
 
 def _sprayed(strokes: list[Points], width: float, length: float, bubble: bool, rng: np.random.Generator) -> Picture:
-    """Return a picture of the strokes (in a box of longest side 1) with `length` pixels for that box."""
+    """Return a picture of the strokes (in a box of longest side 1), scaled so the box is `length` pixels long."""
     brush = width * length
     drips, spatter, outlined = rng.random() < 0.5, rng.random() < 0.5, bubble or rng.random() < 0.25
-    # Room for outline and spatter, and below for paint that runs down.
+    # Room for outline and spatter, and at the bottom for drips.
     corner = np.concatenate(strokes).min(0) * length - 1.3 * brush
     far = np.concatenate(strokes).max(0) * length + (1.3 * brush, (3.8 if drips else 1.3) * brush)
     canvas = np.zeros((int(far[1] - corner[1]) + 1, int(far[0] - corner[0]) + 1), np.uint8)
@@ -261,14 +262,14 @@ def _wander(count: int, rng: np.random.Generator) -> NDArray[np.float64]:
 def _draw_curve(canvas: NDArray[np.uint8], points: Points, brushes: NDArray[np.float64]) -> None:
     """Draw a curve of varying width into the canvas."""
     fixed = np.rint(points * 8).astype(np.int32)
-    # A few points share one width, which saves calls; the blur hides the steps.
+    # Several points share one width, which saves calls; the blur hides the steps.
     for start in range(0, len(points) - 1, 4):
         span = fixed[start : start + 5]
         cv2.polylines(canvas, [span], False, 255, max(1, round(float(brushes[start]))), cv2.LINE_8, 3)
 
 
 def widened(canvas: NDArray[np.uint8], by: float) -> NDArray[np.uint8]:
-    """Return the drawing widened by some pixels to all sides."""
+    """Return the drawing dilated by some pixels."""
     side = 2 * max(1, round(by)) + 1
     return cv2.dilate(canvas, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))  # type: ignore[return-value]
 
@@ -294,11 +295,11 @@ def _add_spatter(canvas: NDArray[np.uint8], strokes: list[Points], brush: float,
 
 def _grainy(canvas: NDArray[np.uint8], soft: float, grain: float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return the drawing as alpha: edges softened over `soft` pixels and broken up into grains."""
-    # Two box filters of this width have the variance of a Gaussian of `soft`, and are quicker.
+    # Two box filters of this width have the variance of a Gaussian of `soft`, and are faster.
     width = max(2, round(math.sqrt(6 * soft**2 + 1)))
     blurred = cv2.blur(cv2.blur(canvas, (width, width)), (width, width))
     noise = np.frombuffer(rng.bytes(canvas.size), np.uint8).reshape(canvas.shape)
     grains = cv2.multiply(noise, cv2.LUT(blurred, _EDGE), scale=grain / 255, dtype=cv2.CV_16S)
-    # The grains' mean is 0.5 * grain * edge; taking it off again keeps the drawing's weight.
+    # The grains' mean is 0.5 * grain * edge; subtracting it keeps the drawing's weight.
     level = np.rint(np.arange(256) - 0.5 * grain * _EDGE).astype(np.int16)
     return cv2.add(grains, cv2.LUT(blurred, level), dtype=cv2.CV_8U)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""What is put into holes: photographs, colours, noise, shadow."""
+"""Contents of holes: photographs, colours, noise, shadow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Truth:
 
 
 def fill_noise(truth: Truth, rng: np.random.Generator) -> FloatArray:
-    """Return noise that is uniform in [0, 1] and independent for each pixel and channel, in the form of the truth."""
+    """Return noise, uniform in [0, 1] and independent for each pixel and channel, in the truth's shape."""
     return rng.random(truth.image.shape, np.float32)
 
 
@@ -49,8 +49,8 @@ class ConstantFill:
 class PhotoFill:
     """A random crop of a photograph that is not the truth itself.
 
-    It is cropped, decoded and resized by the rules for the truth. Otherwise one of them would be sharper, and sharpness
-    alone would tell the corruption.
+    It is cropped, decoded and resized in the same way as the truth. Otherwise one of them would be sharper, and
+    sharpness alone would reveal the corruption.
 
     Args:
         photos: at least two different images.
@@ -58,7 +58,7 @@ class PhotoFill:
         reduced: whether a JPEG may be decoded at a fraction of its size.
 
     Raises:
-        ValueError: there is only one image, so that a truth among them could not be avoided.
+        ValueError: there is only one image, which might be the truth itself.
     """
 
     def __init__(self, photos: ImageSource, *, crop_scale: tuple[float, float], reduced: bool) -> None:
@@ -90,12 +90,13 @@ def _has_two_images(photos: ImageSource) -> bool:
     return any(photos.identity_of(index) != first for index in range(1, len(photos)))
 
 
-# What is left of the pixel values in a shadow, mean over the channels. 90 % of 98 pairs of faces with and without a
-# foreign shadow (the UCB set of Zhang et al. 2020) lie in 0.25-0.60, median 0.46; one ISTD scene (Wang et al. 2018) at
-# 0.64.
+# Share of the pixel values that remains in a shadow, mean over the channels. 90 % of 98 pairs of faces with and without
+# a foreign shadow (the UCB set of Zhang et al. 2020) lie in 0.25-0.60, median 0.46; one ISTD scene (Wang et al. 2018)
+# at 0.64.
 BRIGHTNESS = (0.25, 0.65)
 # Sky light is blue: red over blue is 0.59-0.96 (5-95 %, median 0.88) in the face pairs and 0.89 in the ISTD scene,
-# green over blue 0.70-0.95 (median 0.89) and 0.93. Of a tint t, red keeps 1 - t / 2, green 1 - t / 4, blue 1 + t / 2.
+# green over blue 0.70-0.95 (median 0.89) and 0.93. With a tint t, red is multiplied by 1 - t / 2, green by 1 - t / 4,
+# blue by 1 + t / 2.
 TINT = (0.02, 0.3)
 TINT_SHARES = (-0.5, -0.25, 0.5)
 # The shadow varies by up to this factor, exp(+-0.25), over the image. In the face pairs the standard deviation of the
@@ -111,17 +112,17 @@ def fill_shadow(
     """Return the whole photograph in shadow: truth * min(left * exp(field) * tint, 1), for each channel.
 
     `left` is drawn uniformly from `brightness`, `field` is a smooth random field in [-0.25, 0.25], and the tint keeps
-    more of blue than of red. The form of the shadow and its soft edge are the caller's.
+    more of blue than of red. The caller decides the shadow's shape and its soft edge.
 
     The product is taken on sRGB values, not on linear light. For a pure power law the two agree: if sRGB =
-    linear^(1/2.2), then k * linear is k^(1/2.2) * sRGB. Cameras bend dark and bright tones besides, and measured on the
+    linear^(1/2.2), then k * linear is k^(1/2.2) * sRGB. Cameras also bend dark and bright tones, and measured on the
     face pairs the ratio of shadow to lit is the same for dark and for bright pixels in sRGB (1.05 : 1) but not in
-    linear light (1.42 : 1). It is quicker too.
+    linear light (1.42 : 1). It is also faster.
 
     Args:
         truth: (H, W, 3) float32, RGB in [0, 1].
         rng: source of all randomness.
-        brightness: least and largest share that is left of the sRGB values, within (0, 1].
+        brightness: least and largest remaining share of the sRGB values, within (0, 1].
 
     Returns:
         (H, W, 3) float32 in [0, 1], nowhere brighter than the truth.

@@ -13,7 +13,7 @@ from hcl_arch.data.corruptions.overlay import Overlay, lay_over, overlay_changes
 from hcl_arch.data.corruptions.overlay_growth import DrawLayer, grow_overlay
 from hcl_arch.data.masks.mask_sampler import MaskSampler
 
-# Makes the content of the holes, all over the image: (H, W, 3) float32, RGB in [0, 1].
+# Makes the content of the holes, for the whole image: (H, W, 3) float32, RGB in [0, 1].
 Fill = Callable[[Truth, np.random.Generator], FloatArray]
 
 
@@ -24,7 +24,7 @@ class Corruption(NamedTuple):
         noise: the content at its opacity, (H, W, 3) float32, RGB in [0, 1].
         holes: where it is put, (H, W) bool.
         corrupted: which of these pixels count as corrupted, (H, W) bool; see `changed_pixels`.
-        truth: the image to be restored, in the form of `noise`; None = the given one.
+        truth: the image to be restored, in the shape of `noise`; None = the given one.
     """
 
     noise: FloatArray
@@ -38,12 +38,12 @@ Corrupt = Callable[[Truth, float, Span, np.random.Generator], Corruption]
 
 
 class FilledHoles:
-    """Holes of any form with content.
+    """Holes of any shape with content.
 
     Args:
         fill: makes the content.
         masks: draws the holes.
-        opaque: whether the content counts as a change wherever it is put, if its opacity is 1.
+        opaque: whether content with opacity 1 counts as a change everywhere in the holes.
     """
 
     def __init__(self, fill: Fill, masks: MaskSampler, *, opaque: bool = True) -> None:
@@ -63,10 +63,10 @@ class FilledHoles:
 
 
 def fit_to_changed(holes: BoolArray, changed: BoolArray) -> BoolArray:
-    """Grow holes until as many of the pixels that change lie in them as the holes had pixels.
+    """Grow holes until they contain as many changed pixels as they had pixels at first.
 
-    So the share of corrupted pixels keeps to its range although some of what is put there cannot be seen. The holes
-    grow evenly, by the distance to their border. If too few pixels change, all of these are in the holes in the end.
+    This keeps the share of corrupted pixels in its range although part of the content is invisible. The holes grow
+    evenly, by the distance to their border. If too few pixels change, the holes end up containing all of them.
 
     Args:
         holes: (H, W) bool.
@@ -87,15 +87,16 @@ def fit_to_changed(holes: BoolArray, changed: BoolArray) -> BoolArray:
 
 
 HALF_WIDTH = 0.02
-# Returns what draws the layers of one image. Arguments: random generator, range of the share of corrupted pixels.
+# Returns the function that draws the layers of one image. Arguments: random generator, range of the share of corrupted
+# pixels.
 StartDrawing = Callable[[np.random.Generator, Span], DrawLayer]
 
 
 class DrawnOver:
-    """Semi-transparent drawings with forms of their own.
+    """Semi-transparent drawings with shapes of their own.
 
     Args:
-        start: called for each image; what it returns draws layers until enough of the image has changed.
+        start: called for each image; returns a function that draws layers until enough of the image has changed.
     """
 
     def __init__(self, start: StartDrawing) -> None:
@@ -107,7 +108,7 @@ class DrawnOver:
         def count_covered(overlay: Overlay) -> int:
             return int(np.count_nonzero(overlay_changes(truth.image, overlay, opacity)))
 
-        # Drawings that suit the share are chosen by it: a logo or rows of them.
+        # The share decides which drawings suit it: one logo or rows of them.
         share = _narrowed(hole_share, rng)
         size = truth.image.shape[0], truth.image.shape[1]
         overlay = grow_overlay(

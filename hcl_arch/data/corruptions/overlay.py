@@ -1,4 +1,4 @@
-"""A drawing that lies over a photograph: colour and alpha, and how it is laid on and stacked."""
+"""A drawing over a photograph, as colour and alpha, and how it is laid on and stacked."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def stack(first: Overlay, second: Overlay) -> Overlay:
         first: the lower drawing; it is not changed.
         second: the upper one, of the same size.
     """
-    # Outside the box of what is drawn in `second` the result is `first`; drawings are often small.
+    # Outside the bounding box of `second` the result is `first`; drawings are often small.
     box = drawn_box(second)
     upper = second.alpha[box]
     if upper.size == 0:
@@ -79,8 +79,8 @@ def overlay_changes(
 ) -> BoolArray:
     """Return where the drawing changes a photograph: `changed_pixels(truth, lay_over(truth, overlay, opacity))`.
 
-    It is computed as opacity * alpha * max |colour - truth| within the box of the drawing, which is the same but for
-    rounding, and quicker.
+    It is computed as opacity * alpha * max |colour - truth| within the drawing's bounding box, which is faster and
+    equal up to rounding.
 
     Args:
         truth: (H, W, 3) float32, RGB in [0, 1].

@@ -13,9 +13,9 @@ from hcl_arch.data.corruptions.overlay import Overlay, stack, transparent
 # smaller or sparser drawing. For equal random numbers the covered area should follow the scale without large jumps.
 DrawLayer = Callable[[tuple[int, int], float, np.random.Generator], Overlay]
 
-# The share may miss the drawn target by this much of the image, within the range.
+# The share may miss the target by this share of the image, within the range.
 TOLERANCE = 0.025
-# Share that a layer of scale 1 is taken to cover before any has been seen.
+# Assumed share covered by a layer of scale 1, before any was drawn.
 USUAL_GAIN = 0.1
 # How often one layer is drawn again at another scale before the next one is tried.
 MAX_FITS = 6
@@ -34,12 +34,11 @@ def grow_overlay(
     """Return a drawing that covers a share of the photograph within a wanted range.
 
     A target share is drawn uniformly from the range, and layers are stacked until the covered share lies within
-    `TOLERANCE` of it and within the range. A layer that passes it is taken back and drawn again, with the same random
-    numbers and smaller: the covered area grows about with the square of the scale.
+    `TOLERANCE` of it and within the range. A layer that exceeds it is removed and drawn again smaller, with the same
+    random numbers: the covered area grows about with the square of the scale.
 
-    Where the drawings do not allow it (pictures without anything on them, colours that equal the photograph's) it gives
-    up after `MAX_DRAWINGS` drawings and returns the stack that came nearest to the target, with a share outside the
-    range.
+    If the drawings do not allow it (empty pictures, colours equal to the photograph's), it gives up after
+    `MAX_DRAWINGS` drawings and returns the stack closest to the target, with a share outside the range.
 
     Args:
         size: height and width.
@@ -62,7 +61,7 @@ def grow_overlay(
     gain = USUAL_GAIN * pixels
     scale, fits, seed = _fitting_scale(target, gain), 0, _new_seed(rng)
     for _ in range(MAX_DRAWINGS):
-        # No whole number of pixels may lie in the range: nearer than half a pixel is then as good as it gets.
+        # If no whole number of pixels lies in the range, half a pixel is the best possible distance.
         if nearest_distance < 0.5:
             return nearest
         trial = stack(grown, draw_layer(size, scale, np.random.default_rng(seed)))
@@ -82,10 +81,10 @@ def grow_overlay(
 
 
 def _fitting_scale(wanted: float, gain: float) -> float:
-    """Return the scale of a layer that shall cover `wanted` more pixels, if one of scale 1 covers `gain` of them."""
+    """Return the scale of a layer that should cover `wanted` more pixels, if one of scale 1 covers `gain`."""
     return min(max(math.sqrt(max(wanted, 0) / gain), LEAST_SCALE), 1)
 
 
 def _new_seed(rng: np.random.Generator) -> int:
-    """Return the seed of a layer: drawing it again at another scale needs the same numbers again."""
+    """Return the seed of a layer: redrawing it at another scale needs the same random numbers."""
     return int(rng.integers(2**63))

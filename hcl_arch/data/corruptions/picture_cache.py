@@ -20,7 +20,7 @@ class PictureCache:
     Args:
         source: the pictures.
         longest_side: larger pictures are shrunk to this, in pixels: decoding and turning large logos costs more than
-            all else of a sample.
+            the rest of a sample.
     """
 
     def __init__(self, source: ImageSource, *, longest_side: int) -> None:
@@ -49,13 +49,13 @@ class PictureCache:
 
 
 def _cropped(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return what is drawn of the picture; one pixel of it if nothing is."""
+    """Return the visible part of the picture; one pixel of it if nothing is visible."""
     left, top, width, height = cv2.boundingRect(cv2.extractChannel(picture, 3))
     return picture[top : top + max(height, 1), left : left + max(width, 1)]
 
 
 def _shrink(picture: NDArray[np.uint8], longest_side: int) -> NDArray[np.uint8]:
-    """Return the picture no larger than wanted, by area; each colour weighs as much as its alpha."""
+    """Return the picture reduced by area to at most the wanted size, with colours weighted by alpha."""
     factor = longest_side / max(picture.shape[:2])
     if factor >= 1:
         return picture

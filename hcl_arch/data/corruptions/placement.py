@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hcl_arch.data.corruptions.corruption import FloatArray
 from hcl_arch.data.corruptions.overlay import Overlay, transparent
 
-# Less alpha than this is nothing; below it the colours would be rounding errors.
+# Alpha below this counts as 0; the colours there would be rounding errors.
 LEAST_ALPHA = 1 / 1024
 
 
@@ -22,8 +22,8 @@ LEAST_ALPHA = 1 / 1024
 class Picture:
     """A drawing to be placed, as planes that may be interpolated.
 
-    Interpolating colours that are multiplied by alpha is right at edges, where a transparent pixel has no colour to mix
-    in. A drawing in few colours needs only one plane for each of them, which is quicker.
+    Interpolating colours multiplied by alpha is correct at edges, where a transparent pixel has no colour to mix in. A
+    drawing in few colours needs only one plane per colour, which is faster.
 
     Attributes:
         planes: (h, w, K). With `colours`: uint8, the visible share of each colour (255 = all), and alpha is their sum.
@@ -67,11 +67,11 @@ class OverlayPictures:
     """Pictures with alpha by number.
 
     Attributes:
-        read: returns the decoded picture of a number as (h, w, 4) uint8, R, G, B, alpha, not multiplied by alpha. Of
-            no more pixels than the photographs it is quick; a much larger one costs time at every drawing. Growing an
-            overlay reads a picture several times in a row, so that a cache pays.
+        read: returns the decoded picture of a number as (h, w, 4) uint8, R, G, B, alpha, not multiplied by alpha. A
+            picture with no more pixels than the photographs is fast; a much larger one costs time at every drawing.
+            Growing an overlay reads a picture several times in a row, so a cache pays off.
         count: how many there are, at least 1; they are numbered from 0.
-        name_of: what an error message calls the picture of a number, such as its path.
+        name_of: the name of a numbered picture in error messages, such as its path.
     """
 
     read: Callable[[int], NDArray[np.uint8]]
@@ -79,9 +79,9 @@ class OverlayPictures:
     name_of: Callable[[int], str] = str
 
     def draw(self, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Return a random one, (h, w, 4), cropped to what is drawn in it; 1 x 1 if it is transparent everywhere.
+        """Return a random one, (h, w, 4), cropped to its visible part; 1 x 1 if it is fully transparent.
 
-        A picture without alpha is refused: it would cover the photograph with a rectangle, which is hardly meant.
+        A picture without alpha is refused: it would cover the photograph with a rectangle, which is hardly intended.
 
         Raises:
             ValueError: the picture has no alpha channel, or is not of 8 bit.
@@ -107,7 +107,7 @@ def place(
     angle: float = 0.0,
     mirrored: bool = False,
 ) -> Overlay:
-    """Return an overlay with the picture once on it, smooth at edges and when shrunk; what lies outside is cut off.
+    """Return an overlay with one copy of the picture, anti-aliased also when shrunk; what lies outside is cut off.
 
     Args:
         picture: what to place.
@@ -139,12 +139,12 @@ def tile(
     scale: float,
     angle: float = 0.0,
 ) -> Overlay:
-    """Return an overlay with the picture all over it, in rows that are turned with it.
+    """Return an overlay covered with copies of the picture, in rows that are turned with it.
 
     Args:
         picture: what to repeat.
         size: height and width of the overlay.
-        spacing: gap between columns and between rows, in parts of the picture's width and height, at least 0; made up
+        spacing: gap between columns and between rows, as a share of the picture's width and height, at least 0; rounded
             to whole pixels of the picture, at least one.
         stagger: by how much of a column every other row is shifted, in [0, 1].
         origin: x and y in pixels of the centre of one of the copies.
@@ -163,14 +163,14 @@ def tile(
 
 
 def _repeated(pattern: NDArray[Any], matrix: NDArray[np.float64], size: tuple[int, int]) -> NDArray[Any]:
-    """Repeat a pattern so that it covers the overlay, and move the origin of `matrix` to where the copies start."""
+    """Repeat a pattern to cover the overlay, and move the origin of `matrix` to where the copies start."""
     height, width = pattern.shape[:2]
     corners = np.array([[-1, size[1], -1, size[1]], [-1, -1, size[0], size[0]]]) - matrix[:, 2:]
     needed = np.linalg.solve(matrix[:, :2], corners)
     first = np.floor((needed.min(1) - 1) / (width, height))
     counts = np.ceil((needed.max(1) + 1) / (width, height)) - first
     matrix[:, 2] += matrix[:, :2] @ (first * (width, height))
-    # Quicker than the border mode of `warpAffine` that wraps around.
+    # Faster than `warpAffine`'s border mode that wraps around.
     return cv2.repeat(pattern, int(counts[1]), int(counts[0]))
 
 
@@ -188,11 +188,11 @@ def _shrink(planes: NDArray[Any], scale: float) -> tuple[NDArray[Any], float, tu
     """Average blocks of pixels if the planes are to shrink to less than half.
 
     Returns:
-        The planes, the factor that is left to apply (above 0.5, where bilinear interpolation still sees every pixel),
-        and x and y of the middle of the original in them.
+        The planes, the remaining factor (above 0.5, where bilinear interpolation still sees every pixel), and x and y
+        of the original's centre in them.
     """
     height, width = planes.shape[:2]
-    # A block as large as the whole picture is enough: less than that is nothing to see.
+    # A block as large as the whole picture is enough: anything smaller is invisible.
     block = min(max(1, math.floor(1 / scale)), max(height, width))
     middle = (((width - 1) / 2 + 0.5) / block - 0.5, ((height - 1) / 2 + 0.5) / block - 0.5)
     if block == 1:
@@ -216,7 +216,7 @@ def _similarity(
 def _reach(matrix: NDArray[np.float64], picture_size: tuple[int, ...], size: tuple[int, int]) -> tuple[slice, slice]:
     """Return the rows and columns of the overlay that the moved picture can touch."""
     height, width = picture_size
-    # Interpolation reaches to one pixel beyond the outermost pixel centres.
+    # Interpolation reaches one pixel beyond the outermost pixel centres.
     corners = matrix[:, :2] @ np.array([[-1, width, -1, width], [-1, -1, height, height]]) + matrix[:, 2:]
     (left, top), (right, bottom) = np.floor(corners.min(1)), np.ceil(corners.max(1)) + 1
     first_row, first_column = max(0, int(top)), max(0, int(left))
@@ -234,7 +234,7 @@ def _mixed(planes: NDArray[Any], colours: FloatArray | None) -> tuple[FloatArray
         *parts, last = cv2.split(planes)
         alpha = np.minimum(last if colours is None else sum(parts, last), 1)
         inverse = 1 / np.maximum(alpha, LEAST_ALPHA)
-        # The planes hold no negative numbers and add up to 1 at most: only roundings have to be cut off.
+        # The planes are not negative and add up to at most 1: only rounding errors have to be clipped.
         channels = [np.minimum(part * inverse, 1) for part in parts]
         if colours is not None:
             step = colours[0] - colours[1]

@@ -23,7 +23,7 @@ FONTS = (
     cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
 )
 PIXELS_AT_SCALE_1 = 22
-# Text is rendered with letters of at least this height in pixels and then shrunk, so that small ones stay smooth.
+# Text is rendered with letters at least this many pixels high and then shrunk, which keeps small ones smooth.
 LEAST_RENDERED = 24
 # Height of a letter as a share of the photograph's short side, at scale 1.
 LETTER_HEIGHT = (0.08, 0.3)
@@ -84,7 +84,7 @@ DATE_STAMP_COLOUR = np.array([1.0, 0.55, 0.1], np.float32)
 def draw_text(size: tuple[int, int], scale: float, rng: np.random.Generator) -> Overlay:
     """Return one text at a random place: one to four lines, sometimes outlined, shadowed or repeated all over.
 
-    A `DrawLayer`; `scale` multiplies the size of the letters, and sets repeated text apart.
+    A `DrawLayer`; `scale` multiplies the size of the letters, and a smaller one spaces repeated text out.
     """
     content = choose_by_weight(CONTENTS, rng)
     repeated = rng.random() < REPEATED_SHARE
@@ -92,9 +92,9 @@ def draw_text(size: tuple[int, int], scale: float, rng: np.random.Generator) -> 
     height = rng.uniform(*LETTER_HEIGHT) * min(size)
     angle = float(rng.choice([0.0, rng.normal(0, 20), rng.uniform(-90, 90)], p=[0.4, 0.4, 0.2]))
     colour = DATE_STAMP_COLOUR if content == 'date' and rng.random() < 0.5 else text_colour(rng)
-    # The longest line bounds the letters, lest most of a long text lies beyond the photograph.
+    # The longest line limits the letters, otherwise most of a long text would lie beyond the photograph.
     height = min(height, 1.6 * LONGEST_LINE * min(size) / max(len(line) for line in lines))
-    # Repeated text is set apart by the scale already and takes its root only, as tiled watermarks do.
+    # Repeated text is already spaced out by the scale and takes only its root, like tiled watermarks.
     height *= 0.4 * scale**0.5 if repeated else scale
     rendered = max(round(height), LEAST_RENDERED)
     picture = text_picture(lines, letter_height=rendered, colour=colour, rng=rng)
@@ -130,7 +130,7 @@ def text_picture(lines: list[str], *, letter_height: int, colour: FloatArray, rn
 
 
 def text_colour(rng: np.random.Generator) -> FloatArray:
-    """Return a random colour as texts have them: often white or black."""
+    """Return a random typical text colour: often white or black."""
     if rng.random() < 0.5:
         return np.full(3, rng.choice([1.0, 1.0, 0.0, 0.5]), np.float32)
     return vivid_colour(rng)
@@ -164,16 +164,16 @@ def _line(content: str, rng: np.random.Generator) -> str:
 def _render(
     lines: list[str], font: int, letter_height: int, thickness: int, aligned: float, margin: int
 ) -> NDArray[np.uint8]:
-    """Return the text as 0-255, anti-aliased, cropped to what is drawn with a margin around it."""
+    """Return the text as 0-255, anti-aliased, cropped with a margin."""
     scale = letter_height / PIXELS_AT_SCALE_1
     widths = [cv2.getTextSize(line, font, scale, thickness)[0][0] for line in lines]
     pitch = round(1.5 * letter_height) + thickness
-    # Italic and bold letters reach beyond the size that OpenCV tells, so that the canvas is wider and cropped later.
+    # Italic and bold letters exceed the size that OpenCV reports, so the canvas is wider and cropped later.
     border = letter_height + thickness + margin
     canvas = np.zeros((pitch * len(lines) + 2 * border, max(widths) + 2 * border), np.uint8)
     for number, (line, width) in enumerate(zip(lines, widths)):
         corner = (border + round(aligned * (max(widths) - width)), border + pitch * number + letter_height)
         cv2.putText(canvas, line, corner, font, scale, 255, thickness, cv2.LINE_AA)
     left, top, width, height = cv2.boundingRect(canvas)
-    # What touches the canvas's border cannot have the full margin; nothing does that with these fonts.
+    # Text that touches the canvas's border cannot have the full margin; with these fonts none does.
     return canvas[max(top - margin, 0) : top + height + margin, max(left - margin, 0) : left + width + margin]

@@ -15,23 +15,24 @@ from hcl_arch.data.corruptions.text_overlay import random_words, text_colour, te
 
 # Letters of a word mark are rendered with this height in pixels.
 WORD_MARK_LETTERS = 32
-# Gap between tiled marks in parts of their width or height, at scale 1.
+# Gap between tiled marks as a share of their width or height, at scale 1.
 SPACING = (0.05, 0.4)
 STAGGERED_SHARE = 0.5
-# The largest hole share for which marks are put singly; a mark or two then do.
+# The largest hole share for which marks are placed singly; one or two then suffice.
 MOST_BY_ONE = 0.15
 
 
 @dataclass(frozen=True)
 class Watermarks:
-    """Watermarks for photographs. They are drawn opaque as far as their pictures are; `lay_over` makes them faint.
+    """Watermarks for photographs, drawn as opaque as their pictures; `lay_over` makes them faint.
 
     Attributes:
         pictures: logos with alpha; without them each photograph gets a word mark in one of OpenCV's fonts.
-        scale: least and largest longest side of a mark in shares of the photograph's short side, within (0, 1].
+        scale: least and largest length of a mark's longest side, as a share of the photograph's short side, within (0,
+            1].
         rotation: least and largest angle in degrees, counter-clockwise.
-        tiled_share: share of the photographs that the mark covers in rows, in [0, 1], among those with a hole share
-            that one mark can cover. With more they are all tiled, as many single marks would lie across each other.
+        tiled_share: share of the photographs that are covered with rows of the mark, in [0, 1], among those with a hole
+            share that one mark can cover. With larger hole shares all are tiled, since many single marks would overlap.
     """
 
     pictures: OverlayPictures | None = None
@@ -40,7 +41,7 @@ class Watermarks:
     tiled_share: float = 0.4
 
     def start(self, rng: np.random.Generator, *, hole_share: tuple[float, float]) -> DrawLayer:
-        """Return what draws the layers of one photograph: they show one mark, at one angle, all tiled or all single.
+        """Return the function that draws one photograph's layers, all with one mark and angle, all tiled or all single.
 
         Args:
             rng: source of all randomness.
@@ -81,9 +82,9 @@ def _draw_tiled(
     angle: float,
     stagger: float,
 ) -> Overlay:
-    """Return the mark in rows; a smaller `scale` makes it smaller and sets it apart."""
-    # The covered share follows the square of mark over pitch, and that ratio is made to follow the scale. The marks
-    # shrink too, as one copy could cover too much else. Copies are of the lower half of the sizes.
+    """Return the mark in rows; a smaller `scale` makes it smaller and spaces it out."""
+    # The covered share follows the square of mark size over pitch, and this ratio follows the scale. The marks shrink
+    # too, otherwise one copy could cover too much. Copies take the lower half of the sizes.
     longest = rng.uniform(side_range[0], sum(side_range) / 2) * min(size) * scale**0.5
     gaps = [float(1 + gap) / scale - 1 for gap in rng.uniform(*SPACING, 2)]
     x, y = rng.uniform(0, 1, 2) * size[::-1]

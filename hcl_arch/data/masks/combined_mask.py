@@ -1,4 +1,4 @@
-"""Combined masks: the holes of two masks of different kinds together."""
+"""Combined masks: the union of the holes of two masks of different kinds."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ COMBINED_GENERATORS: dict[str, Callable[..., NDArray[np.bool_]]] = {
     'rectangles': rectangle_mask,
     'half': half_mask,
 }
-# Share of the first mask, relative to the share that both are to have together.
+# Share of the first mask, relative to the target share of the union.
 FIRST_PART = (0.3, 0.7)
 # How far a single mask's share may be off: exact ones would need pixels along the border.
 SPREAD = 0.02
-# How often the second mask is drawn if the two together miss the range.
+# How often the second mask is drawn if the union misses the range.
 MAX_TRIES = 2
 
 
@@ -33,9 +33,9 @@ def combined_mask(
 ) -> NDArray[np.bool_]:
     """Return the union of two masks of two different kinds, drawn at random.
 
-    With t the wanted share and a the first mask's, the second one has (t - a) / (1 - a): that makes t together if the
-    two are independent. It is drawn once more if together they miss the range; if they still do, the union is brought
-    into the range along the border of its holes.
+    With t the wanted share and a the first mask's, the second one has (t - a) / (1 - a): the union then has t if the
+    two are independent. The second is drawn once more if the union misses the range; if it still does, the union is
+    brought into the range along the border of its holes.
 
     Args:
         size: height and width.

@@ -1,4 +1,4 @@
-"""The mask of a pair of images that comes without one: where the corrupted image differs from the clean one."""
+"""Derived masks for pairs of images without one: where the corrupted image differs from the clean one."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class DifferenceMask:
         M1  = the 8-connected components of M0 with at least a pixels
         M   = M1 closed with the disc x^2 + y^2 <= r^2
 
-    The difference is smoothed with its sign, so that the noise of JPEG coding, which changes its sign from pixel to
-    pixel, goes and a mark stays; beyond the border it counts as mirrored.
+    The signed difference is smoothed: this removes the noise of JPEG coding, whose sign changes from pixel to pixel,
+    and keeps marks. It is mirrored beyond the border.
 
     The defaults were chosen on 27 photographs of some 288 x 400 pixels with logos put over them, whose true masks are
     known. At t = 0.06, 0.08, 0.10 the mean intersection over union is 0.87, 0.85, 0.82 for pairs of JPEG quality 95,
-    0.83, 0.84, 0.82 once the corrupted image has been coded again at quality 85, and 0.79, 0.83, 0.82 at 75; at
-    t = 0.04 it falls from 0.86 to 0.62. For pairs that differ by nothing but the logo it is 0.89 at t = 0.04 and 0.85
-    at 0.08: give half the default where the images are lossless. The closing costs 0.01 of it and fills the pinholes
-    where a mark has by chance the colour beneath it.
+    0.83, 0.84, 0.82 once the corrupted image has been coded again at quality 85, and 0.79, 0.83, 0.82 at 75; at t =
+    0.04 it falls from 0.86 to 0.62. For pairs that differ only by the logo it is 0.89 at t = 0.04 and 0.85 at 0.08: use
+    half the default for lossless images. The closing costs 0.01 of it and fills pinholes where a mark happens to have
+    the colour beneath it.
 
     Attributes:
         threshold: t, in (0, 1].
@@ -46,7 +46,7 @@ class DifferenceMask:
 
         Args:
             lq: the corrupted image, (H, W, 3) uint8.
-            gt: the clean one, likewise; the order of the channels is of no concern.
+            gt: the clean one, likewise; the order of the channels does not matter.
 
         Returns:
             (H, W) bool, True = corrupted.
@@ -71,7 +71,7 @@ def _without_specks(holes: NDArray[np.bool_], least_area: int) -> NDArray[np.boo
 
 
 def _closed(holes: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
-    """Return the map closed with a disc; what lies beyond the border neither grows nor eats it."""
+    """Return the map closed with a disc; the outside of the image neither grows nor erodes it."""
     if radius == 0:
         return holes
     offsets = np.arange(-radius, radius + 1)

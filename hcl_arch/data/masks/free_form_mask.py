@@ -1,4 +1,4 @@
-"""Free-form masks: zigzag strokes of a round brush."""
+"""Free-form masks: zigzag strokes with a round brush."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ ANGLE_RANGE = 2 * math.pi / 15
 def free_form_mask(
     size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Return holes drawn as strokes with random vertices, angles, lengths and brush widths, and round joints.
+    """Return holes drawn as strokes with round joints and random vertices, angles, lengths and brush widths.
 
     Source: DeepFill v2 (Yu et al. 2019, Free-Form Image Inpainting with Gated Convolution), Algorithm 1.
-    Differs from the paper: strokes are added until a wanted share is reached instead of one to four of them, and each
-    has a random orientation instead of a random flip of all together.
+    Differs from the paper: strokes are added until a target share is reached instead of one to four strokes, and each
+    stroke has a random orientation instead of one random flip for all.
 
     Args:
         size: height and width.

@@ -15,13 +15,13 @@ def fit_share(holes: NDArray[np.bool_], hole_share: tuple[float, float], rng: np
 
     A map in the range is returned as it is. Otherwise the holes grow or shrink to the nearest end of the range: ring
     by ring along their border, and of the last ring a run of neighbours in reading order, from a random start. Holes
-    do not shrink from the edge of the image, only from the pixels that are none. A map without holes grows them, and a
-    map that is all hole loses them, around one random pixel.
+    shrink only where they border on uncorrupted pixels, not from the edge of the image. A map without holes grows them,
+    and a map that is all hole loses them, around one random pixel.
 
     Args:
         holes: (H, W) bool, True = hole; is not changed.
         hole_share: least and largest share of holes, 0 <= least <= largest <= 1; see `hole_counts`.
-        rng: says where the last ring is taken, and the pixel to start from.
+        rng: decides where the last ring is taken, and the pixel to start from.
 
     Returns:
         (H, W) bool. Grown holes contain the given ones; shrunk holes are contained in them.
@@ -42,7 +42,7 @@ def set_hole_count(holes: NDArray[np.bool_], count: int, rng: np.random.Generato
 def hole_counts(pixels: int, hole_share: tuple[float, float]) -> tuple[int, int]:
     """Return the fewest and the most of `pixels` pixels, or rows, whose share lies in the range.
 
-    Where no whole number does, both are the number nearest to the lower end.
+    If no whole number does, both are the number closest to the lower end.
     """
     least, largest = hole_share
     # The tolerances keep products such as 0.07 * 100 = 7.000000000000001 from being rounded away from their integer.
@@ -53,12 +53,12 @@ def hole_counts(pixels: int, hole_share: tuple[float, float]) -> tuple[int, int]
 
 
 def _grow(holes: NDArray[np.bool_], missing: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return the holes with `missing` more pixels along their border; there must be as many without a hole."""
+    """Return the holes with `missing` more pixels along their border; that many pixels must be free."""
     grown = holes.copy()
     if not grown.any():
         grown[rng.integers(grown.shape[0]), rng.integers(grown.shape[1])] = True
         missing -= 1
-    # The city-block distance numbers the rings; a ring's pixels touch the ring before it.
+    # The city-block distance numbers the rings; each ring's pixels touch the previous ring.
     rings = cv2.distanceTransform(1 - grown.view(np.uint8), cv2.DIST_L1, 3).astype(np.int32)
     added = np.cumsum(np.bincount(rings.reshape(-1))[1:])
     last = 1 + int(np.searchsorted(added, missing))  # the ring in which the wanted number is reached
@@ -71,16 +71,16 @@ def _grow(holes: NDArray[np.bool_], missing: int, rng: np.random.Generator) -> N
     return grown
 
 
-# Area resizing sums up float32 weights: an exact half may come out a little below.
+# Area resizing sums float32 weights: an exact half may come out slightly below.
 _HALF = 0.5 - 1e-4
 
 
 def resize_holes(holes: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return a hole map at another size: a pixel is a hole if at least half of what it covers is.
 
-    It is resized as a float, by area where it shrinks, as the image beside it, so that a pixel of both covers the same
-    pixels of the originals; linearly where it grows. Then it is cut at 0.5. Nearest neighbours would take one pixel
-    out of those covered, at random places of a jagged edge, and OpenCV's are off by half a pixel.
+    It is resized as a float, like the image it belongs to: by area when it shrinks, so a pixel of both covers the same
+    pixels of the originals; linearly when it grows. Then it is thresholded at 0.5. Nearest neighbour would pick one of
+    the covered pixels, at random places of a jagged edge, and OpenCV's is off by half a pixel.
 
     Args:
         holes: (H, W) bool, True = hole.
@@ -101,12 +101,12 @@ def resize_holes(holes: NDArray[np.bool_], shape: tuple[int, int]) -> NDArray[np
 # scale asks for a thinner and shorter shape.
 DrawShape = Callable[[NDArray[np.uint8], float, np.random.Generator], None]
 
-# A shape may pass the drawn target by this share of the image; without a limit the shares would crowd the upper end.
+# A shape may exceed the target by this share of the image; without a limit the shares would cluster at the upper end.
 OVERSHOOT = 0.02
-# How much smaller the next shape becomes after one that did not fit.
+# Factor by which the next shape shrinks after one that did not fit.
 SHRINK = 0.6
 MAX_SHAPES = 40
-# As close to the drawn target, as a share of the image, counts as reached: the last shapes would be dust.
+# The target counts as reached within this share of the image: further shapes would be mere specks.
 TOLERANCE = 0.01
 
 
@@ -115,14 +115,14 @@ def grow_holes(
 ) -> NDArray[np.bool_]:
     """Return a hole map whose share of holes lies in a wanted range.
 
-    A target share is drawn uniformly from the range. Shapes are added until it is reached; a shape that passes it too
-    far is taken back and the following ones are smaller. What is then still missing (in a very narrow range, or at a
-    share near 1) is added along the border of the holes, pixel by pixel.
+    A target share is drawn uniformly from the range. Shapes are added until it is reached; a shape that exceeds it by
+    too much is removed and the following ones are smaller. If the share is still too small (in a very narrow range, or
+    near 1), pixels are added along the border of the holes.
 
     Args:
         size: height and width.
-        hole_share: least and largest share of holes, 0 <= least <= largest <= 1. The result keeps to it; where no
-            whole number of pixels lies in the range, it has the number nearest to the lower end.
+        hole_share: least and largest share of holes, 0 <= least <= largest <= 1. The result keeps to it; if no whole
+            number of pixels lies in the range, it has the number closest to the lower end.
         rng: source of all randomness.
         draw_shape: draws one random shape.
 

@@ -15,12 +15,12 @@ def line_mask(size: tuple[int, int], *, hole_share: tuple[float, float], rng: np
     With s = 1/2 that is every second line.
 
     Source: RePaint (Lugmayr et al. 2022, RePaint: Inpainting using Denoising Diffusion Probabilistic Models), the mask
-    'Alternating Lines'. Differs from the paper, where it is every second row: columns may be missing, and shares other
-    than one half are possible.
+    'Alternating Lines'. Differs from the paper, where it is every second row: here columns may be missing too, and
+    other shares than one half are possible.
 
     Args:
         size: height and width.
-        hole_share: least and largest share of holes in [0, 1]; the share nearest to one half is taken, in whole lines
+        hole_share: least and largest share of holes in [0, 1]; the share closest to one half is taken, in whole lines
             as in `half_mask`.
         rng: source of all randomness.
 
@@ -37,16 +37,16 @@ def line_mask(size: tuple[int, int], *, hole_share: tuple[float, float], rng: np
 
 
 def half_mask(size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Return holes that cover one side of the image: the left, right, upper or lower one, each as likely.
+    """Return holes that cover one side of the image: the left, right, upper or lower one, with equal probability.
 
     Source: RePaint (Lugmayr et al. 2022, RePaint: Inpainting using Denoising Diffusion Probabilistic Models), the mask
-    'Half'. Differs from the paper, where the left half is always the one given: any side may be missing here.
+    'Half'. Differs from the paper, where the left half is always the known one: here any side may be missing.
 
     Args:
         size: height and width.
-        hole_share: least and largest share of holes in [0, 1]. The holes are whole rows or columns, as many as come
-            nearest to one half, so that a range around 0.5 gives exactly half. Where the range is so narrow that it
-            holds no whole number of them, the share is off by at most half a row or column.
+        hole_share: least and largest share of holes in [0, 1]. The holes are whole rows or columns, with the share
+            closest to one half, so a range around 0.5 gives exactly half. If the range is too narrow for a whole number
+            of them, the share is off by at most half a row or column.
         rng: source of all randomness.
 
     Returns:

@@ -11,38 +11,38 @@ from hcl_arch.data.masks.hole_maps import fit_share, resize_holes
 from hcl_arch.data.storage.image_source import ImageSource
 from hcl_arch.utils.unreadable_image import UnusableImageError
 
-# On disk white is corrupted, as inpainting tools and mask data sets have it.
+# In files white is corrupted, as in inpainting tools and mask data sets.
 WHITE_FROM = 128
 MAX_TRIES = 50
-# A mask that is further from the wanted range than this is first joined with others: moving its border so far would
-# leave little of its shape.
+# A mask further from the target range than this is first joined with others: moving its border that far would leave
+# little of its shape.
 FIT_DISTANCE = 0.1
 MAX_JOINED = 8
-# What Python needs for an entry of the cache besides the bits, in bytes.
+# Python's overhead per cache entry besides the bits, in bytes.
 ENTRY_BYTES = 250
 
 Size = tuple[int, int]
 
 
 class MaskImages:
-    """Random hole maps out of mask images, in 8 rotations and flips, with a share of holes in a wanted range.
+    """Random hole maps from mask images, in 8 rotations and flips, with a share of holes in a given range.
 
     An image is made binary and then resized (`resize_holes`: a pixel is a hole if at least half of its area is).
 
     Args:
         source: the mask images; gray values from 128 on are holes.
-        inverted: take gray values below 128 for the holes instead.
-        cache_mib: memory for decoded masks in MiB, kept with one bit per pixel at the size they are drawn in (8 KiB
-            for 256 px). The first masks that are read stay: since every mask is as likely as the next, throwing out
-            old ones would gain nothing. Each worker process has its own cache; it is not pickled. The draws are the
-            same with and without it.
+        inverted: gray values below 128 are the holes instead.
+        cache_mib: memory for decoded masks in MiB, stored with one bit per pixel at the size they are drawn at (8 KiB
+            for 256 px). The first masks read stay in it: since all masks are equally likely, evicting old ones would
+            gain nothing. Each worker process has its own cache; it is not pickled. The draws are the same with and
+            without it.
     """
 
     def __init__(self, source: ImageSource, *, inverted: bool = False, cache_mib: float = 0) -> None:
         self._source = source
         self._inverted = inverted
-        # Shares seen so far, NaN for the others, by size: an image known not to fit is passed over without decoding
-        # it. The random draws are the same either way.
+        # Shares seen so far, NaN for the others, by size: an image known not to fit is skipped without decoding it. The
+        # random draws are the same either way.
         self._shares: dict[Size, NDArray[np.float32]] = {}
         self._cache_bytes = int(cache_mib * 2**20)
         self._cache: dict[tuple[int, Size], bytes] = {}
@@ -54,10 +54,10 @@ class MaskImages:
     def draw(self, size: Size, *, hole_share: tuple[float, float], rng: np.random.Generator) -> NDArray[np.bool_]:
         """Return a random mask image, resized, turned and flipped at random, with a share of holes in the range.
 
-        Up to 50 images are tried for the range. If none fits, the closest one is changed: one that is more than 0.1
-        away is joined with up to 8 others, by union where it has too few holes and by intersection where it has too
-        many, each taken if it brings the share nearer. The rest is made up for along the border of the holes
-        (`fit_share`), so that even empty and full images, if there is nothing else, give a share in the range.
+        Up to 50 images are tried for the range. If none fits, the closest one is changed. If it is more than 0.1 away,
+        it is joined with up to 8 others, by union if it has too few holes and by intersection if it has too many; each
+        is kept if it brings the share closer. The rest is added or removed along the border of the holes (`fit_share`),
+        so even empty and full images, if there are no others, give a share in the range.
 
         Args:
             size: height and width; must be equal, since the quarter turns swap them.
@@ -80,7 +80,7 @@ class MaskImages:
     def _join_others(
         self, holes: NDArray[np.bool_], hole_share: tuple[float, float], rng: np.random.Generator
     ) -> NDArray[np.bool_]:
-        """Return `holes` united or intersected with other images until they are near enough to the range."""
+        """Return `holes` united or intersected with other images until they are close enough to the range."""
         size = (holes.shape[0], holes.shape[1])
         distance = _distance(float(holes.mean()), hole_share)
         for _ in range(MAX_JOINED):
@@ -96,7 +96,7 @@ class MaskImages:
     def _find_closest(
         self, size: Size, hole_share: tuple[float, float], rng: np.random.Generator
     ) -> tuple[NDArray[np.bool_], float]:
-        """Return the first of some random masks that is in the range, or the closest of them, and how far it is off."""
+        """Return the first of some random masks within the range, or the closest one, and its distance to the range."""
         shares = self._shares.setdefault(size, np.full(len(self._source), np.nan, np.float32))
         closest, closest_distance = -1, np.inf
         holes: NDArray[np.bool_] | None = None  # of the closest, if it was read just now
@@ -114,7 +114,7 @@ class MaskImages:
         return (self._read(closest, size) if holes is None else holes), closest_distance
 
     def _read(self, index: int, size: Size) -> NDArray[np.bool_]:
-        """Return mask `index` at a size, out of the cache if it is there."""
+        """Return mask `index` at a size, from the cache if it is there."""
         packed = self._cache.get((index, size))
         if packed is not None:
             bits = np.unpackbits(np.frombuffer(packed, np.uint8), count=size[0] * size[1])
@@ -133,10 +133,10 @@ class MaskImages:
 
 
 def check_has_white(gray: NDArray[np.uint8], path: str) -> None:
-    """Refuse a mask image that has gray values, but none of them bright: a map of labels, not of black and white.
+    """Refuse a mask image with gray values of which none is bright: a label map, not a black and white mask.
 
     Raises:
-        UnusableImageError: it is none; also a ValueError.
+        UnusableImageError: it is not a black and white mask; also a ValueError.
     """
     if 0 < gray.max() < WHITE_FROM:
         raise UnusableImageError(
@@ -147,7 +147,7 @@ def check_has_white(gray: NDArray[np.uint8], path: str) -> None:
 
 
 def _distance(share: float, hole_share: tuple[float, float]) -> float:
-    """Return how far a share is from a range; 0 within it."""
+    """Return the distance of a share from a range; 0 within it."""
     return max(hole_share[0] - share, share - hole_share[1], 0.0)
 
 

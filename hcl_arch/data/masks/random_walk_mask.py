@@ -16,13 +16,13 @@ REFERENCE_SIDE = 256
 WALKS = (3, 6)
 STEPS = (15, 55)
 STEP_LENGTH = (4.0, 14.0)
-# Mean turn per step in radians. Turns have a Laplace distribution: mostly slight bends, and now and then a corner.
+# Mean turn per step in radians. Turns have a Laplace distribution: mostly slight bends, and occasionally a corner.
 TURN = 0.3
 # Drawn evenly on a logarithmic scale.
 BRUSH_WIDTH = (6.0, 28.0)
 # How much the widths of rows and columns differ, as a logarithm.
 ASYMMETRY = 0.2
-# Share of steps that leave a splinter beside the walk, as far away as a normal distribution says.
+# Share of steps that leave a splinter beside the walk, at a normally distributed distance.
 SPLINTER_SHARE = 0.15
 SPLINTER_DISTANCE = 12.0
 
@@ -32,9 +32,9 @@ def random_walk_mask(
 ) -> NDArray[np.bool_]:
     """Return holes left by random walks: long bands with corners and angular ends, and splinters beside them.
 
-    In the manner of the irregular masks of Liu et al. (2018), Image Inpainting for Irregular Holes Using Partial
+    Modelled on the irregular masks of Liu et al. (2018), Image Inpainting for Irregular Holes Using Partial
     Convolutions, Section 4.1. Differs from the paper: those masks were taken from the occlusions between two frames of
-    a video and then cropped and dilated; these are drawn, so that no data set is needed.
+    a video and then cropped and dilated; these are drawn, so no data set is needed.
 
     Args:
         size: height and width.
@@ -65,7 +65,7 @@ def _draw_walks(canvas: NDArray[np.uint8], scale: float, rng: np.random.Generato
 
 
 def _walk(size: tuple[int, ...], unit: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return the points (x, y) of some walks of equal numbers of steps, which may leave the image: (N, steps, 2)."""
+    """Return the points (x, y) of N walks of equal length, which may leave the image: (N, steps, 2)."""
     shape = (int(rng.integers(WALKS[0], WALKS[1] + 1)), int(rng.integers(STEPS[0], STEPS[1] + 1)))
     headings = rng.laplace(0, TURN, shape)
     headings[:, 0] = rng.uniform(0, 2 * math.pi, shape[0])

@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.masks.hole_maps import hole_counts, set_hole_count
 
-# How many rectangles are planned; overlaps are made up for by further ones.
+# Number of planned rectangles; overlaps are compensated by further ones.
 RECTANGLES = (1, 5)
 MAX_RECTANGLES = 30
 # Height divided by width; drawn evenly on a logarithmic scale.
 ASPECT = (1 / 3, 3.0)
-# As close to the drawn share, as a share of the image, counts as reached: it spares the smallest rectangles.
+# The target counts as reached within this share of the image, which avoids the smallest rectangles.
 TOLERANCE = 0.005
 
 
 def rectangle_mask(
     size: tuple[int, int], *, hole_share: tuple[float, float], rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Return holes in the form of random rectangles, which the border of the image may cut.
+    """Return random rectangles as holes; the border of the image may cut them.
 
-    A target share is drawn uniformly from the range, and divided at random among one to five rectangles. Where these
-    overlap, further ones cover what is missing. In a very narrow range, and at shares near 1, the last pixels are added
-    along the border.
+    A target share is drawn uniformly from the range and divided at random among one to five rectangles. If these
+    overlap, further ones make up the missing share. In a very narrow range, and at shares near 1, the last pixels are
+    added along the border.
 
     Args:
         size: height and width.
@@ -53,12 +53,12 @@ def rectangle_mask(
 
 
 def _random_rectangle(size: tuple[int, int], area: float, rng: np.random.Generator) -> tuple[slice, slice]:
-    """Return a rectangle of about `area` pixels, or what the border leaves of it; a large one may exceed the aspect."""
+    """Return a rectangle of about `area` pixels, cut at the border; a large one may exceed the aspect."""
     aspect = math.exp(rng.uniform(math.log(ASPECT[0]), math.log(ASPECT[1])))
-    # The other side of a rectangle as wide as the image has to be long enough to give the area.
+    # If a rectangle is as wide as the image, its other side must be long enough for the area.
     height = min(max(math.sqrt(area * aspect), area / size[1]), size[0])
     rows = max(1, int(height))
     columns = min(max(1, int(area / rows)), size[1])
-    # Any pixel may be the middle, so that the border is covered as often as the centre.
+    # Any pixel may be the centre, so the border of the image is covered as often as its middle.
     top, left = int(rng.integers(size[0])) - rows // 2, int(rng.integers(size[1])) - columns // 2
     return slice(max(top, 0), top + rows), slice(max(left, 0), left + columns)

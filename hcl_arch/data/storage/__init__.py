@@ -1,1 +1,1 @@
-"""Where images come from: folders and LMDB."""
+"""Sources of images: folders and LMDB."""

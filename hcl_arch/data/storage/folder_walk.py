@@ -1,4 +1,4 @@
-"""Walk through a folder and its subfolders, those behind links included, each once."""
+"""Walk through a folder and its subfolders, including those behind links, each once."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 def walk_files(folder: str) -> Iterator[str]:
     """Yield the files below `folder`, relative to it with '/' as separator, in no particular order.
 
-    Links are followed, out of the folder too: people link data sets together (SECURITY.md says what that means).
+    Links are followed, even out of the folder: people link data sets together (see SECURITY.md for the consequences).
 
-    Hidden files and folders are left out: copying from a Mac leaves '._name.jpg' beside each 'name.jpg', which is no
+    Hidden files and folders are skipped: copying from a Mac leaves '._name.jpg' beside each 'name.jpg', which is not an
     image. A folder that can be reached in several ways, by a link to a neighbour or to a folder above, is visited once,
     and under its own name if it has one below `folder`.
 
@@ -34,7 +34,7 @@ def walk_files(folder: str) -> Iterator[str]:
                 (links if entry.is_symlink() else own).append(f'{prefix}{entry.name}/')
             else:
                 yield prefix + entry.name
-        links.sort(reverse=True)  # of two links to one folder, the first by name is taken in every run
+        links.sort(reverse=True)  # of two links to one folder, every run takes the first by name
 
 
 def _list_folder(path: str) -> list[os.DirEntry[str]]:

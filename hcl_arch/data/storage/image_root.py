@@ -34,14 +34,14 @@ class FolderRoot:
         return os.path.join(self.path, self.keys[index])
 
     def identity_of(self, index: int) -> str:
-        """Return a text that is equal for two entries if they are the same file, be it through a link."""
+        """Return a text that is equal for two entries if they are the same file, even through a link."""
         return os.path.realpath(self.path_of(index))
 
     def read_bytes(self, index: int) -> bytes:
         """Return the content of file `index`.
 
         Raises:
-            UnreadableImageError: it cannot be read, or is no regular file: a pipe would be waited for without end.
+            UnreadableImageError: it cannot be read, or is not a regular file: reading a pipe could block forever.
         """
         path = self.path_of(index)
         try:
@@ -91,12 +91,12 @@ ImageRoot = Union[FolderRoot, LmdbRoot]
 
 
 def is_lmdb(path: str) -> bool:
-    """Say whether `path` is meant as an LMDB folder: it ends with '.lmdb'."""
+    """Whether `path` denotes an LMDB folder: it ends with '.lmdb'."""
     return os.path.normpath(path).endswith(LMDB_SUFFIX)
 
 
 def open_root(path: str) -> ImageRoot:
-    """List the images below `path`, without opening any of them, nor the LMDB environment.
+    """List the images below `path` without opening them or the LMDB environment.
 
     Args:
         path: a folder, or an LMDB folder if it ends with '.lmdb'; '~' stands for the home directory.
@@ -104,8 +104,8 @@ def open_root(path: str) -> ImageRoot:
     Raises:
         FileNotFoundError: `path` is not a folder, or lacks a file of the LMDB layout.
         OSError: a folder below it, or `meta_info.txt`, cannot be read.
-        ValueError: there is no image in it, or a line of `meta_info.txt` has another form, or names a key that leads
-            out of the folder.
+        ValueError: there is no image in it, or a line of `meta_info.txt` is malformed or names a key that leads out of
+            the folder.
     """
     path = os.path.normpath(os.path.expanduser(path))
     if not os.path.isdir(path):
@@ -119,7 +119,7 @@ def open_root(path: str) -> ImageRoot:
 
 
 def _list_folder(folder: str) -> PackedStrings:
-    """Return the image files below `folder`, relative to it and sorted; hidden ones are left out."""
+    """Return the image files below `folder`, relative to it and sorted, without hidden ones."""
     keys = [name for name in walk_files(folder) if name.lower().endswith(IMAGE_EXTENSIONS)]
     if not keys:
         raise ValueError(

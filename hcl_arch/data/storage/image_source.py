@@ -1,4 +1,4 @@
-"""Images by index, out of one or several folders and LMDB folders."""
+"""Images by index, from one or several folders and LMDB folders."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from hcl_arch.utils.unreadable_image import UnreadableImageError, UnusableImageE
 
 
 class ImageSource:
-    """The images of one or several roots, numbered through; can be pickled at any time.
+    """The images of one or several roots, numbered consecutively; can be pickled at any time.
 
-    Files are decoded by OpenCV to 8 bit: 16 bit per channel is scaled down, alpha is dropped, the orientation
-    noted in a photograph is applied.
+    Files are decoded by OpenCV to 8 bit: 16 bits per channel are scaled down, alpha is dropped, the EXIF orientation is
+    applied.
 
     Args:
         roots: a folder (searched with its subfolders, sorted by relative path), an LMDB folder (`*.lmdb`, BasicSR's
@@ -53,12 +53,12 @@ class ImageSource:
                 yield number, key if isinstance(root, LmdbRoot) else os.path.splitext(key)[0].replace(os.sep, '/')
 
     def path_of(self, index: int) -> str:
-        """Return what a reader can find image `index` by: the file's path, or 'path/key' in an LMDB."""
+        """Return the location of image `index`: the file's path, or 'path/key' in an LMDB."""
         root, local = self._locate(index)
         return root.path_of(local)
 
     def identity_of(self, index: int) -> str:
-        """Return a text that is equal for two images, also of two sources, if they are one file or LMDB entry."""
+        """Return a text that is equal for two images, even of two sources, if they are the same file or LMDB entry."""
         root, local = self._locate(index)
         return root.identity_of(local)
 
@@ -77,7 +77,7 @@ class ImageSource:
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # type: ignore[return-value]
 
     def read_gray(self, index: int) -> NDArray[np.uint8]:
-        """Return image `index` as (H, W) uint8; a colour image gives its luma.
+        """Return image `index` as (H, W) uint8; a colour image is converted to luma.
 
         Raises:
             UnreadableImageError: it cannot be read or decoded; an OSError that says which image it is.
@@ -87,8 +87,7 @@ class ImageSource:
     def read_rgba(self, index: int) -> NDArray[np.uint8]:
         """Return image `index` as (H, W, 4) uint8, channels RGB and alpha.
 
-        The colours are those stored, which in PNG files are not multiplied by alpha. The orientation that EXIF data may
-        note is not applied.
+        The colours are as stored, which in PNG files are not multiplied by alpha. The EXIF orientation is not applied.
 
         Raises:
             UnreadableImageError: it cannot be read or decoded.

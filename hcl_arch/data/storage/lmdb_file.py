@@ -1,7 +1,7 @@
-"""Read an LMDB's data file without the lmdb library, before that maps it into memory.
+"""Check an LMDB's data file without the lmdb library, before the library maps it into memory.
 
-The library reads pages without checking that the file has them: in a truncated file, a read beyond the end kills the
-process (SIGBUS) without a message. So the header is checked, and the tree of pages is followed to its leaves. LMDB
+The library reads pages without checking that they exist: in a truncated file, a read beyond the end kills the process
+(SIGBUS) without a message. Therefore the header is checked, and the tree of pages is followed to its leaves. LMDB
 writes files in the byte order and word size of the machine; only those of little-endian 64-bit machines are accepted.
 """
 
@@ -22,7 +22,7 @@ _BIG_DATA = 0x01
 
 
 class DamagedTreeError(ValueError):
-    """A page of the tree is missing or of another form."""
+    """A page of the tree is missing or malformed."""
 
 
 def check_tree(file: BinaryIO, root: int, *, page_size: int, page_count: int) -> None:
@@ -35,7 +35,7 @@ def check_tree(file: BinaryIO, root: int, *, page_size: int, page_count: int) ->
         page_count: number of whole pages that the file holds.
 
     Raises:
-        DamagedTreeError: the tree needs a page that the file lacks.
+        DamagedTreeError: the tree refers to a page that the file lacks.
     """
     waiting, seen = [root], 0
     while waiting:
@@ -53,10 +53,10 @@ def check_tree(file: BinaryIO, root: int, *, page_size: int, page_count: int) ->
 
 
 def _pages_below(page: bytes, page_size: int) -> Iterator[tuple[int, int]]:
-    """Yield number and length of what a page points to: length 0 for a page of the tree, else a run of value pages.
+    """Yield number and length of the pages that a page points to: 0 for a tree page, else a run of value pages.
 
     Raises:
-        DamagedTreeError: it is no page of a tree.
+        DamagedTreeError: it is not a page of a tree.
     """
     try:
         _, _, flags, end_of_places, _ = _HEADER.unpack_from(page)
@@ -97,15 +97,15 @@ class _Meta:
 
 
 def check_lmdb_file(path: str) -> None:
-    """Check that a `data.mdb` is one, and that it has all of its pages.
+    """Check that a file is a `data.mdb` and has all of its pages.
 
-    Costs the reading of its two first pages' heads. Only if the file is shorter than they say, the tree is followed.
+    Reads only the heads of its first two pages. The tree is followed only if the file is shorter than they state.
 
     Args:
         path: the data file.
 
     Raises:
-        OSError: it is not, or cannot be read; names the file.
+        OSError: it does not, or cannot be read; names the file.
     """
     try:
         check_regular_file(path, max_bytes=_MAX_BYTES)
@@ -148,7 +148,7 @@ def _newest_meta(file: BinaryIO) -> _Meta | None:
 
 
 def _holds_tree(file: BinaryIO, meta: _Meta, page_count: int) -> bool:
-    """Say whether a file that is shorter than its head says lacks only pages that nothing uses."""
+    """Whether a file that is shorter than its head states lacks only unused pages."""
     root = meta.roots[1]
     if root == _NO_ROOT:
         return True
@@ -160,7 +160,7 @@ def _holds_tree(file: BinaryIO, meta: _Meta, page_count: int) -> bool:
 
 
 def _read_meta(head: bytes) -> _Meta | None:
-    """Return what the head of a meta page says, None if it is none."""
+    """Return the content of a meta page's head, None if it is not a meta page."""
     if len(head) < _META.size:
         return None
     _, _, flags, _, _, magic, version, _, _, *rest = _META.unpack(head)
@@ -171,7 +171,7 @@ def _read_meta(head: bytes) -> _Meta | None:
 
 
 def _has_sound_roots(meta: _Meta) -> bool:
-    """Say whether both trees begin within the file."""
+    """Whether both trees begin within the file."""
     return all(
         depth <= _MOST_LEVELS and (root == _NO_ROOT or 2 <= root <= meta.last_page)
         for depth, root in zip(meta.depths, meta.roots)

@@ -1,8 +1,8 @@
 """Read keys and values from LMDB folders: one environment per process and path, opened at the first read.
 
-lmdb >= 2 refuses to open an environment twice in a process, and counts one that was open when the process was forked.
-So two data sets on one LMDB (training and validation) share an environment, and open ones are closed before a fork;
-parent and child open them again at their next read.
+lmdb >= 2 refuses to open an environment twice in a process, even one that was opened before a fork. Therefore two data
+sets on one LMDB (training and validation) share an environment, and open ones are closed before a fork; parent and
+child reopen them at their next read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hcl_arch.utils.safe_names import name_fault
 META_NAME, DATA_NAME = 'meta_info.txt', 'data.mdb'
 # A key has 511 bytes at most, LMDB's own limit; extension, shape and quality follow it.
 MAX_LINE_BYTES = 1024
-# How much of a wrong line an error shows.
+# Maximum length of a malformed line in an error message.
 _SHOWN = 60
 
 
@@ -31,8 +31,8 @@ def list_lmdb_keys(folder: str) -> PackedStrings:
     Raises:
         FileNotFoundError: a file of the LMDB layout is missing.
         OSError: the list cannot be read.
-        ValueError: the list is empty, is no text, or a line has another form or names a key that leads out of the
-            folder; names the file and the line.
+        ValueError: the list is empty or not a text, or a line is malformed or names a key that leads out of the folder;
+            names the file and the line.
     """
     for name in (META_NAME, DATA_NAME):
         if not os.path.isfile(os.path.join(folder, name)):
@@ -53,7 +53,7 @@ def list_lmdb_keys(folder: str) -> PackedStrings:
 def _keys_of_lines(meta_path: str) -> Iterator[str]:
     with open(meta_path, 'rb') as file:
         number = 0
-        while line := file.readline(MAX_LINE_BYTES + 1):  # a file without line ends may be larger than the memory
+        while line := file.readline(MAX_LINE_BYTES + 1):  # a file without line breaks may exceed the memory
             number += 1
             where = f'{meta_path}, line {number}'
             if len(line) > MAX_LINE_BYTES:
@@ -86,7 +86,7 @@ def _key_of_line(line: str, where: str) -> str:
 
 
 _clients: dict[str, lmdb.Environment] = {}
-# BasicSR's CPU prefetcher reads in a thread, so a fork may fall into a read: reading and closing exclude each other.
+# BasicSR's CPU prefetcher reads in a thread, so a fork may happen during a read: a lock separates reading and closing.
 _lock = threading.RLock()
 
 
@@ -109,10 +109,10 @@ def read_lmdb_value(path: str, key: str) -> bytes | None:
 
 
 def _open(real_path: str) -> lmdb.Environment:
-    """Open an environment as BasicSR does: without a lock file, so that a folder that must not be written to will do.
+    """Open an environment as BasicSR does: without a lock file, so a read-only folder is sufficient.
 
     Raises:
-        OSError: the data file is none.
+        OSError: the data file is not an LMDB.
         lmdb.Error: the library refuses it.
     """
     check_lmdb_file(os.path.join(real_path, DATA_NAME))
@@ -120,7 +120,7 @@ def _open(real_path: str) -> lmdb.Environment:
 
 
 def close_lmdb_environments() -> None:
-    """Close every environment that this process holds; the next read opens its one again."""
+    """Close every environment that this process holds; the next read reopens it."""
     with _lock:
         while _clients:
             _, environment = _clients.popitem()
@@ -141,5 +141,5 @@ def _after_fork_in_child() -> None:
     _lock = threading.RLock()
 
 
-if hasattr(os, 'register_at_fork'):  # not on Windows, which cannot fork
+if hasattr(os, 'register_at_fork'):  # Windows cannot fork
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -9,10 +9,11 @@ import numpy as np
 
 
 class PackedStrings(Sequence[str]):
-    """An unchangeable sequence of texts, held as one piece of UTF-8 and the places where they end.
+    """An immutable sequence of texts, stored as one UTF-8 buffer and the positions where the texts end.
 
-    The 1.8 million names of Places as a tuple take some 150 MB, and every worker of a data loader comes to copy them,
-    since Python writes its reference counts into them. Packed they take less than half, and forked workers share it.
+    As a tuple, the 1.8 million names of Places take some 150 MB, and every worker of a data loader ends up copying
+    them, since Python writes reference counts into them. Packed they take less than half, and forked workers share the
+    memory.
 
     Args:
         texts: the texts, in order.
@@ -22,7 +23,7 @@ class PackedStrings(Sequence[str]):
         content = bytearray()
         ends: list[int] = []
         for text in texts:
-            content += text.encode('utf-8', 'surrogateescape')  # file names may be no valid text
+            content += text.encode('utf-8', 'surrogateescape')  # file names need not be valid text
             ends.append(len(content))
         self._content = bytes(content)
         self._ends = np.array([0, *ends], np.int64)

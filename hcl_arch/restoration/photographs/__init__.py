@@ -1,1 +1,1 @@
-"""Photographs as files hold them: reading, writing, metadata."""
+"""Photograph files: reading, writing, metadata."""

@@ -1,4 +1,4 @@
-"""A photograph: its pixels, and what its file holds besides, so that it can be written back as it came."""
+"""A photograph: its pixels and the rest of its file's content, so it can be written back unchanged."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Photograph:
     Attributes:
         pixels: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
         format: Pillow's name of the file's format: 'BMP', 'GIF', 'JPEG', 'PNG', 'TIFF' or 'WEBP'.
-        is_gray: the file has one channel of colour; with alpha too, where `pixels` have four.
+        is_gray: the file has one colour channel; also with alpha, where `pixels` have four channels.
         is_lossless: the file keeps its pixels exactly.
-        metadata: what else the file holds.
-        remarks: what a user should know of how it was read, in words.
+        metadata: the file's other content.
+        remarks: remarks for the user on how it was read.
     """
 
     pixels: NDArray[Any]
@@ -69,7 +69,7 @@ class Photograph:
         """Return the same photograph with other pixels, of the same shape and type.
 
         Raises:
-            ValueError: They are of another shape or type.
+            ValueError: The pixels have another shape or type.
         """
         if pixels.shape != self.pixels.shape or pixels.dtype != self.pixels.dtype:
             raise ValueError(
@@ -79,9 +79,9 @@ class Photograph:
         return replace(self, pixels=pixels)
 
     def written_format(self, wanted: str | None = None) -> str:
-        """Return the format that it is written in: the wanted one, else its own, else PNG where its own is not written.
+        """Return the format to write: the wanted one, else its own, else PNG if its own cannot be written.
 
-        A GIF's pixels would have to be reduced to 256 colours, and a BMP has no transparency: both become PNG.
+        A GIF would be limited to 256 colours, and a BMP has no transparency: both become PNG.
         """
         if wanted is not None:
             return wanted
@@ -93,18 +93,18 @@ class Photograph:
     def encode(
         self, wanted: str | None = None, *, quality: int | None = None, keep_metadata: bool = True
     ) -> tuple[bytes, list[str]]:
-        """Encode it as a file.
+        """Encode the photograph as a file.
 
         Args:
             wanted: format to write, one of 'BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP'; None: its own.
-            quality: of JPEG and WebP, 1 to 100; None: 95, and a lossless WebP stays lossless.
-            keep_metadata: False leaves out all but the colour profile.
+            quality: quality of JPEG and WebP, 1 to 100; None: 95, and a lossless WebP stays lossless.
+            keep_metadata: False drops all metadata except the colour profile.
 
         Returns:
             The file's bytes, and remarks on what the format could not hold.
 
         Raises:
-            ValueError: The format is unknown, or has no place for that many pixels.
+            ValueError: The format is unknown or does not allow that many pixels.
         """
         file_format = self.written_format(wanted)
         if file_format not in WRITTEN_FORMATS:
@@ -129,10 +129,10 @@ class Photograph:
         quality: int | None = None,
         keep_metadata: bool = True,
     ) -> list[str]:
-        """Write it as a file, whole or not at all; what is at `path` is replaced.
+        """Write the photograph to a file, completely or not at all; an existing file is replaced.
 
         Args:
-            path: of the file; without `format`, its extension tells the format, if it is one that is written.
+            path: path of the file; without `format`, its extension decides the format, if it can be written.
             format: as `wanted` of `encode`.
             quality: as in `encode`.
             keep_metadata: as in `encode`.
@@ -153,10 +153,10 @@ class Photograph:
 
 
 def read_photograph(source: Union[str, os.PathLike[str], IO[bytes]]) -> Photograph:
-    """Read a photograph: a BMP, GIF, JPEG, PNG, TIFF or WebP, of gray, colour or palette, with alpha or without.
+    """Read a photograph: BMP, GIF, JPEG, PNG, TIFF or WebP, gray, colour or palette, with or without alpha.
 
-    Its EXIF orientation is applied to the pixels. CMYK becomes sRGB, a palette RGB, 1 bit gray. Of several frames or
-    pages the first is read. 16 bit stay 16 bit.
+    Its EXIF orientation is applied to the pixels. CMYK becomes sRGB, palette RGB, 1 bit gray. Only the first frame or
+    page is read. 16 bits stay 16 bits.
 
     Args:
         source: path of a regular file (a pipe or a device is not opened), or a stream, which is read to its end.

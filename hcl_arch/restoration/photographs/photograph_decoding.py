@@ -1,4 +1,4 @@
-"""Decode the file of a photograph, of whatever form, to upright pixels of 8 or 16 bit."""
+"""Decode a photograph file of any supported format to upright pixels of 8 or 16 bits."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetad
 from hcl_arch.utils.image_decoding import MAX_PIXELS
 from hcl_arch.utils.image_headers import PNG_START, TIFF_STARTS
 
-# No other of Pillow's decoders is given a byte to read.
+# No other Pillow decoder gets to read a byte.
 _FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'TIFF', 'WEBP')
 _PNG_DEPTH_PLACE = 24
-# A TIFF whose first image is a reduced one, or the raw data of a sensor, is a raw camera file.
+# A TIFF whose first image is a reduced one or raw sensor data is a raw camera file.
 _DNG_VERSION = 50706
 _SENSOR_PHOTOMETRICS = (32803, 34892)
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _pillow_limit = threading.Lock()
-# tifffile logs what it raises, too; without a handler that would go to standard error.
+# tifffile also logs what it raises; without a handler that would go to standard error.
 logging.getLogger('tifffile').addHandler(logging.NullHandler())
 
 
@@ -52,7 +52,7 @@ def decode_photograph(content: bytes) -> Decoded:
     """Decode a file.
 
     Raises:
-        UndecodableError: It cannot be decoded, or may not be.
+        UndecodableError: It cannot or must not be decoded.
     """
     check_decodable(content)
     try:
@@ -63,7 +63,7 @@ def decode_photograph(content: bytes) -> Decoded:
             except Image.UnidentifiedImageError:
                 if deep_tiff is None:
                     raise
-                # Gray of 16 bit with alpha: a form that Pillow does not know.
+                # 16-bit gray with alpha, which Pillow does not support.
                 pixels, is_gray = deep_tiff
                 return Decoded(pixels, 'TIFF', is_gray, True, PhotographMetadata(), ('its metadata are left out',))
             with image:
@@ -72,14 +72,14 @@ def decode_photograph(content: bytes) -> Decoded:
         raise
     except MemoryError as error:
         raise UndecodableError('its pixels do not fit into memory') from error
-    except Exception as error:  # decoders raise many kinds on damaged files
+    except Exception as error:  # decoders raise many kinds of errors on damaged files
         reason = 'of no known form' if isinstance(error, Image.UnidentifiedImageError) else str(error)
         raise UndecodableError(f'it is damaged and cannot be decoded ({_short(reason)})') from error
 
 
 @contextmanager
 def _pillow_within_limit() -> Iterator[None]:
-    """Let Pillow decode what is within our limit, and nothing beyond it, without a word on what is within."""
+    """Let Pillow decode images within our limit, and none beyond it, without warnings for those within."""
     with _pillow_limit, warnings.catch_warnings():
         warnings.simplefilter('ignore')
         previous = Image.MAX_IMAGE_PIXELS
@@ -96,7 +96,7 @@ def _decode(content: bytes, image: Image.Image, deep: tuple[NDArray[Any], bool] 
     if content.startswith(PNG_START) and content[_PNG_DEPTH_PLACE] == 16:
         deep = _decode_by_opencv(content)
     if deep is None or file_format == 'PNG':
-        image.load()  # of a TIFF, this applies the orientation too
+        image.load()  # for a TIFF, this also applies the orientation
     metadata, orientation, more = read_metadata(image)
     remarks += more
     if deep is None:
@@ -123,7 +123,7 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 def _pixels_of(
     image: Image.Image, metadata: PhotographMetadata
 ) -> tuple[NDArray[np.uint8], bool, PhotographMetadata, list[str]]:
-    """Return pixels of 8 bit, (H, W), (H, W, 3) or (H, W, 4); whether they are gray; metadata and remarks."""
+    """Return 8-bit pixels, (H, W), (H, W, 3) or (H, W, 4); whether they are gray; metadata and remarks."""
     mode, remarks = image.mode, list[str]()
     if mode in ('I', 'F') or mode.startswith('I;'):
         raise UndecodableError(
@@ -149,7 +149,7 @@ def _pixels_of(
 
 
 def _rgb_of_cmyk(image: Image.Image, metadata: PhotographMetadata) -> tuple[Image.Image, PhotographMetadata, str]:
-    """Convert inks to sRGB, by the file's profile if it has a usable one."""
+    """Convert CMYK to sRGB, with the file's profile if it has a usable one."""
     profile, metadata = metadata.icc_profile, replace(metadata, icc_profile=None)
     if profile is not None:
         try:
@@ -164,7 +164,7 @@ def _rgb_of_cmyk(image: Image.Image, metadata: PhotographMetadata) -> tuple[Imag
 
 
 def _decode_by_opencv(content: bytes) -> tuple[NDArray[Any], bool]:
-    """Decode 16 bit, which Pillow has for gray alone: pixels (H, W), (H, W, 3) or (H, W, 4), and if they are gray."""
+    """Decode 16 bits (in Pillow gray only): pixels (H, W), (H, W, 3) or (H, W, 4), and whether they are gray."""
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise UndecodableError('it is damaged and cannot be decoded')
@@ -178,12 +178,12 @@ def _decode_by_opencv(content: bytes) -> tuple[NDArray[Any], bool]:
 
 
 def _decode_deep_tiff(content: bytes) -> tuple[NDArray[Any], bool] | None:
-    """Decode a TIFF of 16 bit as in `_decode_by_opencv`; None for one of 8 bit or less.
+    """Decode a 16-bit TIFF like `_decode_by_opencv`; None for 8 bits or less.
 
     Raises:
-        UndecodableError: It is a raw camera file, or of another number of bits, or in inks of 16 bit.
+        UndecodableError: It is a raw camera file, has another bit depth, or is 16-bit CMYK.
     """
-    import tifffile  # here, as it takes time to import and few photographs need it
+    import tifffile  # imported here, because the import is slow and few photographs need it
 
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         page: Any = file.pages[0]
@@ -201,7 +201,7 @@ def _decode_deep_tiff(content: bytes) -> tuple[NDArray[Any], bool] | None:
             raise UndecodableError('a TIFF of 16 bit in other colours than gray or RGB. Convert it to RGB first')
         try:
             pixels = page.asarray()
-        except ValueError:  # of a compression that tifffile has no decoder for
+        except ValueError:  # compressed in a way that tifffile cannot decode
             return _decode_by_opencv(content)
         if page.planarconfig == 2 and samples > 1:
             pixels = np.moveaxis(pixels, 0, -1)

@@ -1,4 +1,4 @@
-"""Encode pixels as a file, with what is to be kept of the photograph that they come from."""
+"""Encode pixels as a file, with the metadata kept from the original photograph."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _METRES_PER_INCH = 0.0254
 
 
 def restricted(pixels: NDArray[Any], file_format: str) -> tuple[NDArray[Any], list[str]]:
-    """Return pixels as a format can hold them, and in words what was given up for that.
+    """Return pixels that a format can hold, and remarks on what was lost.
 
     Args:
         pixels: (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16.
@@ -43,7 +43,7 @@ def restricted(pixels: NDArray[Any], file_format: str) -> tuple[NDArray[Any], li
 
 
 def unwritten_metadata(metadata: PhotographMetadata, file_format: str) -> list[str]:
-    """Return in words which metadata a format has no room for."""
+    """Return a description of the metadata that a format cannot hold."""
     if file_format != 'JPEG':
         return []
     segments = {'EXIF': metadata.exif, 'XMP': _as_jpeg_xmp(metadata)}
@@ -52,7 +52,7 @@ def unwritten_metadata(metadata: PhotographMetadata, file_format: str) -> list[s
 
 
 def as_8_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale 16 bit to 8 bit, rounded; 8 bit stay as they are."""
+    """Scale 16 bits to 8 bits, rounded; 8-bit pixels are returned unchanged."""
     if pixels.dtype == np.uint8:
         return pixels
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
@@ -67,7 +67,7 @@ def on_white(pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def as_seen(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return pixels to be looked at: (H, W, 3) RGB uint8; transparency is laid on white."""
+    """Return pixels for display: (H, W, 3) RGB uint8; transparency is laid on white."""
     seen = as_8_bit(pixels)
     if seen.ndim == 2:
         return np.repeat(seen[..., None], 3, axis=2)
@@ -88,13 +88,13 @@ def encode_photograph(
     Args:
         pixels: (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16; uint16 and alpha only where the format has them.
         file_format: one of `WRITTEN_FORMATS`.
-        metadata: what to write with them; what the format has no place for is left out.
-        quality: of JPEG and WebP, 1 to 100.
-        lossless: code a WebP without loss.
+        metadata: metadata to write; what the format cannot hold is dropped.
+        quality: quality of JPEG and WebP, 1 to 100.
+        lossless: encode a WebP losslessly.
         as_gray: (H, W, 4) pixels are gray with alpha.
 
     Raises:
-        ValueError: The format has no place for that many pixels.
+        ValueError: The format does not allow that many pixels.
     """
     longest = _LONGEST_SIDE.get(file_format)
     if longest is not None and max(pixels.shape[:2]) > longest:
@@ -165,7 +165,7 @@ def _tiff_options(mode: str, metadata: PhotographMetadata, quality: int, lossles
         tags.load(metadata.exif)
     if metadata.xmp:
         tags[_XMP_TAG] = metadata.xmp
-    # With a compression Pillow hands over to libtiff, which it cannot give directories within directories.
+    # With compression Pillow uses libtiff, to which it cannot pass nested directories.
     compression = None if metadata.has_sub_directories else 'tiff_adobe_deflate'
     return {
         'compression': compression,
@@ -200,7 +200,7 @@ def _encode_deep(pixels: NDArray[Any], file_format: str, metadata: PhotographMet
     done, content = cv2.imencode('.png', pixels)
     if not done:
         raise ValueError('OpenCV cannot encode it as PNG')
-    # OpenCV writes no gray with alpha; as colour with alpha, a profile of gray does not fit it.
+    # OpenCV cannot write gray with alpha; as colour with alpha, a gray profile does not fit.
     return _with_chunks(content.tobytes(), metadata, 'RGB' if gray_alpha else mode)
 
 
@@ -210,7 +210,7 @@ def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _encode_deep_tiff(pixels: NDArray[Any], metadata: PhotographMetadata, mode: str) -> bytes:
-    import tifffile  # here, as it takes time to import and few photographs need it
+    import tifffile  # imported here, because the import is slow and few photographs need it
 
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     tags: list[tuple[Any, ...]] = []
@@ -237,7 +237,7 @@ def _encode_deep_tiff(pixels: NDArray[Any], metadata: PhotographMetadata, mode: 
 
 
 def _text_tags(metadata: PhotographMetadata) -> list[tuple[int, str]]:
-    """What EXIF says in words of the picture itself: camera, time, artist, copyright; details have no place here."""
+    """EXIF's text tags on the picture itself: camera, time, artist, copyright; details have no place here."""
     if not metadata.exif:
         return []
     tags = Image.Exif()
@@ -246,7 +246,7 @@ def _text_tags(metadata: PhotographMetadata) -> list[tuple[int, str]]:
 
 
 def _with_chunks(content: bytes, metadata: PhotographMetadata, mode: str) -> bytes:
-    """Put metadata into a PNG, behind its header, as Pillow does for 8 bit."""
+    """Put metadata into a PNG after its header, as Pillow does for 8 bits."""
     chunks = b''
     profile = metadata.profile_for(mode)
     if profile:

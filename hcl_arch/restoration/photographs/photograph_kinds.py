@@ -1,4 +1,4 @@
-"""Which kind of file some bytes are, and whether it may be decoded as a photograph."""
+"""Detection of the file type of bytes, and of whether they may be decoded as a photograph."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUFFIXES = frozenset(
     }
 )
 _GIF_STARTS = (b'GIF87a', b'GIF89a')
-# Files that people will try; what is said of them says what they are.
+# Other files that people will try; the message tells them what the file is.
 _OTHER_STARTS: tuple[tuple[int, bytes, str], ...] = (
     (4, b'ftyphei', 'a HEIC photograph'),
     (4, b'ftyphev', 'a HEIC photograph'),
@@ -52,11 +52,11 @@ _LOOKED_AT = 512
 
 
 class UndecodableError(ValueError):
-    """The bytes are no photograph that can be decoded, or that may be; the message says why, without a name."""
+    """The bytes are not a photograph that can and may be decoded; the message says why, without a name."""
 
 
 def check_decodable(content: bytes) -> None:
-    """Check what a file states of itself before any of its pixels is decoded, and any memory taken for them.
+    """Check what a file states about itself before decoding pixels or allocating memory for them.
 
     Raises:
         UndecodableError: It is empty, of another kind, damaged, cut short, or states more than `MAX_PIXELS` pixels.
@@ -108,7 +108,7 @@ def _other_kind(content: bytes) -> str | None:
 
 
 def is_lossless_webp(content: bytes) -> bool:
-    """Say whether a WebP is coded without loss, by its first image chunk."""
+    """Whether a WebP is lossless, according to its first image chunk."""
     place = 12
     while place + 8 <= len(content):
         name, length = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], 'little')

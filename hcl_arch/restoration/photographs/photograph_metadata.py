@@ -1,4 +1,4 @@
-"""What a photograph's file holds besides its pixels, and how it is carried over into the restored one."""
+"""Metadata of a photograph file, and how they are carried over to the restored one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 ORIENTATION = 0x0112
 _PIXEL_WIDTH, _PIXEL_HEIGHT, _EXIF_IFD = 0xA002, 0xA003, 0x8769
 _SUB_IFDS = (_EXIF_IFD, 0x8825, 0xA005)
-# Of a TIFF's first directory, which Pillow gives as EXIF: how *its* pixels lie in the file, its ICC profile and XMP.
+# Tags of a TIFF's first directory, which Pillow returns as EXIF: the layout of *its* pixels, its ICC profile and XMP.
 _STRUCTURE_TAGS = frozenset(
     {
         254,
@@ -87,10 +87,10 @@ _PNG_XMP = 'XML:com.adobe.xmp'
 
 @dataclass(frozen=True)
 class PhotographMetadata:
-    """What is kept of a file besides its pixels.
+    """The metadata kept from a file.
 
     Attributes:
-        icc_profile: the colours' meaning; kept even where the rest is stripped, since without it they would change.
+        icc_profile: defines the colours; kept even if the rest is stripped, since colours would change without it.
         exif: as Pillow writes it, its orientation reset to upright; without the thumbnail, which shows the photograph
             unrestored.
         xmp: an XML packet, its orientation reset.
@@ -106,7 +106,7 @@ class PhotographMetadata:
 
     @property
     def has_sub_directories(self) -> bool:
-        """Whether the EXIF data have details of the exposure or the place, in directories of their own."""
+        """Whether the EXIF data have sub-directories with details of the exposure or the place."""
         if self.exif is None:
             return False
         tags = Image.Exif()
@@ -118,16 +118,16 @@ class PhotographMetadata:
         return PhotographMetadata(icc_profile=self.icc_profile)
 
     def profile_for(self, mode: str) -> bytes | None:
-        """Return the ICC profile if it describes pixels of this Pillow mode: one of gray does not fit RGB."""
+        """Return the ICC profile if it fits pixels of this Pillow mode: a gray profile does not fit RGB."""
         space = b'GRAY' if mode in ('1', 'L', 'LA', 'I;16') else b'RGB '
         return self.icc_profile if self.icc_profile and self.icc_profile[16:20] == space else None
 
 
 def read_metadata(image: Image.Image) -> tuple[PhotographMetadata, int, list[str]]:
-    """Read the metadata of an image whose pixels are loaded (a PNG can have them behind the pixels).
+    """Read the metadata of an image whose pixels are loaded (a PNG can store metadata after the pixels).
 
     Returns:
-        Metadata; the orientation as EXIF counts it, 1 (upright) to 8; and remarks on what could not be read.
+        Metadata; the EXIF orientation, 1 (upright) to 8; and remarks on what could not be read.
     """
     remarks: list[str] = []
     orientation, exif = 1, None
@@ -135,7 +135,7 @@ def read_metadata(image: Image.Image) -> tuple[PhotographMetadata, int, list[str
         tags = image.getexif()
         orientation = _valid_orientation(tags.get(ORIENTATION, 1))
         exif = _kept_exif(tags, turned=orientation >= 5)
-    except Exception as error:  # Pillow raises many kinds on damaged EXIF data
+    except Exception as error:  # Pillow raises many kinds of errors on damaged EXIF data
         remarks.append(f'its EXIF data are damaged and left out ({type(error).__name__})')
     profile = image.info.get('icc_profile')
     return (

@@ -1,1 +1,1 @@
-"""Where the corruption of everyday life is made: one file a kind of spoiling."""
+"""The everyday kinds of corruption: one module for each kind."""

@@ -28,9 +28,9 @@ from hcl_arch.data.weighted_choice import choose_by_weight
 LAYOUTS = {'boxes': 0.34, 'forms': 0.2, 'lines': 0.18, 'frame': 0.12, 'text bars': 0.1, 'edge': 0.06}
 # Wanted share of covered pixels; small ones are as frequent as large ones.
 SHARE = (0.003, 0.3)
-# However small the image is, so many pixels are covered.
+# At least this many pixels are covered, however small the image is.
 LEAST_PIXELS = 6
-# Pixels that a thin line is wide.
+# Width of a thin line in pixels.
 LINE_WIDTH = (1.0, 6.0)
 
 # One thing to fill: its contours (the second one is a hole), or a line and its width.
@@ -106,7 +106,7 @@ class _Look:
 
 
 def _parts(area: float, rng: np.random.Generator, *, most: int) -> list[float]:
-    """Return the areas of one to `most` things that together have an area; one is the most frequent."""
+    """Return the areas of one to `most` things with a given total area; one is the most frequent number."""
     count = min(int(log_uniform(rng, 1, most + 1)), max(1, int(area // LEAST_PIXELS)))
     return [float(part) for part in np.maximum(rng.dirichlet(np.full(count, 2.0)) * area, LEAST_PIXELS)]
 
@@ -126,7 +126,7 @@ def _boxes(size: tuple[int, int], area: float, rng: np.random.Generator) -> list
         radius = rng.uniform(0.05, 0.5) if chance(rng, 0.2) else 0.0
         contour = outlines.rounded_rectangle(aspect, radius) if radius else outlines.rectangle(aspect)
         contour = put_at_random(sized(contour, part, longest=1.1 * max(size), angle=angle), size, rng, cut=0.25)
-        # A polygon's border pixels belong to it, so that whole pixels fill it up to the half.
+        # A polygon's border pixels belong to it: with whole pixels it is filled up to the half pixel.
         forms.append(([np.rint(contour) if snapped and angle == 0 and not radius else contour], 0.0))
     return forms
 
@@ -149,7 +149,7 @@ def _lines(size: tuple[int, int], area: float, rng: np.random.Generator) -> list
     width = min(log_uniform(rng, *LINE_WIDTH), max(1.0, 0.05 * min(size)))
     long = chance(rng, 0.5)
     length = float(np.hypot(*size)) if long else rng.uniform(0.15, 1) * min(size)
-    # No more than forty; the area bounds the width of one right across the image, and the length of others.
+    # At most forty; the area limits the width of a line right across the image, and the length of other lines.
     if long:
         width = min(width, max(1.0, area / (0.8 * length)))
     else:
@@ -172,7 +172,7 @@ def _lines(size: tuple[int, int], area: float, rng: np.random.Generator) -> list
 
 
 def _frame(size: tuple[int, int], area: float, rng: np.random.Generator) -> list[Form]:
-    """Return one to three frames: a form with a hole of the same form."""
+    """Return one to three frames: a shape with a hole of the same shape."""
     name = str(rng.choice(['rectangle', 'rectangle', 'circle', 'ellipse', 'box', 'polygon', 'heart', 'star']))
     forms: list[Form] = []
     for part in _parts(area, rng, most=3):
@@ -194,7 +194,7 @@ def _frame(size: tuple[int, int], area: float, rng: np.random.Generator) -> list
 
 
 def _text_bars(size: tuple[int, int], area: float, rng: np.random.Generator) -> list[Form]:
-    """Return bars one below the other, as lines of text are blacked out."""
+    """Return bars one below the other, like blacked-out lines of text."""
     count = int(rng.integers(2, 8))
     lengths = rng.uniform(0.3, 1, count)
     longest = min(rng.uniform(0.3, 0.9) * size[1], math.sqrt(area) * 3)

@@ -1,4 +1,4 @@
-"""What a decoder shows where a file is broken: plain colours, noise, repeats, shifts, wrong colours."""
+"""What decoders show where a file is damaged: plain colours, noise, repeats, shifts, wrong colours."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hcl_arch.data.corruptions.everyday.block_maps import Grid
 from hcl_arch.data.corruptions.everyday.block_means import block_colours
 from hcl_arch.data.corruptions.everyday.draws import log_uniform, scale_channels
 
-# An image, (H, W, 3); where it is broken, (H, W) bool; its blocks. Returns the content of the broken part, (H, W, 3);
-# it may pass [0, 1].
+# Arguments: an image, (H, W, 3); where it is broken, (H, W) bool; its blocks. Returns the content of the broken part,
+# (H, W, 3); it may leave [0, 1].
 Fault = Callable[[FloatArray, BoolArray, Grid, np.random.Generator], FloatArray]
 
 # Gray, black, the green of empty YCbCr, pink, magenta, white, blue, dark gray.
@@ -91,7 +91,7 @@ def repeated_block(image: FloatArray, lost: BoolArray, grid: Grid, rng: np.rando
 
 
 def shifted(image: FloatArray, lost: BoolArray, grid: Grid, rng: np.random.Generator) -> FloatArray:
-    """The picture moved sideways, now and then downwards too; sometimes of wrong colour besides."""
+    """The picture moved sideways, occasionally downwards too; sometimes in wrong colours as well."""
     right = _draw_shift(image.shape[1], rng)
     down = _draw_shift(image.shape[0], rng) if rng.random() < 0.15 else 0
     moved = np.roll(image, (down, right), (0, 1)) if down else np.roll(image, right, 1)
@@ -99,7 +99,7 @@ def shifted(image: FloatArray, lost: BoolArray, grid: Grid, rng: np.random.Gener
 
 
 def moved_blocks(image: FloatArray, lost: BoolArray, grid: Grid, rng: np.random.Generator) -> FloatArray:
-    """Each block from another place near by or far off: what wrong motion vectors make of a film."""
+    """Each block copied from another place, nearby or far away, as with wrong motion vectors in a video."""
     reach = log_uniform((4.0, max(5.0, min(image.shape[:2]) / 2)), rng)
     shifts = grid.spread(np.rint(rng.uniform(-reach, reach, (*grid.shape, 2))).astype(np.float32))
     columns = shifts[..., 0] + np.arange(image.shape[1], dtype=np.float32)
@@ -135,12 +135,12 @@ def wrong_colour(image: FloatArray, lost: BoolArray, grid: Grid, rng: np.random.
 
 
 def drifting(image: FloatArray, lost: BoolArray, grid: Grid, rng: np.random.Generator) -> FloatArray:
-    """A wrong mean that each block hands on to the next one: streaks of brightness and colour."""
+    """A wrong mean that each block passes on to the next one: streaks of brightness and colour."""
     jumps = rng.normal(0, 1, (*grid.shape, 3)) * (rng.random((*grid.shape, 1)) < rng.uniform(0.05, 1))
     jumps[..., :] = jumps * rng.uniform(0.05, 0.3) if rng.random() < 0.6 else jumps[..., :1] * rng.uniform(0.05, 0.3)
     start = rng.choice([-1.0, 1.0], 3) * rng.uniform(0.08, 0.4, 3)
     drift = np.cumsum(jumps.reshape(-1, 3), 0).reshape(jumps.shape)
-    # It stays in a range, as the values of a decoder do.
+    # It stays within a range, like the values in a decoder.
     return image + grid.spread((start + 0.5 * np.sin(2 * drift)).astype(np.float32))
 
 

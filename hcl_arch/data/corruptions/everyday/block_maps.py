@@ -13,7 +13,7 @@ from hcl_arch.data.corruptions.corruption import BoolArray
 from hcl_arch.data.corruptions.everyday.draws import log_uniform
 from hcl_arch.data.weighted_choice import choose_by_weight
 
-# Sides of the blocks of the usual codecs, and of those in pictures that were made smaller or larger since.
+# Block sides of the usual codecs, and block sides in pictures that were shrunk or enlarged afterwards.
 BLOCKS = (8, 8, 16, 16, 16, 32)
 RESIZED_BLOCKS = (3.0, 40.0)
 RESIZED = 0.25
@@ -58,7 +58,7 @@ class Grid:
 
 
 def draw_grid(size: tuple[int, int], rng: np.random.Generator) -> Grid:
-    """Return square blocks; in half of the draws the picture was cropped, so that they start anywhere."""
+    """Return square blocks; in half of the draws they start anywhere, as if the picture had been cropped."""
     side = log_uniform(RESIZED_BLOCKS, rng) if rng.random() < RESIZED else float(rng.choice(BLOCKS))
     block = max(2, min(int(side), min(size) // LEAST_BLOCKS))
     offset = rng.integers(0, block, 2) if rng.random() < 0.5 else (0, 0)
@@ -66,7 +66,7 @@ def draw_grid(size: tuple[int, int], rng: np.random.Generator) -> Grid:
 
 
 def line_grid(size: tuple[int, int], rng: np.random.Generator) -> Grid:
-    """Return blocks that are lines: as wide as the image, of a few pixels' height."""
+    """Return blocks that are lines: as wide as the image and a few pixels high."""
     thickness = min(int(log_uniform(LINE, rng)), max(1, size[0] // 12))
     return Grid(size, (thickness, size[1]))
 
@@ -76,7 +76,7 @@ def draw_lost(grid: Grid, share: float, rng: np.random.Generator, *, patterns: M
 
     Args:
         grid: the blocks.
-        share: about which share of the blocks is lost; at least one is, and not all.
+        share: approximate share of lost blocks; at least one block is lost, and never all.
         rng: source of all randomness.
         patterns: how often each is taken, relative to the others: the names in `PATTERNS`.
     """
@@ -100,7 +100,7 @@ def _rest(shape: tuple[int, int], count: int, rng: np.random.Generator) -> BoolA
 
 
 def _ends_of_rows(shape: tuple[int, int], count: int, rng: np.random.Generator) -> BoolArray:
-    """In some rows everything from some place on; a decoder finds its way again in the next row."""
+    """In some rows everything from some position on; the decoder resynchronises in the next row."""
     lost = np.zeros(shape, bool)
     for row in rng.permutation(shape[0]):
         length = min(count, int(rng.integers(1, shape[1] + 1)))

@@ -23,15 +23,15 @@ from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.weighted_choice import choose_by_weight
 
 KINDS = {'lines': 0.46, 'subtitle': 0.22, 'above and below': 0.12, 'news': 0.2}
-# Height of a capital letter in parts of the image's short side.
+# Height of a capital letter as a share of the image's short side.
 LETTERS = (0.035, 0.16)
 LEAST_LETTER = 5.0
-# Characters are about so wide, in heights of a capital letter.
+# Approximate width of a character, in heights of a capital letter.
 WIDTH = 0.85
 
 
 def spoil_captions(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
-    """Return the truth with a caption of one of the kinds in `KINDS`, and lines of another text now and then."""
+    """Return the truth with a caption of one of the kinds in `KINDS`, and occasionally lines of another text."""
     return drawn_visibly(truth, materials, rng, _draw)
 
 
@@ -56,13 +56,13 @@ def letter_height(image: FloatArray, rng: np.random.Generator, span: tuple[float
 
 
 def _lines(face: Face, count: int, width: float, letter: float, rng: np.random.Generator) -> list[str]:
-    """Return lines of text that are about as wide as that, or less."""
+    """Return lines of text of about this width or less."""
     longest = max(2, int(width / (WIDTH * letter)))
     return [some_text(rng, longest=longest, scripts=scripts_of(face)) for _ in range(count)]
 
 
 def _draw_lines(image: FloatArray, materials: Materials, rng: np.random.Generator) -> None:
-    """Draw one to three lines anywhere, sometimes turned, bent or seen from aside, sometimes on a box."""
+    """Draw one to three lines anywhere, sometimes turned, bent or in perspective, sometimes on a box."""
     height, width = image.shape[:2]
     letter, face = letter_height(image, rng, LETTERS), random_face(materials.fonts, rng)
     room = width * rng.uniform(0.3, 1.1)
@@ -71,7 +71,7 @@ def _draw_lines(image: FloatArray, materials: Materials, rng: np.random.Generato
         mask = shrunk_to(mask, 0.98 * width)
     mask = _bent(mask, letter, rng)
     colour = letter_colour(rng)
-    # Mostly all of it is on the image.
+    # It mostly lies wholly on the image.
     loose = rng.random() < 0.15
     centre = [
         rng.uniform(0, side) if loose or side <= own else rng.uniform(own / 2, side - own / 2)
@@ -90,7 +90,7 @@ def _draw_lines(image: FloatArray, materials: Materials, rng: np.random.Generato
 
 
 def _bent(mask: Mask, letter: float, rng: np.random.Generator) -> Mask:
-    """Return the text straight, or turned, bent, waved or seen from aside."""
+    """Return the text straight, or turned, bent, waved or in perspective."""
     way = rng.random()
     if way < 0.55:
         return mask

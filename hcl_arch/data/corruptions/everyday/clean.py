@@ -1,4 +1,4 @@
-"""No corruption at all: pictures that a network is to leave as they are."""
+"""No corruption at all: pictures that a network should leave unchanged."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from hcl_arch.data.corruptions.hole_contents import Truth
 
 
 def leave_clean(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
-    """Return a copy of the truth, of which nothing is corrupted."""
+    """Return a copy of the truth with no pixel corrupted."""
     return Spoiled(truth.image.copy(), np.zeros(truth.image.shape[:2], bool))

@@ -9,7 +9,7 @@ from hcl_arch.data.corruptions.corruption import BoolArray, FloatArray
 from hcl_arch.data.corruptions.everyday.draws import scale_channels
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-# By how much the contrast may change; more would make noise of a plain part.
+# Limits of the change in contrast; more would turn a plain part into noise.
 GAIN = (0.3, 2.0)
 PLAIN = 1e-4
 
@@ -24,9 +24,9 @@ def match_colours(
 ) -> FloatArray:
     """Move mean and deviation of a part's colours to those of its surroundings.
 
-    out = part + s * (g * (part - m) + m' - part), with the means m and m', s the strength, and g the quotient of the
-    standard deviations, for each channel, within `GAIN`; clipped to [0, 1]. For the luma the same correction is
-    computed once, on 0.299 R + 0.587 G + 0.114 B, and given to all channels.
+    out = part + s * (g * (part - m) + m' - part), for each channel, with the means m and m', the strength s, and g the
+    quotient of the standard deviations, limited to `GAIN`; clipped to [0, 1]. For the luma the same correction is
+    computed once, on 0.299 R + 0.587 G + 0.114 B, and added to all channels.
 
     Args:
         part: (h, w, 3), RGB in [0, 1].

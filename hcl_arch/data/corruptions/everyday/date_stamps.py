@@ -18,7 +18,7 @@ from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.weighted_choice import choose_by_weight
 
 RUBBER_SHARE = 0.2
-# Height of a digit in parts of the image's short side.
+# Height of a digit as a share of the image's short side.
 DIGITS = (0.025, 0.07)
 LETTERS_BY = {'bars': 0.34, 'dots': 0.14, 'font': 0.52}
 DATES = (
@@ -40,7 +40,7 @@ DATES = (
     '{y} {mm} {dd}',
     '{yy}.{m:2d}.{d:2d}',
 )
-# Those that digits of bars and dots cannot write.
+# Formats that digits of bars and dots cannot show.
 WRITTEN_DATES = (
     '{month} {d} {y}',
     '{d} {month} {y}',
@@ -85,7 +85,7 @@ DAYS = ('MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT', 'SUN', 'Mo', 'Di', 'Fri', 'Sat
 
 
 def spoil_date_stamps(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
-    """Return the truth with a date or a time printed on it, or, in one of five, with the mark of a rubber stamp."""
+    """Return the truth with a date or time printed on it, or, one time in five, with a rubber stamp's mark."""
     if rng.random() < RUBBER_SHARE:
         return drawn_visibly(truth, materials, rng, draw_rubber_stamp)
     return drawn_visibly(truth, materials, rng, _draw_date)
@@ -150,7 +150,7 @@ def _date_mask(letter: float, materials: Materials, rng: np.random.Generator) ->
     if way == 'font':
         return text_mask(lines, random_face(materials.fonts, rng), random_setting(letter, rng))
     make = bar_digits if way == 'bars' else dot_digits
-    # All in one line: a camera's print has no second one.
+    # All in one line: camera prints have no second one.
     return make(' '.join(lines), letter, rng)
 
 
@@ -194,7 +194,7 @@ def _printed(mask: Mask, letter: float, rng: np.random.Generator, boldness: floa
 
 
 def _print_colour(rng: np.random.Generator) -> FloatArray:
-    """Return orange, yellow, red, green, white or, seldom, another colour."""
+    """Return orange, yellow, red, green, white or, rarely, another colour."""
     way = rng.random()
     if way < 0.42:
         return np.array([rng.uniform(0.85, 1), rng.uniform(0.3, 0.7), rng.uniform(0, 0.35)], np.float32)

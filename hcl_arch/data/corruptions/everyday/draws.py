@@ -1,4 +1,4 @@
-"""Random numbers that several kinds of corruption draw."""
+"""Random numbers shared by several kinds of corruption."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def log_uniform(span: Span, rng: np.random.Generator) -> float:
 
 
 def unit_of(size: tuple[int, ...]) -> float:
-    """Return how many pixels of an image of this height and width make one of the reference image."""
+    """Return how many pixels of an image of this height and width correspond to one of the reference image."""
     return min(size[:2]) / REFERENCE_SIDE
 
 
 def share_out(total: float, count: int, rng: np.random.Generator) -> list[float]:
-    """Return `count` random positive numbers of the sum `total`, none of them below a third of the mean."""
+    """Return `count` random positive numbers with the sum `total`, none below a third of the mean."""
     parts = rng.dirichlet(np.ones(count)) * 2 / 3 + 1 / (3 * count)
     return [float(part) for part in total * parts]
 
 
 def scale_channels(image: FloatArray, gains: ArrayLike, shifts: ArrayLike) -> FloatArray:
-    """Return gain * image + shift, each a number for each of the three channels; not clipped.
+    """Return gain * image + shift, both with one number per channel; not clipped.
 
-    In OpenCV since NumPy takes several times as long for it.
+    Done in OpenCV, because NumPy takes several times as long.
     """
     matrix = np.zeros((3, 4))
     matrix[[0, 1, 2], [0, 1, 2]] = gains
@@ -50,7 +50,7 @@ def smooth_noise(size: tuple[int, int], cells: int, rng: np.random.Generator) ->
         rng: source of all randomness.
 
     Returns:
-        (H, W) float32, about uniform in [0, 1]; the interpolation may pass the ends a little.
+        (H, W) float32, about uniform in [0, 1]; the interpolation may overshoot the ends slightly.
     """
     longest = max(size)
     shape = [max(2, round(cells * side / longest)) for side in size]

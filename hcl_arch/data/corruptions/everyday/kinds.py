@@ -28,7 +28,7 @@ from hcl_arch.data.weighted_choice import choose_by_weight
 
 CLEAN = 'clean'
 OLD_PRINT = 'old_print'
-# Those that take RGBA pictures, and those that take photographs: some cannot do without, others may.
+# Kinds that take RGBA pictures, and kinds that take photographs: some need them, others can do without.
 PICTURE_KINDS = ('stickers', 'single_mark', 'tiled_marks')
 PASTED_KINDS = ('hard_paste', 'soft_paste')
 PHOTO_KINDS = (*PASTED_KINDS, 'stickers')
@@ -69,21 +69,21 @@ class EverydayCorruption:
     weights: Mapping[str, float] = field(default_factory=dict)
 
     def __call__(self, truth: Truth, opacity: float, hole_share: Span, rng: np.random.Generator) -> Corruption:
-        """Return what is put over the truth, see `Corrupt`; `opacity` and `hole_share` are not looked at."""
+        """Return what is put over the truth, see `Corrupt`; `opacity` and `hole_share` are ignored."""
         image, corrupted, restored = self._spoil_once_or_twice(truth, rng)
         if restored is None:
             return Corruption(image, _differing(image, truth.image), corrupted)
         return Corruption(image, _differing(image, restored), corrupted, round_to_8_bit(restored.copy()))
 
     def spoil(self, truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
-        """Return the spoiled truth; a `Spoil` that draws with its own materials, not with those given."""
+        """Return the spoiled truth; a `Spoil` that uses its own materials instead of those given."""
         return EVERYDAY_KINDS[self.kind](truth, self.materials, rng)
 
     def _spoil_once_or_twice(self, truth: Truth, rng: np.random.Generator) -> Spoiled:
         if self.second_share == 0 or rng.random() >= self.second_share:
             return self.spoil(truth, self.materials, rng)
         first, second = self, self.seconds[choose_by_weight(self.weights, rng)]
-        if second.kind == OLD_PRINT:  # it tones the truth, and not what lies on it
+        if second.kind == OLD_PRINT:  # it tones the truth, not what lies on it
             first, second = second, first
         return spoil_twice(truth, first.spoil, second.spoil, self.materials, rng)
 

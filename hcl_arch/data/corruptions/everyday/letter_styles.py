@@ -38,7 +38,7 @@ def any_colour(rng: np.random.Generator) -> FloatArray:
 
 
 def letter_colour(rng: np.random.Generator) -> FloatArray:
-    """Return a colour as captions have them: often white, black, yellow or red."""
+    """Return a typical colour of captions: often white, black, yellow or red."""
     way = rng.random()
     if way < 0.38:
         return grey(rng.uniform(0.88, 1))
@@ -54,7 +54,7 @@ def letter_colour(rng: np.random.Generator) -> FloatArray:
 
 
 def contrasting(colour: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return a colour for an outline or a shadow: dark to light letters, light to dark ones, or any."""
+    """Return a colour for an outline or a shadow: dark for light letters, light for dark ones, or any."""
     if rng.random() < 0.2:
         return any_colour(rng)
     light = float(colour @ (0.3, 0.6, 0.1)) > 0.45
@@ -94,7 +94,7 @@ def dressed(mask: Mask, letter: float, colour: FloatArray, rng: np.random.Genera
 
 
 def filled(size: tuple[int, ...], colour: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return the colour, or now and then a run from it to another, (h, w, 3), straight or in two halves."""
+    """Return the colour, or occasionally a gradient from it to another, (h, w, 3), smooth or in two halves."""
     if rng.random() >= GRADIENT_SHARE or min(size) < 4:
         return colour
     other = any_colour(rng)
@@ -125,6 +125,6 @@ def _glow(mask: Mask, letter: float, colour: FloatArray, rng: np.random.Generato
 
 
 def thinner(mask: Mask, rng: np.random.Generator) -> Mask:
-    """Return the picture with finer strokes, unless little were left of it then."""
+    """Return the picture with finer strokes, unless that would leave little of it."""
     fine = thinned(mask, float(rng.uniform(0.3, 0.9)))
     return fine if cv2.countNonZero(fine) > 0.3 * cv2.countNonZero(mask) else mask

@@ -19,13 +19,13 @@ from hcl_arch.data.corruptions.text_overlay import FONTS, PIXELS_AT_SCALE_1
 
 Mask = NDArray[np.uint8]
 
-# A part of the texts is in OpenCV's fonts though there are others: their strokes have no like.
+# Some texts use OpenCV's fonts even if there are others: no other font has such strokes.
 OPENCV_SHARE = 0.06
-# A font has a script if it draws these letters, each in a way of its own.
+# A font supports a script if it draws these letters, each with a different glyph.
 PROBES = {'latin': 'Hgs1.', 'accented': 'čğłñšüőø', 'cyrillic': 'бДжщяё', 'greek': 'αΔθλπωέ'}
-# OpenCV's letters are drawn with at least this height in pixels and then shrunk, so that small ones stay smooth.
+# OpenCV's letters are drawn at least this many pixels high and then shrunk, which keeps small ones smooth.
 LEAST_RENDERED = 20
-# So often a font is drawn until one of Latin letters is found.
+# Number of fonts that are tried until one with Latin letters is found.
 TRIES = 20
 
 
@@ -51,7 +51,7 @@ class Setting:
     Attributes:
         height: of a capital letter in pixels.
         pitch: from one line to the next.
-        spacing: what is put between letters beside the usual.
+        spacing: extra space between letters.
         align: 0 = lines start below each other, 0.5 = centred, 1 = they end below each other.
         slant: how far a letter's top leans to the right, in its heights.
     """
@@ -64,7 +64,7 @@ class Setting:
 
 
 def random_face(fonts: Sequence[Path], rng: np.random.Generator) -> Face:
-    """Return one of the fonts that can write Latin letters, or one of OpenCV's, always so if there is none.
+    """Return one of the fonts with Latin letters, or one of OpenCV's (always if there are no such fonts).
 
     Raises:
         ValueError: the font cannot be opened.
@@ -73,7 +73,7 @@ def random_face(fonts: Sequence[Path], rng: np.random.Generator) -> Face:
     own = Face(None, FONTS[int(rng.integers(len(FONTS)))], stroke)
     if not fonts or rng.random() < OPENCV_SHARE:
         return own
-    # A folder of fonts may hold many for other scripts, or for symbols, and some families in dozens of weights.
+    # A folder may hold many fonts for other scripts or symbols, and some families in dozens of weights.
     families = _families(tuple(fonts))
     for _ in range(TRIES):
         path = Path(pick(pick(families, rng), rng))
@@ -83,7 +83,7 @@ def random_face(fonts: Sequence[Path], rng: np.random.Generator) -> Face:
 
 
 def scripts_of(face: Face) -> tuple[str, ...]:
-    """Return the names in `PROBES` of the scripts that a font can write beside Latin."""
+    """Return the names in `PROBES` of the scripts that a font supports besides Latin."""
     return () if face.path is None else tuple(name for name in _scripts_of_file(face.path) if name != 'latin')
 
 
@@ -97,7 +97,7 @@ def random_setting(height: float, rng: np.random.Generator) -> Setting:
 
 
 def text_mask(lines: Sequence[str], face: Face, setting: Setting) -> Mask:
-    """Return lines of text as (h, w) uint8, 255 = ink, smooth at edges, cropped to what is drawn; 1 x 1 if nothing is.
+    """Return lines of text as (h, w) uint8, 255 = ink, anti-aliased, cropped to the ink; 1 x 1 if there is none.
 
     Raises:
         ValueError: the font cannot be opened.
@@ -140,7 +140,7 @@ def _in_file(lines: Sequence[str], path: Path, setting: Setting) -> Mask:
 
 
 def _in_opencv(lines: Sequence[str], face: Face, setting: Setting) -> Mask:
-    """Return the text in one of OpenCV's fonts, with room around it; letters that these lack become question marks."""
+    """Return the text in one of OpenCV's fonts, with room around it; missing letters become question marks."""
     drawn = max(setting.height, LEAST_RENDERED)
     scale, thickness = drawn / PIXELS_AT_SCALE_1, max(1, round(face.stroke * drawn))
     # They have ASCII only.
@@ -163,7 +163,7 @@ def _in_opencv(lines: Sequence[str], face: Face, setting: Setting) -> Mask:
 
 @lru_cache(maxsize=8)
 def _families(fonts: tuple[Path, ...]) -> list[list[Path]]:
-    """Return the fonts, those together whose names begin with the same letters: 'Some-Bold' and 'Some-Italic'."""
+    """Return the fonts grouped into families by the start of their names: 'Some-Bold' and 'Some-Italic'."""
     groups: dict[str, list[Path]] = {}
     for path in fonts:
         beginning = re.match('[^-_0-9 ]*', Path(path).stem)
@@ -179,14 +179,14 @@ def _opened(path: Path, size: int) -> ImageFont.FreeTypeFont:
         ValueError: it cannot be opened.
     """
     try:
-        # The basic layout does without libraries that an installation may lack, and is quicker.
+        # The basic layout needs no libraries that an installation may lack, and is faster.
         return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
         raise _damaged(path, error) from error
 
 
 def _damaged(path: Path, error: OSError) -> ValueError:
-    """Return what to raise for a font file that cannot be used."""
+    """Return the error for a font file that cannot be used."""
     return ValueError(
         f'font file {path}: expected a TrueType or OpenType font with outlines, but it cannot be read '
         f'({error}). Remove it from the fonts, or replace it.'
@@ -195,23 +195,23 @@ def _damaged(path: Path, error: OSError) -> ValueError:
 
 @lru_cache(maxsize=4096)
 def _capital_share(path: Path) -> float:
-    """Return the height of a capital letter in parts of the font's size."""
+    """Return the height of a capital letter as a share of the font's size."""
     box = _opened(path, 100).getbbox('H', anchor='ls')
     return min(max((box[3] - box[1]) / 100, 0.3), 1.2)
 
 
 @lru_cache(maxsize=4096)
 def _scripts_of_file(path: Path) -> tuple[str, ...]:
-    """Return the names in `PROBES` of the scripts that a font file can write; none if it has no outlines."""
+    """Return the names in `PROBES` of the scripts that a font file supports; none if it has no outlines."""
     try:
         font = _opened(path, 24)
     except ValueError as error:
-        # What FreeType says of a font of pictures in fixed sizes, such as coloured emoji.
+        # FreeType's error for a bitmap font with fixed sizes, such as coloured emoji.
         if 'invalid pixel size' in str(error):
             return ()
         raise
     try:
-        # What a font draws for a code that no letter has.
+        # What a font draws for a code without a letter.
         missing = _shape(font, '\uffff')
         return tuple(
             name
@@ -223,7 +223,7 @@ def _scripts_of_file(path: Path) -> tuple[str, ...]:
 
 
 def _shape(font: ImageFont.FreeTypeFont, letter: str) -> bytes:
-    """Return what a font draws for a letter, as something to compare."""
+    """Return what a font draws for a letter, in a comparable form."""
     sheet = Image.new('L', (40, 40))
     ImageDraw.Draw(sheet).text((5, 30), letter, fill=255, font=font, anchor='ls')
     return sheet.tobytes()

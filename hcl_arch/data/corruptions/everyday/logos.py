@@ -22,12 +22,12 @@ BITS = 4
 
 
 def logo_mask(size: float, rng: np.random.Generator, letters: Callable[[float], Mask] | None = None) -> Mask:
-    """Return a logo as (h, w) uint8, smooth at edges, cropped.
+    """Return a logo as (h, w) uint8, anti-aliased, cropped.
 
     Args:
-        size: its longer side in pixels, about.
+        size: approximate length of its longer side in pixels.
         rng: source of all randomness.
-        letters: returns one or two letters in a height in pixels; they may stand in place of a form then.
+        letters: returns one or two letters of a given height in pixels; they may then replace a shape.
     """
     # Drawn at twice the size, so that lines may be half a pixel wide.
     radius = max(size, 6.0)
@@ -48,7 +48,7 @@ def logo_mask(size: float, rng: np.random.Generator, letters: Callable[[float], 
 def _inside(
     side: int, share: float, radius: float, line: int, rng: np.random.Generator, letters: Callable[[float], Mask] | None
 ) -> Mask:
-    """Return what stands in the frame: letters or a form, on a canvas of its own."""
+    """Return the content of the frame: letters or a shape, on its own canvas."""
     canvas = np.zeros((side, side), np.uint8)
     if letters is not None and share < 1 and rng.random() < 0.35:
         text = letters(1.1 * share * radius)
@@ -90,13 +90,13 @@ def _box(left: float, top: float, right: float, bottom: float) -> NDArray[np.flo
 
 
 def _power_circle(power: float) -> NDArray[np.float64]:
-    """Return a circle that is nearer to a square the larger the power is above 2."""
+    """Return a superellipse: the larger the power is above 2, the closer it is to a square."""
     circle = _around(48)
     return np.sign(circle) * np.abs(circle) ** (2 / power)
 
 
 def _frame(name: str) -> Curves:
-    """Return the curve of a frame; none for 'none'."""
+    """Return the curve of a frame; no curve for 'none'."""
     if name == 'none':
         return []
     if name == 'shield':
@@ -220,7 +220,7 @@ def _arrow(rng: np.random.Generator) -> Curves:
 
 
 def _blob(rng: np.random.Generator) -> Curves:
-    """Return a smooth form of no name."""
+    """Return a smooth arbitrary shape."""
     t = np.linspace(0, 2 * math.pi, 60, endpoint=False)
     radius = np.full(60, 0.7)
     for wave in range(2, 6):

@@ -15,10 +15,10 @@ from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
 from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.weighted_choice import choose_by_weight
 
-# Share of the picture that is broken: by what replaces it, and by what only moves or colours it.
+# Broken share of the picture: for faults that replace content, and for those that only move or colour it.
 SHARE = (0.004, 0.29)
 MOVED_SHARE = (0.015, 0.58)
-# At least this much, as far as so many tries give it.
+# At least this much, as far as this many tries reach it.
 LEAST = 0.003
 TRIES = 4
 # Never more than this, all faults together.
@@ -27,7 +27,7 @@ TWO_FAULTS = 0.25
 LINES = 0.12
 
 PATTERNS = {'run': 2.0, 'rest': 1.5, 'ends': 1.5, 'scattered': 1.5, 'short runs': 1.5, 'cluster': 1.5, 'comb': 0.2}
-# What moves or has lost its colours is mostly all that comes after a place in the file.
+# Moved or wrongly coloured content is mostly all that follows a position in the file.
 MOVED_PATTERNS = {'rest': 3.0, 'run': 1.5, 'ends': 1.0, 'short runs': 0.7, 'cluster': 0.5, 'scattered': 0.5}
 LINE_PATTERNS = {'scattered': 2.0, 'comb': 2.0, 'run': 0.5, 'short runs': 1.0}
 REPLACING = {
@@ -41,7 +41,7 @@ REPLACING = {
     'moved blocks': 1.2,
 }
 MOVING = {'shift': 2.0, 'channels': 0.8, 'colour': 1.2, 'drift': 1.2}
-# Of lines that are lost: a line is too thin for what needs blocks.
+# Faults of lost lines: a line is too thin for faults that need blocks.
 IN_LINES = {'plain': 2.0, 'noise': 1.0, 'colours': 1.0, 'row': 1.5, 'shift': 1.5, 'colour': 0.5}
 FAULTS: dict[str, faults.Fault] = {
     'plain': faults.plain,
@@ -64,14 +64,14 @@ MOVES = 0.33
 def spoil_lost_blocks(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
     """Break an image as a damaged file or a bad connection does.
 
-    All of the broken blocks count as corrupted, at most 60 % of the picture, though a pixel of them may look as before.
+    All broken blocks count as corrupted, at most 60 % of the picture, even where a pixel looks as before.
     """
     spoiled = _break(Spoiled(truth.image, np.zeros(truth.image.shape[:2], bool)), rng)
     return _break(spoiled, rng) if rng.random() < TWO_FAULTS else spoiled
 
 
 def _draw_broken(grid: Grid, share: float, rng: np.random.Generator, *, patterns: Mapping[str, float]) -> BoolArray:
-    """Return which pixels are broken; blocks that the border cuts off almost wholly are drawn anew."""
+    """Return which pixels are broken; blocks that the border cuts off almost completely are drawn again."""
     for _ in range(TRIES):
         lost: BoolArray = grid.spread(draw_lost(grid, share, rng, patterns=patterns))
         if lost.mean() >= LEAST:
@@ -80,7 +80,7 @@ def _draw_broken(grid: Grid, share: float, rng: np.random.Generator, *, patterns
 
 
 def _break(before: Spoiled, rng: np.random.Generator) -> Spoiled:
-    """Add one fault; none if more than `MOST` of the picture would be broken then."""
+    """Add one fault, unless more than `MOST` of the picture would then be broken."""
     size = before.corrupted.shape
     if rng.random() < LINES:
         grid, span, patterns, kinds = line_grid(size, rng), SHARE, LINE_PATTERNS, IN_LINES

@@ -1,4 +1,4 @@
-"""What watermarks show, and how they are painted: flat, in outlines, embossed; light, dark or coloured."""
+"""Content of watermarks, and how they are painted: flat, in outlines, embossed; light, dark or coloured."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def mark_colour(rng: np.random.Generator) -> FloatArray:
 
 
 def mark_opacity(span: tuple[float, float], boldness: float, rng: np.random.Generator) -> float:
-    """Return an opacity in a span, more often low than high; `boldness` multiplies it."""
+    """Return an opacity in a range, more often low than high; `boldness` multiplies it."""
     return min(1.0, boldness * float(span[0] + (span[1] - span[0]) * rng.beta(1.3, 1.6)))
 
 
@@ -76,7 +76,7 @@ def mark_coats(mask: Mask, stroke: float, opacity: float, rng: np.random.Generat
     """
     style, colour = choose_by_weight(STYLES, rng), mark_colour(rng)
     blend: Blend = choose_by_weight(BLENDS, rng)  # type: ignore[assignment]
-    # White changes nothing when it is multiplied, nor does black in the other ways.
+    # White changes nothing when multiplied, nor does black in the other blend modes.
     bright = float(colour.mean())
     if (blend == 'multiply' and bright > 0.6) or (blend in ('add', 'screen', 'subtract') and bright < 0.3):
         colour = 1 - colour
@@ -109,7 +109,7 @@ def _embossed(mask: Mask, stroke: float, opacity: float, rng: np.random.Generato
 
 
 def _text(width: float, face: Face, rng: np.random.Generator, longest: int, count: int) -> Mask:
-    """Return lines of text of a width in pixels; the longest line sets the height of the letters."""
+    """Return lines of text of a given width in pixels; the longest line sets the height of the letters."""
     lines = [some_text(rng, longest=int(rng.integers(3, longest + 1)), scripts=scripts_of(face)) for _ in range(count)]
     # Rendered at about its size, then brought to it.
     letter = float(np.clip(width / (0.9 * max(2, *map(len, lines))), 5, 160))
@@ -137,7 +137,7 @@ def _joined(first: Mask, second: Mask, gap: int, beside: bool) -> Mask:
 
 
 def _fine_at_times(mask: Mask, rng: np.random.Generator) -> Mask:
-    """Return the picture with fine strokes, in outlines, or as it is."""
+    """Return the picture with fine strokes, in outlines, or unchanged."""
     way = rng.random()
     if way < FINE_SHARE / 2:
         return thinner(mask, rng)

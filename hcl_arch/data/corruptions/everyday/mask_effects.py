@@ -1,4 +1,4 @@
-"""What is done to an alpha picture before it is painted: wider, shifted, blurred, turned, bent, worn."""
+"""Effects on an alpha picture before it is painted: widen, shift, blur, turn, bend, wear."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def padded(mask: Mask, by: int) -> Mask:
 
 
 def thickened(mask: Mask, radius: float) -> Mask:
-    """Return the picture with its strokes wider by a radius in pixels on each side; fractions count."""
+    """Return the picture with its strokes widened on each side by a radius in pixels, fractions included."""
     whole = int(radius)
     first = _dilated(mask, whole)
     if radius - whole < 0.05:
@@ -26,12 +26,12 @@ def thickened(mask: Mask, radius: float) -> Mask:
 
 
 def thinned(mask: Mask, radius: float) -> Mask:
-    """Return the picture with its strokes narrower by a radius in pixels on each side; fractions count."""
+    """Return the picture with its strokes narrowed on each side by a radius in pixels, fractions included."""
     return cv2.bitwise_not(thickened(cv2.bitwise_not(mask), radius))  # type: ignore[arg-type,return-value]
 
 
 def shifted(mask: Mask, right: float, down: float) -> Mask:
-    """Return the picture moved by so many pixels; fractions count, and what leaves it is lost."""
+    """Return the picture moved by a number of pixels, fractions included; what leaves it is lost."""
     move = np.array([[1, 0, right], [0, 1, down]], np.float64)
     return cv2.warpAffine(mask, move, mask.shape[::-1], flags=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
@@ -62,7 +62,7 @@ def turned(mask: Mask, angle: float) -> Mask:
 
 
 def arched(mask: Mask, degrees: float) -> Mask:
-    """Return the picture bent along a part of a circle: its middle up if the angle is positive, else down."""
+    """Return the picture bent along an arc: its middle up if the angle is positive, else down."""
     if degrees < 0:
         return arched(mask[::-1, ::-1], -degrees)[::-1, ::-1].copy()
     height, width = mask.shape
@@ -92,7 +92,7 @@ def waved(mask: Mask, amplitude: float, length: float, phase: float) -> Mask:
 
 
 def tilted(mask: Mask, rng: np.random.Generator, strength: float = 0.25) -> Mask:
-    """Return the picture as seen from aside."""
+    """Return the picture in perspective, as seen from one side."""
     height, width = mask.shape
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     inward = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * rng.uniform(0, strength, (4, 2)) * (0.3 * width, height)
@@ -108,7 +108,7 @@ def soft_noise(size: tuple[int, int], cell: float, rng: np.random.Generator) -> 
 
 
 def shrunk_to(mask: Mask, width: float, height: float = math.inf) -> Mask:
-    """Return the picture scaled down, if need be, so that it is not wider or higher than that."""
+    """Return the picture, scaled down if necessary to fit this size."""
     factor = min(width / mask.shape[1], height / mask.shape[0])
     if factor >= 1:
         return mask

@@ -21,11 +21,11 @@ SHARE = (0.006, 0.29)
 # How often there are one, two and three of them.
 COUNTS = (0.62, 0.25, 0.13)
 SHAPES = {'box': 4.0, 'rounded box': 1.0, 'ellipse': 2.5, 'turned box': 0.3, 'blob': 1.5, 'stroke': 1.5}
-# Where less of the box than this share changes visibly, as in a plain sky, nobody hides anything: another place is
-# looked for, up to this many in all.
+# Nobody censors a place where less than this share of the box changes visibly, as in a plain sky: another place is
+# tried, up to this many in all.
 VISIBLE = 0.25
 PLACES = 3
-# How often the border is soft, and how soft in pixels of the reference image.
+# How often the border is soft, and its softness in pixels of the reference image.
 FEATHERED = 0.25
 FEATHER = (0.8, 6.0)
 # Side of a block in pixels, or as a share of the censored box.
@@ -34,7 +34,7 @@ BLOCK_SHARE = (0.03, 0.1)
 # Strength of a blur: standard deviation as a share of the box's short side, and its least value in pixels.
 BLUR_SHARE = (0.05, 0.2)
 LEAST_BLUR = 2.0
-# How often the censored part is brightened, darkened or coloured besides, and by how much at most.
+# How often the censored part is also brightened, darkened or coloured, and by how much at most.
 TINTED = 0.08
 TINT = 0.3
 
@@ -44,14 +44,14 @@ Censor = Callable[[FloatArray, Region, np.random.Generator], FloatArray]
 def spoil_mosaic(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
     """Pixelate or blur one to three parts of an image beyond recognition.
 
-    Everything in these parts counts as corrupted, also where it is as plain as before; with a soft border what weighs
+    Everything in these parts counts as corrupted, even where nothing changed; with a soft border, where the weight is
     at least one half.
     """
     image = truth.image.copy()
     size = image.shape[0], image.shape[1]
     corrupted = np.zeros(size, bool)
     count = 1 + int(np.searchsorted(np.cumsum(COUNTS[:2]), rng.random()))
-    # Those of one picture mostly look alike.
+    # The parts of one picture mostly look alike.
     censor = _draw_censor(rng)
     for share in share_out(log_uniform(SHARE, rng), count, rng):
         feathered = rng.random() < FEATHERED
@@ -96,13 +96,13 @@ def smooth_mosaic(image: FloatArray, region: Region, rng: np.random.Generator) -
 
 
 def _draw_block(size: tuple[int, ...], rng: np.random.Generator) -> tuple[int, int]:
-    """Return height and width of a block: square, now and then not."""
+    """Return height and width of a block: mostly square."""
     shortest = min(size)
     if rng.random() < 0.5:
         side = log_uniform(BLOCK_PIXELS, rng)
     else:
         side = max(2.0, rng.uniform(*BLOCK_SHARE) * math.sqrt(size[0] * size[1]))
-    # At least two blocks, as far as the box has room for them.
+    # At least two blocks, if the box has room for them.
     side = max(2.0, min(side, shortest / 2))
     stretch = log_uniform((0.5, 2.0), rng) if rng.random() < 0.1 else 1.0
     return max(2, int(side)), max(2, int(side * stretch))
@@ -113,13 +113,13 @@ def _corner(region: Region) -> tuple[int, int]:
 
 
 def blur_gaussian(image: FloatArray, region: Region, rng: np.random.Generator) -> FloatArray:
-    """Return the region's box under a Gaussian, (h, w, 3); what is around it may bleed in."""
+    """Return the region's box under a Gaussian, (h, w, 3); the surroundings may bleed in."""
     sigma = _draw_blur(region.weight.shape, rng)
     return _with_surroundings(image, region, int(2 * sigma), rng, lambda part: _wide_gaussian(part, sigma))
 
 
 def _wide_gaussian(part: FloatArray, sigma: float) -> FloatArray:
-    """Return a Gaussian blur, computed on a smaller image where it is wide: nothing fine is left of it anyway."""
+    """Return a Gaussian blur; a wide one is computed on a smaller image, since no fine detail remains anyway."""
     reduction = max(1, int(sigma / 2.5))
     height, width = part.shape[:2]
     small = cv2.resize(part, (-(-width // reduction), -(-height // reduction)), interpolation=cv2.INTER_AREA)
@@ -152,7 +152,7 @@ def blur_motion(image: FloatArray, region: Region, rng: np.random.Generator) -> 
 
 
 def frost(image: FloatArray, region: Region, rng: np.random.Generator) -> FloatArray:
-    """Return the region's box as through frosted glass: pixels from near by, then smoothed a little, (h, w, 3)."""
+    """Return the region's box as through frosted glass: pixels from nearby, then slightly smoothed, (h, w, 3)."""
     part = image[region.box]
     height, width = part.shape[:2]
     reach = max(2.0, 1.5 * _draw_blur(part.shape, rng))
@@ -181,7 +181,7 @@ def _with_surroundings(
 
 
 def _tint(part: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Now and then mix a colour into the censored part."""
+    """Occasionally mix a colour into the censored part."""
     if rng.random() >= TINTED:
         return part
     strength = rng.uniform(0.05, TINT)

@@ -44,15 +44,15 @@ WEIGHTS = {
 }
 # Damage that would bring the corrupted share above this is left out.
 MOST = 0.3
-# Damage that cannot be seen, or is left out, is drawn anew this often.
+# Damage that is invisible or left out is drawn again up to this many times.
 TRIES = 4
 
 
 def spoil_old_print(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
     """Give a photograph the damage of an old print, of one to four kinds.
 
-    In half of the draws the photograph is toned first: gray, brown, faded. The toned picture is then the truth of what
-    is returned: corrupted is where the damage changes it visibly, and the toning is no corruption.
+    In half of the draws the photograph is toned first: gray, brown, faded. The toned picture is then the returned
+    truth: pixels that the damage changes visibly are corrupted, and the toning is no corruption.
     """
     if rng.random() >= TONED:
         return damage_print(truth.image, rng)
@@ -61,7 +61,7 @@ def spoil_old_print(truth: Truth, materials: Materials, rng: np.random.Generator
 
 
 def damage_print(undamaged: FloatArray, rng: np.random.Generator) -> Spoiled:
-    """Add one to four kinds of damage to a print; corrupted is where they change it visibly."""
+    """Add one to four kinds of damage to a print; pixels that they change visibly are corrupted."""
     image = undamaged.copy()
     size = image.shape[0], image.shape[1]
     corrupted = np.zeros(size, bool)

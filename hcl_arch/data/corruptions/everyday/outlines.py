@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.corruptions.everyday.stencils import Points, log_uniform
 
-# Each outline is a closed contour in units of its own; `sized` brings it to an area.
+# Each outline is a closed contour in arbitrary units; `sized` scales it to an area.
 Outline = Callable[[np.random.Generator], Points]
 
 
@@ -52,7 +52,7 @@ def heart() -> Points:
 
 
 def badge(scallops: int, depth: float) -> Points:
-    """Return a circle of radius 1 with a wavy rim, as seals and price tags have it."""
+    """Return a circle of radius 1 with a wavy rim, like a seal or price tag."""
     return _around(1 + depth * np.cos(scallops * np.linspace(0, 2 * math.pi, 12 * scallops, endpoint=False)))
 
 
@@ -72,14 +72,14 @@ def blob(rng: np.random.Generator, *, waves: int = 5, strength: float = 0.25) ->
 
 
 def cut_polygon(rng: np.random.Generator) -> Points:
-    """Return an irregular polygon as cut with scissors in a hurry."""
+    """Return an irregular polygon, as if cut out hastily with scissors."""
     corners = int(rng.integers(5, 14))
     turns = (np.arange(corners) + rng.uniform(-0.35, 0.35, corners)) * (2 * math.pi / corners)
     return np.stack([np.cos(turns), np.sin(turns)], 1) * rng.uniform(0.65, 1.1, (corners, 1))
 
 
 def torn_rectangle(rng: np.random.Generator) -> Points:
-    """Return a rectangle with ragged sides, as of torn paper or tape."""
+    """Return a rectangle with ragged sides, like torn paper or tape."""
     corners = rectangle(log_uniform(rng, 0.4, 4))
     sides = [np.linspace(first, last, 12, endpoint=False) for first, last in zip(corners, np.roll(corners, -1, 0))]
     return np.concatenate(sides) + rng.normal(0, rng.uniform(0.008, 0.03), (48, 2))
@@ -93,12 +93,12 @@ def arrow(rng: np.random.Generator) -> Points:
 
 
 def speech_bubble(rng: np.random.Generator) -> Points:
-    """Return an ellipse or a rounded box with a tail to below."""
+    """Return an ellipse or a rounded box with a tail pointing down."""
     aspect = rng.uniform(1, 2)
     body = ellipse(aspect) if rng.random() < 0.5 else rounded_rectangle(aspect, rng.uniform(0.2, 0.5))
     foot, half = rng.uniform(-0.25, 0.25) * aspect, rng.uniform(0.06, 0.14)
     tip = (foot + rng.uniform(-0.4, 0.4), rng.uniform(0.65, 0.95))
-    # Where the tail meets the body its points give way; all points see the middle, so that angles order them.
+    # The tail replaces the body's points where they meet; the middle sees all points, so they are ordered by angle.
     ring = body[(body[:, 1] < 0) | (np.abs(body[:, 0] - foot) > half)]
     ring = ring[np.argsort(np.arctan2(ring[:, 1], ring[:, 0]))]
     at = int(np.searchsorted(np.arctan2(ring[:, 1], ring[:, 0]), math.atan2(0.5, foot)))
@@ -163,7 +163,7 @@ OUTLINES: dict[str, Outline] = {
 
 
 def sized(contour: Points, area: float, *, longest: float, angle: float = 0.0) -> Points:
-    """Return a contour centred on (0, 0), of a wanted area in pixels but no longer than some pixels, and turned.
+    """Return a contour centred on (0, 0), of a given area but limited length, both in pixels, and turned.
 
     Args:
         contour: (n, 2).
@@ -184,8 +184,8 @@ def put_at_random(contour: Points, size: tuple[int, int], rng: np.random.Generat
         contour: (n, 2), around (0, 0).
         size: height and width of the image.
         rng: source of the place.
-        cut: probability that its middle may lie anywhere, so that the border can cut it; else it lies inside wholly
-            where there is room.
+        cut: probability that its middle may lie anywhere, so the border can cut it; otherwise it lies wholly inside if
+            there is room.
     """
     reach = np.abs(contour).max(0)
     far = np.array(size[::-1], np.float64) - 1

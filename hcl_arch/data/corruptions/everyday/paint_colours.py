@@ -1,4 +1,4 @@
-"""Colours of the things that lie over photographs."""
+"""Colours of things that cover photographs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def paint_colour(rng: np.random.Generator, sorts: dict[str, float] = COLOUR_SORT
         return from_hsv(rng.uniform(0, 360), rng.uniform(0.1, 0.6), rng.uniform(0.15, 0.95))
     if sort == 'any':
         return rng.random(3, np.float32)
-    # Pure black and white are the most common ones; near ones come from scans and faded ink.
+    # Pure black and white are the most common; similar ones come from scans and faded ink.
     off = 0.0 if chance(rng, 0.6) else rng.uniform(0, 0.12)
     level = {'black': off, 'white': 1 - off, 'gray': rng.uniform(0.15, 0.85)}[sort]
     cast = rng.uniform(-0.03, 0.03, 3) if off else np.zeros(3)
@@ -39,7 +39,7 @@ def from_hsv(hue: float, saturation: float, value: float) -> FloatArray:
 
 
 def contrasting(colour: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return a colour that is seen beside the given one: a channel differs by 0.25 at least."""
+    """Return a colour that stands out from the given one: a channel differs by at least 0.25."""
     for _ in range(8):
         other = paint_colour(rng)
         if float(np.abs(other - colour).max()) >= 0.25:

@@ -1,4 +1,4 @@
-"""Patterns in the things that lie over photographs: gradients, stripes, checks, dots, noise."""
+"""Patterns of things that cover photographs: gradients, stripes, checks, dots, noise."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pattern(size: tuple[int, int], rng: np.random.Generator, *, side: int) -> Fl
     Args:
         size: height and width.
         rng: source of all randomness.
-        side: the short side of the photograph, which stripes and dots are measured by.
+        side: the short side of the photograph, to which stripes and dots are scaled.
     """
     first = paint_colour(rng)
     second = near(first, rng, by=0.4) if chance(rng, 0.3) else contrasting(first, rng)
@@ -49,7 +49,7 @@ def grain(size: tuple[int, int], rng: np.random.Generator, *, coarse: float = 0.
     """
     step = max(1.0, coarse)
     height, width = (math.ceil(length / step) + 1 for length in size)
-    # The sum of three uniform bytes is nearly normal, and much quicker to get.
+    # The sum of three uniform bytes is nearly normal, and much faster to draw.
     raw = np.frombuffer(rng.bytes(3 * height * width), np.uint8).reshape(3, height, width)
     noise: Any = (raw.sum(0, dtype=np.float32) - np.float32(382.5)) * np.float32(1 / 128)
     if step > 1:

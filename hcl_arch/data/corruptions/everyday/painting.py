@@ -1,4 +1,4 @@
-"""Coats of paint that are laid on a photograph one by one, each only where it is."""
+"""Coats of paint that are laid on a photograph one by one, each only within its box."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hcl_arch.data.corruptions.hole_contents import Truth
 
 Blend = Literal['normal', 'add', 'subtract', 'multiply', 'screen']
 
-# What changes less of the image than this is drawn again, more boldly.
+# A drawing that changes less of the image than this is drawn again, more boldly.
 LEAST_SHARE = 0.001
 TRIES = 4
 
@@ -37,7 +37,7 @@ class Coat(NamedTuple):
     blend: Blend = 'normal'
 
 
-# Draws over an image in place. The number, 1 in the first try and larger after, is how boldly.
+# Draws over an image in place. The number is the boldness: 1 in the first try, larger after that.
 Draw = Callable[[FloatArray, Materials, np.random.Generator, float], None]
 
 
@@ -77,7 +77,7 @@ def box_coat(
 
 
 def drawn_visibly(truth: Truth, materials: Materials, rng: np.random.Generator, draw: Draw) -> Spoiled:
-    """Return a truth with a drawing over it, drawn again, up to three times, where hardly anything of it is seen."""
+    """Return a truth with a drawing over it; a hardly visible drawing is drawn again, up to three times."""
     for attempt in range(TRIES):
         image = truth.image.copy()
         draw(image, materials, rng, 1 + 0.8 * attempt)

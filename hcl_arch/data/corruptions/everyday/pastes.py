@@ -18,7 +18,7 @@ SHAPES = {'box': 1.5, 'turned box': 0.7, 'rounded box': 0.5, 'ellipse': 1.5, 'po
 # Standard deviation of a soft edge in pixels of the reference image.
 SOFTNESS = (1.0, 5.0)
 MATCHED = 0.4
-# A region's surroundings reach this share of its box's side beyond the box.
+# A region's surroundings extend beyond its box by this share of the box's side.
 REACH = 0.3
 # Enlargement of what is pasted.
 ZOOM = (0.6, 1.8)
@@ -37,7 +37,7 @@ def spoil_soft_paste(truth: Truth, materials: Materials, rng: np.random.Generato
 def _spoil(truth: Truth, materials: Materials, rng: np.random.Generator, *, softness: Span | None) -> Spoiled:
     """Paste parts of another photograph.
 
-    Corrupted is where the pasted part weighs at least one half.
+    A pixel is corrupted where the weight of the pasted part is at least one half.
 
     Raises:
         ValueError: there are no other photographs among the materials.
@@ -63,7 +63,7 @@ def _spoil(truth: Truth, materials: Materials, rng: np.random.Generator, *, soft
 
 
 def _cut(photo: FloatArray, size: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
-    """Return a random part of a photograph in this height and width; sometimes scaled or mirrored."""
+    """Return a random part of a photograph of this height and width; sometimes scaled or mirrored."""
     zoom = log_uniform(ZOOM, rng) if rng.random() < 0.3 else 1.0
     height, width = (min(whole, max(1, round(side / zoom))) for whole, side in zip(photo.shape, size))
     top, left = (int(rng.integers(whole - side + 1)) for whole, side in zip(photo.shape, (height, width)))
@@ -79,7 +79,7 @@ def _cut(photo: FloatArray, size: tuple[int, ...], rng: np.random.Generator) -> 
 
 
 def _match(part: FloatArray, truth: FloatArray, region: Region, rng: np.random.Generator) -> FloatArray:
-    """Return the part with colours moved to those of the truth around the region: all of the way, or some."""
+    """Return the part with colours moved fully or partly to those of the truth around the region."""
     counted = region.weight >= 0.5
     if not counted.any():
         return part
@@ -89,14 +89,14 @@ def _match(part: FloatArray, truth: FloatArray, region: Region, rng: np.random.G
     outside = np.ones(around.shape[:2], bool)
     down, right = region.rows.start - top, region.columns.start - left
     outside[down : down + counted.shape[0], right : right + counted.shape[1]] = region.weight < 0.1
-    # A region that fills the image has no surroundings; what it covers stands in for them.
+    # A region that fills the image has no surroundings; the covered content is used instead.
     pixels = around[outside] if outside.any() else around.reshape(-1, 3)
     strength = 1.0 if rng.random() < 0.5 else rng.uniform(0.4, 1.0)
     return match_colours(part, counted, pixels, strength=strength, luma_only=bool(rng.random() < 0.3))
 
 
 def _vary_tones(part: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return the part a little brighter or darker, of more or less contrast; in half of the cases as it is."""
+    """Return the part slightly brighter or darker, with more or less contrast; unchanged in half of the cases."""
     if rng.random() < 0.5:
         return part
     gain, shift = rng.uniform(0.75, 1.25), rng.uniform(-0.1, 0.1)
@@ -106,7 +106,7 @@ def _vary_tones(part: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _vary_sharpness(part: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Return the part slightly blurred, sharpened or noisy; mostly as it is."""
+    """Return the part slightly blurred, sharpened or noisy; mostly unchanged."""
     choice = rng.random()
     if choice < 0.12:
         return cv2.GaussianBlur(part, (0, 0), rng.uniform(0.4, 1.5))  # type: ignore[return-value]

@@ -14,10 +14,10 @@ from hcl_arch.data.corruptions.corruption import FloatArray
 from hcl_arch.data.corruptions.everyday.draws import smooth_noise
 
 Points = NDArray[np.float64]
-# Lines are drawn on a canvas with this many pixels for one of the image, so that they can be thinner than a pixel.
+# Lines are drawn on a canvas enlarged by this factor, so they can be thinner than a pixel.
 FINENESS = 2
 FRACTION_BITS = 3
-# How wide OpenCV's anti-aliased line of thickness 1 is.
+# Width of OpenCV's anti-aliased line of thickness 1.
 FINEST = 1.4
 
 
@@ -60,7 +60,7 @@ def lay_on(image: FloatArray, layers: Sequence[Layer]) -> FloatArray:
             continue
         box = slice(top, top + height), slice(left, left + width)
         alpha = layer.alpha[box]
-        # In OpenCV since NumPy is slow to spread (H, W) over three channels.
+        # Done in OpenCV, because NumPy is slow to broadcast (H, W) over three channels.
         left_over = np.subtract(1, alpha)
         below = cv2.multiply(image[box], cv2.merge((left_over, left_over, left_over)))
         cv2.add(below, cv2.merge([alpha * np.float32(channel) for channel in layer.colour]), dst=below)
@@ -82,7 +82,7 @@ def draw_strokes(size: tuple[int, int], strokes: Sequence[Stroke]) -> FloatArray
 
 
 def _draw_line(canvas: NDArray[np.uint8], fixed: NDArray[np.int32], width: float, strength: float) -> None:
-    """Draw a line of any width, where OpenCV has odd ones only: the next wider one, as much fainter.
+    """Draw a line of any width. OpenCV has odd widths only: take the next wider one, proportionally fainter.
 
     In fixed-point coordinates OpenCV draws the thickness t > 1 as wide as the next odd number above t.
     """
@@ -103,19 +103,19 @@ def break_up(alpha: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def light(rng: np.random.Generator) -> FloatArray:
-    """Return a colour as of bare paper."""
+    """Return a colour of bare paper."""
     return np.clip(rng.uniform(0.78, 1.0) * np.array([1, rng.uniform(0.95, 1), rng.uniform(0.85, 1)]), 0, 1).astype(
         np.float32
     )
 
 
 def dark(rng: np.random.Generator) -> FloatArray:
-    """Return a colour as of dirt."""
+    """Return a colour of dirt."""
     return (rng.uniform(0.0, 0.3) * np.array([1, rng.uniform(0.75, 1), rng.uniform(0.55, 1)])).astype(np.float32)
 
 
 def light_or_dark(rng: np.random.Generator, *, light_share: float = 0.6) -> FloatArray:
-    """Return a light colour that often, a dark one otherwise, and seldom a strong one as of bared dye layers."""
+    """Return a light (probability `light_share`) or dark colour; rarely a strong one, as of exposed dye layers."""
     if rng.random() < 0.06:
         return rng.random(3, np.float32)
     return light(rng) if rng.random() < light_share else dark(rng)
@@ -124,7 +124,7 @@ def light_or_dark(rng: np.random.Generator, *, light_share: float = 0.6) -> Floa
 def jagged(
     start: Sequence[float], end: Sequence[float], roughness: float, rng: np.random.Generator, *, levels: int = 5
 ) -> Points:
-    """Return a line with random bends of all sizes: again and again the middle of each piece is moved aside.
+    """Return a line with random bends of all sizes: the middle of each piece is moved aside, repeatedly.
 
     Args:
         start: x and y.
@@ -148,7 +148,7 @@ def jagged(
 
 
 def curled(start: Points, length: float, curl: float, rng: np.random.Generator, *, count: int = 24) -> Points:
-    """Return a line that winds: its curvature changes at random; `curl` is about its whole turn in radians."""
+    """Return a line that winds: its curvature changes at random; `curl` is about its total turn in radians."""
     curvature = np.cumsum(rng.normal(0, 1, count)) / math.sqrt(count) + rng.normal(0, 0.7)
     headings = rng.uniform(0, 2 * math.pi) + np.cumsum(curvature) * curl / count
     return start + np.cumsum(length / count * np.stack([np.cos(headings), np.sin(headings)], 1), 0)

@@ -1,4 +1,4 @@
-"""Thin damage on prints: scratches, hairs, lines of a film's transport, cracks."""
+"""Thin damage on prints: scratches, hairs, film transport lines, cracks."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def hairs(size: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
 
 
 def film_lines(size: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
-    """Lines from top to bottom, or seldom from side to side, that hardly wander."""
+    """Lines from top to bottom, rarely from side to side, that hardly drift."""
     lying = rng.random() < 0.12
     height, width = size[::-1] if lying else size
     heights = np.linspace(-1, height, 12)
@@ -100,7 +100,7 @@ def _crack(start: Points, angle: float, length: float, rng: np.random.Generator)
 
 
 def craquelure(size: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
-    """A net of cracks as in old paint, over a part of the picture or all of it."""
+    """A network of cracks as in old paint, over part or all of the picture."""
     height, width = size
     field = cv2.Subdiv2D((0, 0, width, height))
     for point in rng.uniform(0, (width - 1, height - 1), (int(log_uniform((12, 130), rng)), 2)):

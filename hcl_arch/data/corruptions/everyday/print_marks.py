@@ -51,7 +51,7 @@ def spots(size: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
 
 
 def _specks(size: tuple[int, int], radii: Span, most: float, rng: np.random.Generator) -> list[Stroke]:
-    """Return filled outlines at random places, round ones and longish ones; how many, up to `most`, is random too."""
+    """Return a random number, up to `most`, of filled round and elongated outlines at random places."""
     count = int(log_uniform((1.0, most), rng))
     angles = np.linspace(0, 2 * math.pi, CORNERS, endpoint=False)
     sizes = radii[0] * (radii[1] / radii[0]) ** rng.random((count, 1)) * rng.uniform(0.6, 1.4, (count, CORNERS))
@@ -62,13 +62,13 @@ def _specks(size: tuple[int, int], radii: Span, most: float, rng: np.random.Gene
 
 
 def stains(size: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
-    """The edges that dried water leaves: dark towards the outside, fading inwards."""
+    """Edges of dried water stains: dark towards the outside, fading inwards."""
     layers = []
     for _ in range(1 + int(rng.random() < 0.35)):
         filled = draw_strokes(size, [_puddle(size, rng)])
         width = max(0.8, unit_of(size) * log_uniform((1.2, 7.0), rng))
         rim = filled * np.clip(1 - cv2.GaussianBlur(filled, (0, 0), width), 0, 1)
-        # Seldom the dried part itself is a little darker as well.
+        # Rarely the dried part itself is slightly darker as well.
         inner = rng.uniform(0.03, 0.12) if rng.random() < 0.15 else 0.0
         alpha = np.clip(rim * np.float32(rng.uniform(0.5, 1.5)) + filled * np.float32(inner), 0, 1)
         colour = _brown(rng) if rng.random() < 0.7 else light_or_dark(rng, light_share=0.5)
@@ -125,7 +125,7 @@ def _flanks(size: tuple[int, int], line: Points, rng: np.random.Generator) -> li
 
 
 def torn_borders(size: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
-    """A corner or a strip that is missing, or a tear that runs in from the border; white fibres along it."""
+    """A missing corner or strip, or a tear from the border inwards; white fibres along it."""
     stretch = np.array(size[::-1], np.float64)
     strokes = [Stroke(_tear(rng) * stretch, 0.0, 1.0) for _ in range(int(rng.choice([1, 1, 2])))]
     gone = draw_strokes(size, strokes)

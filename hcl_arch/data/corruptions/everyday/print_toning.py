@@ -1,4 +1,4 @@
-"""How a whole photograph looks as an old print: gray, sepia, faded, of a colour cast, grainy."""
+"""Toning of a whole photograph as an old print: gray, sepia, faded, with a colour cast, grainy."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _ramp(image: FloatArray, gamma: list[float], gain: list[float]) -> FloatArra
 
 
 def _fade(image: FloatArray, rng: np.random.Generator, *, cast: bool) -> FloatArray:
-    """Return it with less contrast, its black lifted; with a cast each channel fades by itself."""
+    """Return it with less contrast and lifted black; with a cast, each channel fades separately."""
     spread = 1.0 if cast else 0.15
     black = rng.uniform(0.0, 0.22) + spread * rng.uniform(-0.08, 0.08, 3)
     white = rng.uniform(0.75, 1.0) + spread * rng.uniform(-0.12, 0.08, 3)

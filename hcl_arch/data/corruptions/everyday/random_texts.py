@@ -1,4 +1,4 @@
-"""Random texts as photographs carry them: words, sentences, names, addresses, numbers, in several scripts."""
+"""Random texts as found on photographs: words, sentences, names, addresses, numbers, in several scripts."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ FOREIGN_SHARE = 0.15
 
 
 def pick(choices: Sequence[T], rng: np.random.Generator) -> T:
-    """Return one of the choices, all alike likely."""
+    """Return one of the choices, all equally likely."""
     return choices[int(rng.integers(len(choices)))]
 
 
@@ -100,8 +100,8 @@ def some_text(rng: np.random.Generator, *, longest: int, scripts: Sequence[str] 
 
     Args:
         rng: source of all randomness.
-        longest: about the most characters, at least 1; the text has at least one.
-        scripts: names in `ALPHABETS` beside 'latin' that may be used.
+        longest: approximate maximum length in characters, at least 1; the text has at least one.
+        scripts: names in `ALPHABETS` that may be used besides 'latin'.
     """
     script = pick(scripts, rng) if scripts and rng.random() < FOREIGN_SHARE else 'latin'
     if longest < 4:
@@ -112,7 +112,7 @@ def some_text(rng: np.random.Generator, *, longest: int, scripts: Sequence[str] 
 
 
 def made_up_word(rng: np.random.Generator, script: str = 'latin') -> str:
-    """Return a pronounceable word of one to four syllables, in small letters."""
+    """Return a pronounceable word of one to four syllables, in lower case."""
     consonants, vowels = ALPHABETS[script]
     letters = []
     for _ in range(int(rng.integers(1, 5))):
@@ -133,7 +133,7 @@ def a_name(rng: np.random.Generator, longest: int = 40) -> str:
 
 
 def _words(rng: np.random.Generator, longest: int, script: str, kind: str) -> str:
-    """Return one word, some words or a sentence that is as long as there is room, of random capitals."""
+    """Return a word, several words or a sentence that fits the length, with random capitalisation."""
     most = {'word': 1, 'words': int(rng.integers(2, 5))}.get(kind, 99)
     room = longest if kind != 'sentence' else max(4, int(longest * rng.uniform(0.5, 1)))
     words: list[str] = []
@@ -147,7 +147,7 @@ def _words(rng: np.random.Generator, longest: int, script: str, kind: str) -> st
 
 
 def _cased(text: str, rng: np.random.Generator) -> str:
-    """Return the text in capitals, with a capital in front, at each word, here and there, or in small letters."""
+    """Return the text in upper, sentence, title, random or lower case."""
     way = rng.random()
     if way < 0.33:
         return text.upper()
@@ -161,20 +161,20 @@ def _cased(text: str, rng: np.random.Generator) -> str:
 
 
 def _address(rng: np.random.Generator, longest: int) -> str:
-    """Return the address of a site."""
+    """Return the address of a website."""
     host = ''.join(made_up_word(rng) if rng.random() < 0.6 else pick(COMMON, rng) for _ in range(2))
     address = pick(('www.', '', '', 'http://', 'https://'), rng) + host + '.' + pick(ENDINGS, rng)
     return address.upper() if rng.random() < 0.2 else address
 
 
 def _name(rng: np.random.Generator, longest: int) -> str:
-    """Return a name, in capitals now and then."""
+    """Return a name, occasionally in capitals."""
     name = a_name(rng, longest)
     return name.upper() if rng.random() < 0.3 else name
 
 
 def _rights(rng: np.random.Generator, longest: int) -> str:
-    """Return a note on who owns the picture."""
+    """Return a copyright note."""
     sign = pick(('\N{COPYRIGHT SIGN}', '(c)', '(C)', '\N{COPYRIGHT SIGN} ', 'Copyright ', 'Photo: ', 'by '), rng)
     year = pick(('', f' {int(rng.integers(1990, 2030))}'), rng)
     return sign + a_name(rng, max(longest - 8, 4)) + year

@@ -1,4 +1,4 @@
-"""Where something lies in an image: boxes, ellipses, polygons, blobs and brush strokes, with hard or soft borders."""
+"""Regions of an image: boxes, ellipses, polygons, blobs and brush strokes, with hard or soft borders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hcl_arch.data.weighted_choice import choose_by_weight
 Points = NDArray[np.float64]
 # Width over height, as a logarithm, lies within this distance of 0.
 ASPECT = 0.9
-# How often a region may pass the border of the image, and by how much of its size.
+# How often a region may cross the border of the image, and by what share of its size.
 PASSES_BORDER = 0.25
 PASSING = 0.3
 # How often a shape with corners or axes is turned.
@@ -72,7 +72,7 @@ def draw_region(
 
     Args:
         size: height and width of the image.
-        share: about which share of the image it covers; less where it passes the border.
+        share: approximate share of the image that it covers; less where it crosses the border.
         rng: source of all randomness.
         kinds: how often each shape is taken, relative to the others: the names in `SHAPES`, and 'stroke'.
         smooth: whether its border is anti-aliased.
@@ -177,7 +177,7 @@ def _paint(points: Points, thickness: int, size: tuple[int, int], smooth: bool, 
     low = np.clip(np.floor(points.min(0) - pad), 0, (size[1] - 1, size[0] - 1)).astype(int)
     high = np.clip(np.ceil(points.max(0) + pad), low + 1, (size[1], size[0])).astype(int)
     canvas = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
-    # A pixel's middle lies on a whole number for OpenCV.
+    # OpenCV's pixel centres lie on whole numbers.
     fixed = np.rint((points - low - 0.5 * (thickness == 0)) * 2**FRACTION_BITS).astype(np.int32)
     line_type = cv2.LINE_AA if smooth else cv2.LINE_8
     if thickness:
@@ -186,6 +186,6 @@ def _paint(points: Points, thickness: int, size: tuple[int, int], smooth: bool, 
         cv2.fillPoly(canvas, [fixed], 255, line_type, FRACTION_BITS)
     weight = canvas.astype(np.float32) / np.float32(255)
     if sigma > 0:
-        # What passes the border of the image goes on beyond it.
+        # A shape that crosses the border of the image continues beyond it.
         weight = cv2.GaussianBlur(weight, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)  # type: ignore[assignment]
     return Region(slice(low[1], high[1]), slice(low[0], high[0]), np.clip(weight, 0, 1))

@@ -38,7 +38,7 @@ WORDS = (
     'NEW',
     '100%',
 )
-# The stamp's longer side in parts of the image's short side.
+# The stamp's longer side as a share of the image's short side.
 SIDE = (0.22, 0.75)
 
 
@@ -113,7 +113,7 @@ def _round(side: float, materials: Materials, rng: np.random.Generator) -> Mask:
     if inner > 6:
         both = rng.random() < 0.6
         for down in (False, True) if both else (False,):
-            # Bent along the inner ring: their length says how far they reach around it.
+            # Bent along the inner ring: their length sets how far they reach around it.
             words = text_mask([a_name(rng, 16).upper()], face, Setting(letter, spacing=0.15))
             words = shrunk_to(words, inner * np.radians(150 if both else 230))
             span = float(np.degrees(words.shape[1] / inner))
@@ -136,7 +136,7 @@ def _add(canvas: Mask, mask: Mask, middle: int, down: bool, radius: float | None
 
 
 def _worn(mask: Mask, rng: np.random.Generator) -> Mask:
-    """Return the picture with ink that is uneven, missing in places or grainy, and soft at the edges."""
+    """Return the picture with soft edges and ink that is uneven, grainy or missing in places."""
     size = (mask.shape[0], mask.shape[1])
     low, contrast = rng.uniform(0.15, 0.6), rng.uniform(1.2, 5)
     cover = np.clip((soft_noise(size, max(size) * rng.uniform(0.1, 0.5), rng) - low) * contrast + 0.6, 0.1, 1)

@@ -45,7 +45,7 @@ PATH_WEIGHTS = {
 # Wanted share of covered pixels; small ones are as frequent as large ones.
 SHARE = (0.003, 0.3)
 LEAST_PIXELS = 6
-# Width of a stroke in shares of the short side, and in pixels at least.
+# Width of a stroke as a share of the short side, and its minimum in pixels.
 WIDTHS = {
     'black pen': (0.003, 0.016),
     'pen': (0.003, 0.016),
@@ -54,10 +54,10 @@ WIDTHS = {
     'crayon': (0.012, 0.05),
     'highlighter': (0.03, 0.07),
 }
-# All strokes together are at most so many short sides long.
+# Maximum total length of all strokes, in short sides.
 MOST_LENGTH = {'black pen': 16, 'pen': 16, 'marker': 14, 'brush': 12, 'crayon': 12, 'highlighter': 8}
 MOST_DRAWINGS = 10
-# How many times as long as wide a drawing has to be to be made out; thinner strokes are taken if it is not.
+# A recognisable drawing is at least this many times as long as its strokes are wide; else they are made thinner.
 LEAST_LENGTH = {
     'wandering': 8,
     'straight': 6,
@@ -74,7 +74,7 @@ LEAST_LENGTH = {
     'writing': 250,
     'doodle': 70,
 }
-# A pen's or marker's paint counts as covering all of the photograph from this opacity on.
+# From this opacity on, a pen's or marker's paint counts as opaque.
 SOLID_OPACITY = 0.85
 
 
@@ -88,8 +88,8 @@ class _Tool:
         opacity: of its paint, in [0, 1].
         smooth: anti-aliased edges.
         soft: standard deviation in pixels by which edges are blurred; 0 = not.
-        clear: whether its ink only takes light away, as a highlighter's does.
-        texture: how much of the paint grain takes off, in [0, 1].
+        clear: whether its ink only absorbs light, like a highlighter's.
+        texture: how much of the paint the grain removes, in [0, 1].
         grain: width of the grains in pixels.
         tapering: how much thinner strokes become at their ends, in [0, 1].
         pressure: standard deviation of the width along a stroke, relative.
@@ -117,7 +117,7 @@ def spoil_scribbles(truth: Truth, materials: Materials, rng: np.random.Generator
     side, pixels = min(painting.size), painting.size[0] * painting.size[1]
     area = max(log_uniform(rng, *SHARE) * pixels, LEAST_PIXELS)
     low, high = (max(1.0, share * side) for share in WIDTHS[kind])
-    # A pen that is too thin for the area would have to run on for ever.
+    # A pen that is too thin for the area would never finish.
     low = min(max(low, area / (MOST_LENGTH[kind] * side)), high)
     tool = _tool(kind, log_uniform(rng, low, high), rng)
     one_path = choose_by_weight(PATH_WEIGHTS, rng) if chance(rng, 0.6) else None
@@ -180,7 +180,7 @@ def _colour(kind: str, rng: np.random.Generator) -> FloatArray:
 def _laid_out(
     drawing: Drawing, length: float, size: tuple[int, int], rng: np.random.Generator, *, upright: bool
 ) -> Drawing:
-    """Return a drawing at a random place, turned, as long as wanted but hardly larger than the image."""
+    """Return a drawing at a random place, turned, of the given length but hardly larger than the image."""
     points = np.concatenate(drawing)
     low, high = points.min(0), points.max(0)
     # Half of the lines are shorter than asked for; more drawings then follow.
@@ -198,7 +198,7 @@ def _laid_out(
 
 def _covered(drawing: Drawing, tool: _Tool, painting: StencilPainting, rng: np.random.Generator) -> float:
     """Put a drawing on and return the pixels that it covers."""
-    # Strokes that cross are darker there if each of them is put on alone.
+    # Crossing strokes are darker where they cross if each is put on separately.
     parts = [[stroke] for stroke in drawing] if len(drawing) <= 4 and chance(rng, 0.3) else [drawing]
     covered = 0.0
     for part in parts:
@@ -219,7 +219,7 @@ def _covered(drawing: Drawing, tool: _Tool, painting: StencilPainting, rng: np.r
 
 
 def _draw(canvas: StencilCanvas, stroke: Points, tool: _Tool, rng: np.random.Generator) -> None:
-    """Draw a stroke, wider and narrower along its way if the tool is such."""
+    """Draw a stroke, of varying width if the tool asks for it."""
     if not tool.tapering and not tool.pressure:
         canvas.stroke(stroke, tool.width)
         return

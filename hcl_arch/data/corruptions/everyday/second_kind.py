@@ -9,11 +9,11 @@ from hcl_arch.data.corruptions.hole_contents import Truth
 
 
 def spoil_twice(truth: Truth, first: Spoil, second: Spoil, materials: Materials, rng: np.random.Generator) -> Spoiled:
-    """Spoil an image and then once more what came out of it.
+    """Spoil an image, then spoil the result once more.
 
-    The second kind takes the first one's image for its truth. The picture to be restored is the first one's; a second
-    kind that returns another one (a print that it has faded) is left out, since nothing would tell what the first
-    one's corruption is to be restored to.
+    The second kind takes the first kind's image as its truth. The target is the first kind's; a second kind that
+    returns its own target (a faded print) is left out, since it would be undefined what to restore the first kind's
+    corruption to.
 
     Args:
         truth: the true image.
@@ -23,7 +23,7 @@ def spoil_twice(truth: Truth, first: Spoil, second: Spoil, materials: Materials,
         rng: source of all randomness.
 
     Returns:
-        The second's image; corrupted is what either of them corrupted; the first one's truth.
+        The second kind's image; the union of both corrupted areas; the first kind's truth.
     """
     once = first(truth, materials, rng)
     twice = second(Truth(once.image, truth.identity), materials, rng)

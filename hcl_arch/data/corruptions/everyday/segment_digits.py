@@ -1,4 +1,4 @@
-"""Digits of seven bars or of dots, as clocks and cameras have them."""
+"""Digits of seven bars or of dots, as on clocks and cameras."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ BITS = 4
 
 
 def bar_digits(text: str, height: float, rng: np.random.Generator) -> Mask:
-    """Return digits of seven bars as (h, w) uint8, cropped; what bars cannot show is drawn as a dot or left out.
+    """Return seven-segment digits as (h, w) uint8, cropped; other signs are drawn as dots or left out.
 
     Args:
         text: digits and signs.
@@ -100,14 +100,14 @@ def bar_digits(text: str, height: float, rng: np.random.Generator) -> Mask:
 
 
 def dot_digits(text: str, height: float, rng: np.random.Generator) -> Mask:
-    """Return digits of dots as (h, w) uint8, cropped; what there are no dots for is left blank."""
+    """Return dot-matrix digits as (h, w) uint8, cropped; unknown signs are left blank."""
     columns = []
     for sign in text:
         rows = np.array(DOTS.get(sign, (0,) * 7))
         columns.append((rows[:, None] >> np.arange(4, -1, -1) & 1).astype(np.uint8))
         columns.append(np.zeros((7, 1), np.uint8))
     cells = np.concatenate(columns, 1)
-    # Dots that touch each other, or do not.
+    # Dots that touch each other, or not.
     side = 4
     dot = np.full((side, side), 255, np.uint8)
     if rng.random() < 0.5:
@@ -140,7 +140,7 @@ def _draw_dots(canvas: Mask, sign: str, x: float, slant: float, width: float) ->
 
 
 def _scaled(mask: Mask, factor: float) -> Mask:
-    """Return the picture scaled, smooth at edges."""
+    """Return the picture scaled, with smooth edges."""
     wanted = (max(1, round(mask.shape[1] * factor)), max(1, round(mask.shape[0] * factor)))
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     return cv2.resize(mask, wanted, interpolation=way)  # type: ignore[return-value]

@@ -14,10 +14,10 @@ from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
 from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.corruptions.placement import OverlayPictures
 
-# Width in parts of the image's width.
+# Width as a share of the image's width.
 WIDTH = (0.25, 1.0)
 OPACITY = (0.08, 0.6)
-# Share of the marks that are pictures where there are some, and of those that keep their own colours.
+# Share of marks that are pictures, if there are any, and share of pictures that keep their own colours.
 PICTURE_SHARE = 0.35
 COLOURED_SHARE = 0.6
 
@@ -60,7 +60,7 @@ def _angle(height: int, width: int, rng: np.random.Generator) -> float:
 
 
 def _centre(height: int, width: int, own: tuple[int, ...], rng: np.random.Generator) -> tuple[float, float]:
-    """Return row and column of the mark's middle: of the image, or anywhere, wholly on it or not."""
+    """Return row and column of the mark's middle: that of the image, or anywhere, wholly on it or not."""
     way = rng.random()
     if way < 0.45:
         return height * float(rng.uniform(0.45, 0.55)), width * float(rng.uniform(0.47, 0.53))
@@ -73,7 +73,7 @@ def _centre(height: int, width: int, own: tuple[int, ...], rng: np.random.Genera
 def _picture_coats(
     pictures: OverlayPictures, width: float, most_height: float, opacity: float, rng: np.random.Generator
 ) -> list[Coat]:
-    """Return a picture of the folder as coats of paint: in its own colours, or its form as any other mark's."""
+    """Return a picture of the folder as coats of paint: in its own colours, or painted like any other mark."""
     pixels = pictures.draw(rng)
     factor = min(width / pixels.shape[1], most_height / pixels.shape[0])
     size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
@@ -81,7 +81,7 @@ def _picture_coats(
     if rng.random() >= COLOURED_SHARE:
         mask = padded(_resized(alpha, size), 4)
         return mark_coats(mask, float(np.clip(width * 0.01, 0.6, 3)), opacity, rng)
-    # Colours are shrunk multiplied by alpha: a transparent pixel has none to mix in.
+    # Colours are multiplied by alpha before shrinking: a transparent pixel has no colour to mix in.
     weight = np.multiply(alpha, np.float32(1 / 255), dtype=np.float32)
     bright = pixels[..., :3] * (weight[..., None] / np.float32(255))
     small = _resized(weight, size)

@@ -1,4 +1,4 @@
-"""What the everyday kinds of corruption are made from, and what they return."""
+"""The inputs and results of the everyday kinds of corruption."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Spoiled(NamedTuple):
     Attributes:
         image: (H, W, 3) float32, RGB in [0, 1]; equal to the picture to be restored outside of what was put over it.
         corrupted: (H, W) bool, the pixels that count as corrupted.
-        truth: the picture to be restored, where that is not the given one: an old print is toned all over, and only its
-            damage is to be repaired. (H, W, 3) float32, RGB in [0, 1]; None = the given one.
+        truth: the target, if it is not the given image: an old print is toned all over, and only its damage is to be
+            repaired. (H, W, 3) float32, RGB in [0, 1]; None = the given one.
     """
 
     image: FloatArray
@@ -35,9 +35,9 @@ class Materials:
     """What the kinds of a data set share.
 
     Attributes:
-        photo: returns a crop of a photograph that is not the truth, in the truth's form; None where there are none.
-        fonts: TrueType and OpenType files; may be empty: OpenCV's own fonts then.
-        pictures: RGBA pictures of a folder; None where there are none.
+        photo: returns a crop of a photograph other than the truth, in the truth's shape; None if there are none.
+        fonts: TrueType and OpenType files; if empty, OpenCV's own fonts are used.
+        pictures: RGBA pictures of a folder; None if there are none.
     """
 
     photo: Optional[Callable[[Truth, np.random.Generator], FloatArray]] = None
@@ -45,15 +45,15 @@ class Materials:
     pictures: Optional[OverlayPictures] = None
 
 
-# Spoils a true image, of any height and width from 16 pixels up, at random.
+# Spoils a true image of any height and width of at least 16 pixels, at random.
 Spoil = Callable[[Truth, Materials, np.random.Generator], Spoiled]
 
 
 def with_overlay(truth: FloatArray, overlay: Overlay, opacity: float = 1.0) -> Spoiled:
-    """Return the truth with a drawing over it; corrupted is what it changes visibly (`overlay_changes`)."""
+    """Return the truth with a drawing over it; pixels that it changes visibly are corrupted (`overlay_changes`)."""
     return Spoiled(lay_over(truth, overlay, opacity), overlay_changes(truth, overlay, opacity))
 
 
 def with_change(truth: FloatArray, image: FloatArray) -> Spoiled:
-    """Return an image of which those pixels count as corrupted that differ visibly from the truth."""
+    """Return an image whose visible differences from the truth count as corrupted."""
     return Spoiled(image, changed_pixels(truth, image))

@@ -1,4 +1,4 @@
-"""Stencils that paint is put on through, and a photograph while opaque things are put on it."""
+"""Stencils for paint, and a photograph that is painted through them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Points = NDArray[np.float64]  # (n, 2), x and y; the centre of the first pixel i
 
 # OpenCV takes coordinates as whole numbers of 1 / 2^FRACTION_BITS pixels.
 FRACTION_BITS = 4
-# Stencils of fewer pixels are drawn four times as large and shrunk; larger ones twice, which saves time.
+# Stencils with fewer pixels are drawn four times as large and shrunk; larger ones twice as large, to save time.
 FINE_PIXELS = 10_000
 
 
@@ -68,7 +68,7 @@ class StencilCanvas:
         cv2.polylines(self._canvas, [self._fixed(points)], closed, value, thickness, cv2.LINE_8, FRACTION_BITS)
 
     def stroke_varying(self, points: Points, widths: NDArray[np.float64]) -> None:
-        """Draw a line of a width that changes along the points; `widths` holds one for each point, in pixels."""
+        """Draw a line whose width changes along the points; `widths` holds one width per point, in pixels."""
         fixed, thickness = self._fixed(points), np.maximum(1, np.rint(widths * self._factor)).astype(int)
         # Neighbours share one width, which saves calls.
         step = max(1, len(points) // 32)
@@ -125,7 +125,8 @@ class StencilPainting:
             stencil: where.
             paint: one colour, (3,), or one for each pixel of the stencil, (h, w, 3); RGB in [0, 1].
             opacity: in [0, 1].
-            solid: all pixels with half of the paint or more count as corrupted, even those that had this colour.
+            solid: all pixels with at least half of the paint count as corrupted, even those that already had this
+                colour.
         """
         found = _overlap(stencil, self.size)
         if found is None:
@@ -143,7 +144,7 @@ class StencilPainting:
             self._solid[box] |= mask >= 128
 
     def tint(self, stencil: Stencil, paint: FloatArray, *, opacity: float = 1.0) -> None:
-        """Put clear ink on, which takes light away: image * (1 - w + w * paint), w = opacity * mask; never solid."""
+        """Put on clear ink, which absorbs light: image * (1 - w + w * paint), w = opacity * mask; never solid."""
         found = _overlap(stencil, self.size)
         if found is not None:
             box, part = found
@@ -152,13 +153,13 @@ class StencilPainting:
             self.image[box] = cv2.multiply(self.image[box], kept)
 
     def finished(self) -> Spoiled:
-        """Return the image; corrupted are the solid pixels and those that differ visibly from the truth."""
+        """Return the image; solid pixels and those that differ visibly from the truth are corrupted."""
         image = np.clip(self.image, 0, 1, out=self.image)
         return Spoiled(image, self._solid | changed_pixels(self._truth, image))
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Return a number between two positive ones whose logarithm is uniform: small as often as large."""
+    """Return a log-uniform number between two positive ones: small ones as often as large ones."""
     return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 

@@ -1,4 +1,4 @@
-"""Cut-outs: what a sticker shows, with its outline, and how it is stuck onto a photograph."""
+"""Cut-outs: content and outline of a sticker, and how it is stuck onto a photograph."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Finish:
         border_colour: RGB in [0, 1], (3,).
         shadow: opacity of its drop shadow; 0 = none.
         shadow_blur: standard deviation in pixels.
-        shadow_offset: in pixels to the right and to below.
-        gloss: how much a gradient of light brightens it at most.
+        shadow_offset: in pixels to the right and down.
+        gloss: how much a gradient of light brightens it, at most.
         opacity: of the sticker.
     """
 
@@ -110,7 +110,7 @@ def stick(
 
 
 def own_canvas(contour: Points, *, smooth: bool) -> tuple[Points, StencilCanvas, tuple[int, int]]:
-    """Return a contour moved onto a sheet of its own, a canvas for it, and height and width of the sheet."""
+    """Return a contour moved onto its own sheet, a canvas for it, and the sheet's height and width."""
     low = contour.min(0) - 2
     size = np.ceil(contour.max(0) - low + 3).astype(int)
     height, width = int(size[1]), int(size[0])
@@ -136,12 +136,12 @@ def photo_cutout(photo: FloatArray, area: float, longest: float, rng: np.random.
 
 
 def polaroid(photo: FloatArray, area: float, longest: float, rng: np.random.Generator) -> Cutout:
-    """Return a print with a white border that is wider below; see `photo_cutout`."""
+    """Return a print with a white border that is wider at the bottom; see `photo_cutout`."""
     aspect, margin, foot = rng.uniform(0.7, 1.4), rng.uniform(0.04, 0.1), rng.uniform(0.05, 0.3)
     inner = np.array([[0, 0], [aspect, 0], [aspect, 1], [0, 1]])
     outer = inner + np.array([[-margin, -margin], [margin, -margin], [margin, foot], [-margin, foot]])
     turned = sized(np.concatenate([outer, inner]), area, longest=longest, angle=rng.normal(0, 15))
-    # The area of the two one after the other is not that of the outer one, but of the same order.
+    # The combined area of the two is not that of the outer one, but of the same order.
     moved, canvas, size = own_canvas(turned, smooth=True)
     canvas.fill(moved[:4])
     mask = canvas.stencil().mask
@@ -222,7 +222,7 @@ def _shadow(whole: Stencil, finish: Finish) -> Stencil:
     """Return the shadow of a sticker."""
     pad = math.ceil(2.5 * finish.shadow_blur)
     mask: Any = cv2.copyMakeBorder(whole.mask, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
-    # Two box filters of this width have the variance of the Gaussian, and are quicker.
+    # Two box filters of this width have the variance of the Gaussian, and are faster.
     width = max(2, round(math.sqrt(6 * finish.shadow_blur**2 + 1)))
     mask = cv2.blur(cv2.blur(mask, (width, width)), (width, width))
     x, y = finish.shadow_offset

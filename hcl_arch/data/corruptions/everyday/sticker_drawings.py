@@ -1,4 +1,4 @@
-"""Stickers that are drawn: faces, badges, bubbles, banners, little creatures, in flat colours."""
+"""Drawn stickers: faces, badges, bubbles, banners, little creatures, in flat colours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INK = {'black': 0.8, 'dull': 0.2}
 
 # Something drawn in a colour: a contour to fill, or a line and its width (0 = fill).
 Layer = tuple[Points, FloatArray, float]
-# What is drawn on a sticker, within the box from -1 to 1; `under` is the colour below.
+# The drawing on a sticker, within the box from -1 to 1; `under` is the colour below.
 Contents = Callable[[np.random.Generator, FloatArray], list[Layer]]
 
 
@@ -33,7 +33,7 @@ def drawn_cutout(area: float, longest: float, rng: np.random.Generator, *, side:
         area: in pixels.
         longest: the longest side in pixels.
         rng: source of all randomness.
-        side: short side of the photograph in pixels, which patterns are measured by.
+        side: short side of the photograph in pixels, to which patterns are scaled.
     """
     subject = choose_by_weight(SUBJECTS, rng)
     names = _BASES.get(subject, tuple(OUTLINES))
@@ -41,7 +41,7 @@ def drawn_cutout(area: float, longest: float, rng: np.random.Generator, *, side:
     angle = float(rng.choice([0, rng.normal(0, 15), rng.uniform(-180, 180)], p=[0.35, 0.45, 0.2]))
     smooth, colour = chance(rng, 0.9), paint_colour(rng, BASE_COLOURS)
     layers = _CONTENTS[subject](rng, colour)
-    # The box of the sticker as it is upright, which its contents are placed by.
+    # The box of the upright sticker, in which its contents are placed.
     upright = sized(contour, area, longest=longest)
     half = np.abs(upright).max(0)
     moved, canvas, size = own_canvas(turned(upright, angle), smooth=smooth)
@@ -74,7 +74,7 @@ def _draw(sheet: StencilPainting, points: Points, paint: FloatArray, width: floa
 
 
 def _fit(contour: Points, reach: float, x: float = 0.0, y: float = 0.0) -> Points:
-    """Return a contour that reaches so far from (x, y)."""
+    """Return a contour of this extent around (x, y)."""
     low, high = contour.min(0), contour.max(0)
     return (contour - (low + high) / 2) * (2 * reach / float((high - low).max())) + (x, y)
 
@@ -88,7 +88,7 @@ def _plain(rng: np.random.Generator, under: FloatArray) -> list[Layer]:
 
 
 def _layers(rng: np.random.Generator, under: FloatArray) -> list[Layer]:
-    """Return one to four forms within or across the sticker."""
+    """Return one to four shapes within or across the sticker."""
     layers: list[Layer] = []
     colour = contrasting(under, rng)
     for _ in range(int(rng.integers(1, 5))):

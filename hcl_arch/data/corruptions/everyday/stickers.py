@@ -20,7 +20,7 @@ from hcl_arch.data.corruptions.everyday.sticker_drawings import drawn_cutout
 from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.weighted_choice import choose_by_weight
 
-# What a sticker shows, relative frequencies; what the materials lack is left out.
+# Content of a sticker, relative frequencies; kinds that the materials lack are left out.
 SOURCES = {'drawing': 0.4, 'photo': 0.38, 'polaroid': 0.07, 'picture': 0.4}
 # Wanted share of covered pixels, without borders and shadows; small ones are as frequent as large ones.
 SHARE = (0.003, 0.28)
@@ -51,10 +51,10 @@ def spoil_stickers(truth: Truth, materials: Materials, rng: np.random.Generator)
 
 
 class _CutoutMaker:
-    """Makes cut-outs for one photograph; they share one other photograph, as reading it takes longest.
+    """Makes cut-outs for one photograph; they share one other photograph, because reading one takes longest.
 
     Args:
-        truth: what they will be put on.
+        truth: the photograph they will be put on.
         materials: what they are made from.
         rng: source of all randomness.
     """

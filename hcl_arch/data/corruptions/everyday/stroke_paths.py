@@ -1,4 +1,4 @@
-"""Lines that hands draw: strokes, zigzags, loops, crossings-out, rings, arrows, writing, doodles."""
+"""Hand-drawn lines: strokes, zigzags, loops, crossings-out, rings, arrows, writing, doodles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from hcl_arch.data.corruptions.everyday.stencils import Points, chance
 
-# Points of a smooth curve for each given point.
+# Number of points on the smooth curve per given point.
 STEPS = 8
 
 # Cubic curve through four neighbours: weights of the four at STEPS places between the middle two, and their tangents
@@ -62,7 +62,7 @@ def straight(rng: np.random.Generator) -> Drawing:
 
 
 def zigzag(rng: np.random.Generator) -> Drawing:
-    """Return a line to and fro, as something is scratched out; sharp or round at its turns."""
+    """Return a line to and fro, as if scratching something out; sharp or round at its turns."""
     count = int(rng.integers(5, 26))
     x = np.cumsum(rng.uniform(0.3, 1.0, count)) * rng.uniform(0.1, 0.7)
     y = np.where(np.arange(count) % 2, 1.0, -1.0) * rng.uniform(0.6, 1.1, count)
@@ -91,7 +91,7 @@ def spiral(rng: np.random.Generator) -> Drawing:
 
 
 def ring(rng: np.random.Generator) -> Drawing:
-    """Return one or two rounds around something, not quite closed or beyond the start."""
+    """Return one or two loops around something, not quite closed or past the start."""
     turn = np.linspace(0, 2 * math.pi * rng.choice([rng.uniform(0.9, 1.15), rng.uniform(1.8, 2.2)], p=[0.75, 0.25]), 64)
     turn = turn + rng.uniform(0, 2 * math.pi)
     wobble = 1 + rng.normal(0, 0.05) * np.sin(2 * turn) + rng.normal(0, 0.03) * (turn - turn[0])
@@ -99,7 +99,7 @@ def ring(rng: np.random.Generator) -> Drawing:
 
 
 def box(rng: np.random.Generator) -> Drawing:
-    """Return a rectangle by hand."""
+    """Return a hand-drawn rectangle."""
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]]) * (rng.uniform(0.6, 2), 1)
     return [corners + rng.normal(0, 0.06, corners.shape)]
 
@@ -125,7 +125,7 @@ def crossed_out(rng: np.random.Generator) -> Drawing:
 
 
 def hatching(rng: np.random.Generator) -> Drawing:
-    """Return strokes side by side, as an area is shaded."""
+    """Return parallel strokes, as if shading an area."""
     count, slant = int(rng.integers(4, 16)), rng.uniform(-0.8, 0.8)
     gap = rng.uniform(0.1, 0.35)
     drawing = []

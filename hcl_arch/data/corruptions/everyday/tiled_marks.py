@@ -19,14 +19,14 @@ from hcl_arch.data.weighted_choice import choose_by_weight
 
 KINDS = {'rows': 0.66, 'grid': 0.24, 'cross': 0.1}
 OPACITY = (0.06, 0.5)
-# Width of one mark in parts of the image's short side.
+# Width of one mark as a share of the image's short side.
 WIDTH = (0.12, 0.5)
 # cv2's coordinates have this many bits behind the point.
 BITS = 4
 
 
 def spoil_tiled_marks(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
-    """Return the truth with translucent marks all over it, of one of the kinds in `KINDS`."""
+    """Return the truth covered with translucent marks of one of the kinds in `KINDS`."""
     return drawn_visibly(truth, materials, rng, _draw)
 
 
@@ -61,7 +61,7 @@ def _draw(image: FloatArray, materials: Materials, rng: np.random.Generator, bol
 
 
 def _rows(size: tuple[int, ...], angle: float, materials: Materials, rng: np.random.Generator) -> Mask:
-    """Return a mark repeated in rows all over a sheet of a height and width, the rows turned by an angle or level."""
+    """Return a sheet of a height and width covered with rows of a mark, turned by an angle or level."""
     short = min(size)
     wide = short * float(np.exp(rng.uniform(*np.log(WIDTH))))
     mark = mark_mask(wide, materials, rng, longest=16)
@@ -79,7 +79,7 @@ def _rows(size: tuple[int, ...], angle: float, materials: Materials, rng: np.ran
 
 
 def _repeated(cell: Mask, size: tuple[int, ...], turn: float, down: float, right: float) -> Mask:
-    """Return a picture repeated over a sheet, the sheet turned by radians and moved by parts of the picture."""
+    """Return a picture repeated over a sheet, which is turned (in radians) and moved by parts of the picture."""
     height, width = size[:2]
     cosine, sine = math.cos(turn), math.sin(turn)
     start = np.array([right * cell.shape[1], down * cell.shape[0]])
