@@ -39,7 +39,7 @@ def combined_mask(
 
     Args:
         size: height and width.
-        hole_share: least and largest share of holes in [0, 1]. The result keeps to it; see `share_fit.hole_counts`.
+        hole_share: least and largest share of holes in [0, 1]. The result keeps to it; see `hole_maps.hole_counts`.
         rng: source of all randomness.
 
     Returns:
