@@ -153,7 +153,7 @@ class TestInstall:
         # BasicSR is imported first here, as by its own scripts.
         code = (
             'import basicsr.train\n'
-            'from hcl_arch.training import pipeline\n'
+            'from hcl_arch.plugin import pipeline\n'
             'print(basicsr.__file__)\n'
             'print(basicsr.train.load_resume_state is pipeline.load_resume_state)'
         )
