@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -28,7 +29,10 @@ import hcl_arch
 from hcl_arch.data.blind_corruption_dataset import BlindCorruptionDataset
 from hcl_arch.data.corruptions.corruption_options import DRAWN_KINDS, KINDS
 from hcl_arch.data.masks.mask_sampler import MASK_GENERATORS
-from preparation import FileItems, ResizeShortSide, list_images, prepare
+
+# The preparation library is beside its scripts.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'datasets_prep'))
+from preparation import FileItems, ResizeShortSide, list_images, prepare  # noqa: E402
 
 Options = dict[str, Any]
 LARGE_IMAGES = 40

@@ -28,9 +28,11 @@ import cv2
 import lmdb
 import numpy as np
 
-from preparation import EncodedImage, PrepItem, prepare, whole_number
-from preparation.preparation import COMMIT_EVERY
-from preparation.workers import default_workers
+# The preparation library is beside its scripts.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'datasets_prep'))
+from preparation import EncodedImage, PrepItem, prepare, whole_number  # noqa: E402
+from preparation.preparation import COMMIT_EVERY  # noqa: E402
+from preparation.workers import default_workers  # noqa: E402
 
 MARKS = (0.01, 0.1, 0.25, 0.5, 0.75, 1.0)
 KILL_SHARE = 0.5
