@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 
+from hcl_arch.data.corruptions.everyday.draws import log_uniform
 from hcl_arch.data.corruptions.everyday.outlines import ellipse, rectangle, sized
 from hcl_arch.data.corruptions.everyday.paint_colours import COLOUR_SORTS, contrasting, paint_colour
 from hcl_arch.data.corruptions.everyday.paint_patterns import _SHARES, PATTERN_SORTS, grain, noisy, pattern
-from hcl_arch.data.corruptions.everyday.stencils import Stencil, StencilCanvas, StencilPainting, log_uniform
+from hcl_arch.data.corruptions.everyday.stencils import Stencil, StencilCanvas, StencilPainting
 
 
 def test_paint_is_laid_by_its_weight() -> None:
@@ -101,7 +102,7 @@ def test_strokes_have_their_width(width: float) -> None:
 
 def test_numbers_are_uniform_in_their_logarithm() -> None:
     rng = np.random.default_rng(0)
-    drawn = np.array([log_uniform(rng, 0.01, 1) for _ in range(2000)])
+    drawn = np.array([log_uniform((0.01, 1), rng) for _ in range(2000)])
     assert 0.01 <= drawn.min() <= drawn.max() <= 1
     assert np.mean(drawn < 0.1) == pytest.approx(0.5, abs=0.04)
 

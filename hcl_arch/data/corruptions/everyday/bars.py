@@ -9,6 +9,7 @@ import numpy as np
 
 from hcl_arch.data.corruptions.corruption import FloatArray
 from hcl_arch.data.corruptions.everyday import outlines
+from hcl_arch.data.corruptions.everyday.draws import log_uniform
 from hcl_arch.data.corruptions.everyday.outlines import put_at_random, sized
 from hcl_arch.data.corruptions.everyday.paint_colours import contrasting, paint_colour, spread
 from hcl_arch.data.corruptions.everyday.paint_patterns import noisy, pattern
@@ -19,7 +20,6 @@ from hcl_arch.data.corruptions.everyday.stencils import (
     StencilCanvas,
     StencilPainting,
     chance,
-    log_uniform,
 )
 from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.weighted_choice import choose_by_weight
@@ -44,7 +44,7 @@ def spoil_bars(truth: Truth, materials: Materials, rng: np.random.Generator) -> 
     """
     painting = StencilPainting(truth.image)
     pixels = painting.image.shape[0] * painting.image.shape[1]
-    area = max(log_uniform(rng, *SHARE) * pixels, LEAST_PIXELS)
+    area = max(log_uniform(SHARE, rng) * pixels, LEAST_PIXELS)
     forms = _LAYOUTS[choose_by_weight(LAYOUTS, rng)](painting.size, area, rng)
     smooth = chance(rng, 0.7)
     opacity = float(rng.uniform(0.85, 1)) if chance(rng, 0.17) else 1.0
@@ -74,8 +74,8 @@ class _Look:
         self._side = min(painting.size)
         self._colour = paint_colour(rng)
         self._patterned = chance(rng, 0.22)
-        self._noise = float(log_uniform(rng, 0.01, 0.15)) if chance(rng, 0.15) else 0.0
-        self._rim = max(1.0, log_uniform(rng, 0.005, 0.03) * self._side) if chance(rng, 0.2) else 0.0
+        self._noise = float(log_uniform((0.01, 0.15), rng)) if chance(rng, 0.15) else 0.0
+        self._rim = max(1.0, log_uniform((0.005, 0.03), rng) * self._side) if chance(rng, 0.2) else 0.0
         self._rim_colour = contrasting(self._colour, rng)
 
     def put(self, form: Form) -> None:
@@ -107,7 +107,7 @@ class _Look:
 
 def _parts(area: float, rng: np.random.Generator, *, most: int) -> list[float]:
     """Return the areas of one to `most` things with a given total area; one is the most frequent number."""
-    count = min(int(log_uniform(rng, 1, most + 1)), max(1, int(area // LEAST_PIXELS)))
+    count = min(int(log_uniform((1, most + 1), rng)), max(1, int(area // LEAST_PIXELS)))
     return [float(part) for part in np.maximum(rng.dirichlet(np.full(count, 2.0)) * area, LEAST_PIXELS)]
 
 
@@ -146,7 +146,7 @@ def _forms(size: tuple[int, int], area: float, rng: np.random.Generator) -> list
 
 def _lines(size: tuple[int, int], area: float, rng: np.random.Generator) -> list[Form]:
     """Return thin lines: at random, side by side, or as a grid."""
-    width = min(log_uniform(rng, *LINE_WIDTH), max(1.0, 0.05 * min(size)))
+    width = min(log_uniform(LINE_WIDTH, rng), max(1.0, 0.05 * min(size)))
     long = chance(rng, 0.5)
     length = float(np.hypot(*size)) if long else rng.uniform(0.15, 1) * min(size)
     # At most forty; the area limits the width of a line right across the image, and the length of other lines.
@@ -178,9 +178,9 @@ def _frame(size: tuple[int, int], area: float, rng: np.random.Generator) -> list
     for part in _parts(area, rng, most=3):
         # From a form that the frame nearly fills up to one with a frame of little more than a pixel.
         least = 1.1 * math.sqrt(part)
-        side = log_uniform(rng, least, max(least, min(0.95 * min(size), part / 5)))
+        side = log_uniform((least, max(least, min(0.95 * min(size), part / 5))), rng)
         contour = (
-            outlines.rectangle(log_uniform(rng, 0.4, 2.5)) if name == 'rectangle' else outlines.OUTLINES[name](rng)
+            outlines.rectangle(log_uniform((0.4, 2.5), rng)) if name == 'rectangle' else outlines.OUTLINES[name](rng)
         )
         outer = sized(contour, side**2, longest=1.1 * max(size), angle=_angle(rng))
         own = float(np.prod(np.ptp(outer, 0)))

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hcl_arch.data.corruptions.everyday.stencils import Points, log_uniform
+from hcl_arch.data.corruptions.everyday.draws import log_uniform
+from hcl_arch.data.corruptions.everyday.stencils import Points
 
 # Each outline is a closed contour in arbitrary units; `sized` scales it to an area.
 Outline = Callable[[np.random.Generator], Points]
@@ -80,7 +81,7 @@ def cut_polygon(rng: np.random.Generator) -> Points:
 
 def torn_rectangle(rng: np.random.Generator) -> Points:
     """Return a rectangle with ragged sides, like torn paper or tape."""
-    corners = rectangle(log_uniform(rng, 0.4, 4))
+    corners = rectangle(log_uniform((0.4, 4), rng))
     sides = [np.linspace(first, last, 12, endpoint=False) for first, last in zip(corners, np.roll(corners, -1, 0))]
     return np.concatenate(sides) + rng.normal(0, rng.uniform(0.008, 0.03), (48, 2))
 
@@ -142,8 +143,8 @@ def cross(rng: np.random.Generator) -> Points:
 # Outlines that stickers have, each drawn with its own proportions.
 OUTLINES: dict[str, Outline] = {
     'circle': lambda rng: ellipse(),
-    'ellipse': lambda rng: ellipse(log_uniform(rng, 0.5, 2)),
-    'box': lambda rng: rounded_rectangle(log_uniform(rng, 0.4, 2.5), rng.uniform(0.02, 0.5)),
+    'ellipse': lambda rng: ellipse(log_uniform((0.5, 2), rng)),
+    'box': lambda rng: rounded_rectangle(log_uniform((0.4, 2.5), rng), rng.uniform(0.02, 0.5)),
     'polygon': lambda rng: regular(int(rng.integers(3, 9))),
     'star': lambda rng: star(int(rng.integers(4, 10)), rng.uniform(0.35, 0.75)),
     'heart': lambda rng: heart() * (rng.uniform(0.8, 1.2), 1),

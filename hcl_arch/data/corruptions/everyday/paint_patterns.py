@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from hcl_arch.data.corruptions.corruption import FloatArray
+from hcl_arch.data.corruptions.everyday.draws import log_uniform
 from hcl_arch.data.corruptions.everyday.paint_colours import contrasting, near, paint_colour
-from hcl_arch.data.corruptions.everyday.stencils import chance, log_uniform
+from hcl_arch.data.corruptions.everyday.stencils import chance
 from hcl_arch.data.weighted_choice import choose_by_weight
 
 PATTERN_SORTS = {
@@ -93,24 +94,24 @@ def _wave(size: tuple[int, int], rng: np.random.Generator, angle: float, period:
 
 def _stripes(size: tuple[int, int], rng: np.random.Generator, side: int) -> FloatArray:
     angle = rng.choice([0, 0.5 * math.pi, 0.25 * math.pi, rng.uniform(0, math.pi)])
-    return 0.5 + 0.5 * _wave(size, rng, angle, max(2.5, log_uniform(rng, 0.012, 0.12) * side))
+    return 0.5 + 0.5 * _wave(size, rng, angle, max(2.5, log_uniform((0.012, 0.12), rng) * side))
 
 
 def _checker(size: tuple[int, int], rng: np.random.Generator, side: int) -> FloatArray:
     angle = rng.choice([0, 0, rng.uniform(0, math.pi)])
-    period = max(4.0, log_uniform(rng, 0.02, 0.15) * side)
+    period = max(4.0, log_uniform((0.02, 0.15), rng) * side)
     first, second = (_wave(size, rng, angle + turn, period) for turn in (0, 0.5 * math.pi))
     return 0.5 + 0.5 * first * second
 
 
 def _dots(size: tuple[int, int], rng: np.random.Generator, side: int) -> FloatArray:
-    angle, period = rng.uniform(0, math.pi), max(4.0, log_uniform(rng, 0.02, 0.12) * side)
+    angle, period = rng.uniform(0, math.pi), max(4.0, log_uniform((0.02, 0.12), rng) * side)
     waves = [np.cos(_ramp(size, angle + turn) * np.float32(2 * math.pi / period)) for turn in (0, 0.5 * math.pi)]
     return np.clip((waves[0] + waves[1] - np.float32(rng.uniform(0.2, 1.2))) * np.float32(period / 4), 0, 1)
 
 
 def _clouds(size: tuple[int, int], rng: np.random.Generator, side: int) -> FloatArray:
-    return np.clip(0.5 + 0.3 * grain(size, rng, coarse=max(2.0, log_uniform(rng, 0.01, 0.2) * side)), 0, 1)
+    return np.clip(0.5 + 0.3 * grain(size, rng, coarse=max(2.0, log_uniform((0.01, 0.2), rng) * side)), 0, 1)
 
 
 def _speckle(size: tuple[int, int], rng: np.random.Generator, side: int) -> FloatArray:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.data.corruptions.corruption import FloatArray
+from hcl_arch.data.corruptions.everyday.draws import log_uniform
 from hcl_arch.data.corruptions.everyday.paint_colours import from_hsv, near, paint_colour, spread
 from hcl_arch.data.corruptions.everyday.paint_patterns import grain
 from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
@@ -19,7 +20,6 @@ from hcl_arch.data.corruptions.everyday.stencils import (
     StencilCanvas,
     StencilPainting,
     chance,
-    log_uniform,
 )
 from hcl_arch.data.corruptions.everyday.stroke_paths import PATHS, Drawing, length_of
 from hcl_arch.data.corruptions.hole_contents import Truth
@@ -115,11 +115,11 @@ def spoil_scribbles(truth: Truth, materials: Materials, rng: np.random.Generator
     painting = StencilPainting(truth.image)
     kind = choose_by_weight(TOOLS, rng)
     side, pixels = min(painting.size), painting.size[0] * painting.size[1]
-    area = max(log_uniform(rng, *SHARE) * pixels, LEAST_PIXELS)
+    area = max(log_uniform(SHARE, rng) * pixels, LEAST_PIXELS)
     low, high = (max(1.0, share * side) for share in WIDTHS[kind])
     # A pen that is too thin for the area would never finish.
     low = min(max(low, area / (MOST_LENGTH[kind] * side)), high)
-    tool = _tool(kind, log_uniform(rng, low, high), rng)
+    tool = _tool(kind, log_uniform((low, high), rng), rng)
     one_path = choose_by_weight(PATH_WEIGHTS, rng) if chance(rng, 0.6) else None
     left = min(area, MOST_LENGTH[kind] * side * tool.width)
     for _ in range(MOST_DRAWINGS):
@@ -159,7 +159,7 @@ def _tool(kind: str, width: float, rng: np.random.Generator) -> _Tool:
         soft=soft,
         clear=clear,
         texture=rng.uniform(0.2, 1) if textured else 0.0,
-        grain=log_uniform(rng, 1, 3),
+        grain=log_uniform((1, 3), rng),
         tapering=rng.uniform(0.3, 1) if not plain and chance(rng, 0.35) else 0.0,
         pressure=rng.uniform(0.05, 0.3) if not plain and chance(rng, 0.4) else 0.0,
     )

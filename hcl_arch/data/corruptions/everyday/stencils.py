@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -156,11 +155,6 @@ class StencilPainting:
         """Return the image; solid pixels and those that differ visibly from the truth are corrupted."""
         image = np.clip(self.image, 0, 1, out=self.image)
         return Spoiled(image, self._solid | changed_pixels(self._truth, image))
-
-
-def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """Return a log-uniform number between two positive ones: small ones as often as large ones."""
-    return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 
 def chance(rng: np.random.Generator, probability: float) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.data.corruptions.corruption import FloatArray
+from hcl_arch.data.corruptions.everyday.draws import log_uniform
 from hcl_arch.data.corruptions.everyday.outlines import OUTLINES, sized
 from hcl_arch.data.corruptions.everyday.paint_colours import paint_colour
 from hcl_arch.data.corruptions.everyday.stencils import (
@@ -19,7 +20,6 @@ from hcl_arch.data.corruptions.everyday.stencils import (
     StencilCanvas,
     StencilPainting,
     chance,
-    log_uniform,
 )
 from hcl_arch.data.corruptions.everyday.stroke_paths import smoothed
 from hcl_arch.data.corruptions.placement import place, rgba_picture
@@ -84,7 +84,7 @@ def random_finish(side: int, rng: np.random.Generator) -> Finish:
     border = max(1.0, rng.uniform(0.005, 0.03) * side) if chance(rng, 0.45) else 0.0
     colour = np.full(3, rng.uniform(0.93, 1), np.float32) if chance(rng, 0.7) else paint_colour(rng)
     shadow = rng.uniform(0.15, 0.65) if chance(rng, 0.4) else 0.0
-    blur = log_uniform(rng, 0.004, 0.025) * side
+    blur = log_uniform((0.004, 0.025), rng) * side
     x, y = (int(round(shift)) for shift in rng.normal(0.006, 0.012, 2) * side)
     gloss = rng.uniform(0.1, 0.4) if chance(rng, 0.15) else 0.0
     opacity = float(rng.uniform(0.85, 1)) if chance(rng, 0.1) else 1.0

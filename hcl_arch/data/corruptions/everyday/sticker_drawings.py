@@ -8,10 +8,11 @@ from typing import Callable
 import numpy as np
 
 from hcl_arch.data.corruptions.corruption import FloatArray
+from hcl_arch.data.corruptions.everyday.draws import log_uniform
 from hcl_arch.data.corruptions.everyday.outlines import OUTLINES, blob, ellipse, heart, regular, sized, star
 from hcl_arch.data.corruptions.everyday.paint_colours import contrasting, from_hsv, near, paint_colour, spread
 from hcl_arch.data.corruptions.everyday.paint_patterns import pattern
-from hcl_arch.data.corruptions.everyday.stencils import Points, StencilCanvas, StencilPainting, chance, log_uniform
+from hcl_arch.data.corruptions.everyday.stencils import Points, StencilCanvas, StencilPainting, chance
 from hcl_arch.data.corruptions.everyday.sticker_cutouts import Cutout, own_canvas
 from hcl_arch.data.weighted_choice import choose_by_weight
 
@@ -53,7 +54,7 @@ def drawn_cutout(area: float, longest: float, rng: np.random.Generator, *, side:
     for points, paint, width in layers:
         _draw(sheet, turned(points * scale, angle) + middle, paint, width * float(half.min()), smooth=smooth)
     if chance(rng, 0.4):
-        width = max(1.0, log_uniform(rng, 0.02, 0.12) * math.sqrt(area))
+        width = max(1.0, log_uniform((0.02, 0.12), rng) * math.sqrt(area))
         _draw(sheet, np.concatenate([moved, moved[:2]]), paint_colour(rng, INK), width, smooth=smooth)
     return Cutout(canvas.stencil().mask, np.clip(sheet.image, 0, 1))
 
@@ -95,7 +96,7 @@ def _layers(rng: np.random.Generator, under: FloatArray) -> list[Layer]:
         name = str(rng.choice(list(OUTLINES)))
         contour = turned(OUTLINES[name](rng), rng.choice([0, rng.uniform(0, 360)]))
         x, y = rng.normal(0, 0.35, 2)
-        layers.append((_fit(contour, log_uniform(rng, 0.12, 0.8), x, y), colour, 0.0))
+        layers.append((_fit(contour, log_uniform((0.12, 0.8), rng), x, y), colour, 0.0))
         colour = paint_colour(rng, BASE_COLOURS) if chance(rng, 0.6) else colour
     return layers
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from hcl_arch.data.corruptions.corruption import FloatArray
+from hcl_arch.data.corruptions.everyday.draws import log_uniform
 from hcl_arch.data.corruptions.everyday.outlines import put_at_random
 from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
-from hcl_arch.data.corruptions.everyday.stencils import StencilPainting, chance, log_uniform
+from hcl_arch.data.corruptions.everyday.stencils import StencilPainting, chance
 from hcl_arch.data.corruptions.everyday.sticker_cutouts import (
     Cutout,
     photo_cutout,
@@ -35,8 +36,8 @@ def spoil_stickers(truth: Truth, materials: Materials, rng: np.random.Generator)
     """
     painting = StencilPainting(truth.image)
     height, width = painting.size
-    area = max(log_uniform(rng, *SHARE) * height * width, LEAST_PIXELS)
-    count = int(min(log_uniform(rng, 1, MOST_STICKERS + 1), max(1, area // LEAST_PIXELS)))
+    area = max(log_uniform(SHARE, rng) * height * width, LEAST_PIXELS)
+    count = int(min(log_uniform((1, MOST_STICKERS + 1), rng), max(1, area // LEAST_PIXELS)))
     parts = np.maximum(rng.dirichlet(np.full(count, 3.0)) * area, LEAST_PIXELS)
     maker = _CutoutMaker(truth, materials, rng)
     finish = random_finish(min(height, width), rng)
