@@ -5,6 +5,7 @@ import importlib.util
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,6 +49,7 @@ def load_script(repository: Path, name: str) -> Any:
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module  # where `dataclass` looks for the names of a module's annotations
     specification.loader.exec_module(module)
     return module
 
