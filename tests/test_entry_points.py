@@ -185,6 +185,7 @@ def test_scripts_of_basicsr(
     assert_tested(checkout, output)
 
 
+@pytest.mark.slow
 def test_scripts_of_basicsr_run_the_demo(
     master_checkout: Path, repository: Path, tmp_path: Path, image_folder: Callable[..., Path]
 ) -> None:

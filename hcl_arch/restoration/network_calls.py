@@ -24,12 +24,17 @@ _TRIAL_SIDE = 256
 class NetworkCalls:
     """Runs a network on one image at a time; threads wait for each other.
 
+    Besides the calls it says how holes are to be filled, see :mod:`hcl_arch.restoration.painting`.
+
     Args:
         network: Supports the calls of :class:`HCLNet`, or returns confidences (B, 1, H, W) for images (detectors).
             It is moved and changed in place.
         device: Where it computes.
         precision: The precision in which it computes.
     """
+
+    only_tile: Optional[int] = None
+    """The only side in pixels that the network can fill at once; None = any."""
 
     def __init__(self, network: nn.Module, device: torch.device, precision: Precision) -> None:
         self.device, self.precision = device, precision
@@ -43,6 +48,11 @@ class NetworkCalls:
         self.restores = 'return_all' in inspect.signature(network.forward).parameters
         self._lock = threading.Lock()
         self._bytes_per_pixel: dict[str, float] = {}
+
+    @property
+    def reach(self) -> float:
+        """How far from known pixels the network fills well, in pixels."""
+        return self.size_multiple
 
     def detect(self, image: np.ndarray) -> np.ndarray:
         """Return the confidence of an image, (H, W, 3) float32 RGB in [0, 1]: (H, W) float32 in [0, 1].

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from hcl_arch.restoration import detection
+from hcl_arch.restoration.fillers import make_filler
 from hcl_arch.restoration.image_input import ImageInput, image_array
 from hcl_arch.restoration.mask_array import (
     MaskInput,
@@ -24,7 +25,7 @@ from hcl_arch.restoration.mask_array import (
     user_mask,
 )
 from hcl_arch.restoration.network_calls import NetworkCalls
-from hcl_arch.restoration.painting import Progress, paint
+from hcl_arch.restoration.painting import Painter, Progress, paint
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.verdict import Finding, check_min_score, corruption_score, find_by
@@ -58,6 +59,9 @@ class Restorer:
             file's recommendation, else 256.
         min_score: In [0, 1]: regions with a lower score, see :func:`hcl_arch.restoration.verdict.corruption_score`, are
             not marked; by default the model file's recommendation, else 0, which accepts every region.
+        filler: What fills holes in the place of the model's restorer, see
+            :func:`hcl_arch.restoration.fillers.make_filler`: ``opencv-telea``, ``opencv-ns``, or the name or file of
+            another project's inpainting network, such as LaMa. The model may then be a detector only.
 
     Raises:
         ValueError: If an option has an invalid value, or the model cannot be loaded.
@@ -72,6 +76,7 @@ class Restorer:
         memory: int = 4096,
         detect_side: Optional[int] = None,
         min_score: Optional[float] = None,
+        filler: Optional[Union[str, Path]] = None,
     ) -> None:
         check_precision(precision)
         if not memory >= _LEAST_MEMORY:
@@ -90,6 +95,7 @@ class Restorer:
         check_min_score(least)
         self.min_score = float(least)
         self._network = NetworkCalls(network, chosen, precision)
+        self._painter: Painter = self._network if filler is None else make_filler(filler, chosen)
 
     def detect(self, image: ImageInput) -> np.ndarray:
         """Find what is corrupted.
@@ -212,7 +218,7 @@ class Restorer:
         """
         threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
-        self._network.check_restores()
+        self._painter.check_restores()
         source = ImageSource(image_array(image))
         if mask is not None:
             given = user_mask(mask, source.height, source.width)
@@ -255,7 +261,7 @@ class Restorer:
         picture = paint(
             source,
             hole,
-            self._network,
+            self._painter,
             composite=composite,
             memory_bytes=self._network_bytes(source),
             progress=progress,
@@ -307,6 +313,7 @@ def restore(
     model: Union[str, Path, nn.Module] = 'small',
     device: str = 'auto',
     precision: Precision = 'fp32',
+    filler: Optional[Union[str, Path]] = None,
     mask: Optional[MaskInput] = None,
     threshold: Optional[float] = None,
     grow: float = 0,
@@ -319,7 +326,7 @@ def restore(
 
     The last call's model is kept for the next one, unless a network was given or the model's file has changed.
     """
-    restorer = _kept_restorer(model, device, precision)
+    restorer = _kept_restorer(model, device, precision, filler)
     return restorer.restore(
         image,
         mask=mask,
@@ -332,14 +339,19 @@ def restore(
     )
 
 
-def _kept_restorer(model: Union[str, Path, nn.Module], device: str, precision: Precision) -> Restorer:
+def _kept_restorer(
+    model: Union[str, Path, nn.Module], device: str, precision: Precision, filler: Optional[Union[str, Path]]
+) -> Restorer:
     if isinstance(model, nn.Module):
-        return Restorer(model, device=device, precision=precision)
-    path = Path(model)
-    changed = path.stat().st_mtime_ns if path.is_file() else None
-    key = (str(model), changed, device, precision)
+        return Restorer(model, device=device, precision=precision, filler=filler)
+    key = (_version(model), device, precision, None if filler is None else _version(filler))
     with _last_lock:
         if key not in _last:
             _last.clear()
-            _last[key] = Restorer(model, device=device, precision=precision)
+            _last[key] = Restorer(model, device=device, precision=precision, filler=filler)
         return _last[key]
+
+
+def _version(file: Union[str, Path]) -> tuple[str, Optional[int]]:
+    path = Path(file)
+    return str(file), path.stat().st_mtime_ns if path.is_file() else None

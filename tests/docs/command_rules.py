@@ -267,7 +267,7 @@ def required_by(package: str) -> list[str]:
     assert f"'{extra[1]}': {extra[1].upper()}_REQUIRES" in setup
     listed = re.search(rf'^{extra[1].upper()}_REQUIRES = \[(.*?)\]', setup, re.MULTILINE | re.DOTALL)
     assert listed is not None
-    return re.findall(r"'([\w-]+)", listed[1])
+    return re.findall(r"""["']([\w-]+)(?=[><=;\s"'])""", listed[1])
 
 
 def serves(workplace: Workplace, command: str) -> None:
@@ -358,6 +358,9 @@ RULES = [
         'restored/photo.jpg', given=[*_PHOTOS, files.write_trained_model])),
     Rule(r'hcl-restore photo\.jpg --model official\.safetensors', runs(
         'restored/photo.jpg', given=[*_PHOTOS, convert])),
+    Rule(r'hcl-restore photo\.jpg --filler opencv-telea', runs('restored/photo.jpg', given=_PHOTOS)),
+    Rule(r'hcl-restore photo\.jpg --filler big-lama\.pt', runs(
+        'restored/photo.jpg', given=[*_PHOTOS, files.write_lama])),
     Rule(r'hcl-restore --help', runs(says='exit status')),
     Rule(r'hcl-restore --list-models', runs(says='small  ')),
     Rule(r'hcl-convert official\.pt official\.safetensors', runs(

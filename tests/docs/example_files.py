@@ -23,6 +23,7 @@ from hcl_arch.model_files import save_model
 from hcl_arch.model_files.official_names import official_name
 from hcl_arch.utils.option_file import read_option_file
 from tests.export.test_export import REFINER, TINY, contrasting
+from tests.spandrel_files import lama_state, write
 
 NETWORK = {**TINY, 'refiner': REFINER}
 INFO = {'description': 'random, for tests', 'detect_side': 64}
@@ -249,3 +250,8 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def write_lama() -> None:
+    """Write a file that is recognised as LaMa's."""
+    write(lama_state(), Path('big-lama.pt'))

@@ -73,9 +73,8 @@ def test_run_without_a_seed_keeps_the_one_it_drew(make_run: MakeRun) -> None:
     assert load(run.checkpoints.state_file(20))['manual_seed'] == seed
 
 
-@pytest.mark.parametrize(
-    'damage', ['net_g', pytest.param('state', marks=pytest.mark.slow), pytest.param('net_d', marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('damage', ['net_g', 'state', 'net_d'])
 def test_damaged_newest_checkpoint_is_passed_over(damage: str, make_run: MakeRun) -> None:
     whole, run = make_run('whole'), make_run('damaged')
     for one in (whole, run):

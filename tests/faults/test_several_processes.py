@@ -124,7 +124,8 @@ def test_sigterm_to_the_launcher_saves_and_stops_all(iterations: int, seconds: f
     assert f'iter: {newest}.' in run.finish('--auto_resume')
 
 
-@pytest.mark.parametrize('victim', [1, pytest.param(0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('victim', [0, 1])
 def test_killed_process_ends_the_others_within_a_minute(victim: int, make_run: MakeRun) -> None:
     run = shared_among(make_run(), 2)
     run.options['train'] = {**run.options['train'], 'total_iter': 100000}

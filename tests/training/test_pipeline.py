@@ -149,6 +149,7 @@ class TestInstall:
         monkeypatch.delitem(sys.modules, '__main__')
         pipeline.install()
 
+    @pytest.mark.slow
     def test_master(self, master_checkout: Path, repository: Path) -> None:
         # BasicSR is imported first here, as by its own scripts.
         code = (

@@ -361,7 +361,9 @@ class TestTheEnd:
         worker.join(5)
         assert worker.exitcode == 0
 
-    @pytest.mark.parametrize(('ending', 'code'), [('', 0), ('raise SystemExit(143)', 143)])
+    @pytest.mark.parametrize(
+        ('ending', 'code'), [pytest.param('', 0, marks=pytest.mark.slow), ('raise SystemExit(143)', 143)]
+    )
     def test_of_a_program_in_the_middle_of_an_epoch(self, ending: str, code: int) -> None:
         with start_program(IN_THE_MIDDLE + ending) as program:
             pids = pids_printed_by(program)

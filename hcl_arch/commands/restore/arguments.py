@@ -50,6 +50,7 @@ examples:
   hcl-restore "scans/*.tif" --format png       globs work without a shell too
   hcl-restore photo.jpg --save restored overlay side-by-side
   hcl-restore photo.jpg --mask mine.png        repair what a mask of yours says
+  hcl-restore photo.jpg --filler big-lama.pt   find with the model, fill with LaMa
   hcl-restore photo.jpg --threshold 0.7 --grow 4     find more, and a little around it
   hcl-restore photo.jpg --min-score 0          repair also where hardly anything seems corrupted
   hcl-restore blend.png --reverse              of two blended images, the other one
@@ -176,7 +177,13 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help='name out of --list-models, or a .safetensors or .pth file (default: %(default)s)',
     )
     group.add_argument('--model-options', metavar='FILE', help='option file (YAML) that a .pth file was trained with')
-    group.add_argument('--list-models', action='store_true', help='list the models that have a name, and end')
+    group.add_argument(
+        '--filler',
+        metavar='NAME|FILE',
+        help="what fills the holes in the place of the model's restorer: opencv-telea, opencv-ns, or another project's "
+        'inpainting network, such as LaMa, by its file or its name out of --list-models',
+    )
+    group.add_argument('--list-models', action='store_true', help='list the models and fillers by name, and end')
     group.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1 ... (default: %(default)s)')
     group.add_argument(
         '--precision', choices=get_args(Precision), default='fp32', help='of the computation (default: %(default)s)'

@@ -57,6 +57,7 @@ def make_restorer(options: Options) -> ImageRestorer:
         'precision': options.precision,
         'memory': options.memory,
         'detect_side': options.detect_side,
+        'filler': options.filler,
     }
     if options.model_options is None:
         return Restorer(options.model, **settings)
@@ -73,8 +74,11 @@ def _recommended_side(info: Mapping[str, Any]) -> Optional[int]:
 
 
 def model_lines() -> list[str]:
-    """Return a line for each named model."""
+    """Return a line for each named model, and then for each named filler."""
     from hcl_arch.model_files import list_models, model_line, user_folder
+    from hcl_arch.restoration.fillers import OPENCV, filler_files
 
     lines = [model_line(entry) for entry in list_models()]
-    return lines or [f'No models. Put .safetensors files into {user_folder()}, or give a file to --model.']
+    lines = lines or [f'No models. Put .safetensors files into {user_folder()}, or give a file to --model.']
+    lines += [f'{name}  --filler  of OpenCV' for name in OPENCV]
+    return lines + [f'{name}  --filler  {path}' for name, path in filler_files()]

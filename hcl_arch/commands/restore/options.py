@@ -25,6 +25,7 @@ class Options:
     output: str
     model: str
     model_options: Optional[str]
+    filler: Optional[str]
     list_models: bool
     save: tuple[PictureKind, ...]
     format: str
