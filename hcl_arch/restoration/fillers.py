@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Union
+from typing import NamedTuple, Optional, Union
 
 import cv2
 import numpy as np
@@ -45,7 +45,7 @@ class OpenCVFiller:
     """
 
     size_multiple = 1
-    only_tile = None
+    only_tile: Optional[int] = None
     reach = math.inf
 
     def __init__(self, method: str) -> None:
