@@ -47,7 +47,7 @@ class HCLSpandrelNetwork(nn.Module):
         self.architecture = str(self._descriptor.architecture.id)
         self.inpaints = self._descriptor.purpose == 'Inpainting'
         requirements = self._descriptor.size_requirements
-        self.only_size = requirements.minimum if requirements.square else None
+        self.largest_side = requirements.minimum if requirements.square else None
         self.size_multiple = 1 if requirements.square else requirements.multiple_of
 
     def train(self, mode: bool = True) -> HCLSpandrelNetwork:
@@ -69,8 +69,10 @@ class HCLSpandrelNetwork(nn.Module):
         channels = 4 if self.inpaints else 3
         if x.shape[1] != channels:
             raise ValueError(f'{self.architecture} takes {channels} channels, got {x.shape[1]}: see restorer_input.')
-        if self.only_size is not None and max(x.shape[-2:]) > self.only_size:
-            raise ValueError(f'{self.architecture} takes up to {self.only_size} pixels a side, got {tuple(x.shape)}.')
+        if self.largest_side is not None and max(x.shape[-2:]) > self.largest_side:
+            raise ValueError(
+                f'{self.architecture} takes up to {self.largest_side} pixels a side, got {tuple(x.shape)}.'
+            )
         with torch.autocast(x.device.type, enabled=False):
             return torch.cat([self._one(image) for image in x.float().split(1)]).to(x.dtype)
 

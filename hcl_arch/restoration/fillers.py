@@ -45,7 +45,7 @@ class OpenCVFiller:
     """
 
     size_multiple = 1
-    only_tile: Optional[int] = None
+    largest_side: Optional[int] = None
     reach = math.inf
 
     def __init__(self, method: str) -> None:
@@ -80,7 +80,7 @@ class NetworkFiller(NetworkCalls):
 
     def __init__(self, name: str, network: HCLSpandrelNetwork, device: torch.device) -> None:
         super().__init__(network, device, 'fp32')
-        self.name, self.restores, self.only_tile = name, True, network.only_size
+        self.name, self.restores = name, True
         self.size_multiple = math.lcm(network.size_multiple, _MULTIPLE)
 
 

@@ -33,14 +33,12 @@ class NetworkCalls:
         precision: The precision in which it computes.
     """
 
-    only_tile: Optional[int] = None
-    """The only side in pixels that the network can fill at once; None = any."""
-
     def __init__(self, network: nn.Module, device: torch.device, precision: Precision) -> None:
         self.device, self.precision = device, precision
         self.network = network.eval().requires_grad_(False).to(device)
         lower_weights(self.network, precision)
         self.size_multiple = _size_multiple(network)
+        self.largest_side = _largest_side(network)
         self._looker = _looker(network)
         self.takes_looks = self._looker is not None
         self.look_multiple: int = getattr(self._looker, 'look_multiple', 1)
@@ -184,6 +182,12 @@ def _size_multiple(network: nn.Module) -> int:
     """The multiple to which the sides of pictures are padded; for a network with parts, one that suits all parts."""
     multiples = [getattr(module, 'size_multiple', 1) for module in (network, *network.children())]
     return math.lcm(*(multiple for multiple in multiples if isinstance(multiple, int)))
+
+
+def _largest_side(network: nn.Module) -> Optional[int]:
+    """The longest side of what the network, or a part of it, can paint at once; None = any."""
+    sides = [getattr(module, 'largest_side', None) for module in (network, *network.children())]
+    return min((side for side in sides if isinstance(side, int)), default=None)
 
 
 def _padded_to_least(tensor: Tensor) -> Tensor:

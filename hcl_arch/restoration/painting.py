@@ -40,8 +40,8 @@ class Painter(Protocol):
 
     size_multiple: int
     """To which the sides of tiles are padded."""
-    only_tile: Optional[int]
-    """The only side of a tile that it takes; None = any."""
+    largest_side: Optional[int]
+    """The longest side of what it takes at once, in pixels; None = any."""
 
     @property
     def reach(self) -> float:
@@ -166,10 +166,12 @@ def _grid(image: ImageSource, wanted: np.ndarray, network: Painter, memory_bytes
     whole = TileGrid(spans(height, height, multiple), spans(width, width, multiple))
     if pixels <= _ALWAYS_FITS or network.reach == math.inf:
         return whole
-    if network.only_tile is not None:
-        return TileGrid(spans(height, network.only_tile, multiple), spans(width, network.only_tile, multiple))
     side = tile_side(memory_bytes / network.repair_bytes(), multiple)
+    if network.largest_side is not None:
+        side = min(side, network.largest_side)
     tiled = TileGrid(spans(height, side, multiple), spans(width, side, multiple))
+    if network.largest_side is not None and max(height, width) > network.largest_side:
+        return tiled
     if pixels * network.repair_bytes() > memory_bytes or _work(tiled, wanted) < _SPARED * pixels:
         return tiled
     return whole
