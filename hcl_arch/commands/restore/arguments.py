@@ -40,7 +40,8 @@ files that are written:
 exit status:
   0    all images are done
   1    some images failed; each has a line on standard error, and the others are done
-  2    nothing could be begun: wrong arguments, no such model, outputs that would overwrite inputs
+  2    nothing could be begun: wrong arguments, no such model, none of the inputs is there, outputs that would overwrite
+       inputs
   130  interrupted by Ctrl-C or SIGTERM: no file is left half, and the summary is written
 
 examples:
