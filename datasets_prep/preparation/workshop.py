@@ -119,7 +119,9 @@ class Workshop:
 def check_folder_name(output: str) -> None:
     """Raise a PreparationError if the folder to be made would get the name of a file."""
     if names_a_file(output):
-        raise PreparationError(f'{output}: expected the name of a folder or of an LMDB. Give another name, or make this folder first.')
+        raise PreparationError(
+            f'{output}: expected the name of a folder or of an LMDB. Give another name, or make this folder first.'
+        )
 
 
 def check_plan(plan: Plan, found: dict[str, object], folder: str) -> None:

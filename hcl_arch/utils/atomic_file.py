@@ -108,7 +108,7 @@ def open_to_append(path: str | os.PathLike[str], mode: Literal['a', 'a+'] = 'a')
     """
     with contextlib.suppress(FileNotFoundError):
         check_regular_file(path, max_bytes=sys.maxsize)
-    return open(path, mode, encoding='utf-8', errors='surrogateescape')
+    return Path(path).open(mode, encoding='utf-8', errors='surrogateescape')
 
 
 def remove_partial_files(folder: Path) -> None:

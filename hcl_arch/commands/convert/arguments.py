@@ -53,8 +53,7 @@ def make_parser() -> CommandParser:
     parser.add_argument(
         'out',
         type=Path,
-        help='file to write: the network with its refiner and classifier; its name ends in '
-        f'{", ".join(SUFFIXES)}',
+        help=f'file to write: the network with its refiner and classifier; its name ends in {", ".join(SUFFIXES)}',
     )
     parser.add_argument('--discriminator', type=Path, metavar='OUT_D', help='file to write: the discriminator')
     parser.add_argument(

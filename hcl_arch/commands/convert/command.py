@@ -178,12 +178,12 @@ def _check_outputs(checkpoint: Path, outputs: Sequence[Path], overwrite: bool) -
     if len(outputs) > 1 and '.safetensors' in {path.suffix for path in outputs}:
         raise ConvertError(f'{outputs[-1]}: --discriminator goes with .pth only: for training, convert to two of them')
     for path in outputs:
-        if path.suffix not in SUFFIXES:
-            raise ConvertError(f'{path}: expected a name that ends in {", ".join(SUFFIXES)}')
         if path.exists() and path.samefile(checkpoint):
             raise ConvertError(f'{path}: is the checkpoint itself: expected another file to write')
         if path.is_dir() or not path.parent.is_dir():
             raise ConvertError(f'{path}: cannot be written: expected the name of a file in a folder that exists')
+        if path.suffix not in SUFFIXES:
+            raise ConvertError(f'{path}: expected a name that ends in {", ".join(SUFFIXES)}')
         if os.path.lexists(path) and not overwrite:
             raise ConvertError(f'{path}: exists already: name another file, or give --overwrite')
         try:

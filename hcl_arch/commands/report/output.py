@@ -30,8 +30,10 @@ def check_output(folder: Path, parts: tuple[str, ...], *, overwrite: bool) -> No
         ReportError: If it cannot be used.
         OSError: If a link, a pipe or a device is where a part belongs.
     """
-    if (folder.exists() and not folder.is_dir()) or names_a_file(folder):
-        raise ReportError(f"The output '{folder}' is a file or the name of one: name a folder with --output.")
+    is_file = folder.exists() and not folder.is_dir()
+    if is_file or names_a_file(folder):
+        found = 'a file' if is_file else 'the name of a file'
+        raise ReportError(f"The output '{folder}' is {found}: name a folder with --output.")
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if names and not overwrite and not (names <= set(parts) and _is_report(folder / MARKDOWN)):
         raise ReportError(

@@ -49,10 +49,10 @@ examples:
   hcl-restore photo.jpg -o repaired.png        repaired.png and repaired_mask.png
   hcl-restore holiday/ -o repaired/            a folder with its subfolders
   hcl-restore "scans/*.tif" --format png       globs work without a shell too
-  hcl-restore photo.jpg --save restored overlay side-by-side
-  hcl-restore photo.jpg --mask mine.png        repair what a mask of yours says
-  hcl-restore photo.jpg --threshold 0.7 --grow 4     find more, and a little around it
-  hcl-restore photo.jpg --min-score 0          repair also where hardly anything seems corrupted
+  hcl-restore photo.jpg -o shown/ --save restored overlay side-by-side
+  hcl-restore photo.jpg -o mine/ --mask mine.png      repair what a mask of yours says
+  hcl-restore photo.jpg -o more/ --threshold 0.7 --grow 4     find more, and a little around it
+  hcl-restore photo.jpg -o all/ --min-score 0  repair also where hardly anything seems corrupted
   hcl-restore blend.png --reverse              of two blended images, the other one
   hcl-restore -o out --save restored -- -odd-name.png
   hcl-restore - -o - < spoiled.png > good.png
