@@ -54,7 +54,7 @@ def _captioned(caption: str, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def write_picture(picture: NDArray, path: str | os.PathLike[str]) -> None:
-    """Write a picture in the format of the file's extension, completely or not at all; its folder is created if necessary.
+    """Write a picture in the format of the file's extension, whole or not at all; its folder is created if needed.
 
     Args:
         picture: (H, W) or (H, W, 3) uint8, BGR.

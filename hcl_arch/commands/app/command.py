@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import math
-import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn, Optional
@@ -28,7 +26,10 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     if importlib.util.find_spec('gradio') is None:
         _stop(f'the page needs Gradio, which is not installed: {EXTRA}')
     _check(arguments)
-    _serve(arguments)
+    from hcl_arch.commands.app.ending import ended_by_signals
+
+    with ended_by_signals():
+        _serve(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,6 +70,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     import torch
 
     from hcl_arch.commands.app import server
+    from hcl_arch.commands.app.ending import end_with_terminal
     from hcl_arch.commands.app.examples import make_examples
     from hcl_arch.commands.app.limits import Limits
     from hcl_arch.restoration.restorer import Restorer
@@ -97,11 +99,8 @@ def _serve(arguments: argparse.Namespace) -> None:
             print(f'The page is at {url}   (Ctrl+C ends it)', flush=True)
             if arguments.browser:
                 server.open_browser_soon(url, running)
-            # Uvicorn shuts down and then raises the signal again; it must not kill the process before the folder is
-            # removed.
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            with contextlib.suppress(KeyboardInterrupt):
-                running.run(sockets=[listening])
+            end_with_terminal(running)
+            running.run(sockets=[listening])
 
 
 def _stop(message: str) -> NoReturn:
