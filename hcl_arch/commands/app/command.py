@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import math
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn, Optional
 
+from hcl_arch.commands.app.ending import end_with_terminal, ended_by_signals, private_folder
 from hcl_arch.utils.command_line import CommandParser
 
 EXTRA = 'pip install "hcl-arch[app]"'
@@ -26,10 +29,10 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     if importlib.util.find_spec('gradio') is None:
         _stop(f'the page needs Gradio, which is not installed: {EXTRA}')
     _check(arguments)
-    from hcl_arch.commands.app.ending import ended_by_signals
-
-    with ended_by_signals():
-        _serve(arguments)
+    with ended_by_signals(), private_folder() as folder:
+        # Gradio makes folders below this one as soon as it is imported, by default in one that all users share.
+        os.environ['GRADIO_TEMP_DIR'] = str(folder)
+        _serve(arguments, folder)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,13 +67,12 @@ def _check(arguments: argparse.Namespace) -> None:
         _stop(f'--max-megapixels {arguments.max_megapixels:g}: expected a number above 0')
 
 
-def _serve(arguments: argparse.Namespace) -> None:
+def _serve(arguments: argparse.Namespace, folder: Path) -> None:
     """Load the model and serve until interrupted."""
     import numpy as np
     import torch
 
     from hcl_arch.commands.app import server
-    from hcl_arch.commands.app.ending import end_with_terminal
     from hcl_arch.commands.app.examples import make_examples
     from hcl_arch.commands.app.limits import Limits
     from hcl_arch.restoration.restorer import Restorer
@@ -91,7 +93,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         except (OSError, ValueError, RuntimeError) as error:
             _stop(f'--model {arguments.model}: {error}')
         url = server.url_of(listening)
-        with server.kept_for_visitors(Limits(megapixels=arguments.max_megapixels)) as kept:
+        with server.kept_for_visitors(Limits(megapixels=arguments.max_megapixels), folder) as kept:
             app = server.build_server(
                 restorer, kept, examples=make_examples(), host_names=[arguments.host], threshold=restorer.threshold
             )

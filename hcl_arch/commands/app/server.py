@@ -8,6 +8,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Optional
 
@@ -55,10 +56,10 @@ def build_server(
 
 
 @contextlib.contextmanager
-def kept_for_visitors(limits: Limits) -> Iterator[Kept]:
-    """Keep visitors' data in memory and in a private folder, which is removed at the end."""
-    with private_folder() as folder:
-        kept = Kept(folder, limits)
+def kept_for_visitors(limits: Limits, folder: Optional[Path] = None) -> Iterator[Kept]:
+    """Keep visitors' data in memory and in a private folder: a given one, or one that is removed at the end."""
+    with private_folder() if folder is None else contextlib.nullcontext(folder) as place:
+        kept = Kept(place, limits)
         try:
             yield kept
         finally:
