@@ -11,6 +11,8 @@ from typing import Any, NamedTuple, Optional
 import torch
 from torch import Tensor
 
+from hcl_arch.utils.atomic_file import open_to_append
+
 # Iterations after which a GPU has normally finished: its flags can then be read without waiting.
 _LAG = 8
 
@@ -106,7 +108,7 @@ class StepWatch:
             return
         try:
             self._log_file.parent.mkdir(parents=True, exist_ok=True)  # it may not exist on another machine
-            with self._log_file.open('a', encoding='utf-8', errors='surrogateescape') as file:
+            with open_to_append(self._log_file) as file:
                 file.writelines(line + '\n' for line in lines)
         except OSError as error:  # not a reason to end a training
             print(f'{self._log_file} cannot be written ({error}): {"; ".join(lines)}', file=sys.stderr)

@@ -40,7 +40,8 @@ files that are written:
 exit status:
   0    all images are done
   1    some images failed; each has a line on standard error, and the others are done
-  2    nothing could be begun: wrong arguments, no such model, outputs that would overwrite inputs
+  2    nothing could be begun: wrong arguments, no such model, none of the inputs is there, outputs that would overwrite
+       inputs
   130  interrupted by Ctrl-C or SIGTERM: no file is left half, and the summary is written
 
 examples:
@@ -48,11 +49,11 @@ examples:
   hcl-restore photo.jpg -o repaired.png        repaired.png and repaired_mask.png
   hcl-restore holiday/ -o repaired/            a folder with its subfolders
   hcl-restore "scans/*.tif" --format png       globs work without a shell too
-  hcl-restore photo.jpg --save restored overlay side-by-side
-  hcl-restore photo.jpg --mask mine.png        repair what a mask of yours says
-  hcl-restore photo.jpg --filler big-lama.pt   find with the model, fill with LaMa
-  hcl-restore photo.jpg --threshold 0.7 --grow 4     find more, and a little around it
-  hcl-restore photo.jpg --min-score 0          repair also where hardly anything seems corrupted
+  hcl-restore photo.jpg -o shown/ --save restored overlay side-by-side
+  hcl-restore photo.jpg -o mine/ --mask mine.png      repair what a mask of yours says
+  hcl-restore photo.jpg -o lama/ --filler big-lama.pt      find with the model, fill with LaMa
+  hcl-restore photo.jpg -o more/ --threshold 0.7 --grow 4     find more, and a little around it
+  hcl-restore photo.jpg -o all/ --min-score 0  repair also where hardly anything seems corrupted
   hcl-restore blend.png --reverse              of two blended images, the other one
   hcl-restore -o out --save restored -- -odd-name.png
   hcl-restore - -o - < spoiled.png > good.png

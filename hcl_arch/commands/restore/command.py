@@ -38,7 +38,7 @@ def run(options: Options, load: Callable[[Options], ImageRestorer] = make_restor
         load: Creates the restorer.
 
     Returns:
-        The exit status: 0 all images are done, 1 some failed, 2 nothing could be started, 130 interrupted.
+        The exit status: 0 all images are done, 1 some failed, 2 nothing could be begun, 130 interrupted.
     """
     with Console(quiet=options.quiet) as console:
         try:
@@ -78,6 +78,8 @@ def _run(options: Options, console: Console, load: Callable[[Options], ImageRest
     summary.seconds = time.monotonic() - start
     _say_totals(summary, options, console)
     is_told = _write_summary(summary, options, console)
+    if status == ALL_DONE and not jobs:
+        return NOT_BEGUN
     return status or (SOME_FAILED if summary.n_failed or not is_told else ALL_DONE)
 
 
