@@ -21,7 +21,7 @@ from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.user_mask import MaskInput, read_user_mask
 from hcl_arch.restoration.verdict import Finding, check_min_score, corruption_score, find_by
-from hcl_arch.utils.mask_reading import MaskChannel, MaskPolarity
+from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision, check_precision
 
 DEFAULT_DETECT_SIDE = 256

@@ -11,13 +11,11 @@ from PIL import Image
 
 from hcl_arch.restoration.image_input import image_array
 from hcl_arch.restoration.mask_array import as_mask, grown
-from hcl_arch.utils.mask_reading import MaskChannel, MaskPolarity, UnclearMaskError, corrupted_pixels
+from hcl_arch.utils.mask_options import OWN_ALPHA, MaskChannel, MaskPolarity
+from hcl_arch.utils.mask_reading import UnclearMaskError, corrupted_pixels
 from hcl_arch.utils.pixel_values import full_scale
 
 MaskInput = Union[np.ndarray, Image.Image, str, Path]
-
-# In place of a mask: what is erased in the photograph itself.
-OWN_ALPHA = 'alpha'
 
 
 def user_mask(

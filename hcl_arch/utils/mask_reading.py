@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Union
+from typing import Any, Union
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.pixel_values import full_scale
-
-MaskPolarity = Literal['auto', 'white', 'black']
-MaskChannel = Literal['auto', 'colour', 'alpha']
 
 # Colours that differ by less than this share of the full scale are one colour: compression changes them a little.
 _SAME_COLOUR = 1 / 8
