@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 
 from hcl_arch.restoration.resampling import as_float, reduce_by_area
+from hcl_arch.utils.pixel_values import LUMA
 
-# BT.601 weights, with which gray levels survive conversion to RGB and back unchanged.
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Side of the small image from which colours of transparent pixels are taken.
 _FILL_SIDE = 64
 

@@ -15,20 +15,14 @@ from torch import nn
 from hcl_arch.restoration import detection
 from hcl_arch.restoration.fillers import make_filler
 from hcl_arch.restoration.image_input import ImageInput, image_array
-from hcl_arch.restoration.mask_array import (
-    MaskInput,
-    check_confidence,
-    check_grow,
-    check_threshold,
-    grown,
-    mask_of_confidence,
-    user_mask,
-)
+from hcl_arch.restoration.mask_array import check_confidence, check_grow, check_threshold, grown, mask_of_confidence
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.painting import Painter, Progress, paint
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.result import Restoration
+from hcl_arch.restoration.user_mask import MaskInput, read_user_mask
 from hcl_arch.restoration.verdict import Finding, check_min_score, corruption_score, find_by
+from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision, check_precision
 
 DEFAULT_DETECT_SIDE = 256
@@ -150,6 +144,8 @@ class Restorer:
         image: ImageInput,
         mask: MaskInput,
         *,
+        mask_polarity: MaskPolarity = 'auto',
+        mask_channel: MaskChannel = 'auto',
         composite: bool = True,
         reverse: bool = False,
         confidence: Optional[np.ndarray] = None,
@@ -159,7 +155,11 @@ class Restorer:
 
         Args:
             image: As for :meth:`detect`.
-            mask: (H, W) or (H, W, 1) array, PIL image or path; nonzero (at least half of the range) = corrupted.
+            mask: Array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), PIL image or path, white = corrupted: see
+                :func:`hcl_arch.utils.mask_reading.corrupted_pixels`. Or 'alpha': what is erased in the image itself,
+                which becomes opaque (unless `reverse`).
+            mask_polarity: 'white' or 'black': this is corrupted; 'auto': white, and a mask that is unclear is refused.
+            mask_channel: 'colour' or 'alpha' of the mask decides; 'auto': the one that tells its pixels apart.
             composite: Whether pixels outside the mask stay exactly the input's; otherwise the whole picture is the
                 network's.
             reverse: Repaint what the mask marks as uncorrupted and keep the rest.
@@ -174,8 +174,10 @@ class Restorer:
         Raises:
             ValueError: If image or mask are not as expected, or the model only detects.
         """
-        source = ImageSource(image_array(image))
-        corrupted = user_mask(mask, source.height, source.width)
+        pixels, corrupted = read_user_mask(
+            mask, image_array(image), polarity=mask_polarity, channel=mask_channel, reverse=reverse
+        )
+        source = ImageSource(pixels)
         if confidence is None:
             finding = _found_by_user(corrupted, corrupted)
         else:
@@ -189,6 +191,8 @@ class Restorer:
         image: ImageInput,
         *,
         mask: Optional[MaskInput] = None,
+        mask_polarity: MaskPolarity = 'auto',
+        mask_channel: MaskChannel = 'auto',
         threshold: Optional[float] = None,
         grow: float = 0,
         min_score: Optional[float] = None,
@@ -201,6 +205,8 @@ class Restorer:
         Args:
             image: As for :meth:`detect`.
             mask: A user's mask, as for :meth:`repair`; detection is then skipped.
+            mask_polarity: As for :meth:`repair`.
+            mask_channel: As for :meth:`repair`.
             threshold: In [0, 1]: pixels with less confidence are corrupted. 0 repairs nothing, 1 everything below full
                 confidence. By default the model file's recommendation, else 0.5. Not used if a mask is given.
             grow: Pixels by which the mask is enlarged on all sides.
@@ -219,11 +225,14 @@ class Restorer:
         threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
         self._painter.check_restores()
-        source = ImageSource(image_array(image))
+        pixels = image_array(image)
         if mask is not None:
-            given = user_mask(mask, source.height, source.width)
+            pixels, given = read_user_mask(
+                mask, pixels, polarity=mask_polarity, channel=mask_channel, grow=grow, reverse=reverse
+            )
             finding = _found_by_user(given, grown(given, grow))
-            return self._repair(source, finding, composite, reverse, progress)
+            return self._repair(ImageSource(pixels), finding, composite, reverse, progress)
+        source = ImageSource(pixels)
         finding = self._find(source, threshold, grow, min_score)
         if not finding.found:
             return Restoration(source.pixels.copy(), *finding)
@@ -315,6 +324,8 @@ def restore(
     precision: Precision = 'fp32',
     filler: Optional[Union[str, Path]] = None,
     mask: Optional[MaskInput] = None,
+    mask_polarity: MaskPolarity = 'auto',
+    mask_channel: MaskChannel = 'auto',
     threshold: Optional[float] = None,
     grow: float = 0,
     min_score: Optional[float] = None,
@@ -330,6 +341,8 @@ def restore(
     return restorer.restore(
         image,
         mask=mask,
+        mask_polarity=mask_polarity,
+        mask_channel=mask_channel,
         threshold=threshold,
         grow=grow,
         min_score=min_score,

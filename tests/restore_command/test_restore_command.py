@@ -169,6 +169,8 @@ def test_summary_as_json(command, make_photo) -> None:
         'size',
         'megapixels',
         'corrupted_share',
+        'mask_pixels',
+        'mask_share',
         'mean_confidence',
         'score',
         'found',

@@ -16,6 +16,7 @@ from hcl_arch.commands.restore.options import (
     check_options,
 )
 from hcl_arch.utils.command_line import whole_number
+from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision
 from hcl_arch.version import __version__
 
@@ -51,6 +52,7 @@ examples:
   hcl-restore "scans/*.tif" --format png       globs work without a shell too
   hcl-restore photo.jpg -o shown/ --save restored overlay side-by-side
   hcl-restore photo.jpg -o mine/ --mask mine.png      repair what a mask of yours says
+  hcl-restore erased.png --mask alpha          repair what is erased in the photograph
   hcl-restore photo.jpg -o lama/ --filler big-lama.pt      find with the model, fill with LaMa
   hcl-restore photo.jpg -o more/ --threshold 0.7 --grow 4     find more, and a little around it
   hcl-restore photo.jpg -o all/ --min-score 0  repair also where hardly anything seems corrupted
@@ -131,9 +133,23 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
 def _add_finding(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--mask',
-        metavar='FILE|FOLDER',
+        metavar='FILE|FOLDER|alpha',
         help='repair what a mask of yours says, white = corrupted; of a folder, the mask NAME.* or '
-        'NAME_mask.* of each photograph',
+        'NAME_mask.* of each photograph; alpha: what is erased in the photograph itself',
+    )
+    group.add_argument(
+        '--mask-polarity',
+        choices=get_args(MaskPolarity),
+        default='auto',
+        help='what is corrupted in a mask: the white or the black (default: auto: the white, or what is painted on '
+        'black or on transparency; an unclear mask is refused)',
+    )
+    group.add_argument(
+        '--mask-channel',
+        choices=get_args(MaskChannel),
+        default='auto',
+        help='what of a mask decides: its colour, or its alpha, opaque = corrupted, or transparent with '
+        '--mask-polarity black (default: auto: what tells its pixels apart)',
     )
     group.add_argument(
         '--threshold',

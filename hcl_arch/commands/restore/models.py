@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Protocol, Union
 
 from numpy.typing import NDArray
 
@@ -28,7 +28,7 @@ class ImageRestorer(Protocol):
         self,
         image: NDArray[Any],
         *,
-        mask: Optional[NDArray[Any]] = None,
+        mask: Optional[Union[NDArray[Any], str]] = None,
         threshold: float = 0.5,
         grow: int = 0,
         min_score: float = 0.0,

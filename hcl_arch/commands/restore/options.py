@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Optional, get_args
 
+from hcl_arch.utils.mask_options import OWN_ALPHA, MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision
 
 PictureKind = Literal['restored', 'mask', 'confidence', 'overlay', 'side-by-side']
@@ -32,6 +33,8 @@ class Options:
     quality: Optional[int]
     composite: bool
     mask: Optional[str]
+    mask_polarity: MaskPolarity
+    mask_channel: MaskChannel
     grow: int
     threshold: Optional[float]
     min_score: Optional[float]
@@ -52,6 +55,11 @@ class Options:
     def to_stdout(self) -> bool:
         """Whether the one picture goes to standard output."""
         return self.output == STANDARD_STREAM
+
+    @property
+    def repairs_erased(self) -> bool:
+        """Whether the photographs' own transparency is the mask."""
+        return self.mask == OWN_ALPHA
 
     @property
     def wanted_format(self) -> Optional[str]:
@@ -76,6 +84,8 @@ def check_options(arguments: argparse.Namespace, parser: argparse.ArgumentParser
         parser.error('expected photographs: files, folders, or - for standard input')
     if any(not name for name in options.inputs):
         parser.error("expected photographs, got an empty name ''")
+    if (options.mask_polarity, options.mask_channel) != ('auto', 'auto') and options.mask in (None, OWN_ALPHA):
+        parser.error('--mask-polarity and --mask-channel say how a mask is read: give its file or folder to --mask')
     if to_stdout and len(options.save) > 1:
         parser.error(f'-o - takes one picture: give one kind to --save, not {", ".join(options.save)}')
     if to_stdout and options.json == STANDARD_STREAM:

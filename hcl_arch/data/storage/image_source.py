@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.storage.image_root import ImageRoot, LmdbRoot, open_root
 from hcl_arch.utils.image_decoding import DamagedImageError, decode_image
+from hcl_arch.utils.pixel_values import as_8_bit
 from hcl_arch.utils.unreadable_image import UnreadableImageError, UnusableImageError
 
 
@@ -87,7 +88,7 @@ class ImageSource:
     def read_rgba(self, index: int) -> NDArray[np.uint8]:
         """Return image `index` as (H, W, 4) uint8, channels RGB and alpha.
 
-        The colours are as stored, which in PNG files are not multiplied by alpha. The EXIF orientation is not applied.
+        The colours are not multiplied by alpha. The EXIF orientation is not applied.
 
         Raises:
             UnreadableImageError: it cannot be read or decoded.
@@ -102,7 +103,7 @@ class ImageSource:
                 self.path_of(index),
             )
         if image.dtype == np.uint16:
-            image = (image // 257).astype(np.uint8)
+            image = as_8_bit(image)
         if image.dtype != np.uint8:
             raise UnusableImageError(
                 f'expected an image of 8 or 16 bit per channel, found {image.dtype}. Save it as '

@@ -14,6 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata
 from hcl_arch.utils.image_headers import PNG_START
+from hcl_arch.utils.pixel_values import LUMA, as_8_bit
 
 WRITTEN_FORMATS = ('PNG', 'JPEG', 'WEBP', 'TIFF', 'BMP')
 _DEEP_FORMATS = ('PNG', 'TIFF')
@@ -49,13 +50,6 @@ def unwritten_metadata(metadata: PhotographMetadata, file_format: str) -> list[s
     segments = {'EXIF': metadata.exif, 'XMP': _as_jpeg_xmp(metadata)}
     too_long = [name for name, segment in segments.items() if _overflows(segment)]
     return [f'written without {" and ".join(too_long)}, which JPEG has 64 KB for'] if too_long else []
-
-
-def as_8_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale 16 bits to 8 bits, rounded; 8-bit pixels are returned unchanged."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def on_white(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -205,8 +199,7 @@ def _encode_deep(pixels: NDArray[Any], file_format: str, metadata: PhotographMet
 
 
 def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
-    weights = np.array([0.299, 0.587, 0.114], np.float32)
-    return np.rint(pixels[..., :3].astype(np.float32) @ weights).astype(pixels.dtype)
+    return np.rint(pixels[..., :3].astype(np.float32) @ LUMA).astype(pixels.dtype)
 
 
 def _encode_deep_tiff(pixels: NDArray[Any], metadata: PhotographMetadata, mode: str) -> bytes:
