@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import IO
 
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.json_text import load_json
 from preparation.items import PreparationError
 from preparation.record import Plan
 
@@ -104,8 +105,8 @@ class Workshop:
         """Return the plan of the unfinished output, None if there is none or a power cut left an empty file."""
         try:
             with open(self._plan_path, encoding='utf-8') as file:
-                found = json.load(file)
-        except (FileNotFoundError, ValueError, RecursionError):
+                found = load_json(file.read())
+        except (FileNotFoundError, ValueError):
             return None
         return found if isinstance(found, dict) else None
 

@@ -77,8 +77,8 @@ def _check_cost(path: Path) -> None:
             for content in _pickles(path, size):
                 PickleCost(content, size).follow()
         else:
-            with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                cost = PickleCost(content, size)
+            with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                cost = PickleCost(mapped, size)
                 for _ in range(_OLD_PICKLES):
                     cost.follow()
     except CheckpointFileError:

@@ -46,7 +46,7 @@ class _Mapping(_Made):
 class PickleCost:
     """Follows pickles as PyTorch's loader of plain values does, and adds up what they would take.
 
-    Tuples, whole numbers and short texts stand for themselves, functions and classes for their names, all else is `_Made`.
+    Tuples, whole numbers and short texts stand for themselves, functions for their names; all else is `_Made`.
 
     Args:
         content: The bytes that hold pickles.
@@ -152,7 +152,9 @@ class PickleCost:
         if not isinstance(function, str) or not isinstance(arguments, tuple):
             raise TypeError
         if function.endswith('Tensor') or ('_rebuild_' in function and function not in _REBUILD):
-            raise PickleError(f'holds tensors of a kind that no network has ({function.replace(" ", ".")})')
+            raise PickleError(
+                f'holds tensors of a kind that no network has ({function.replace(" ", ".")}): expected dense ones'
+            )
         self._charge(_CALL)
         if function in _REBUILD:
             if function in _REBUILD_TENSOR:
@@ -193,7 +195,7 @@ def _check_tensor(storage: _Made, offset: int, size: tuple[int, ...], stride: tu
 
 
 def _stated_length(function: str, arguments: tuple[Any, ...]) -> int:
-    """The length of what a function makes besides copies of its arguments; those that hash or parse them are refused."""
+    """The length of what a function makes besides copies of its arguments; what hashes or parses them is refused."""
     name = function.split(' ')[-1]
     if name == 'set' or (function.startswith('collections ') and not all(isinstance(a, _Mapping) for a in arguments)):
         raise PickleError(f'makes a {name} of a list: expected tensors, numbers, texts, lists and mappings')
@@ -242,7 +244,8 @@ _INSTRUCTIONS: dict[int, Callable[[PickleCost], Any]] = {
         'J': _pushes(_SIGNED), 'K': _pushes(_BYTE), 'M': _pushes(_SHORT), 'G': _pushes(_number('>d')),
         '\x8a': _pushes(lambda cost: int.from_bytes(cost._read(int(_BYTE(cost))), 'little', signed=True)),
         'X': lambda cost: cost._text(int(_LONG(cost))), 'U': lambda cost: cost._text(int(_BYTE(cost))),
-        'h': _pushes(lambda cost: cost._memo[int(_BYTE(cost))]), 'j': _pushes(lambda cost: cost._memo[int(_LONG(cost))]),
+        'h': _pushes(lambda cost: cost._memo[int(_BYTE(cost))]),
+        'j': _pushes(lambda cost: cost._memo[int(_LONG(cost))]),
         'q': lambda cost: cost._put(int(_BYTE(cost))), 'r': lambda cost: cost._put(int(_LONG(cost))),
     }.items()
 }  # fmt: skip

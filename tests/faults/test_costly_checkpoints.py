@@ -70,6 +70,7 @@ def tensor(numbers: int, *, stored: int) -> bytes:
     )  # fmt: skip
 
 
+OTHER_KIND, KEYS = 'a kind that no network has', 'keys that are no texts or numbers of 64 bits'
 TOO_MUCH = 'its values besides the tensors take more than 256 MiB'
 BEYOND = 'a tensor claims 1,000,000,000 numbers, of which 1 are stored'
 FORGED = 'in a form that torch.save does not write'
@@ -97,11 +98,11 @@ COSTLY: dict[str, tuple[bytes, str]] = {
         TOO_MUCH,
     ),
     'storage_by_number': (archive(name('torch.storage', 'UntypedStorage') + number(2**33) + b'\x85R'), TOO_MUCH),
-    'tensor_by_number': (archive(name('torch', 'FloatTensor') + number(2**33) + b'\x85R'), 'a kind that no network has'),
-    'sparse': (archive(name('torch._utils', '_rebuild_sparse_tensor') + b')R'), 'a kind that no network has'),
-    'key_slow_to_hash': (archive(b'}' + nested(60) + b'Ns'), 'keys that are no texts or numbers of 64 bits'),
+    'tensor_by_number': (archive(name('torch', 'FloatTensor') + number(2**33) + b'\x85R'), OTHER_KIND),
+    'sparse': (archive(name('torch._utils', '_rebuild_sparse_tensor') + b')R'), OTHER_KIND),
+    'key_slow_to_hash': (archive(b'}' + nested(60) + b'Ns'), KEYS),
     'keys_of_the_same_hash': (
-        archive(b'}(' + b''.join(number((2**61 - 1) * i) + b'N' for i in range(50_000)) + b'u'), 'keys that are no texts'
+        archive(b'}(' + b''.join(number((2**61 - 1) * i) + b'N' for i in range(50_000)) + b'u'), KEYS
     ),
     'set_slow_to_hash': (archive(name('builtins', 'set') + b'](' + nested(60) + b'e\x85R'), 'makes a set of a list'),
     'counter_slow_to_hash': (
