@@ -14,6 +14,7 @@ from typing import IO
 
 from hcl_arch.utils.atomic_file import atomic_file, refuse_special_file
 from hcl_arch.utils.command_line import names_a_file
+from hcl_arch.utils.json_text import load_json
 from preparation.items import PreparationError
 from preparation.record import Plan
 
@@ -110,8 +111,8 @@ class Workshop:
         """Return the plan of the unfinished output, None if there is none or a power cut left an empty file."""
         try:
             with open(self._plan_path, encoding='utf-8') as file:
-                found = json.load(file)
-        except (FileNotFoundError, ValueError, RecursionError):
+                found = load_json(file.read())
+        except (FileNotFoundError, ValueError):
             return None
         return found if isinstance(found, dict) else None
 

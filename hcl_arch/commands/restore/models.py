@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional, Protocol, Union
 
@@ -62,15 +61,10 @@ def make_restorer(options: Options) -> ImageRestorer:
     if options.model_options is None:
         return Restorer(options.model, **settings)
     loaded = load_model(options.model, options=Path(options.model_options))
-    settings['detect_side'] = options.detect_side or _recommended_side(loaded.info)
+    settings['detect_side'] = options.detect_side or loaded.info.get('detect_side')
     restorer = Restorer(loaded.network, **settings)
     restorer.name = loaded.name
     return restorer
-
-
-def _recommended_side(info: Mapping[str, Any]) -> Optional[int]:
-    side = info.get('detect_side')
-    return int(side) if side else None
 
 
 def model_lines() -> list[str]:
