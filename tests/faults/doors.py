@@ -17,6 +17,7 @@ import re
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,7 +128,12 @@ def page_door(model: Path) -> Iterator[Door]:
 
 
 def _visit(url: str, path: Path) -> Opened:
-    token = json.loads(_ask(f'{url}hcl/upload', path.read_bytes(), {'X-File-Name': path.name}))['token']
+    try:
+        token = json.loads(_ask(f'{url}hcl/upload', path.read_bytes(), {'X-File-Name': path.name}))['token']
+    except urllib.error.HTTPError as error:
+        if error.code != 413:
+            raise
+        return Opened(message=f'{path.name}: {error.read().decode()}')  # the page's script puts the name before it
     event = {'data': [True, False], 'event_data': {'files': [{'token': token}]}, 'fn_index': 0, 'session_hash': token}
     _ask(f'{url}gradio_api/queue/join', json.dumps(event).encode(), {'Content-Type': 'application/json'})
     said = json.dumps(_ask(f'{url}gradio_api/queue/data?session_hash={token}').decode(), ensure_ascii=False)
@@ -143,11 +149,8 @@ def _visit(url: str, path: Path) -> Opened:
 
 def _ask(url: str, body: Optional[bytes] = None, headers: Optional[dict[str, str]] = None) -> bytes:
     request = urllib.request.Request(url, body, headers or {})
-    try:
-        with urllib.request.urlopen(request, timeout=MOST_SECONDS) as response:
-            return response.read()  # type: ignore[no-any-return]
-    except urllib.error.HTTPError as error:
-        raise AssertionError(f'{url}: {error.code} {error.read().decode()}') from error
+    with urllib.request.urlopen(request, timeout=MOST_SECONDS) as response:
+        return response.read()  # type: ignore[no-any-return]
 
 
 @contextlib.contextmanager
@@ -192,28 +195,30 @@ def main(name: str, folder: str, model: str) -> None:
         Path('good.png').write_bytes(ib.encoded('PNG'))
         assert enter(Path('good.png').absolute()).pixels is not None
         Path('good.png').unlink()
-        at_rest, before = _resident(), set(Path().rglob('*'))
+        at_rest, before = resident(), set(Path().rglob('*'))
         for path in sorted(Path(folder).iterdir()):
-            opened, cost = _measured(lambda path=path: enter(path), at_rest)  # type: ignore[misc]
+            opened, cost = measured(enter, path, at_rest)
             left = sorted(map(str, set(Path().rglob('*')) - before))
             record = {'name': path.name, 'message': opened.message, 'done': opened.pixels is not None, 'left': left}
             print(json.dumps({**record, **cost._asdict()}), flush=True)
 
 
-def _measured(call: Callable[[], Opened], at_rest: float) -> tuple[Opened, Cost]:
+def measured(enter: Door, path: Path, at_rest: float) -> tuple[Opened, Cost]:
+    """Open a file by a door; `at_rest` is the `resident` figure of the idle process."""
     gc.collect()
     with contextlib.suppress(OSError):
         Path('/proc/self/clear_refs').write_text('5')  # starts the highest figure anew
     start = time.process_time()
     try:
         with time_limit(MOST_SECONDS):
-            opened = call()
+            opened = enter(path)
     except Exception as error:  # of any kind: it is what a user would see
         opened = Opened(message=f'Traceback: {type(error).__name__}: {error}')
     return opened, Cost(time.process_time() - start, _highest() - at_rest)
 
 
-def _resident() -> float:
+def resident() -> float:
+    """MiB of memory that this process holds."""
     return _status('VmRSS')
 
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.docs.example_files import write_named_model
 from tests.faults import image_bytes as ib
-from tests.faults.doors import DOORS, MOST_SECONDS
+from tests.faults.doors import DOORS, MOST_SECONDS, Opened, measured, resident
 from tests.faults.test_bad_image_files import BAD, make_huge, make_pipe, make_socket
 
 SHARED = REPOSITORY.parent / 'shared' / 'faults'
@@ -104,3 +105,20 @@ def opened(door: str, corpus: Path, model: Path, folder: Path) -> tuple[dict[str
     assert list(temporary.iterdir()) == []
     records = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{')]
     return {record['name']: record for record in records}, done.stderr
+
+
+def test_costs_are_measured() -> None:
+    """Otherwise the limits above would hold because nothing is measured."""
+
+    def costly(path: Path) -> Opened:
+        block = b'1' * 2**28
+        end = time.process_time() + 0.2
+        while time.process_time() < end:
+            pass
+        return Opened(message=f'{len(block)}')
+
+    _, cost = measured(costly, Path(), at_rest=resident())
+    assert cost.seconds > 0.19
+    if sys.platform == 'linux':
+        assert cost.mib > 250
+        assert measured(lambda path: Opened(), Path(), at_rest=resident())[1].mib < 100
