@@ -67,7 +67,7 @@ def decode_image(content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: in
             f'{len(content)} bytes that state a size of {stated.width} x {stated.height} pixels, '
             f'but decode to {image.shape[1]} x {image.shape[0]}'
         )
-    return image  # type: ignore[return-value]
+    return image
 
 
 def _decode(content: bytes, flag: int) -> NDArray[Any] | None:
