@@ -17,6 +17,10 @@ from hcl_arch.utils.atomic_file import open_to_append
 _LAG = 8
 
 
+# Default of `train: max_skipped_steps`: more than float16 needs to find its scale, which it halves in each such step.
+DEFAULT_SKIPPED_STEPS = 30
+
+
 class NonFiniteError(RuntimeError):
     """Too many steps in a row had a non-finite loss or gradient."""
 
@@ -98,8 +102,9 @@ class StepWatch:
             raise NonFiniteError(
                 f'{most_in_a_row} steps in a row had a loss or a gradient that is not finite, the last one in '
                 f'{self._last_line}. No such step was taken, so the parameters are good. '
-                f'{self._where_listed()}Lower the learning rate or train in fp32, look at the images, and resume; '
-                '`train: max_skipped_steps` is the limit.'
+                f'{self._where_listed()}Lower the learning rate or train in fp32, look at the images, and '
+                'resume with --auto_resume: it goes back to the last checkpoint from which a step was taken, and takes '
+                'the learning rate of the option file. `train: max_skipped_steps` is the limit.'
             )
         return lines
 
