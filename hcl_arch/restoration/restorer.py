@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from hcl_arch.restoration import detection
-from hcl_arch.restoration.image_input import ImageInput, image_array
+from hcl_arch.restoration.image_input import Given, ImageInput, given_image
 from hcl_arch.restoration.mask_array import (
     MaskInput,
     check_confidence,
@@ -104,7 +104,7 @@ class Restorer:
         Raises:
             ValueError: If it is no such image.
         """
-        return self._detect(ImageSource(image_array(image)))
+        return self._detect(ImageSource(given_image(image).pixels))
 
     def find(
         self,
@@ -130,7 +130,7 @@ class Restorer:
         """
         threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
-        return self._find(ImageSource(image_array(image)), threshold, grow, min_score)
+        return self._find(ImageSource(given_image(image).pixels), threshold, grow, min_score)
 
     def mask_of(self, confidence: np.ndarray, *, threshold: Optional[float] = None, grow: float = 0) -> np.ndarray:
         """The mask of a confidence map: see :func:`hcl_arch.restoration.mask_array.mask_of_confidence`.
@@ -168,7 +168,8 @@ class Restorer:
         Raises:
             ValueError: If image or mask are not as expected, or the model only detects.
         """
-        source = ImageSource(image_array(image))
+        given = given_image(image)
+        source = ImageSource(given.pixels)
         corrupted = user_mask(mask, source.height, source.width)
         if confidence is None:
             finding = _found_by_user(corrupted, corrupted)
@@ -176,7 +177,7 @@ class Restorer:
             check_confidence(confidence, source.height, source.width)
             confidence = confidence.astype(np.float32)
             finding = Finding(corrupted, confidence, corruption_score(confidence), bool(corrupted.any()))
-        return self._repair(source, finding, composite, reverse, progress)
+        return self._repair(given, source, finding, composite, reverse, progress)
 
     def restore(
         self,
@@ -213,15 +214,16 @@ class Restorer:
         threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
         self._network.check_restores()
-        source = ImageSource(image_array(image))
+        given = given_image(image)
+        source = ImageSource(given.pixels)
         if mask is not None:
-            given = user_mask(mask, source.height, source.width)
-            finding = _found_by_user(given, grown(given, grow))
-            return self._repair(source, finding, composite, reverse, progress)
+            corrupted = user_mask(mask, source.height, source.width)
+            finding = _found_by_user(corrupted, grown(corrupted, grow))
+            return self._repair(given, source, finding, composite, reverse, progress)
         finding = self._find(source, threshold, grow, min_score)
         if not finding.found:
-            return Restoration(source.pixels.copy(), *finding)
-        return self._repair(source, finding, composite, reverse, progress)
+            return Restoration(given.returned(source.pixels.copy()), *finding)
+        return self._repair(given, source, finding, composite, reverse, progress)
 
     def _threshold(self, threshold: Optional[float]) -> float:
         if threshold is None:
@@ -245,6 +247,7 @@ class Restorer:
 
     def _repair(
         self,
+        given: Given,
         source: ImageSource,
         finding: Finding,
         composite: bool,
@@ -260,7 +263,7 @@ class Restorer:
             memory_bytes=self._network_bytes(source),
             progress=progress,
         )
-        return Restoration(picture, *finding)
+        return Restoration(given.returned(picture), *finding)
 
     def _network_bytes(self, source: ImageSource) -> float:
         """Memory that remains besides the image's arrays."""

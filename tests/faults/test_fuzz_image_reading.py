@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hcl_arch.data.storage.image_source import ImageSource
-from hcl_arch.utils.image_decoding import MAX_PIXELS, DamagedImageError, decode_image
+from hcl_arch.utils.image_decoding import DamagedImageError, decode_image
+from hcl_arch.utils.image_limits import MAX_PIXELS
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 from tests.faults import image_bytes as ib
 from tests.faults.time_limit import time_limit

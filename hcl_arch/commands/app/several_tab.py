@@ -111,7 +111,7 @@ class SeveralTab:
         start = time.monotonic()
         try:
             name, photograph = self._kept.uploads.open(token)
-            restoration = self._restorer.restore(photograph.pixels, **options)
+            restoration = self._restorer.restore(photograph.shown, **options)
             stem = _free_stem(PurePath(name).stem, archive)
             archive.writestr(f'{stem}_restored.png', downloads.restored_png(photograph, restoration.image))
             archive.writestr(f'{stem}_mask.png', display.png(restoration.mask))
@@ -128,7 +128,7 @@ class SeveralTab:
             time.monotonic() - start,
             remark=_remark(restoration, self._restorer.min_score),
             found=restoration.found,
-            before=_thumbnail(photograph.pixels),
+            before=_thumbnail(photograph.shown),
             after=_thumbnail(restoration.image),
         )
 

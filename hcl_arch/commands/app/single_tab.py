@@ -156,7 +156,7 @@ class SingleTab:
         job = Job(
             name,
             photograph,
-            self._restorer.detect(photograph.pixels),
+            self._restorer.detect(photograph.shown),
             threshold=self._threshold,
             min_score=self._restorer.min_score,
         )

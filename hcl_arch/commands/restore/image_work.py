@@ -25,6 +25,7 @@ from hcl_arch.restoration.photographs.photograph import Photograph, read_photogr
 from hcl_arch.restoration.photographs.photograph_encoding import as_seen
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.image_limits import Limits
 from hcl_arch.utils.regular_file import reason_of
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
@@ -45,12 +46,13 @@ class Written(NamedTuple):
     seconds: float
 
 
-def read_image(job: Job, stdin: Optional[bytes]) -> ReadImage:
+def read_image(job: Job, stdin: Optional[bytes], limits: Limits) -> ReadImage:
     """Read a photograph, and its mask.
 
     Args:
         job: the job of the photograph.
         stdin: content of standard input, for the job that reads it.
+        limits: what the photograph may state.
 
     Raises:
         ImageError: One of them cannot be read.
@@ -58,7 +60,8 @@ def read_image(job: Job, stdin: Optional[bytes]) -> ReadImage:
     start = time.monotonic()
     with silenced_libraries():
         try:
-            photograph = read_photograph(io.BytesIO(stdin or b'') if job.input.is_stdin else job.input.path)
+            source = io.BytesIO(stdin or b'') if job.input.is_stdin else job.input.path
+            photograph = read_photograph(source, limits=limits)
         except UnreadableImageError as error:
             raise ImageError(error.reason) from error
         mask = None if job.mask is None else read_mask(job.mask, photograph.size)
@@ -79,7 +82,7 @@ def restore_image(
     if options.min_score is not None:
         settings['min_score'] = options.min_score
     try:
-        return restorer.restore(read.photograph.pixels, mask=read.mask, progress=progress, **settings)
+        return restorer.restore(read.photograph.shown, mask=read.mask, progress=progress, **settings)
     except Exception as error:  # of any kind: the other images must still be processed
         raise ImageError(_failure(error)) from error
 
@@ -116,7 +119,7 @@ def _encode(
     kind: PictureKind, job: Job, photograph: Photograph, restoration: Restoration, options: Options, remarks: list[str]
 ) -> bytes:
     if kind == 'restored':
-        content, more = photograph.with_pixels(restoration.image).encode(
+        content, more = photograph.with_repaired(restoration.image).encode(
             job.format, quality=options.quality, keep_metadata=not options.strip_metadata
         )
         remarks += more
@@ -126,8 +129,8 @@ def _encode(
     if kind == 'confidence':
         return _png(confidence_picture(restoration.confidence))
     if kind == 'overlay':
-        return _png(overlay_picture(as_seen(photograph.pixels), restoration.mask))
-    return _png(side_by_side(as_seen(photograph.pixels), restoration.mask, as_seen(restoration.image)))
+        return _png(overlay_picture(as_seen(photograph.shown), restoration.mask))
+    return _png(side_by_side(as_seen(photograph.shown), restoration.mask, as_seen(restoration.image)))
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:

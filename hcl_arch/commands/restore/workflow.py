@@ -67,7 +67,9 @@ class Workflow:
     ) -> Iterator[tuple[Job, Optional[Future[ReadImage]]]]:
         ahead: deque[tuple[Job, Optional[Future[ReadImage]]]] = deque()
         for job in jobs:
-            future = None if job.problem is not None else reader.submit(read_image, job, self._stdin)
+            future = (
+                None if job.problem is not None else reader.submit(read_image, job, self._stdin, self._options.limits)
+            )
             ahead.append((job, future))
             if len(ahead) > self._options.batch:
                 yield ahead.popleft()
