@@ -27,7 +27,7 @@ from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.painting import Progress, paint
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.result import Restoration
-from hcl_arch.restoration.verdict import Finding, check_min_score, corruption_score, find_by
+from hcl_arch.restoration.verdict import Finding, can_be_judged, check_min_score, corruption_score, find_by
 from hcl_arch.utils.precision import Precision, check_precision
 
 DEFAULT_DETECT_SIDE = 256
@@ -99,7 +99,8 @@ class Restorer:
                 image or a path. Fully transparent pixels count as uncorrupted and their colours as unknown.
 
         Returns:
-            Confidence that a pixel is uncorrupted, (H, W) float32 in [0, 1].
+            Confidence that a pixel is uncorrupted, (H, W) float32 in [0, 1]; 1 everywhere if the image is more than 100
+            times as long as wide, which is not judged.
 
         Raises:
             ValueError: If it is no such image.
@@ -241,6 +242,8 @@ class Restorer:
         return find_by(self._detect(source), threshold=threshold, grow=grow, min_score=min_score)
 
     def _detect(self, source: ImageSource) -> np.ndarray:
+        if not can_be_judged(source.height, source.width):
+            return np.ones((source.height, source.width), np.float32)
         return detection.detect(
             source, self._network, detect_side=self.detect_side, memory_bytes=self._network_bytes(source)
         )

@@ -136,7 +136,7 @@ class _Reader:
             (count,) = struct.unpack_from(self._order + ('Q' if self._is_big else 'H'), self._content, place)
         except struct.error:
             raise DirectoryError('a directory lies behind the end') from None
-        if count > _MOST_ENTRIES:
+        if count > (_MOST_ENTRIES if self._only is None else 0xFFFF):
             raise DirectoryError(f'{count:,} entries in a directory')
         return self._read_entries(group, place + (8 if self._is_big else 2), count)
 

@@ -157,7 +157,7 @@ def results_html(rows: list[Row]) -> str:
 
 def _remark(restoration: Restoration, min_score: float) -> str:
     if not restoration.found:
-        return f'{nothing_found(restoration.score, min_score)}; left as it is'.capitalize()
+        return f'{nothing_found(restoration.score, min_score, restoration.mask.shape)}; left as it is'.capitalize()
     remark = unusual_share(share_of(restoration.mask))
     return f'Score {restoration.score:.2f}' + (f'; {remark}' if remark else '')
 

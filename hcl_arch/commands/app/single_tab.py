@@ -215,7 +215,7 @@ def _outcome(job: Job) -> str:
         return _DONE
     # The first repair is of the finding; later the visitor may have erased it.
     is_verdict = job.repairs == 1 or job.score < job.min_score
-    verdict = nothing_found(job.score, job.min_score).capitalize() if is_verdict else 'Nothing is marked'
+    verdict = nothing_found(job.score, job.min_score, job.confidence.shape).capitalize() if is_verdict else 'Nothing is marked'
     return f'{verdict}. {_UNCHANGED}'
 
 
