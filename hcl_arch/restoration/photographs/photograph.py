@@ -120,7 +120,8 @@ class Photograph:
         repaired = shown != self.shown
         repaired = repaired.any(axis=2) if shown.ndim == 3 else repaired
         pixels = self.pixels.copy()
-        pixels[repaired] = self._stored(shown[repaired])
+        if repaired.any():
+            pixels[repaired] = self._stored(shown[repaired])
         return replace(self, pixels=pixels)
 
     def _stored(self, shown: NDArray[Any]) -> NDArray[Any]:
