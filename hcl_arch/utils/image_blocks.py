@@ -23,7 +23,9 @@ from hcl_arch.utils.tiff_directory import (
 )
 
 # More of one kind is left out. The longest that photographs carry are profiles of some MiB.
-MOST_METADATA = 2**24
+MOST_METADATA = 2**23
+# A file of more is passed on without what follows, and so is cut short: it would take seconds to walk through.
+_MOST_SEGMENTS, _MOST_CHUNKS, _MOST_FLAWS = 10_000, 2**18, 10
 XMP_KEYWORD = 'XML:com.adobe.xmp'
 _JPEG_EXIF, _JPEG_XMP, _JPEG_ICC = b'Exif\0\0', b'http://ns.adobe.com/xap/1.0/\0', b'ICC_PROFILE\0'
 _JPEG_FRAMES = b'MPF\0'
@@ -47,7 +49,30 @@ _BASIC_TAGS = frozenset((ORIENTATION, RESOLUTION_ACROSS, RESOLUTION_DOWN, RESOLU
 # Tags of a TIFF's own pixels: layout, colours, tiles and strips, tables of compressed pixels.
 LAYOUT_TAGS = frozenset(
     (254, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 332)
-    + (334, 338, 339, 340, 341, 347, 512, 513, 514, 515, 519, 520, 521, 529, 530, 531, 532, 32997)
+    + (
+        334,
+        338,
+        339,
+        340,
+        341,
+        346,
+        347,
+        512,
+        513,
+        514,
+        515,
+        519,
+        520,
+        521,
+        529,
+        530,
+        531,
+        532,
+        32995,
+        32996,
+        32997,
+        32998,
+    )
 )
 
 
@@ -84,6 +109,11 @@ class Blocks:
         stated = 1 if self.tags is None else self.tags.number(ORIENTATION, 1)
         return stated if 1 <= stated <= 8 else 1
 
+    def tell(self, flaw: str) -> None:
+        """Note a flaw once."""
+        if flaw not in self.flaws and len(self.flaws) < _MOST_FLAWS:
+            self.flaws.append(flaw)
+
     def take_exif(self, data: bytes) -> None:
         """Read EXIF data; of damaged ones only orientation and resolution are kept."""
         data = data.removeprefix(_JPEG_EXIF)
@@ -92,12 +122,12 @@ class Blocks:
                 raise DirectoryError(f'{len(data):,} bytes, more than {MOST_METADATA:,}')
             self.tags = read_directory(data)
         except DirectoryError as error:
-            self.flaws.append(f'its EXIF data are damaged and left out ({error})')
+            self.tell(f'its EXIF data are damaged and left out ({error})')
             with contextlib.suppress(DirectoryError):
                 self.tags = read_directory(data, only=_BASIC_TAGS)
             return
         if not self.tags.is_whole:
-            self.flaws.append('some of its EXIF data are damaged and left out')
+            self.tell('some of its EXIF data are damaged and left out')
 
     def take(self, kind: str, data: bytes) -> None:
         """Take a block of metadata: 'exif', 'icc' or 'xmp'; the first of its kind counts."""
@@ -153,20 +183,21 @@ def _split_jpeg(content: bytes) -> Blocks:
 def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield marker, start and end of the segments before the first scan, then all that follows as one."""
     place = 2
-    while True:
+    for _ in range(_MOST_SEGMENTS):
         match = _MARKER.search(content, place)
         if match is None:
-            break
+            yield _SCAN, place, len(content)
+            return
         marker, place = match[1][0], match.start()
         if marker in _BARE_MARKERS:
             place = match.end()
             continue
         end = place + 2 + int.from_bytes(content[place + 2 : place + 4], 'big')
         if marker in _LAST_MARKERS or end > len(content) or end < place + 4:
-            break
+            yield _SCAN, place, len(content)
+            return
         yield marker, place, end
         place = end
-    yield _SCAN, place, len(content)
 
 
 def _states_frames(data: bytes) -> bool:
@@ -193,7 +224,7 @@ def _split_png(content: bytes) -> Blocks:
         elif name in (b'iCCP', b'tEXt', b'zTXt', b'iTXt') and len(body) <= budget:
             budget -= _take_png_text(blocks, name, bytes(body), budget)
         elif name in (b'iCCP', b'tEXt', b'zTXt', b'iTXt'):
-            blocks.flaws.append(f'a text or profile is left out ({len(body):,} bytes)')
+            blocks.tell(f'a text or profile is left out ({len(body):,} bytes)')
     blocks.content = b''.join(kept)
     return blocks
 
@@ -201,7 +232,9 @@ def _split_png(content: bytes) -> Blocks:
 def _chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Yield name, start and end of a PNG's chunks."""
     place = len(PNG_START)
-    while place + 12 <= len(content):
+    for _ in range(_MOST_CHUNKS):
+        if place + 12 > len(content):
+            return
         (length,) = struct.unpack_from('>I', content, place)
         name, end = content[place + 4 : place + 8], min(place + 12 + length, len(content))
         yield name, place, end
@@ -214,7 +247,7 @@ def _take_png_text(blocks: Blocks, name: bytes, body: bytes, budget: int) -> int
     try:
         data = _png_text(name, rest, budget)
     except (zlib.error, ValueError) as error:
-        blocks.flaws.append(f'a text or profile is damaged and left out ({error})')
+        blocks.tell(f'a text or profile is damaged and left out ({error})')
         return len(body)
     if name == b'iCCP':
         blocks.take('icc', data)
@@ -263,7 +296,7 @@ def unpacked(data: bytes, most: int) -> bytes:
 
 def _split_webp(content: bytes) -> Blocks:
     blocks, kept, place = Blocks(content), [content[8:12]], 12
-    while place + 8 <= len(content):
+    while place + 8 <= len(content) and len(kept) < _MOST_SEGMENTS:
         name, length = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], 'little')
         end = place + 8 + length + length % 2
         if name in _WEBP_BLOCKS and end <= len(content) + 1:
@@ -291,7 +324,7 @@ def _split_tiff(content: bytes) -> Blocks:
         blocks.tags = read_directory(content, besides=LAYOUT_TAGS)
     except DirectoryError as error:
         blocks.tags = known.only(_BASIC_TAGS)
-        blocks.flaws.append(f'its EXIF data are damaged and left out ({error})')
+        blocks.tell(f'its EXIF data are damaged and left out ({error})')
     for tag, kind in ((_TIFF_ICC, 'icc'), (_TIFF_XMP, 'xmp')):
         entry = blocks.tags.entries.pop(tag, None)
         if entry is not None:

@@ -83,7 +83,7 @@ class Directory:
         values = tuple(values)
         self.entries[tag] = Entry(kind, len(values), struct.pack(f'{self.order}{len(values)}{_NUMBERS[kind]}', *values))
 
-    def put_ratio(self, tag: int, value: float, below: int = 10_000) -> None:
+    def put_ratio(self, tag: int, value: float, below: int = 1000) -> None:
         """Set an entry of one fraction."""
         data = struct.pack(self.order + 'II', min(round(value * below), 2**32 - 1), below)
         self.entries[tag] = Entry(_RATIONAL, 1, data)

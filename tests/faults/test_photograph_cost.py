@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+from PIL import ImageCms
 
 from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
 from hcl_arch.utils.image_decoding import DamagedImageError, decode_image
@@ -22,6 +23,7 @@ from tests.faults.cost import cost_of
 
 # Above what the same file takes without its fault.
 MOST_SECONDS, MOST_MIB = 0.5, 100
+JPEG = ib.encoded('JPEG')
 DAMAGED = 'EXIF data are damaged and left out'
 
 
@@ -91,6 +93,35 @@ def test_overlapping_frames_of_a_jpeg_cost_nothing() -> None:
     content = content[:2] + b'\xff\xe2' + struct.pack('>H', len(block) + 2) + block + content[2:]
     cost = cost_of(lambda: read(content))
     assert cost.result.size == (48, 40)
+    assert cost.seconds < MOST_SECONDS
+    assert cost.mib < MOST_MIB
+
+
+MANY_BLOCKS = {
+    'segments.jpg': JPEG[:20] + b'\xff\xe1\0\2' * 2_000_000 + JPEG[20:],
+    'chunks.png': hp.png_with(*[(b'tEXt', b'a\0')] * 300_000),
+    'chunks.webp': hp.webp_with(*[(b'JUNK', b'')] * 100_000),
+}
+
+
+@pytest.mark.parametrize('name', MANY_BLOCKS)
+def test_millions_of_blocks_are_not_walked_through(name: str) -> None:
+    for call in (read, decode_image):
+        cost = cost_of(lambda call=call: call(MANY_BLOCKS[name]))
+        assert isinstance(cost.result, Exception) or name == 'chunks.webp'  # its pixels come first
+        assert cost.seconds < 2
+        assert cost.mib < MOST_MIB
+
+
+def test_overlapping_tags_of_a_profile_cost_nothing() -> None:
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes().ljust(2**22, b'\0'))
+    profile[:4] = struct.pack('>I', len(profile))
+    profile[128:132] = struct.pack('>I', 90)
+    for number in range(90):
+        profile[132 + 12 * number : 144 + 12 * number] = struct.pack('>4sII', b'rTRC', 2000, 2**22 - 2000)
+    content = hp.png_with((b'iCCP', b'x\0\0' + zlib.compress(bytes(profile))))
+    cost = cost_of(lambda: read(content).shown)
+    assert cost.result.shape == (40, 48, 3)
     assert cost.seconds < MOST_SECONDS
     assert cost.mib < MOST_MIB
 

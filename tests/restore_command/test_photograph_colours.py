@@ -15,6 +15,7 @@ from PIL import Image, ImageCms
 
 from hcl_arch.restoration.photographs.colours import CurveColours, ProfileColours, colours_of
 from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
+from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata
 from hcl_arch.restoration.restorer import Restorer
 from tests.faults import hostile_photographs as hp
 from tests.faults import image_bytes as ib
@@ -271,6 +272,17 @@ def test_transparent_level_of_16_bit_gray_is_kept() -> None:
     again = read_photograph(io.BytesIO(photograph.with_repaired(repaired).encode()[0]))
     assert again.pixels[0, 1].tolist() == [999, 999, 999, 65535]
     assert read_photograph(io.BytesIO(photograph.encode('TIFF')[0])).pixels[0, 0].tolist() == [1000, 1000, 1000, 0]
+
+
+def test_profile_that_readers_of_a_png_refuse() -> None:
+    long = PROFILES['adobe'].ljust(2**20 + 1, b'\0')
+    long = struct.pack('>I', len(long)) + long[4:]
+    photograph = Photograph(random_pixels(60).reshape(6, 10, 3), metadata=PhotographMetadata(icc_profile=long))
+    content, remarks = photograph.encode('PNG')
+    assert remarks == ['written as sRGB, since PNG has no place for its profile of 1,048,577 bytes']
+    with Image.open(io.BytesIO(content)) as file:
+        np.testing.assert_array_equal(np.array(file), photograph.shown)
+    assert read_photograph(io.BytesIO(photograph.encode('TIFF')[0])).metadata.icc_profile == long
 
 
 def test_gray_with_alpha_as_jpeg() -> None:

@@ -126,7 +126,7 @@ class SeveralTab:
             name,
             share_of(restoration.mask),
             time.monotonic() - start,
-            remark=_remark(restoration, self._restorer.min_score),
+            remark='; '.join((_remark(restoration, self._restorer.min_score), *photograph.remarks)),
             found=restoration.found,
             before=_thumbnail(photograph.shown),
             after=_thumbnail(restoration.image),

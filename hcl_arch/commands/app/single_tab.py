@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -210,12 +211,20 @@ class SingleTab:
 
 
 def _outcome(job: Job) -> str:
-    """The message after a repair."""
+    """The message after a repair, with remarks on how the photograph was read."""
+    return _verdict(job) + ''.join(f' Note: {html.escape(remark)}.' for remark in job.photograph.remarks)
+
+
+def _verdict(job: Job) -> str:
     if job.restoration is not None and job.restoration.found:
         return _DONE
     # The first repair is of the finding; later the visitor may have erased it.
     is_verdict = job.repairs == 1 or job.score < job.min_score
-    verdict = nothing_found(job.score, job.min_score, job.confidence.shape).capitalize() if is_verdict else 'Nothing is marked'
+    verdict = (
+        nothing_found(job.score, job.min_score, job.confidence.shape).capitalize()
+        if is_verdict
+        else 'Nothing is marked'
+    )
     return f'{verdict}. {_UNCHANGED}'
 
 

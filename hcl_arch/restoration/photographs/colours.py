@@ -26,7 +26,8 @@ _FINE = 2**20 - 1
 _STRIP = 2**18
 # 1 / 2.2, which files state where they mean sRGB.
 _USUAL_GAMMA, _GAMMA_SLACK = 45455, 500
-_MOST_TAGS = 200
+_MOST_TAGS, _MOST_TAG_BYTES = 200, 2**18
+_TAGS = frozenset((b'rXYZ', b'gXYZ', b'bXYZ', b'rTRC', b'gTRC', b'bTRC', b'kTRC', b'A2B0', b'A2B1'))
 
 Curve = Callable[[NDArray[Any]], NDArray[Any]]
 
@@ -184,7 +185,7 @@ def _of_profile(profile: bytes, mode: str) -> Optional[Colours]:
 def _tags(profile: bytes) -> dict[bytes, bytes]:
     (count,) = struct.unpack_from('>I', profile, 128)
     places = [struct.unpack_from('>4sII', profile, 132 + 12 * number) for number in range(min(count, _MOST_TAGS))]
-    return {name: profile[start : start + size] for name, start, size in places}
+    return {name: profile[start : start + min(size, _MOST_TAG_BYTES)] for name, start, size in places if name in _TAGS}
 
 
 def _fixed(data: bytes) -> NDArray[Any]:
@@ -228,7 +229,7 @@ def _parametric(kind: int, numbers: NDArray[Any]) -> Curve:
         2: lambda n: (n[0], n[1], n[2], 0, -n[2] / n[1], n[3], n[3]),
         3: lambda n: (n[0], n[1], n[2], n[3], n[4], 0, 0),
         4: lambda n: (n[0], n[1], n[2], n[3], n[4], n[5], n[6]),
-    }[kind](numbers)
+    }[kind](numbers.tolist())
     power = _power(g)
     return lambda x: np.where(x >= d, power((a * x + b).clip(0)) + e, c * x + f)
 

@@ -31,6 +31,8 @@ from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, read_regular_file, reas
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 DEFAULT_QUALITY = 95
+# Pillow opens no PNG with a longer one.
+_LONGEST_PROFILE_OF_PNG = 2**20
 FORMAT_OF_SUFFIX = {
     '.png': 'PNG',
     '.jpg': 'JPEG',
@@ -187,13 +189,22 @@ class Photograph:
         if self.extra is not None and file_format != 'TIFF':
             remarks.append(f'written without its further channels, which {file_format} has no place for')
             fitted = replace(fitted, extra=None)
-        has_place = file_format == 'PNG' or not self.metadata.colours or self.metadata.icc_profile is not None
-        if self._colours is not None and not has_place:
-            remarks.append(f'written as sRGB, since {file_format} has no place for its gamma')
-            fitted = replace(fitted, pixels=self.shown, is_premultiplied=False)
+        lost = self._lost_colours(file_format)
+        if lost:
+            remarks.append(f'written as sRGB, since {file_format} has no place for its {lost}')
+            plain = replace(self.metadata, icc_profile=None, colours={})
+            fitted = replace(fitted, pixels=self.shown, is_premultiplied=False, metadata=plain)
         if fitted.is_premultiplied and file_format != 'TIFF':
             fitted = replace(fitted, pixels=as_straight(self.pixels), is_premultiplied=False)
         return fitted, remarks
+
+    def _lost_colours(self, file_format: str) -> str:
+        """Say which definition of the colours a format has no place for; '' if there is none."""
+        profile = self.metadata.icc_profile
+        if profile is None:
+            return 'gamma' if self._colours is not None and file_format != 'PNG' else ''
+        is_too_long = file_format == 'PNG' and len(profile) > _LONGEST_PROFILE_OF_PNG
+        return f'profile of {len(profile):,} bytes' if is_too_long else ''
 
     def write(
         self,
