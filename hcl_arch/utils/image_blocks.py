@@ -49,30 +49,8 @@ _BASIC_TAGS = frozenset((ORIENTATION, RESOLUTION_ACROSS, RESOLUTION_DOWN, RESOLU
 # Tags of a TIFF's own pixels: layout, colours, tiles and strips, tables of compressed pixels.
 LAYOUT_TAGS = frozenset(
     (254, 256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 332)
-    + (
-        334,
-        338,
-        339,
-        340,
-        341,
-        346,
-        347,
-        512,
-        513,
-        514,
-        515,
-        519,
-        520,
-        521,
-        529,
-        530,
-        531,
-        532,
-        32995,
-        32996,
-        32997,
-        32998,
-    )
+    + (334, 338, 339, 340, 341, 346, 347, 512, 513, 514, 515, 519, 520, 521, 529, 530, 531, 532)
+    + (32995, 32996, 32997, 32998)
 )
 
 
@@ -126,7 +104,11 @@ class Blocks:
             with contextlib.suppress(DirectoryError):
                 self.tags = read_directory(data, only=_BASIC_TAGS)
             return
-        if not self.tags.is_whole:
+        self.tell_of_parts()
+
+    def tell_of_parts(self) -> None:
+        """Note that some of the tags could not be read."""
+        if self.tags is not None and not self.tags.is_whole:
             self.tell('some of its EXIF data are damaged and left out')
 
     def take(self, kind: str, data: bytes) -> None:
@@ -325,6 +307,7 @@ def _split_tiff(content: bytes) -> Blocks:
     except DirectoryError as error:
         blocks.tags = known.only(_BASIC_TAGS)
         blocks.tell(f'its EXIF data are damaged and left out ({error})')
+    blocks.tell_of_parts()
     for tag, kind in ((_TIFF_ICC, 'icc'), (_TIFF_XMP, 'xmp')):
         entry = blocks.tags.entries.pop(tag, None)
         if entry is not None:

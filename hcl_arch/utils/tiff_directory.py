@@ -22,7 +22,7 @@ _SHORT, _LONG, _RATIONAL = 3, 4, 5
 _NUMBERS = {1: 'B', 3: 'H', 4: 'I', 13: 'I', 16: 'Q', 18: 'Q'}
 _NARROWED = {13: _LONG, 16: _LONG, 18: _LONG}
 _SIGNED_LONG_8 = 17
-# libtiff takes more entries in a directory for damage.
+# libtiff takes more entries in a directory for damage; here they are those of all directories.
 _MOST_ENTRIES = 4096
 # A number takes Pillow up to 10 microseconds. Photographs have some hundred; maker's notes count as bytes.
 _MOST_NUMBERS = 8192
@@ -125,7 +125,7 @@ class _Reader:
         self._order = '<' if content.startswith(b'II') else '>'
         self._is_big = b'+' in content[:4]
         self._word = 'Q' if self._is_big else 'I'
-        self._bytes = self._numbers = 0
+        self._bytes = self._numbers = self._walked = 0
 
     def read(self, group: int, place: int | None = None) -> Directory:
         """Read a directory; `group` is the tag that led to it, 0 for the first one."""
@@ -136,7 +136,8 @@ class _Reader:
             (count,) = struct.unpack_from(self._order + ('Q' if self._is_big else 'H'), self._content, place)
         except struct.error:
             raise DirectoryError('a directory lies behind the end') from None
-        if count > (_MOST_ENTRIES if self._only is None else 0xFFFF):
+        self._walked += count
+        if self._walked > (_MOST_ENTRIES if self._only is None else 0xFFFF):
             raise DirectoryError(f'{count:,} entries in a directory')
         return self._read_entries(group, place + (8 if self._is_big else 2), count)
 
@@ -144,7 +145,7 @@ class _Reader:
         directory = Directory(self._order)
         for number in range(count):
             tag, entry = self._entry(place + number * (20 if self._is_big else 12))
-            if not self._is_wanted(tag):
+            if not self._is_wanted(tag) or (entry is not None and not entry.length):
                 continue
             if entry is None:
                 directory.is_whole = False
@@ -177,6 +178,8 @@ class _Reader:
             tag, kind, count, start = struct.unpack_from(f'{self._order}HH2{self._word}', self._content, place)
         except struct.error:
             raise DirectoryError('a directory is cut short') from None
+        if not count:
+            return tag, Entry(kind, 0, b'')
         room = 8 if self._is_big else 4
         size = _SIZES.get(kind, 0) * count
         if size <= room:

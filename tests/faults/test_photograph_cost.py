@@ -86,6 +86,14 @@ def test_overlapping_tags_of_a_tiff_cost_nothing(count: int, kind: int) -> None:
     assert any(DAMAGED in remark for remark in read(content).remarks)
 
 
+def test_directories_that_lead_to_one_large_one_cost_nothing() -> None:
+    many = b''.join(struct.pack('<HHII', 0x8769, hp.LONG, 1, 8) for _ in range(4000))
+    exif = b'II*\0\x08\0\0\0' + struct.pack('<H', 4000) + many + bytes(4)
+    cost = cost_of(lambda: read(hp.jpeg_with_exif(exif)))
+    assert cost.result.remarks == ('some of its EXIF data are damaged and left out',)
+    assert cost.seconds < MOST_SECONDS
+
+
 def test_overlapping_frames_of_a_jpeg_cost_nothing() -> None:
     """Pillow reads this block too while it opens a file: to see whether there is more than one picture."""
     block = b'MPF\0' + hp.overlapping(4000, hp.RATIONAL, 64_000)

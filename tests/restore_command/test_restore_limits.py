@@ -59,9 +59,10 @@ def test_hostile_files(wanted: str, command: Callable, work_folder: Path) -> Non
         if name in REFUSED:
             assert REFUSED[name] in record['error']
         else:
-            with Image.open(record['outputs']['restored']) as image:
-                image.load()
-                dict(image.getexif())
+            if (name, wanted) != ('gray16_trns.png', 'tiff'):  # gray with alpha of 16 bit, which Pillow does not read
+                with Image.open(record['outputs']['restored']) as image:
+                    image.load()
+                    dict(image.getexif())
             if wanted in ('keep', 'tiff') and record['outputs']['restored'].endswith(('tif', 'tiff', 'png')):
                 old, new = read_photograph(record['input']), read_photograph(record['outputs']['restored'])
                 half = old.pixels.shape[1] // 2  # the stub repairs the left one

@@ -89,9 +89,9 @@ def luma(pixels: NDArray[Any]) -> NDArray[Any]:
 def as_straight(pixels: NDArray[Any]) -> NDArray[Any]:
     """Divide the colours of (..., 4) pixels by alpha; those of fully transparent ones stay."""
     most = np.iinfo(pixels.dtype).max
-    alpha = np.maximum(pixels[..., 3:], 1).astype(np.float64)
+    alpha = np.maximum(pixels[..., 3:], 1).astype(np.float32)
     straight = pixels.copy()
-    divided = np.rint(pixels[..., :3] * (most / alpha)).clip(0, most).astype(pixels.dtype)
+    divided = np.rint(pixels[..., :3] * (np.float32(most) / alpha)).clip(0, most).astype(pixels.dtype)
     straight[..., :3] = np.where(pixels[..., 3:] > 0, divided, pixels[..., :3])
     return straight
 
@@ -100,7 +100,7 @@ def multiplied(pixels: NDArray[Any]) -> NDArray[Any]:
     """Multiply the colours of (..., 4) pixels by alpha."""
     most = np.iinfo(pixels.dtype).max
     result = pixels.copy()
-    result[..., :3] = np.rint(pixels[..., :3] * (pixels[..., 3:] / most)).astype(pixels.dtype)
+    result[..., :3] = np.rint(pixels[..., :3] * (pixels[..., 3:] / np.float32(most))).astype(pixels.dtype)
     return result
 
 

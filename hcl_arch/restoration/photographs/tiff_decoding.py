@@ -118,6 +118,7 @@ def decode_by_tifffile(blocks: Blocks, form: Form) -> NDArray[Any]:
     with tifffile.TiffFile(io.BytesIO(blocks.content)) as file:
         page: Any = file.pages[0]
         pixels = page.asarray(maxworkers=1)
+    pixels = pixels.astype(pixels.dtype.newbyteorder('='), copy=False)
     samples = form.n_colours + len(form.extra)
     if samples > 1 and blocks.layout.number(_PLANES, 1) == 2:
         pixels = np.moveaxis(pixels, 0, -1)
