@@ -12,6 +12,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
+from hcl_arch.utils.image_blocks import split
 from hcl_arch.utils.image_decoding import DamagedImageError, decode_image
 from hcl_arch.utils.mask_decoding import NoMaskError, decode_mask
 from hcl_arch.utils.regular_file import FileTooLargeError, NotRegularFileError, read_regular_file, reason_of
@@ -19,7 +20,6 @@ from preparation.items import EncodedImage, UnreadableImageError
 
 ImageFormat = Literal['jpg', 'png']
 FORMATS: tuple[ImageFormat, ...] = ('jpg', 'png')
-_ORIENTATION_TAG = 0x0112
 # EXIF orientations that swap width and height.
 SIDEWAYS = (5, 6, 7, 8)
 
@@ -64,22 +64,16 @@ def read_source(path: str) -> bytes:
 
 def read_header(content: bytes) -> ImageHeader | None:
     """Return the header of an image, None if the format is unknown (OpenCV may still decode it)."""
+    blocks = split(content)
     try:
-        with PIL.Image.open(io.BytesIO(content)) as image:
+        with PIL.Image.open(io.BytesIO(blocks.content)) as image:
             file_format = {'JPEG': 'jpg', 'MPO': 'jpg', 'PNG': 'png'}.get(image.format or '', '')
             channels = {'L': 1, 'RGB': 3}.get(image.mode, 0)
             if file_format == 'png' and content[24] != 8:  # bits per channel, which PIL's mode does not give
                 channels = 0
-            return ImageHeader(file_format, min(image.size), channels, orientation_of(image) == 1)
+            return ImageHeader(file_format, min(image.size), channels, blocks.orientation == 1)
     except Exception:  # a damaged header can raise anything; OpenCV has the final say
         return None
-
-
-def orientation_of(image: PIL.Image.Image) -> int:
-    """Return the EXIF orientation of an opened image, 1 (upright) if it has none; reads no pixels."""
-    exif = PIL.Image.Exif()
-    exif.load(image.info.get('exif', b''))
-    return int(exif.get(_ORIENTATION_TAG, 1))
 
 
 def decode_bgr(content: bytes, *, least_short_side: int | None = None) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +16,14 @@ from hcl_arch.data.image_match import SHOWN, NamedImages, NameTemplate, match_im
 from hcl_arch.data.masks.difference_mask import DifferenceMask
 from hcl_arch.data.masks.hole_maps import resize_holes
 from hcl_arch.data.published_pairs_dataset import PairedLayout
-from hcl_arch.utils.regular_file import check_regular_file
+from hcl_arch.utils.image_blocks import split
+from hcl_arch.utils.regular_file import read_regular_file
 from preparation.command_line import PrepOptions, add_common_arguments, add_store_argument, split_path
 from preparation.decoding import (
     SIDEWAYS,
     decode_bgr,
     decode_holes,
     encode_image,
-    orientation_of,
     read_source,
     resize_short_side,
 )
@@ -314,10 +315,10 @@ def _check_same_size(item: PrepItem) -> None:
     sizes = []
     for path in (item.source, item.partner):
         try:
-            check_regular_file(path)
-            with PIL.Image.open(path) as header:  # reads no pixels
+            blocks = split(read_regular_file(path))
+            with PIL.Image.open(io.BytesIO(blocks.content)) as header:  # decodes no pixels
                 # All images are written upright, so their upright sizes must agree.
-                sizes.append(header.size[::-1] if orientation_of(header) in SIDEWAYS else header.size)
+                sizes.append(header.size[::-1] if blocks.orientation in SIDEWAYS else header.size)
         except PIL.UnidentifiedImageError:
             raise _damaged('it is no known kind of image', path) from None
         except OSError:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    from hcl_arch.restoration.photographs.photograph import Photograph
 
 ImageInput = Union[np.ndarray, Image.Image, str, Path]
 
@@ -43,6 +46,29 @@ def image_array(image: ImageInput) -> np.ndarray:
     _check_shape(image)
     _check_values('image', image)
     return image
+
+
+class Given(NamedTuple):
+    """An image as a network is shown it."""
+
+    pixels: np.ndarray
+    """As :func:`image_array` returns them; of a file in sRGB, not multiplied by alpha."""
+    photograph: Optional[Photograph] = None
+    """The file that they come from."""
+
+    def returned(self, picture: np.ndarray) -> np.ndarray:
+        """The restored picture as it is returned: of a file, in the file's own numbers."""
+        return picture if self.photograph is None else self.photograph.with_repaired(picture).pixels
+
+
+def given_image(image: ImageInput) -> Given:
+    """Check an image, and read it if it is a path; see :func:`image_array`."""
+    if not isinstance(image, (str, os.PathLike)):
+        return Given(image_array(image))
+    from hcl_arch.restoration.photographs.photograph import read_photograph
+
+    photograph = read_photograph(image)
+    return Given(image_array(photograph.shown), photograph)
 
 
 def _type_name(value: Any) -> str:

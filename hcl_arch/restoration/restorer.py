@@ -14,14 +14,14 @@ from torch import nn
 
 from hcl_arch.restoration import detection
 from hcl_arch.restoration.fillers import make_filler
-from hcl_arch.restoration.image_input import ImageInput, image_array
+from hcl_arch.restoration.image_input import Given, ImageInput, given_image
 from hcl_arch.restoration.mask_array import check_confidence, check_grow, check_threshold, grown, mask_of_confidence
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.painting import Painter, Progress, paint
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.user_mask import MaskInput, read_user_mask
-from hcl_arch.restoration.verdict import Finding, check_min_score, corruption_score, find_by
+from hcl_arch.restoration.verdict import Finding, can_be_judged, check_min_score, corruption_score, find_by
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision, check_precision
 
@@ -99,12 +99,13 @@ class Restorer:
                 image or a path. Fully transparent pixels count as uncorrupted and their colours as unknown.
 
         Returns:
-            Confidence that a pixel is uncorrupted, (H, W) float32 in [0, 1].
+            Confidence that a pixel is uncorrupted, (H, W) float32 in [0, 1]; 1 everywhere if the image is more than 100
+            times as long as wide, which is not judged.
 
         Raises:
             ValueError: If it is no such image.
         """
-        return self._detect(ImageSource(image_array(image)))
+        return self._detect(ImageSource(given_image(image).pixels))
 
     def find(
         self,
@@ -130,7 +131,7 @@ class Restorer:
         """
         threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
-        return self._find(ImageSource(image_array(image)), threshold, grow, min_score)
+        return self._find(ImageSource(given_image(image).pixels), threshold, grow, min_score)
 
     def mask_of(self, confidence: np.ndarray, *, threshold: Optional[float] = None, grow: float = 0) -> np.ndarray:
         """The mask of a confidence map: see :func:`hcl_arch.restoration.mask_array.mask_of_confidence`.
@@ -174,8 +175,9 @@ class Restorer:
         Raises:
             ValueError: If image or mask are not as expected, or the model only detects.
         """
+        given = given_image(image)
         pixels, corrupted = read_user_mask(
-            mask, image_array(image), polarity=mask_polarity, channel=mask_channel, reverse=reverse
+            mask, given.pixels, polarity=mask_polarity, channel=mask_channel, reverse=reverse
         )
         source = ImageSource(pixels)
         if confidence is None:
@@ -184,7 +186,7 @@ class Restorer:
             check_confidence(confidence, source.height, source.width)
             confidence = confidence.astype(np.float32)
             finding = Finding(corrupted, confidence, corruption_score(confidence), bool(corrupted.any()))
-        return self._repair(source, finding, composite, reverse, progress)
+        return self._repair(given, source, finding, composite, reverse, progress)
 
     def restore(
         self,
@@ -225,18 +227,18 @@ class Restorer:
         threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
         self._painter.check_restores()
-        pixels = image_array(image)
+        given = given_image(image)
         if mask is not None:
-            pixels, given = read_user_mask(
-                mask, pixels, polarity=mask_polarity, channel=mask_channel, grow=grow, reverse=reverse
+            pixels, corrupted = read_user_mask(
+                mask, given.pixels, polarity=mask_polarity, channel=mask_channel, grow=grow, reverse=reverse
             )
-            finding = _found_by_user(given, grown(given, grow))
-            return self._repair(ImageSource(pixels), finding, composite, reverse, progress)
-        source = ImageSource(pixels)
+            finding = _found_by_user(corrupted, grown(corrupted, grow))
+            return self._repair(given, ImageSource(pixels), finding, composite, reverse, progress)
+        source = ImageSource(given.pixels)
         finding = self._find(source, threshold, grow, min_score)
         if not finding.found:
-            return Restoration(source.pixels.copy(), *finding)
-        return self._repair(source, finding, composite, reverse, progress)
+            return Restoration(given.returned(source.pixels.copy()), *finding)
+        return self._repair(given, source, finding, composite, reverse, progress)
 
     def _threshold(self, threshold: Optional[float]) -> float:
         if threshold is None:
@@ -254,12 +256,15 @@ class Restorer:
         return find_by(self._detect(source), threshold=threshold, grow=grow, min_score=min_score)
 
     def _detect(self, source: ImageSource) -> np.ndarray:
+        if not can_be_judged(source.height, source.width):
+            return np.ones((source.height, source.width), np.float32)
         return detection.detect(
             source, self._network, detect_side=self.detect_side, memory_bytes=self._network_bytes(source)
         )
 
     def _repair(
         self,
+        given: Given,
         source: ImageSource,
         finding: Finding,
         composite: bool,
@@ -275,7 +280,7 @@ class Restorer:
             memory_bytes=self._network_bytes(source),
             progress=progress,
         )
-        return Restoration(picture, *finding)
+        return Restoration(given.returned(picture), *finding)
 
     def _network_bytes(self, source: ImageSource) -> float:
         """Memory that remains besides the image's arrays."""

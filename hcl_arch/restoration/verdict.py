@@ -16,6 +16,7 @@ _SCORED_LENGTH = 0.04
 _LEAST_SCORED = 12
 # Corruptions rarely cover more of a photograph; a mask that does is more likely a mistake.
 _USUAL_SHARE = 0.4
+_LONGEST_SHAPE = 100
 
 
 class Finding(NamedTuple):
@@ -94,13 +95,21 @@ def check_min_score(min_score: float) -> None:
         raise ValueError(f'min_score: expected a number in [0, 1], got {min_score}.')
 
 
-def nothing_found(score: float, min_score: float) -> str:
+def can_be_judged(height: int, width: int) -> bool:
+    """Whether a picture has context enough: of a line of pixels a network would find all or nothing."""
+    return max(height, width) <= _LONGEST_SHAPE * min(height, width)
+
+
+def nothing_found(score: float, min_score: float, shape: tuple[int, ...]) -> str:
     """The message for a picture in which nothing is marked, such as "nothing found (score 0.12, below 0.35)".
 
     Args:
         score: Score of the picture.
+        shape: Height and width of the picture: one that is too narrow was not judged.
         min_score: The least score of pictures that are repaired; not mentioned where the score reaches it.
     """
+    if not can_be_judged(*shape[:2]):
+        return f'not judged ({shape[1]:,} x {shape[0]:,} pixels, more than {_LONGEST_SHAPE} times as long as wide)'
     # Truncated, not rounded: a score below a number must never look equal to it.
     text = f'{math.floor(100 * score + 1e-9) / 100:.2f}'
     below = f', below {min_score:g}' if score < min_score else ''

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hcl_arch.utils.image_blocks import Blocks, split
 from hcl_arch.utils.image_headers import (
     JPEG_START,
     TIFF_STARTS,
@@ -16,13 +17,9 @@ from hcl_arch.utils.image_headers import (
     read_stated,
     read_tiff_header,
 )
+from hcl_arch.utils.image_limits import LimitError, Limits, check_limits, default_limits
 from hcl_arch.utils.pixel_values import as_8_bit
 
-# A file of 300 KB can state 2**32 pixels. This many take 0.8 GB as a decoded colour image.
-MAX_PIXELS = 2**28
-# A progressive JPEG takes some ten passes; a forged one of some MB takes ten thousand, which takes hours.
-MAX_SCANNED_PIXELS = 2**32
-MAX_SCANS = 1000
 _IN_COLOUR, _IN_GRAY, _AS_STORED = cv2.IMREAD_COLOR, cv2.IMREAD_GRAYSCALE, cv2.IMREAD_UNCHANGED
 _MULTIPLIED_ALPHA = 1
 _REDUCED_FLAGS = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
@@ -32,31 +29,36 @@ class DamagedImageError(ValueError):
     """The bytes are not an image that can and may be decoded; the message says why, without a file's name."""
 
 
-def decode_image(content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: int | None = None) -> NDArray[np.uint8]:
+def decode_image(
+    content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: int | None = None, limits: Limits | None = None
+) -> NDArray[np.uint8]:
     """Return a decoded image, turned upright according to its EXIF data.
 
     With `cv2.IMREAD_COLOR`, 16 bits per channel are scaled down, gray gets three equal channels, CMYK is converted,
     alpha is dropped. Colours are not multiplied by alpha, whatever the format.
 
     Args:
-        content: the file's bytes: a BMP, JPEG, PNG, TIFF or WebP, of at most `MAX_PIXELS` pixels.
+        content: the file's bytes: a BMP, JPEG, PNG, TIFF or WebP.
         flag: of `cv2.imdecode`.
         least_side: a JPEG in colour may be decoded at 1/2, 1/4 or 1/8 of its size, which takes a fraction of the time,
             as long as its short side keeps twice this many pixels: a reduction by area to that side then makes all
             images equally sharp, whereas the JPEG's own reduction alone would leave some sharper. None: at full size.
+        limits: what the file may state; None: as the environment says.
 
     Returns:
         (H, W, 3) BGR, or whatever the flag asks for.
 
     Raises:
-        DamagedImageError: it cannot be decoded, is cut short, is of another kind, or states too many pixels. Pixels are
-            decoded, and memory is allocated for them, only if the size stated by the file is within the limit.
+        DamagedImageError: it cannot be decoded, is cut short, is of another kind, or states too much. Pixels are
+            decoded, and memory is allocated for them, only if what the file states is within the limits. Metadata do
+            not reach the decoder.
     """
-    stated = _read_within_limits(content)
+    blocks = split(content)
+    stated = _read_within_limits(content, blocks, limits or default_limits())
     if least_side is not None and flag == cv2.IMREAD_COLOR and content.startswith(JPEG_START):
         flag = _reduced_flag(stated, least_side)
     try:
-        image = _decode(content, flag)
+        image = _decode(blocks.content, flag)
     except Exception as error:  # of OpenCV, or of Python if OpenCV reports that memory ran out
         reason = getattr(error, 'err', '') or str(error)
         raise DamagedImageError(f'{len(content)} bytes that cannot be decoded ({reason})') from error
@@ -67,7 +69,9 @@ def decode_image(content: bytes, flag: int = cv2.IMREAD_COLOR, *, least_side: in
             f'{len(content)} bytes that state a size of {stated.width} x {stated.height} pixels, '
             f'but decode to {image.shape[1]} x {image.shape[0]}'
         )
-    return image
+    if flag == cv2.IMREAD_UNCHANGED:
+        return image
+    return np.ascontiguousarray(upright(image, blocks.orientation))
 
 
 def _decode(content: bytes, flag: int) -> NDArray[Any] | None:
@@ -115,31 +119,33 @@ def _converted(image: NDArray[Any], flag: int) -> NDArray[Any]:
     return cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY if flag == _IN_GRAY else cv2.COLOR_BGRA2BGR)
 
 
-def _read_within_limits(content: bytes) -> Stated:
+def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn and flip pixels (H, W) or (H, W, C) that a camera stored with this EXIF orientation, 1 to 8."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
+def _read_within_limits(content: bytes, blocks: Blocks, limits: Limits) -> Stated:
     """Return what an image states about itself.
 
     Raises:
         DamagedImageError: it states nothing or too much, or is cut short.
     """
     try:
-        stated = read_stated(content)
+        stated = read_stated(blocks.content)
     except UnknownFormatError as error:
         raise DamagedImageError(f'{len(content)} bytes that cannot be decoded ({error})') from None
     if stated is None or not stated.width or not stated.height:
         raise DamagedImageError(f'{len(content)} bytes that cannot be decoded (the header is damaged or cut short)')
-    pixels = stated.width * stated.height
-    if pixels > MAX_PIXELS:
-        raise DamagedImageError(
-            f'an image of {stated.width:,} x {stated.height:,} pixels, more than the limit of '
-            f'{MAX_PIXELS:,} pixels in all'
-        )
-    if not stated.is_whole:  # OpenCV 4 fills missing parts with gray and raises nothing
-        raise DamagedImageError(f'{len(content)} bytes of an image that is cut short')
-    if stated.scans > MAX_SCANS or stated.scans * pixels > MAX_SCANNED_PIXELS:
-        raise DamagedImageError(
-            f'a JPEG of {stated.width:,} x {stated.height:,} pixels that are coded in '
-            f'{stated.scans:,} scans, where some ten are usual'
-        )
+    try:
+        check_limits(blocks.content, stated, blocks.layout, limits)
+    except LimitError as error:
+        raise DamagedImageError(f'{len(content)} bytes of an image that states {error}') from None
     return stated
 
 

@@ -85,9 +85,9 @@ def test_an_upload_is_read_once_and_then_gone(tmp_path):
     ('content', 'message'),
     [
         (b'hello', 'a.png: no photograph: expected BMP'),
-        (PNG[:60], 'a.png: it is cut short'),
+        (PNG[:60], 'a.png: it states 50 x 40 pixels and is cut short'),
         (b'GIF89a' + b'\xff\xff\xff\xff' + bytes(20), 'a.png: it states 65,535 x 65,535 pixels'),
-        (b'GIF89a' + b'\x00\x20\x00\x20' + bytes(20), r'a.png: it has 67\.1 megapixels \(8,192 x 8,192\)'),
+        (b'GIF89a' + b'\x00\x20\x00\x20' + bytes(20), 'a.png: it states 8,192 x 8,192 pixels, more than the limit of'),
         (PNG[:16] + b'\x00\x00\xff\xff\x00\x00\xff\xff' + PNG[24:], 'a.png: it (has|states)'),
         (PNG[:45] + b'\xff' * 8 + PNG[53:], 'a.png: it is'),
     ],

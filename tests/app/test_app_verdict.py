@@ -184,3 +184,14 @@ def test_several_say_it_for_each(open_tabs):
     assert '<td>Nothing found (score 0.49, below 0.8); left as it is</td>' in rows[1]
     assert '<td>Score 0.83; 52 % of the picture marked, unusually much: check the mask</td>' in rows[2]
     assert several(tab, spotted())[tab.status] == 'Done: 1 of 1 restored.'
+
+
+def test_remarks_on_the_file_and_a_shape_that_is_not_judged_are_said() -> None:
+    from hcl_arch.commands.app.single_tab import _outcome
+
+    photograph = Photograph(np.zeros((2, 300, 3), np.uint8), remarks=('its EXIF data are damaged <and> left out',))
+    job = Job('a.png', photograph, np.ones((2, 300), np.float32))
+    job.repair(FakeRestorer(), composite=True, reverse=False)
+    words = _outcome(job)
+    assert words.startswith('Not judged (300 x 2 pixels, more than 100 times as long as wide).')
+    assert words.endswith(' Note: its EXIF data are damaged &lt;and&gt; left out.')

@@ -130,7 +130,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     'pixels_far_behind.bmp': (b'BM' + bytes(8) + b'\xff\xff\xff\x7f' + ib.bmp(5, 5)[14:], 'cannot be decoded'),
     'colours_beyond_the_end.bmp': (ib.bmp(5, 5, bits=8)[:46] + b'\xff\xff\xff\x7f' + bytes(60), 'cannot be decoded'),
     'header_beyond_the_end.bmp': (ib.bmp(5, 5, header=2**31 - 1), 'cannot be decoded'),
-    'half.bmp': (WHOLE['plain.bmp'][:2000], 'cannot be decoded'),
+    'half.bmp': (WHOLE['plain.bmp'][:2000], 'bytes cannot hold'),
     # TIFF
     'start_only.tif': (b'II*\0', HEADER),
     'directory_beyond_the_end.tif': (ib.tiff_of_size(5, 5, offset=2**31), HEADER),
@@ -139,11 +139,14 @@ BAD: dict[str, tuple[bytes, str]] = {
     'far_too_many_entries.tif': (ib.tiff_of_size(5, 5, big=True, count=2**62), HEADER),
     'no_sizes.tif': (ib.tiff({258: (3, 8)}), HEADER),
     'size_of_another_type.tif': (ib.tiff({256: (2, 5), 257: (3, 5)}), HEADER),
-    'strip_beyond_the_end.tif': (ib.tiff_of_size(5, 5, more={273: (4, 2**30)}), 'cannot be decoded'),
-    'samples.tif': (ib.tiff_of_size(900, 900, more={277: (3, 65_535)}), 'cannot be decoded'),
-    'strip_of_too_many_rows.tif': (ib.tiff_of_size(20_000, 5, more={278: (4, 2**32 - 1)}), 'cannot be decoded'),
+    'strip_beyond_the_end.tif': (ib.tiff_of_size(5, 5, more={273: (4, 2**30)}), 'behind its end'),
+    'samples.tif': (
+        ib.tiff_of_size(900, 900, more={277: (3, 65_535)}),
+        r'50,624 MiB decoded, more than the limit of 1,024 MiB',
+    ),
+    'strip_of_too_many_rows.tif': (ib.tiff_of_size(20_000, 5, more={278: (4, 2**32 - 1)}), 'bytes cannot hold'),
     'unknown_packing.tif': (ib.tiff_of_size(5, 5, more={259: (3, 999)}), 'compression 999, which OpenCV'),
-    'half.tif': (WHOLE['plain.tif'][:3000], 'cannot be decoded'),
+    'half.tif': (WHOLE['plain.tif'][:3000], 'behind its end'),
     # WebP
     'start_only.webp': (b'RIFF', HEADER),
     'sound.webp': (ib.webp(b'fmt ', bytes(40), riff=b'WAVE'), HEADER),

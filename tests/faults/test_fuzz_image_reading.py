@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import mmap
 import struct
 import sys
@@ -16,7 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hcl_arch.data.storage.image_source import ImageSource
-from hcl_arch.utils.image_decoding import MAX_PIXELS, DamagedImageError, decode_image
+from hcl_arch.restoration.photographs.photograph import read_photograph
+from hcl_arch.utils.image_decoding import DamagedImageError, decode_image
+from hcl_arch.utils.image_limits import MAX_PIXELS
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 from tests.faults import image_bytes as ib
 from tests.faults.time_limit import time_limit
@@ -165,3 +168,31 @@ def test_memory_is_measured() -> None:
     with mmap.mmap(-1, 2**26) as block:  # not from the heap, which may hold as much that is free
         block.write(b'1' * 2**26)
         assert resident_bytes() - before > 2**25
+
+
+def check_photograph(content: bytes) -> None:
+    """Assert that a photograph is read and written within the limits, or refused with a reason."""
+    before = resident_bytes()
+    try:
+        with time_limit(30):
+            photograph = read_photograph(io.BytesIO(content))
+            for wanted in ('PNG', 'TIFF', 'JPEG', 'WEBP'):
+                if max(photograph.size) <= 16_383:
+                    photograph.with_repaired(photograph.shown).encode(wanted)
+    except UnreadableImageError as error:
+        assert error.reason  # noqa: PT017 (a photograph that is read is right too)
+        return
+    assert resident_bytes() - before < MOST_GROWTH + photograph.pixels.nbytes
+
+
+@settings(max_examples=100, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(content=broken_images())
+def test_broken_photographs(content: bytes) -> None:
+    check_photograph(content)
+
+
+@pytest.mark.slow
+@settings(max_examples=5_000, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(content=broken_images())
+def test_many_broken_photographs(content: bytes) -> None:
+    check_photograph(content)

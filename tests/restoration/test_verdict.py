@@ -200,8 +200,24 @@ class TestWording:
         (0.45, 0.35, 'nothing found (score 0.45)'),
     ])  # fmt: skip
     def test_nothing_found(self, score: float, least: float, text: str) -> None:
-        assert nothing_found(score, least) == text
+        assert nothing_found(score, least, (10, 10)) == text
 
     def test_an_unusual_share(self) -> None:
         assert unusual_share(0.4) is None
         assert unusual_share(0.412) == '41 % of the picture marked, unusually much: check the mask'
+
+
+@pytest.mark.parametrize(('height', 'width'), [(40, 50_000), (3, 300_000), (1_000_000, 1), (1, 101)])
+def test_a_line_of_pixels_is_not_judged(height: int, width: int, fake_restorer: Restorer) -> None:
+    """They took up to 7 GiB and minutes, and were called 100 % corrupted."""
+    image = np.zeros((height, width, 3), np.uint8)
+    restoration = fake_restorer.restore(image, min_score=0)
+    assert (restoration.found, restoration.score, int(restoration.mask.max())) == (False, 0, 0)
+    assert np.array_equal(restoration.image, image)
+    assert fake_restorer._network.network.sizes == []  # type: ignore[union-attr]
+    words = f'not judged ({width:,} x {height:,} pixels, more than 100 times as long as wide)'
+    assert nothing_found(0, 0.5, restoration.mask.shape) == words
+
+
+def test_a_long_picture_is_judged(fake_restorer: Restorer) -> None:
+    assert fake_restorer.restore(np.zeros((1, 100, 3), np.uint8)).mask.all()

@@ -186,7 +186,7 @@ def test_profile_exif_xmp_and_dpi_are_kept(file_format: str, deep: bool) -> None
         pytest.skip('has 8 bit only')
     exif = Image.Exif()
     exif[0x010E] = 'A bridge'
-    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="6">me</rdf></x:xmpmeta>'
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" xmlns:tiff="t"><rdf tiff:Orientation="6">me</rdf></x:xmpmeta>'
     options: dict = {'icc_profile': SRGB, 'exif': exif}
     options.update({} if file_format == 'WEBP' else {'dpi': (300, 300)})
     if file_format in ('JPEG', 'WEBP'):

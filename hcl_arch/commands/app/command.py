@@ -53,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         '--max-megapixels', type=float, default=50.0, help='larger photographs are refused (default: %(default)g)'
     )
     parser.add_argument(
+        '--max-decoded',
+        type=float,
+        default=1024.0,
+        help='photographs that take more MiB decoded are refused (default: %(default)g)',
+    )
+    parser.add_argument(
         '--browser', action=argparse.BooleanOptionalAction, default=True, help='open the page in a browser'
     )
     return parser
@@ -63,8 +69,9 @@ def _check(arguments: argparse.Namespace) -> None:
         _stop(f'--port {arguments.port}: expected a number from 0 to {LARGEST_PORT}')
     if arguments.threads is not None and arguments.threads < 1:
         _stop(f'--threads {arguments.threads}: expected a number of at least 1')
-    if not math.isfinite(arguments.max_megapixels) or arguments.max_megapixels <= 0:
-        _stop(f'--max-megapixels {arguments.max_megapixels:g}: expected a number above 0')
+    for option, value in (('megapixels', arguments.max_megapixels), ('decoded', arguments.max_decoded)):
+        if not math.isfinite(value) or value <= 0:
+            _stop(f'--max-{option} {value:g}: expected a number above 0')
 
 
 def _serve(arguments: argparse.Namespace, folder: Path) -> None:
@@ -74,7 +81,7 @@ def _serve(arguments: argparse.Namespace, folder: Path) -> None:
 
     from hcl_arch.commands.app import server
     from hcl_arch.commands.app.examples import make_examples
-    from hcl_arch.commands.app.limits import Limits
+    from hcl_arch.commands.app.limits import MIB, Limits
     from hcl_arch.restoration.restorer import Restorer
 
     try:
@@ -93,7 +100,8 @@ def _serve(arguments: argparse.Namespace, folder: Path) -> None:
         except (OSError, ValueError, RuntimeError) as error:
             _stop(f'--model {arguments.model}: {error}')
         url = server.url_of(listening)
-        with server.kept_for_visitors(Limits(megapixels=arguments.max_megapixels), folder) as kept:
+        limits = Limits(megapixels=arguments.max_megapixels, decoded_bytes=round(arguments.max_decoded * MIB))
+        with server.kept_for_visitors(limits, folder) as kept:
             app = server.build_server(
                 restorer, kept, examples=make_examples(), host_names=[arguments.host], threshold=restorer.threshold
             )

@@ -20,7 +20,7 @@ NOT_YET = 'There is no result yet. Press "Repair" first.'
 
 def restored_png(photograph: Photograph, image: NDArray) -> bytes:
     """The restored photograph with the original's colour profile and other metadata."""
-    return photograph.with_pixels(image).encode('PNG')[0]
+    return photograph.with_repaired(image).encode('PNG')[0]
 
 
 def confidence_png(confidence: NDArray[np.float32]) -> bytes:

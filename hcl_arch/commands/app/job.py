@@ -56,7 +56,7 @@ class Job:
     @property
     def weight(self) -> int:
         """Upper bound of the memory used, in bytes."""
-        return 2 * self.photograph.pixels.nbytes + 3 * self.confidence.nbytes
+        return 3 * self.photograph.pixels.nbytes + 3 * self.confidence.nbytes
 
     def mask(self) -> NDArray[np.uint8]:
         """Return the mask, (H, W), 255 = corrupted: given or thresholded, grown, with the strokes painted on it."""
@@ -72,7 +72,7 @@ class Job:
 
     def repair(self, restorer: Restorer, *, composite: bool, reverse: bool) -> Restoration:
         """Repair with the current mask, without new detection; an empty mask changes nothing."""
-        mask, pixels = self.mask(), self.photograph.pixels
+        mask, pixels = self.mask(), self.photograph.shown
         if mask.any():
             self.restoration = restorer.repair(
                 pixels, mask, composite=composite, reverse=reverse, confidence=self.confidence

@@ -61,7 +61,7 @@ def build_routes(kept: Kept) -> list[Route]:
 
 def _photo(job: Job, what: str) -> Response:
     if what == 'before':
-        return Response(display.jpeg(job.photograph.pixels), media_type='image/jpeg')
+        return Response(display.jpeg(job.photograph.shown), media_type='image/jpeg')
     if what == 'map':
         return Response(display.confidence_jpeg(job.confidence), media_type='image/jpeg')
     if what == 'after':

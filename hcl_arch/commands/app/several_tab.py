@@ -111,7 +111,7 @@ class SeveralTab:
         start = time.monotonic()
         try:
             name, photograph = self._kept.uploads.open(token)
-            restoration = self._restorer.restore(photograph.pixels, **options)
+            restoration = self._restorer.restore(photograph.shown, **options)
             stem = _free_stem(PurePath(name).stem, archive)
             archive.writestr(f'{stem}_restored.png', downloads.restored_png(photograph, restoration.image))
             archive.writestr(f'{stem}_mask.png', display.png(restoration.mask))
@@ -126,9 +126,9 @@ class SeveralTab:
             name,
             share_of(restoration.mask),
             time.monotonic() - start,
-            remark=_remark(restoration, self._restorer.min_score),
+            remark='; '.join((_remark(restoration, self._restorer.min_score), *photograph.remarks)),
             found=restoration.found,
-            before=_thumbnail(photograph.pixels),
+            before=_thumbnail(photograph.shown),
             after=_thumbnail(restoration.image),
         )
 
@@ -157,7 +157,7 @@ def results_html(rows: list[Row]) -> str:
 
 def _remark(restoration: Restoration, min_score: float) -> str:
     if not restoration.found:
-        return f'{nothing_found(restoration.score, min_score)}; left as it is'.capitalize()
+        return f'{nothing_found(restoration.score, min_score, restoration.mask.shape)}; left as it is'.capitalize()
     remark = unusual_share(share_of(restoration.mask))
     return f'Score {restoration.score:.2f}' + (f'; {remark}' if remark else '')
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from typing import Any, get_args
@@ -192,7 +193,7 @@ class SingleTab:
         job = Job(
             name,
             photograph,
-            self._restorer.detect(photograph.pixels),
+            self._restorer.detect(photograph.shown),
             threshold=self._threshold,
             min_score=self._restorer.min_score,
         )
@@ -252,12 +253,20 @@ def _first_token(event: gr.EventData) -> Any:
 
 
 def _outcome(job: Job) -> str:
-    """The message after a repair."""
+    """The message after a repair, with remarks on how the photograph was read."""
+    return _verdict(job) + ''.join(f' Note: {html.escape(remark)}.' for remark in job.photograph.remarks)
+
+
+def _verdict(job: Job) -> str:
     if job.restoration is not None and job.restoration.found:
         return _DONE
     # The first repair is of the finding; later the visitor may have erased it.
     is_verdict = job.repairs == 1 or job.score < job.min_score
-    verdict = nothing_found(job.score, job.min_score).capitalize() if is_verdict else 'Nothing is marked'
+    verdict = (
+        nothing_found(job.score, job.min_score, job.confidence.shape).capitalize()
+        if is_verdict
+        else 'Nothing is marked'
+    )
     return f'{verdict}. {_UNCHANGED}'
 
 

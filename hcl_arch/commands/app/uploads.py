@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import secrets
@@ -15,8 +14,6 @@ from hcl_arch.commands.app.limits import MIB, Limits
 from hcl_arch.commands.app.page_error import PageError
 from hcl_arch.commands.app.shelf import Shelf
 from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
-from hcl_arch.restoration.photographs.photograph_kinds import UndecodableError, check_decodable
-from hcl_arch.utils.image_headers import Stated, UnknownFormatError, read_stated
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 _LONGEST_NAME = 100
@@ -103,31 +100,10 @@ def read_limited(path: Path, limits: Limits) -> Photograph:
     Raises:
         PageError: it is of another type, damaged or too large; in plain words.
     """
-    content = path.read_bytes()
     try:
-        check_decodable(content)
-        width, height = _stated_size(content)
-        megapixels = width * height / 1e6
-        if megapixels > limits.megapixels:
-            raise PageError(
-                f'it has {megapixels:,.1f} megapixels ({width:,} x {height:,}), and at most '
-                f'{limits.megapixels:g} can be restored here. Reduce it first.'
-            )
-        return read_photograph(io.BytesIO(content))
-    except UndecodableError as error:
-        raise PageError(f'{error}.') from None
+        return read_photograph(path, limits=limits.of_a_file)
     except UnreadableImageError as error:
         raise PageError(f'{error.reason}.') from None
-
-
-def _stated_size(content: bytes) -> tuple[int, int]:
-    """Return width and height in pixels of a file that was checked to be decodable."""
-    try:
-        stated = read_stated(content)
-    except UnknownFormatError:  # it is a GIF
-        stated = Stated(int.from_bytes(content[6:8], 'little'), int.from_bytes(content[8:10], 'little'))
-    assert stated is not None
-    return stated.width, stated.height
 
 
 def too_large(limits: Limits) -> str:

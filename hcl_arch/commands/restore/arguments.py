@@ -16,6 +16,7 @@ from hcl_arch.commands.restore.options import (
     check_options,
 )
 from hcl_arch.utils.command_line import whole_number
+from hcl_arch.utils.image_limits import MAX_DECODED_BYTES, MAX_PIXELS, MIB
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision
 from hcl_arch.version import __version__
@@ -213,6 +214,20 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help='photographs that would need more are restored in tiles (default: %(default)s)',
     )
     group.add_argument(
+        '--max-megapixels',
+        type=_above_0,
+        default=MAX_PIXELS / 1e6,
+        metavar='N',
+        help='larger photographs are refused before they are decoded (default: %(default).0f)',
+    )
+    group.add_argument(
+        '--max-decoded',
+        type=_above_0,
+        default=MAX_DECODED_BYTES / MIB,
+        metavar='MIB',
+        help='so are those that take more memory decoded (default: %(default)g)',
+    )
+    group.add_argument(
         '--detect-side',
         type=whole_number(16),
         metavar='PX',
@@ -236,6 +251,16 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
 def _add_telling(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--json', metavar='FILE|-', help='write a summary with the figures of every image')
     group.add_argument('-q', '--quiet', action='store_true', help='say errors only')
+
+
+def _above_0(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float('inf'):
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got '{text}'")
+    return value
 
 
 def _share(text: str) -> float:

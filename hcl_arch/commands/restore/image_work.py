@@ -61,7 +61,8 @@ def read_image(job: Job, options: Options, stdin: Optional[bytes]) -> ReadImage:
     start = time.monotonic()
     with silenced_libraries():
         try:
-            photograph = read_photograph(io.BytesIO(stdin or b'') if job.input.is_stdin else job.input.path)
+            source = io.BytesIO(stdin or b'') if job.input.is_stdin else job.input.path
+            photograph = read_photograph(source, limits=options.limits)
         except UnreadableImageError as error:
             raise ImageError(error.reason) from error
         mask = _read_mask(job, photograph, options)
@@ -94,7 +95,7 @@ def restore_image(
         settings['min_score'] = options.min_score
     mask = OWN_ALPHA if options.repairs_erased else read.mask
     try:
-        return restorer.restore(read.photograph.pixels, mask=mask, progress=progress, **settings)
+        return restorer.restore(read.photograph.shown, mask=mask, progress=progress, **settings)
     except Exception as error:  # of any kind: the other images must still be processed
         raise ImageError(_failure(error)) from error
 
@@ -131,7 +132,7 @@ def _encode(
     kind: PictureKind, job: Job, photograph: Photograph, restoration: Restoration, options: Options, remarks: list[str]
 ) -> bytes:
     if kind == 'restored':
-        content, more = photograph.with_pixels(restoration.image).encode(
+        content, more = photograph.with_repaired(restoration.image).encode(
             job.format, quality=options.quality, keep_metadata=not options.strip_metadata
         )
         remarks += more
@@ -141,8 +142,8 @@ def _encode(
     if kind == 'confidence':
         return _png(confidence_picture(restoration.confidence))
     if kind == 'overlay':
-        return _png(overlay_picture(as_seen(photograph.pixels), restoration.mask))
-    return _png(side_by_side(as_seen(photograph.pixels), restoration.mask, as_seen(restoration.image)))
+        return _png(overlay_picture(as_seen(photograph.shown), restoration.mask))
+    return _png(side_by_side(as_seen(photograph.shown), restoration.mask, as_seen(restoration.image)))
 
 
 def _png(picture: NDArray[np.uint8]) -> bytes:

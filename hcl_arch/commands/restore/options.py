@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Optional, get_args
 
+from hcl_arch.utils.image_limits import MIB, Limits
 from hcl_arch.utils.mask_options import OWN_ALPHA, MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision
 
@@ -50,6 +51,8 @@ class Options:
     quiet: bool
     overwrite: bool
     threads: Optional[int]
+    max_megapixels: float
+    max_decoded: float
 
     @property
     def to_stdout(self) -> bool:
@@ -65,6 +68,13 @@ class Options:
     def wanted_format(self) -> Optional[str]:
         """Pillow's name of the format to write, None to keep each input's."""
         return FORMATS[self.format]
+
+    @property
+    def limits(self) -> Limits:
+        """What a file may state."""
+        return Limits(
+            round(self.max_megapixels * 1e6), round(self.max_decoded * MIB), '--max-megapixels', '--max-decoded'
+        )
 
     def as_record(self) -> dict[str, Any]:
         """Return the options for the summary."""

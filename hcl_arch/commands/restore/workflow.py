@@ -143,7 +143,7 @@ def _line(job: Job, record: ImageRecord) -> str:
     first = next(iter(record.outputs.values()), '')
     target = 'standard output' if first == '-' else shown(first)
     if record.found is False:
-        verdict = nothing_found(record.score or 0.0, record.min_score or 0.0)
+        verdict = nothing_found(record.score or 0.0, record.min_score or 0.0, (record.size or (1, 1))[::-1])
         return f'{shown(job.input.name)}: {verdict}; left as it is -> {target}{remarks}'
     width, height = record.size or (0, 0)
     share = record.mask_share

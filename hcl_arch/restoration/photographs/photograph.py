@@ -5,25 +5,34 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Union
 
+import numpy as np
 from numpy.typing import NDArray
 
+from hcl_arch.restoration.photographs.colours import Colours, colours_of
 from hcl_arch.restoration.photographs.photograph_decoding import decode_photograph
 from hcl_arch.restoration.photographs.photograph_encoding import (
     WRITTEN_FORMATS,
+    as_straight,
     encode_photograph,
+    luma,
+    multiplied,
     restricted,
     unwritten_metadata,
 )
 from hcl_arch.restoration.photographs.photograph_kinds import SUFFIXES, UndecodableError
 from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.image_limits import Limits, default_limits
 from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, read_regular_file, reason_of
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 DEFAULT_QUALITY = 95
+# Pillow opens no PNG with a longer one.
+_LONGEST_PROFILE_OF_PNG = 2**20
 FORMAT_OF_SUFFIX = {
     '.png': 'PNG',
     '.jpg': 'JPEG',
@@ -51,6 +60,8 @@ class Photograph:
         is_lossless: the file keeps its pixels exactly.
         metadata: the file's other content.
         remarks: remarks for the user on how it was read.
+        extra: (H, W, n) channels of a TIFF that are neither colour nor alpha; they are kept as they are.
+        is_premultiplied: the colours are multiplied by alpha, as some TIFFs have them.
     """
 
     pixels: NDArray[Any]
@@ -59,6 +70,8 @@ class Photograph:
     is_lossless: bool = True
     metadata: PhotographMetadata = field(default_factory=PhotographMetadata)
     remarks: tuple[str, ...] = ()
+    extra: NDArray[Any] | None = None
+    is_premultiplied: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -77,6 +90,51 @@ class Photograph:
                 f'{pixels.shape} and {pixels.dtype}.'
             )
         return replace(self, pixels=pixels)
+
+    @cached_property
+    def shown(self) -> NDArray[Any]:
+        """The pixels for a network and for eyes: sRGB, not multiplied by alpha; of the shape and type of `pixels`."""
+        pixels = as_straight(self.pixels) if self.is_premultiplied else self.pixels
+        if self._colours is None:
+            return pixels
+        channels = pixels.reshape(-1, 1) if pixels.ndim == 2 else pixels.reshape(-1, pixels.shape[2])
+        n_colours = 1 if self.is_gray else 3
+        shown = np.array(channels)
+        shown[:, :3] = self._colours.shown(np.ascontiguousarray(channels[:, :n_colours]))
+        return shown.reshape(pixels.shape)
+
+    @cached_property
+    def _colours(self) -> Colours | None:
+        return colours_of(self.metadata.icc_profile, self.metadata.colours, is_gray=self.is_gray)
+
+    def with_repaired(self, shown: NDArray[Any]) -> Photograph:
+        """Return the photograph with repaired pixels; those equal to `shown` keep the file's own numbers exactly.
+
+        Args:
+            shown: as the property, with some pixels repaired.
+
+        Raises:
+            ValueError: The pixels have another shape or type.
+        """
+        if self.shown is self.pixels:
+            return self.with_pixels(shown)
+        self.with_pixels(shown)  # raises for another shape
+        repaired = shown != self.shown
+        repaired = repaired.any(axis=2) if shown.ndim == 3 else repaired
+        pixels = self.pixels.copy()
+        if repaired.any():
+            pixels[repaired] = self._stored(shown[repaired])
+        return replace(self, pixels=pixels)
+
+    def _stored(self, shown: NDArray[Any]) -> NDArray[Any]:
+        """What the file has for shown pixels, (N,) or (N, channels)."""
+        stored = np.array(shown.reshape(len(shown), -1))
+        if self._colours is not None:
+            colours = luma(stored)[:, None] if self.is_gray else stored[:, :3]
+            stored[:, :3] = self._colours.stored(np.ascontiguousarray(colours))
+        if self.is_premultiplied:
+            stored = multiplied(stored)
+        return stored.reshape(shown.shape)
 
     def written_format(self, wanted: str | None = None) -> str:
         """Return the format to write: the wanted one, else its own, else PNG if its own cannot be written.
@@ -109,8 +167,9 @@ class Photograph:
         file_format = self.written_format(wanted)
         if file_format not in WRITTEN_FORMATS:
             raise ValueError(f'Expected a format out of {WRITTEN_FORMATS}, got {file_format!r}.')
-        pixels, remarks = restricted(self.pixels, file_format)
-        metadata = self.metadata if keep_metadata else self.metadata.stripped()
+        fitting, remarks = self._fitted(file_format)
+        pixels, more = restricted(fitting.pixels, file_format)
+        metadata = fitting.metadata if keep_metadata else fitting.metadata.stripped()
         content = encode_photograph(
             pixels,
             file_format,
@@ -118,8 +177,34 @@ class Photograph:
             quality=DEFAULT_QUALITY if quality is None else quality,
             lossless=self.is_lossless and quality is None,
             as_gray=self.is_gray,
+            extra=fitting.extra,
+            is_premultiplied=fitting.is_premultiplied,
         )
-        return content, [*remarks, *unwritten_metadata(metadata, file_format)]
+        return content, [*remarks, *more, *unwritten_metadata(metadata, file_format)]
+
+    def _fitted(self, file_format: str) -> tuple[Photograph, list[str]]:
+        """Return the photograph as a format can say it, and remarks: only TIFF has further channels, only PNG gamma."""
+        remarks = []
+        fitted = self
+        if self.extra is not None and file_format != 'TIFF':
+            remarks.append(f'written without its further channels, which {file_format} has no place for')
+            fitted = replace(fitted, extra=None)
+        lost = self._lost_colours(file_format)
+        if lost:
+            remarks.append(f'written as sRGB, since {file_format} has no place for its {lost}')
+            plain = replace(self.metadata, icc_profile=None, colours={})
+            fitted = replace(fitted, pixels=self.shown, is_premultiplied=False, metadata=plain)
+        if fitted.is_premultiplied and file_format != 'TIFF':
+            fitted = replace(fitted, pixels=as_straight(self.pixels), is_premultiplied=False)
+        return fitted, remarks
+
+    def _lost_colours(self, file_format: str) -> str:
+        """Say which definition of the colours a format has no place for; '' if there is none."""
+        profile = self.metadata.icc_profile
+        if profile is None:
+            return 'gamma' if self._colours is not None and file_format != 'PNG' else ''
+        is_too_long = file_format == 'PNG' and len(profile) > _LONGEST_PROFILE_OF_PNG
+        return f'profile of {len(profile):,} bytes' if is_too_long else ''
 
     def write(
         self,
@@ -152,7 +237,7 @@ class Photograph:
         return remarks
 
 
-def read_photograph(source: Union[str, os.PathLike[str], IO[bytes]]) -> Photograph:
+def read_photograph(source: Union[str, os.PathLike[str], IO[bytes]], *, limits: Limits | None = None) -> Photograph:
     """Read a photograph: BMP, GIF, JPEG, PNG, TIFF or WebP, gray, colour or palette, with or without alpha.
 
     Its EXIF orientation is applied to the pixels. CMYK becomes sRGB, palette RGB, 1 bit gray. Only the first frame or
@@ -160,19 +245,20 @@ def read_photograph(source: Union[str, os.PathLike[str], IO[bytes]]) -> Photogra
 
     Args:
         source: path of a regular file (a pipe or a device is not opened), or a stream, which is read to its end.
+        limits: what the file may state; None: as the environment says.
 
     Raises:
-        UnreadableImageError: It cannot be read or decoded, or states more pixels than `MAX_PIXELS`; the message is
+        UnreadableImageError: It cannot be read or decoded, or states more than is allowed; the message is
             'path: reason', and without the path for a stream.
     """
     name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ''
     try:
-        decoded = decode_photograph(_read_bytes(source))
+        decoded = decode_photograph(_read_bytes(source), limits or default_limits())
     except UndecodableError as error:
         raise UnreadableImageError(str(error), name) from error
     except OSError as error:
         raise UnreadableImageError(_words(error), name) from error
-    return Photograph(*decoded)
+    return Photograph(**vars(decoded))
 
 
 def _read_bytes(source: Union[str, os.PathLike[str], IO[bytes]]) -> bytes:

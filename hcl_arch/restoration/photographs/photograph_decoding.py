@@ -4,218 +4,220 @@ from __future__ import annotations
 
 import io
 import logging
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
-
-from hcl_arch.restoration.photographs.photograph_kinds import (
-    UndecodableError,
-    check_decodable,
-    is_lossless_webp,
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageCms,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
 )
-from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata, read_metadata
-from hcl_arch.utils.image_decoding import MAX_PIXELS
-from hcl_arch.utils.image_headers import PNG_START, TIFF_STARTS
 
-# No other Pillow decoder gets to read a byte.
-_FORMATS = ('BMP', 'GIF', 'JPEG', 'PNG', 'TIFF', 'WEBP')
-_PNG_DEPTH_PLACE = 24
-# A TIFF whose first image is a reduced one or raw sensor data is a raw camera file.
-_DNG_VERSION = 50706
-_SENSOR_PHOTOMETRICS = (32803, 34892)
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
-_pillow_limit = threading.Lock()
+from hcl_arch.restoration.photographs import tiff_decoding as tiff
+from hcl_arch.restoration.photographs.photograph_kinds import Inspected, UndecodableError, inspect, is_lossless_webp
+from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata, read_metadata
+from hcl_arch.utils.image_decoding import upright
+from hcl_arch.utils.image_headers import JPEG_START, PNG_START, TIFF_STARTS, Stated
+from hcl_arch.utils.image_limits import GIF_STARTS, LimitError, Limits, check_limits
+
+# Called by their names: `Image.open` tries further decoders, and has a limit of its own for the whole process.
+_DECODERS: tuple[tuple[Any, str, type[ImageFile.ImageFile]], ...] = (
+    (JPEG_START, 'JPEG', JpegImagePlugin.JpegImageFile),
+    (PNG_START, 'PNG', PngImagePlugin.PngImageFile),
+    (TIFF_STARTS, 'TIFF', TiffImagePlugin.TiffImageFile),
+    (GIF_STARTS, 'GIF', GifImagePlugin.GifImageFile),
+    (b'RIFF', 'WEBP', WebPImagePlugin.WebPImageFile),
+    (b'BM', 'BMP', BmpImagePlugin.BmpImageFile),
+)
+_PNG_DEPTH_PLACE, _PNG_COLOUR_PLACE = 24, 25
+_CONVERTED = 'converted from'
+_FRAMES = 'only the first of its frames or pages is restored'
 # tifffile also logs what it raises; without a handler that would go to standard error.
 logging.getLogger('tifffile').addHandler(logging.NullHandler())
 
 
-class Decoded(NamedTuple):
+@dataclass(frozen=True)
+class Decoded:
     """A decoded photograph; its fields as in `hcl_arch.restoration.photographs.photograph.Photograph`."""
 
     pixels: NDArray[Any]
-    format: str
-    is_gray: bool
-    is_lossless: bool
-    metadata: PhotographMetadata
-    remarks: tuple[str, ...]
+    format: str = 'PNG'
+    is_gray: bool = False
+    is_lossless: bool = True
+    metadata: PhotographMetadata = field(default_factory=PhotographMetadata)
+    remarks: tuple[str, ...] = ()
+    extra: NDArray[Any] | None = None
+    is_premultiplied: bool = False
 
 
-def decode_photograph(content: bytes) -> Decoded:
+def decode_photograph(content: bytes, limits: Limits) -> Decoded:
     """Decode a file.
 
     Raises:
         UndecodableError: It cannot or must not be decoded.
     """
-    check_decodable(content)
+    file = inspect(content, limits)
     try:
-        with _pillow_within_limit():
-            deep_tiff = _decode_deep_tiff(content) if content.startswith(TIFF_STARTS) else None
-            try:
-                image = Image.open(io.BytesIO(content), formats=_FORMATS)
-            except Image.UnidentifiedImageError:
-                if deep_tiff is None:
-                    raise
-                # 16-bit gray with alpha, which Pillow does not support.
-                pixels, is_gray = deep_tiff
-                return Decoded(pixels, 'TIFF', is_gray, True, PhotographMetadata(), ('its metadata are left out',))
-            with image:
-                return _decode(content, image, deep_tiff)
+        decoded = _decode(file, limits)
     except UndecodableError:
         raise
+    except LimitError as error:
+        raise UndecodableError(f'it states {error}') from error
     except MemoryError as error:
         raise UndecodableError('its pixels do not fit into memory') from error
     except Exception as error:  # decoders raise many kinds of errors on damaged files
-        reason = 'of no known form' if isinstance(error, Image.UnidentifiedImageError) else str(error)
-        raise UndecodableError(f'it is damaged and cannot be decoded ({_short(reason)})') from error
+        raise UndecodableError(f'it is damaged and cannot be decoded ({_short(str(error))})') from error
+    return replace(
+        decoded,
+        pixels=np.ascontiguousarray(upright(decoded.pixels, file.blocks.orientation)),
+        extra=None if decoded.extra is None else upright(decoded.extra, file.blocks.orientation),
+    )
 
 
-@contextmanager
-def _pillow_within_limit() -> Iterator[None]:
-    """Let Pillow decode images within our limit, and none beyond it, without warnings for those within."""
-    with _pillow_limit, warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        previous = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # it warns above this, and raises above twice this
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = previous
-
-
-def _decode(content: bytes, image: Image.Image, deep: tuple[NDArray[Any], bool] | None) -> Decoded:
-    file_format = 'JPEG' if image.format == 'MPO' else str(image.format)
-    remarks = ['only the first of its frames or pages is restored'] if getattr(image, 'is_animated', False) else []
-    if content.startswith(PNG_START) and content[_PNG_DEPTH_PLACE] == 16:
-        deep = _decode_by_opencv(content)
-    if deep is None or file_format == 'PNG':
-        image.load()  # for a TIFF, this also applies the orientation
-    metadata, orientation, more = read_metadata(image)
-    remarks += more
-    if deep is None:
-        pixels, is_gray, metadata, more = _pixels_of(image, metadata)
-        remarks += more
+def _decode(file: Inspected, limits: Limits) -> Decoded:
+    content, blocks = file.blocks.content, file.blocks
+    file_format, decoder = next((name, kind) for start, name, kind in _DECODERS if content.startswith(start))
+    form = tiff.form_of(blocks) if file_format == 'TIFF' else None
+    dpi, remarks = None, [_FRAMES] if blocks.has_frames else []
+    if form is not None and (form.is_deep or form.is_subsampled or tiff.is_for_tifffile(form)):
+        decoded = _decode_tiff(file, form)
     else:
-        pixels, is_gray = deep
-    is_lossless = file_format != 'JPEG' and (file_format != 'WEBP' or is_lossless_webp(content))
-    pixels = np.ascontiguousarray(upright(pixels, orientation))
-    return Decoded(pixels, file_format, is_gray, is_lossless, metadata, tuple(remarks))
+        with decoder(io.BytesIO(content if form is None else tiff.for_pillow(blocks, form))) as image:
+            check_limits(content, Stated(*image.size), blocks.layout, limits)
+            if getattr(image, 'is_animated', False):
+                remarks.append(_FRAMES)
+            if file_format == 'PNG' and content[_PNG_DEPTH_PLACE] == 16:
+                decoded = _decode_deep_png(content)
+            else:
+                image.load()
+                decoded = _of_pillow(image, blocks.icc, form)
+            dpi = image.info.get('dpi') if form is None else None
+    metadata, more = read_metadata(blocks, blocks.dpi or dpi)
+    metadata = replace(metadata, transparent=decoded.metadata.transparent)
+    if any(remark.startswith(_CONVERTED) for remark in decoded.remarks):  # the profile fits no longer
+        metadata = replace(metadata, icc_profile=None)
+    return replace(
+        decoded,
+        format=file_format,
+        is_lossless=file_format != 'JPEG' and (file_format != 'WEBP' or is_lossless_webp(content)),
+        metadata=metadata,
+        remarks=(*remarks, *more, *decoded.remarks),
+    )
 
 
-def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Turn and flip pixels (H, W) or (H, W, C) that a camera stored with this EXIF orientation, 1 to 8."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
-
-
-def _pixels_of(
-    image: Image.Image, metadata: PhotographMetadata
-) -> tuple[NDArray[np.uint8], bool, PhotographMetadata, list[str]]:
-    """Return 8-bit pixels, (H, W), (H, W, 3) or (H, W, 4); whether they are gray; metadata and remarks."""
-    mode, remarks = image.mode, list[str]()
+def _of_pillow(image: Image.Image, profile: bytes | None, form: tiff.Form | None) -> Decoded:
+    """Return the 8-bit pixels of a loaded image; remarks tell of a conversion, after which no profile fits."""
+    mode = image.mode
     if mode in ('I', 'F') or mode.startswith('I;'):
         raise UndecodableError(
             'it has more than 16 bit or floating point numbers: expected whole numbers of 8 or 16 bit. Convert it first'
         )
+    remarks = list[str]()
     has_alpha = 'transparency' in image.info or mode in ('LA', 'La', 'PA', 'RGBA', 'RGBa')
     is_gray = mode in ('1', 'L', 'LA', 'La')
     if mode == 'CMYK':
-        image, metadata, remark = _rgb_of_cmyk(image, metadata)
+        image, remark = _rgb_of_cmyk(image, profile)
         remarks.append(remark)
-    elif has_alpha and mode == 'La':
-        image = image.convert('LA').convert('RGBA')
     elif has_alpha:
         image = image.convert('RGBA')
     elif is_gray:
         image = image.convert('L')
-    else:
-        if mode not in ('P', 'RGB'):
-            remarks.append(f'converted from {mode} to RGB')
-            metadata = replace(metadata, icc_profile=None)
+    elif mode not in ('P', 'RGB'):
         image = image.convert('RGB')
-    return np.array(image), is_gray, metadata, remarks
+        remarks.append(f'{_CONVERTED} {mode} to RGB')
+    else:
+        image = image.convert('RGB')
+    pixels = np.array(image)
+    if form is not None and form.extra and has_alpha:
+        return replace(_of_samples(pixels, form, 3), is_gray=is_gray)
+    return Decoded(pixels, is_gray=is_gray, remarks=tuple(remarks))
 
 
-def _rgb_of_cmyk(image: Image.Image, metadata: PhotographMetadata) -> tuple[Image.Image, PhotographMetadata, str]:
+def _rgb_of_cmyk(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
     """Convert CMYK to sRGB, with the file's profile if it has a usable one."""
-    profile, metadata = metadata.icc_profile, replace(metadata, icc_profile=None)
     if profile is not None:
         try:
             converted = ImageCms.profileToProfile(
                 image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile('sRGB'), outputMode='RGB'
             )
             if converted is not None:
-                return converted, metadata, 'converted from CMYK to sRGB by its ICC profile'
+                return converted, f'{_CONVERTED} CMYK to sRGB by its ICC profile'
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass
-    return image.convert('RGB'), metadata, 'converted from CMYK to RGB, without an ICC profile'
+    return image.convert('RGB'), f'{_CONVERTED} CMYK to RGB, without an ICC profile'
 
 
-def _decode_by_opencv(content: bytes) -> tuple[NDArray[Any], bool]:
-    """Decode 16 bits (in Pillow gray only): pixels (H, W), (H, W, 3) or (H, W, 4), and whether they are gray."""
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+def _decode_by_opencv(content: bytes) -> NDArray[Any]:
+    """Decode all samples as they are stored: (H, W) or (H, W, channels), RGB."""
+    flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if pixels is None:
         raise UndecodableError('it is damaged and cannot be decoded')
-    if pixels.ndim == 2:
-        return pixels, True
-    if pixels.shape[2] == 2:
-        return np.concatenate([pixels[..., :1]] * 3 + [pixels[..., 1:]], axis=2), True
-    code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-    is_gray = content.startswith(PNG_START) and content[_PNG_DEPTH_PLACE + 1] in (0, 4)
-    return cv2.cvtColor(pixels, code), is_gray
+    if pixels.ndim == 2 or pixels.shape[2] < 3:
+        return pixels
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
 
 
-def _decode_deep_tiff(content: bytes) -> tuple[NDArray[Any], bool] | None:
-    """Decode a 16-bit TIFF like `_decode_by_opencv`; None for 8 bits or less.
-
-    Raises:
-        UndecodableError: It is a raw camera file, has another bit depth, or is 16-bit CMYK.
-    """
-    import tifffile  # imported here, because the import is slow and few photographs need it
-
-    with tifffile.TiffFile(io.BytesIO(content)) as file:
-        page: Any = file.pages[0]
-        bits, photometric, samples = page.bitspersample, int(page.photometric), page.samplesperpixel
-        if _DNG_VERSION in page.tags or page.subfiletype & 1 or photometric in _SENSOR_PHOTOMETRICS:
-            raise UndecodableError('a raw camera file: develop it and save it as JPEG, PNG or TIFF first')
-        if bits <= 8:
-            return None
-        if bits != 16 or page.sampleformat != 1 or page.imagedepth != 1 or samples not in (1, 2, 3, 4):
-            raise UndecodableError(
-                f'a TIFF of {samples} channels of {bits} bit, or of numbers with sign or point: '
-                'expected whole numbers of 8 or 16 bit. Convert it first'
-            )
-        if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
-            raise UndecodableError('a TIFF of 16 bit in other colours than gray or RGB. Convert it to RGB first')
-        try:
-            pixels = page.asarray()
-        except ValueError:  # compressed in a way that tifffile cannot decode
-            return _decode_by_opencv(content)
-        if page.planarconfig == 2 and samples > 1:
-            pixels = np.moveaxis(pixels, 0, -1)
-    return _gray_or_colour(pixels, photometric)
-
-
-def _gray_or_colour(pixels: NDArray[Any], photometric: int) -> tuple[NDArray[Any], bool]:
-    if photometric == _WHITE_IS_ZERO:
-        pixels = pixels.copy()
-        colour = pixels[..., :1] if pixels.ndim == 3 else pixels
-        colour[...] = np.iinfo(pixels.dtype).max - colour
+def _decode_deep_png(content: bytes) -> Decoded:
+    """Decode 16 bits, of which Pillow reads gray only."""
+    pixels, is_gray = _decode_by_opencv(content), content[_PNG_COLOUR_PLACE] in (0, 4)
+    place = content.find(b'tRNS', 0, content.find(b'IDAT'))
+    if pixels.ndim == 2 and place > 0:
+        level = int.from_bytes(content[place + 4 : place + 6], 'big')
+        alpha = np.where(pixels == level, 0, 65535).astype(np.uint16)
+        metadata = PhotographMetadata(transparent=level)
+        return Decoded(np.stack([pixels, pixels, pixels, alpha], axis=2), is_gray=True, metadata=metadata)
     if pixels.ndim == 3 and pixels.shape[2] == 2:
-        return np.concatenate([pixels[..., :1]] * 3 + [pixels[..., 1:]], axis=2), True
-    return pixels, photometric != _RGB
+        pixels = pixels[..., [0, 0, 0, 1]]
+    return Decoded(pixels, is_gray=is_gray)
+
+
+def _decode_tiff(file: Inspected, form: tiff.Form) -> Decoded:
+    """Decode what Pillow does not: 16 bits, further channels, luma and chroma."""
+    if tiff.is_for_tifffile(form):
+        return _of_samples(tiff.decode_by_tifffile(file.blocks, form), form, form.n_colours)
+    samples = _decode_by_opencv(file.blocks.content)
+    if form.is_subsampled:
+        return Decoded(samples, remarks=('stored as YCbCr, written as RGB',))
+    return _of_samples(samples, form, form.n_colours)
+
+
+def _of_samples(samples: NDArray[Any], form: tiff.Form, n_colours: int) -> Decoded:
+    """Tell colours, alpha and other channels apart.
+
+    Args:
+        samples: (H, W) or (H, W, colours and extra samples).
+        form: what the extra ones are.
+        n_colours: number of colours of `samples`.
+    """
+    is_gray = form.n_colours == 1
+    if samples.ndim == 2:
+        return Decoded(samples, is_gray=is_gray)
+    kinds = form.extra[: samples.shape[2] - n_colours]
+    alpha = next((place for place, kind in enumerate(kinds) if kind != tiff.UNSPECIFIED), None)
+    others = [n_colours + place for place in range(len(kinds)) if place != alpha]
+    if alpha is not None:
+        colours = [0, 0, 0] if n_colours == 1 else [0, 1, 2]
+        pixels = samples[..., [*colours, n_colours + alpha]]
+    else:
+        pixels = samples[..., 0] if is_gray else samples[..., :3]
+    missing = len(form.extra) - len(kinds)
+    return Decoded(
+        pixels,
+        is_gray=is_gray,
+        extra=samples[..., others] if others else None,
+        is_premultiplied=alpha is not None and kinds[alpha] == tiff.ASSOCIATED,
+        remarks=(f'{missing} further channels are left out',) if missing else (),
+    )
 
 
 def _short(text: str, most: int = 150) -> str:

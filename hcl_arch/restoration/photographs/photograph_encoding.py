@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata
+from hcl_arch.restoration.photographs.tiff_decoding import ASSOCIATED, UNASSOCIATED, UNSPECIFIED
+from hcl_arch.restoration.photographs.tiff_encoding import encode_tiff
+from hcl_arch.utils.image_blocks import METRES_PER_INCH, XMP_KEYWORD
 from hcl_arch.utils.image_headers import PNG_START
 from hcl_arch.utils.pixel_values import LUMA, as_8_bit
+from hcl_arch.utils.tiff_directory import Directory, DirectoryError
 
 WRITTEN_FORMATS = ('PNG', 'JPEG', 'WEBP', 'TIFF', 'BMP')
 _DEEP_FORMATS = ('PNG', 'TIFF')
 _LONGEST_SIDE = {'JPEG': 65535, 'WEBP': 16383}
-_XMP_KEYWORD, _XMP_TAG, _RESOLUTION_UNIT, _INCH = 'XML:com.adobe.xmp', 700, 296, 2
 # A JPEG's metadata come in segments of 64 KB.
 _LONGEST_SEGMENT = 65533
 _JPEG_XMP_START = b'http://ns.adobe.com/xap/1.0/\0'
-_METRES_PER_INCH = 0.0254
 
 
 def restricted(pixels: NDArray[Any], file_format: str) -> tuple[NDArray[Any], list[str]]:
@@ -45,11 +47,21 @@ def restricted(pixels: NDArray[Any], file_format: str) -> tuple[NDArray[Any], li
 
 def unwritten_metadata(metadata: PhotographMetadata, file_format: str) -> list[str]:
     """Return a description of the metadata that a format cannot hold."""
+    if file_format == 'TIFF':
+        return [] if _tags_of(metadata) is not None else ['written without EXIF, which is damaged']
     if file_format != 'JPEG':
         return []
     segments = {'EXIF': metadata.exif, 'XMP': _as_jpeg_xmp(metadata)}
     too_long = [name for name, segment in segments.items() if _overflows(segment)]
     return [f'written without {" and ".join(too_long)}, which JPEG has 64 KB for'] if too_long else []
+
+
+def _tags_of(metadata: PhotographMetadata) -> Directory | None:
+    """The EXIF data as a directory, None if they are damaged."""
+    try:
+        return metadata.tags()
+    except DirectoryError:
+        return None
 
 
 def on_white(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -58,6 +70,31 @@ def on_white(pixels: NDArray[Any]) -> NDArray[Any]:
     alpha = pixels[..., 3:].astype(np.float32) / most
     laid = pixels[..., :3] * alpha + most * (1 - alpha)
     return np.rint(laid).astype(pixels.dtype)
+
+
+def luma(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Gray of (..., 3) or (..., 4) pixels, which equal colours keep exactly; (..., 1) as they are."""
+    if pixels.shape[-1] == 1:
+        return pixels[..., 0]
+    return np.rint(pixels[..., :3].astype(np.float32) @ LUMA).astype(pixels.dtype)
+
+
+def as_straight(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Divide the colours of (..., 4) pixels by alpha; those of fully transparent ones stay."""
+    most = np.iinfo(pixels.dtype).max
+    alpha = np.maximum(pixels[..., 3:], 1).astype(np.float32)
+    straight = pixels.copy()
+    divided = np.rint(pixels[..., :3] * (np.float32(most) / alpha)).clip(0, most).astype(pixels.dtype)
+    straight[..., :3] = np.where(pixels[..., 3:] > 0, divided, pixels[..., :3])
+    return straight
+
+
+def multiplied(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Multiply the colours of (..., 4) pixels by alpha."""
+    most = np.iinfo(pixels.dtype).max
+    result = pixels.copy()
+    result[..., :3] = np.rint(pixels[..., :3] * (pixels[..., 3:] / np.float32(most))).astype(pixels.dtype)
+    return result
 
 
 def as_seen(pixels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -76,6 +113,8 @@ def encode_photograph(
     quality: int,
     lossless: bool,
     as_gray: bool = False,
+    extra: NDArray[Any] | None = None,
+    is_premultiplied: bool = False,
 ) -> bytes:
     """Encode pixels.
 
@@ -86,6 +125,8 @@ def encode_photograph(
         quality: quality of JPEG and WebP, 1 to 100.
         lossless: encode a WebP losslessly.
         as_gray: (H, W, 4) pixels are gray with alpha.
+        extra: (H, W, n) further channels of a TIFF.
+        is_premultiplied: colours of a TIFF are multiplied by alpha.
 
     Raises:
         ValueError: The format does not allow that many pixels.
@@ -93,15 +134,40 @@ def encode_photograph(
     longest = _LONGEST_SIDE.get(file_format)
     if longest is not None and max(pixels.shape[:2]) > longest:
         raise ValueError(f'{file_format} has at most {longest:,} pixels a side: give --format png')
+    if file_format == 'TIFF':
+        return _encode_tiff(pixels, metadata, as_gray, extra, ASSOCIATED if is_premultiplied else UNASSOCIATED)
     if pixels.dtype == np.uint16:
-        return _encode_deep(pixels, file_format, metadata, as_gray=as_gray)
+        return _encode_deep_png(pixels, metadata, as_gray=as_gray)
     image = Image.fromarray(pixels)
     if as_gray and pixels.ndim == 3 and file_format != 'WEBP':
-        image = image.convert('LA')
+        image = image.convert('LA' if pixels.shape[2] == 4 else 'L')
     options = _OPTIONS[file_format](image.mode, metadata, quality, lossless)
     content = io.BytesIO()
     image.save(content, file_format, **{name: value for name, value in options.items() if value is not None})
+    if file_format == 'PNG':
+        return _with_chunks(content.getvalue(), _colour_chunks(metadata))
     return content.getvalue()
+
+
+def _encode_tiff(
+    pixels: NDArray[Any], metadata: PhotographMetadata, as_gray: bool, extra: NDArray[Any] | None, alpha: int
+) -> bytes:
+    samples, kinds = pixels.reshape(*pixels.shape[:2], -1), list[int]()
+    if samples.shape[2] == 4:
+        kinds.append(alpha)
+        if as_gray:
+            samples = np.stack([luma(samples), samples[..., 3]], axis=2)
+    if extra is not None:
+        kinds += [UNSPECIFIED] * extra.shape[2]
+        samples = np.concatenate([samples, extra], axis=2)
+    return encode_tiff(
+        samples,
+        _tags_of(metadata) or Directory(),
+        extra=tuple(kinds),
+        xmp=metadata.xmp,
+        profile=metadata.profile_for('L' if samples.shape[2] - len(kinds) == 1 else 'RGB'),
+        dpi=metadata.dpi,
+    )
 
 
 def _png_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
@@ -109,7 +175,7 @@ def _png_options(mode: str, metadata: PhotographMetadata, quality: int, lossless
     for key, value in metadata.text.items():
         text.add_itxt(key, value)
     if metadata.xmp:
-        text.add_itxt(_XMP_KEYWORD, metadata.xmp.decode('utf-8', 'replace'))
+        text.add_itxt(XMP_KEYWORD, metadata.xmp.decode('utf-8', 'replace'))
     return {
         'icc_profile': metadata.profile_for(mode),
         'exif': metadata.exif,
@@ -153,22 +219,6 @@ def _webp_options(mode: str, metadata: PhotographMetadata, quality: int, lossles
     }
 
 
-def _tiff_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
-    tags = Image.Exif()
-    if metadata.exif:
-        tags.load(metadata.exif)
-    if metadata.xmp:
-        tags[_XMP_TAG] = metadata.xmp
-    # With compression Pillow uses libtiff, to which it cannot pass nested directories.
-    compression = None if metadata.has_sub_directories else 'tiff_adobe_deflate'
-    return {
-        'compression': compression,
-        'exif': tags if len(tags) else None,
-        'dpi': metadata.dpi,
-        'icc_profile': metadata.profile_for(mode),
-    }
-
-
 def _bmp_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
     return {'dpi': metadata.dpi}
 
@@ -177,84 +227,64 @@ _OPTIONS = {
     'PNG': _png_options,
     'JPEG': _jpeg_options,
     'WEBP': _webp_options,
-    'TIFF': _tiff_options,
     'BMP': _bmp_options,
 }
 
 
-def _encode_deep(pixels: NDArray[Any], file_format: str, metadata: PhotographMetadata, *, as_gray: bool) -> bytes:
-    gray_alpha = as_gray and pixels.ndim == 3
+def _encode_deep_png(pixels: NDArray[Any], metadata: PhotographMetadata, *, as_gray: bool) -> bytes:
+    chunks = _colour_chunks(metadata)
     mode = 'L' if as_gray or pixels.ndim == 2 else 'RGB'
-    if file_format == 'TIFF':
-        if gray_alpha:
-            pixels = np.stack([_luma(pixels), pixels[..., 3]], axis=2)
-        return _encode_deep_tiff(pixels, metadata, mode)
-    if pixels.ndim == 3:
+    one_level = _with_one_level(pixels, metadata.transparent) if as_gray and pixels.ndim == 3 else None
+    if one_level is not None:
+        chunks.append((b'tRNS', struct.pack('>H', metadata.transparent)))
+        pixels = one_level
+    elif pixels.ndim == 3:
+        # OpenCV cannot write gray with alpha; as colour with alpha, a gray profile does not fit.
+        mode = 'RGB'
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
     done, content = cv2.imencode('.png', pixels)
     if not done:
         raise ValueError('OpenCV cannot encode it as PNG')
-    # OpenCV cannot write gray with alpha; as colour with alpha, a gray profile does not fit.
-    return _with_chunks(content.tobytes(), metadata, 'RGB' if gray_alpha else mode)
+    return _with_chunks(content.tobytes(), [*_metadata_chunks(metadata, mode), *chunks])
 
 
-def _luma(pixels: NDArray[Any]) -> NDArray[Any]:
-    return np.rint(pixels[..., :3].astype(np.float32) @ LUMA).astype(pixels.dtype)
+def _with_one_level(pixels: NDArray[Any], level: int | None) -> NDArray[Any] | None:
+    """Return (H, W) gray where the pixels of one level, and no others, are transparent; None if that is not so."""
+    gray, alpha = luma(pixels), pixels[..., 3]
+    if level is None or not np.isin(alpha, (0, 65535)).all() or (gray[alpha == 0] != level).any():
+        return None
+    gray[(gray == level) & (alpha > 0)] = level - 1 if level else 1  # repaired ones must not vanish
+    return gray
 
 
-def _encode_deep_tiff(pixels: NDArray[Any], metadata: PhotographMetadata, mode: str) -> bytes:
-    import tifffile  # imported here, because the import is slow and few photographs need it
-
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    tags: list[tuple[Any, ...]] = []
-    if metadata.xmp:
-        tags.append((_XMP_TAG, 'B', len(metadata.xmp), metadata.xmp, True))
-    for tag, text in _text_tags(metadata):
-        tags.append((tag, 's', 0, text, True))
-    content = io.BytesIO()
-    tifffile.imwrite(
-        content,
-        pixels,
-        photometric='minisblack' if channels < 3 else 'rgb',
-        planarconfig='contig',
-        metadata=None,
-        compression='zlib',
-        extrasamples=['unassalpha'] if channels in (2, 4) else None,
-        software=False,
-        iccprofile=metadata.profile_for(mode),
-        resolution=metadata.dpi,
-        extratags=tags,
-        resolutionunit=_INCH if metadata.dpi else None,
-    )
-    return content.getvalue()
-
-
-def _text_tags(metadata: PhotographMetadata) -> list[tuple[int, str]]:
-    """EXIF's text tags on the picture itself: camera, time, artist, copyright; details have no place here."""
-    if not metadata.exif:
-        return []
-    tags = Image.Exif()
-    tags.load(metadata.exif)
-    return [(tag, value) for tag, value in sorted(tags.items()) if isinstance(value, str) and value.isascii()]
-
-
-def _with_chunks(content: bytes, metadata: PhotographMetadata, mode: str) -> bytes:
-    """Put metadata into a PNG after its header, as Pillow does for 8 bits."""
-    chunks = b''
+def _metadata_chunks(metadata: PhotographMetadata, mode: str) -> list[tuple[bytes, bytes]]:
+    """The chunks that Pillow writes for 8 bits."""
+    chunks = []
     profile = metadata.profile_for(mode)
     if profile:
-        chunks += _chunk(b'iCCP', b'ICC profile\0\0' + zlib.compress(profile))
+        chunks.append((b'iCCP', b'ICC profile\0\0' + zlib.compress(profile)))
     if metadata.dpi:
-        chunks += _chunk(b'pHYs', struct.pack('>IIB', *(round(dpi / _METRES_PER_INCH) for dpi in metadata.dpi), 1))
+        across, down = (round(dpi / METRES_PER_INCH) for dpi in metadata.dpi)
+        chunks.append((b'pHYs', struct.pack('>IIB', across, down, 1)))
     texts = dict(metadata.text)
     if metadata.xmp:
-        texts[_XMP_KEYWORD] = metadata.xmp.decode('utf-8', 'replace')
+        texts[XMP_KEYWORD] = metadata.xmp.decode('utf-8', 'replace')
     for key, text in texts.items():
-        chunks += _chunk(b'iTXt', key.encode('latin-1', 'replace') + b'\0\0\0\0\0' + text.encode('utf-8', 'replace'))
+        chunks.append((b'iTXt', key.encode('latin-1', 'replace') + b'\0\0\0\0\0' + text.encode('utf-8', 'replace')))
     if metadata.exif:
-        chunks += _chunk(b'eXIf', metadata.exif.removeprefix(b'Exif\0\0'))
+        chunks.append((b'eXIf', metadata.exif.removeprefix(b'Exif\0\0')))
+    return chunks
+
+
+def _colour_chunks(metadata: PhotographMetadata) -> list[tuple[bytes, bytes]]:
+    # A profile stands above sRGB, and libpng refuses both.
+    return [chunk for chunk in metadata.colours.items() if chunk[0] != b'sRGB' or not metadata.icc_profile]
+
+
+def _with_chunks(content: bytes, chunks: list[tuple[bytes, bytes]]) -> bytes:
+    """Put chunks into a PNG after its header."""
     place = len(PNG_START) + 25  # the header's chunk: 12 bytes of frame and 13 of content
-    return content[:place] + chunks + content[place:]
+    return b''.join([content[:place], *(_chunk(*chunk) for chunk in chunks), memoryview(content)[place:]])
 
 
 def _chunk(name: bytes, content: bytes) -> bytes:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from hcl_arch.utils.image_decoding import MAX_PIXELS, MAX_SCANNED_PIXELS, MAX_SCANS
+from typing import NamedTuple
+
+from hcl_arch.utils.image_blocks import Blocks, split
 from hcl_arch.utils.image_headers import Stated, UnknownFormatError, read_stated
+from hcl_arch.utils.image_limits import GIF_STARTS, LimitError, Limits, check_limits
 
 ACCEPTED = 'BMP, GIF, JPEG, PNG, TIFF or WebP'
 SUFFIXES = frozenset(
@@ -22,7 +25,6 @@ SUFFIXES = frozenset(
         '.webp',
     }
 )
-_GIF_STARTS = (b'GIF87a', b'GIF89a')
 # Other files that people will try; the message tells them what the file is.
 _OTHER_STARTS: tuple[tuple[int, bytes, str], ...] = (
     (4, b'ftyphei', 'a HEIC photograph'),
@@ -55,34 +57,42 @@ class UndecodableError(ValueError):
     """The bytes are not a photograph that can and may be decoded; the message says why, without a name."""
 
 
-def check_decodable(content: bytes) -> None:
+class Inspected(NamedTuple):
+    """A file that may be decoded.
+
+    Attributes:
+        blocks: its parts.
+        stated: its size.
+    """
+
+    blocks: Blocks
+    stated: Stated
+
+
+def inspect(content: bytes, limits: Limits) -> Inspected:
     """Check what a file states about itself before decoding pixels or allocating memory for them.
 
     Raises:
-        UndecodableError: It is empty, of another kind, damaged, cut short, or states more than `MAX_PIXELS` pixels.
+        UndecodableError: It is empty, of another kind, damaged, cut short, or states more than is allowed.
     """
     if not content:
         raise UndecodableError('an empty file')
     other = _other_kind(content)
     if other is not None:
         raise UndecodableError(f'{other}: expected {ACCEPTED}. Convert it to one of these first')
-    stated = _stated(content)
+    blocks = split(content)
+    stated = _stated(blocks.content)
     if stated is None or not stated.width or not stated.height:
         raise UndecodableError('its header is damaged or cut short')
-    pixels = stated.width * stated.height
-    if pixels > MAX_PIXELS:
-        raise UndecodableError(
-            f'it states {stated.width:,} x {stated.height:,} pixels, more than the limit of '
-            f'{MAX_PIXELS:,} pixels in all. Reduce it first'
-        )
-    if not stated.is_whole:
-        raise UndecodableError(f'it is cut short after {len(content):,} bytes. Copy or download it again')
-    if stated.scans > MAX_SCANS or stated.scans * pixels > MAX_SCANNED_PIXELS:
-        raise UndecodableError(f'a JPEG coded in {stated.scans:,} scans, where some ten are usual')
+    try:
+        check_limits(blocks.content, stated, blocks.layout, limits)
+    except LimitError as error:
+        raise UndecodableError(f'it states {error}') from error
+    return Inspected(blocks, stated)
 
 
 def _stated(content: bytes) -> Stated | None:
-    if content.startswith(_GIF_STARTS):
+    if content.startswith(GIF_STARTS):
         if len(content) < 10:
             return None
         return Stated(int.from_bytes(content[6:8], 'little'), int.from_bytes(content[8:10], 'little'))

@@ -6,83 +6,27 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from xml.parsers import expat
 
-from PIL import Image
-
-ORIENTATION = 0x0112
-_PIXEL_WIDTH, _PIXEL_HEIGHT, _EXIF_IFD = 0xA002, 0xA003, 0x8769
-_SUB_IFDS = (_EXIF_IFD, 0x8825, 0xA005)
-# Tags of a TIFF's first directory, which Pillow returns as EXIF: the layout of *its* pixels, its ICC profile and XMP.
-_STRUCTURE_TAGS = frozenset(
-    {
-        254,
-        255,
-        256,
-        257,
-        258,
-        259,
-        262,
-        263,
-        264,
-        265,
-        266,
-        273,
-        277,
-        278,
-        279,
-        280,
-        281,
-        284,
-        288,
-        289,
-        290,
-        291,
-        292,
-        293,
-        297,
-        301,
-        317,
-        318,
-        319,
-        320,
-        321,
-        322,
-        323,
-        324,
-        325,
-        326,
-        327,
-        328,
-        330,
-        332,
-        333,
-        334,
-        336,
-        338,
-        339,
-        340,
-        341,
-        342,
-        347,
-        512,
-        513,
-        514,
-        515,
-        517,
-        518,
-        519,
-        520,
-        521,
-        529,
-        530,
-        531,
-        532,
-        700,
-        34675,
-    }
+from hcl_arch.restoration.photographs.colours import is_usable
+from hcl_arch.utils.image_blocks import (
+    LAYOUT_TAGS,
+    MOST_METADATA,
+    RESOLUTION_ACROSS,
+    RESOLUTION_DOWN,
+    RESOLUTION_UNIT,
+    Blocks,
 )
+from hcl_arch.utils.tiff_directory import EXIF_IFD, ORIENTATION, Directory, exif_block, read_directory
+
+_PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
+# Further pictures, and how the file stores its own pixels.
+_FILE_TAGS = LAYOUT_TAGS | frozenset((255, 263, 264, 265, 280, 281, 288, 289, 290, 291, 297, 301, 318, 319, 321))
+_FURTHER_TAGS = frozenset((327, 328, 330, 333, 334, 336, 342, 517, 518, 700, 34675))
+# Photoshop's layers show the photograph unrestored, and Photoshop shows them instead of the picture.
+_LAYERS = 37724
+_CENTIMETRES, _PER_INCH = 3, 2.54
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation\s*(?:=\s*["\']|>\s*))[2-8]')
-_PNG_XMP = 'XML:com.adobe.xmp'
 
 
 @dataclass(frozen=True)
@@ -91,11 +35,13 @@ class PhotographMetadata:
 
     Attributes:
         icc_profile: defines the colours; kept even if the rest is stripped, since colours would change without it.
-        exif: as Pillow writes it, its orientation reset to upright; without the thumbnail, which shows the photograph
-            unrestored.
+        exif: as files other than TIFF have it, its orientation reset to upright; without the thumbnail, which shows the
+            photograph unrestored.
         xmp: an XML packet, its orientation reset.
         dpi: pixels per inch, across and down.
         text: the text chunks of a PNG.
+        colours: the chunks of a PNG on colours, kept like the profile.
+        transparent: the gray level of 16 bits that a PNG shows as transparent.
     """
 
     icc_profile: bytes | None = None
@@ -103,76 +49,98 @@ class PhotographMetadata:
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
     text: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def has_sub_directories(self) -> bool:
-        """Whether the EXIF data have sub-directories with details of the exposure or the place."""
-        if self.exif is None:
-            return False
-        tags = Image.Exif()
-        tags.load(self.exif)
-        return any(tag in tags for tag in _SUB_IFDS)
+    colours: Mapping[bytes, bytes] = field(default_factory=dict)
+    transparent: int | None = None
 
     def stripped(self) -> PhotographMetadata:
-        """Return the colour profile alone."""
-        return PhotographMetadata(icc_profile=self.icc_profile)
+        """Return what defines the picture: profile, colours and the transparent level."""
+        return PhotographMetadata(icc_profile=self.icc_profile, colours=self.colours, transparent=self.transparent)
 
     def profile_for(self, mode: str) -> bytes | None:
         """Return the ICC profile if it fits pixels of this Pillow mode: a gray profile does not fit RGB."""
         space = b'GRAY' if mode in ('1', 'L', 'LA', 'I;16') else b'RGB '
         return self.icc_profile if self.icc_profile and self.icc_profile[16:20] == space else None
 
+    def tags(self) -> Directory:
+        """Return the EXIF data as a directory.
 
-def read_metadata(image: Image.Image) -> tuple[PhotographMetadata, int, list[str]]:
-    """Read the metadata of an image whose pixels are loaded (a PNG can store metadata after the pixels).
+        Raises:
+            DirectoryError: They are damaged.
+        """
+        return Directory() if self.exif is None else read_directory(self.exif.removeprefix(b'Exif\0\0'))
 
-    Returns:
-        Metadata; the EXIF orientation, 1 (upright) to 8; and remarks on what could not be read.
+
+def read_metadata(blocks: Blocks, dpi: Any = None) -> tuple[PhotographMetadata, list[str]]:
+    """Return the metadata of a file, and remarks on what is left out.
+
+    Args:
+        blocks: the parts of the file.
+        dpi: what its decoder says; EXIF data count where it says nothing.
     """
-    remarks: list[str] = []
-    orientation, exif = 1, None
-    try:
-        tags = image.getexif()
-        orientation = _valid_orientation(tags.get(ORIENTATION, 1))
-        exif = _kept_exif(tags, turned=orientation >= 5)
-    except Exception as error:  # Pillow raises many kinds of errors on damaged EXIF data
-        remarks.append(f'its EXIF data are damaged and left out ({type(error).__name__})')
-    profile = image.info.get('icc_profile')
+    remarks = list(blocks.flaws)
+    tags = blocks.tags or Directory()
+    if _LAYERS in tags.entries:
+        remarks.append('its layers are left out, since they show it unrestored')
     return (
         PhotographMetadata(
-            icc_profile=profile if isinstance(profile, bytes) and len(profile) > 128 else None,
-            exif=exif,
-            xmp=_kept_xmp(image),
-            dpi=_kept_dpi(image.info.get('dpi')),
-            text=_kept_text(image),
+            icc_profile=_kept_profile(blocks.icc, remarks),
+            exif=_kept_exif(tags, turned=blocks.orientation >= 5),
+            xmp=_kept_xmp(blocks.xmp, remarks),
+            dpi=_kept_dpi(dpi) or _stated_dpi(tags),
+            text=blocks.text,
+            colours=blocks.colours,
         ),
-        orientation,
         remarks,
     )
 
 
-def _valid_orientation(value: Any) -> int:
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _kept_exif(tags: Image.Exif, *, turned: bool) -> bytes | None:
-    for tag in _STRUCTURE_TAGS & set(tags):
-        del tags[tag]
-    if ORIENTATION in tags:
-        tags[ORIENTATION] = 1
-    details = tags.get_ifd(_EXIF_IFD) if _EXIF_IFD in tags else {}
-    if turned and _PIXEL_WIDTH in details and _PIXEL_HEIGHT in details:
-        details[_PIXEL_WIDTH], details[_PIXEL_HEIGHT] = details[_PIXEL_HEIGHT], details[_PIXEL_WIDTH]
-    return tags.tobytes() if len(tags) else None
-
-
-def _kept_xmp(image: Image.Image) -> bytes | None:
-    packet = image.info.get('xmp') or image.info.get(_PNG_XMP)
-    if isinstance(packet, str):
-        packet = packet.encode('utf-8', 'surrogatepass')
-    if not isinstance(packet, bytes):
+def _kept_profile(profile: bytes | None, remarks: list[str]) -> bytes | None:
+    if profile is None:
         return None
-    return _XMP_ORIENTATION.sub(rb'\g<1>1', packet.rstrip(b'\0'))
+    if not 128 < len(profile) <= MOST_METADATA or not is_usable(profile):
+        remarks.append('its colour profile is damaged and left out')
+        return None
+    return profile
+
+
+def _kept_exif(tags: Directory, *, turned: bool) -> bytes | None:
+    kept = tags.without(_FILE_TAGS | _FURTHER_TAGS | {_LAYERS})
+    if ORIENTATION in kept.entries:
+        kept.put(ORIENTATION, [1], 3)
+    details = kept.children.get(EXIF_IFD, Directory())
+    if turned and _PIXEL_WIDTH in details.entries and _PIXEL_HEIGHT in details.entries:
+        swapped = {
+            _PIXEL_WIDTH: details.entries[_PIXEL_HEIGHT],
+            _PIXEL_HEIGHT: details.entries[_PIXEL_WIDTH],
+        }
+        kept.children[EXIF_IFD] = Directory(details.order, {**details.entries, **swapped}, details.children)
+    return exif_block(kept)
+
+
+def _kept_xmp(packet: bytes | None, remarks: list[str]) -> bytes | None:
+    if packet is None:
+        return None
+    packet = packet.rstrip(b'\0')
+    if len(packet) > MOST_METADATA or not _is_xml(packet):
+        remarks.append('its XMP is damaged and left out')
+        return None
+    return _XMP_ORIENTATION.sub(rb'\g<1>1', packet)
+
+
+def _is_xml(packet: bytes) -> bool:
+    """Whether it is well-formed XML in UTF-8, which PNG asks for, and defines no entities of its own."""
+
+    def refuse(*_: Any) -> None:
+        raise ValueError('a document type')
+
+    parser = expat.ParserCreate('UTF-8', namespace_separator=' ')
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        packet.decode('utf-8')
+        parser.Parse(packet, True)
+    except (ValueError, expat.ExpatError):
+        return False
+    return b'\0' not in packet
 
 
 def _kept_dpi(dpi: Any) -> tuple[float, float] | None:
@@ -183,8 +151,10 @@ def _kept_dpi(dpi: Any) -> tuple[float, float] | None:
     return (across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None  # NaN is in no range
 
 
-def _kept_text(image: Image.Image) -> dict[str, str]:
-    if image.format != 'PNG':
-        return {}
-    text = getattr(image, 'text', {})
-    return {key: str(value) for key, value in text.items() if key != _PNG_XMP and 1 <= len(key) <= 79}
+def _stated_dpi(tags: Directory) -> tuple[float, float] | None:
+    unit = tags.number(RESOLUTION_UNIT, 2)
+    if unit not in (2, _CENTIMETRES):
+        return None
+    factor = _PER_INCH if unit == _CENTIMETRES else 1
+    across, down = (tags.ratio(tag) for tag in (RESOLUTION_ACROSS, RESOLUTION_DOWN))
+    return None if across is None or down is None else _kept_dpi((across * factor, down * factor))

@@ -1,0 +1,68 @@
+"""Write a TIFF, deflated, with the tags that were read; no library is passed a tag that it may not know."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hcl_arch.restoration.photographs.tiff_decoding import EXTRA_SAMPLES
+from hcl_arch.utils.image_blocks import RESOLUTION_ACROSS, RESOLUTION_DOWN, RESOLUTION_UNIT
+from hcl_arch.utils.tiff_directory import Directory, Entry, directory_bytes
+
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
+_STARTS, _SAMPLES, _STRIP_ROWS, _COUNTS, _PLANES, _XMP, _ICC = 273, 277, 278, 279, 284, 700, 34675
+_BYTE, _SHORT, _UNDEFINED = 1, 3, 7
+_DEFLATE, _BLACK_IS_ZERO, _RGB, _INCH = 8, 1, 2, 2
+_STRIP_BYTES = 2**20
+
+
+def encode_tiff(
+    pixels: NDArray[Any],
+    tags: Directory,
+    *,
+    extra: tuple[int, ...] = (),
+    xmp: bytes | None = None,
+    profile: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
+) -> bytes:
+    """Encode pixels.
+
+    Args:
+        pixels: (H, W, samples) uint8 or uint16, one or three colours and the extra samples.
+        tags: what else the file says; its byte order is used.
+        extra: the kinds of the extra samples.
+        xmp, profile, dpi: the other metadata; the resolution of `tags` counts where there is no `dpi`.
+    """
+    height, width, samples = pixels.shape
+    order, depth = tags.order, pixels.dtype.itemsize
+    strip_rows = max(1, _STRIP_BYTES // (width * samples * depth))
+    stored = pixels.astype(f'{order}u{depth}', copy=False)
+    strips = [zlib.compress(stored[row : row + strip_rows].tobytes()) for row in range(0, height, strip_rows)]
+    starts = np.cumsum([8, *map(len, strips)]).tolist()
+    directory = Directory(order, dict(tags.entries), dict(tags.children))
+    numbers = {
+        _BITS: [8 * depth] * samples,
+        _COMPRESSION: [_DEFLATE],
+        _PHOTOMETRIC: [_BLACK_IS_ZERO if samples - len(extra) == 1 else _RGB],
+        _SAMPLES: [samples],
+        _PLANES: [1],
+        **({EXTRA_SAMPLES: list(extra)} if extra else {}),
+        **({RESOLUTION_UNIT: [_INCH]} if dpi else {}),
+    }
+    for tag, values in numbers.items():
+        directory.put(tag, values, _SHORT)
+    layout = {_WIDTH: [width], _HEIGHT: [height], _STRIP_ROWS: [strip_rows], _STARTS: starts[:-1]}
+    for tag, values in {**layout, _COUNTS: list(map(len, strips))}.items():
+        directory.put(tag, values)
+    for tag, ratio in zip((RESOLUTION_ACROSS, RESOLUTION_DOWN), dpi or ()):
+        directory.put_ratio(tag, ratio)
+    for tag, kind, data in ((_XMP, _BYTE, xmp), (_ICC, _UNDEFINED, profile)):
+        if data:
+            directory.entries[tag] = Entry(kind, len(data), data)
+    end = starts[-1] + starts[-1] % 2
+    start = (b'II*\0' if order == '<' else b'MM\0*') + struct.pack(order + 'I', end)
+    return b''.join([start, *strips, bytes(end - starts[-1]), directory_bytes(directory, end)])
