@@ -35,10 +35,10 @@ def check_threshold(threshold: float) -> None:
         raise ValueError(f'threshold: expected a number in [0, 1], got {threshold}.')
 
 
-def check_grow(grow: float) -> None:
-    """Raise ValueError if it is not a finite number of at least 0."""
+def check_grow(grow: float, name: str = 'grow') -> None:
+    """Raise ValueError, which names the option, if it is not a finite number of at least 0."""
     if not 0 <= grow < math.inf:
-        raise ValueError(f'grow: expected a radius in pixels of at least 0, got {grow}.')
+        raise ValueError(f'{name}: expected a radius in pixels of at least 0, got {grow}.')
 
 
 def check_confidence(confidence: np.ndarray, height: int | None = None, width: int | None = None) -> None:

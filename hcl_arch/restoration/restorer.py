@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import threading
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from hcl_arch.restoration import detection
+from hcl_arch.restoration.feathering import check_feather, feather_weights, feathered
 from hcl_arch.restoration.fillers import make_filler
 from hcl_arch.restoration.image_input import Given, ImageInput, given_image
 from hcl_arch.restoration.mask_array import check_confidence, check_grow, check_threshold, grown, mask_of_confidence
@@ -149,6 +149,7 @@ class Restorer:
         mask_channel: MaskChannel = 'auto',
         composite: bool = True,
         reverse: bool = False,
+        feather: float = 0,
         confidence: Optional[np.ndarray] = None,
         progress: Optional[Progress] = None,
     ) -> Restoration:
@@ -164,6 +165,7 @@ class Restorer:
             composite: Whether pixels outside the mask stay exactly the input's; otherwise the whole picture is the
                 network's.
             reverse: Repaint what the mask marks as uncorrupted and keep the rest.
+            feather: Pixels around the mask in which the result fades into the picture; beyond them it is exact.
             confidence: (H, W) float in [0, 1], passed on to the result with its score; by default 0 in the mask and 1
                 outside, with a score of 1, or 0 if nothing is marked.
             progress: Called with the number of finished tiles and of all tiles.
@@ -175,6 +177,7 @@ class Restorer:
         Raises:
             ValueError: If image or mask are not as expected, or the model only detects.
         """
+        check_feather(feather)
         given = given_image(image)
         pixels, corrupted = read_user_mask(
             mask, given.pixels, polarity=mask_polarity, channel=mask_channel, reverse=reverse
@@ -186,7 +189,7 @@ class Restorer:
             check_confidence(confidence, source.height, source.width)
             confidence = confidence.astype(np.float32)
             finding = Finding(corrupted, confidence, corruption_score(confidence), bool(corrupted.any()))
-        return self._repair(given, source, finding, composite, reverse, progress)
+        return self._repair(given, source, finding, composite, reverse, feather, progress)
 
     def restore(
         self,
@@ -200,6 +203,7 @@ class Restorer:
         min_score: Optional[float] = None,
         composite: bool = True,
         reverse: bool = False,
+        feather: float = 0,
         progress: Optional[Progress] = None,
     ) -> Restoration:
         """Find what is corrupted and repair it.
@@ -216,6 +220,7 @@ class Restorer:
                 object's own. Not used if a mask is given.
             composite: As for :meth:`repair`.
             reverse: As for :meth:`repair`.
+            feather: As for :meth:`repair`.
             progress: As for :meth:`repair`.
 
         Returns:
@@ -226,6 +231,7 @@ class Restorer:
         """
         threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
+        check_feather(feather)
         self._painter.check_restores()
         given = given_image(image)
         if mask is not None:
@@ -233,12 +239,12 @@ class Restorer:
                 mask, given.pixels, polarity=mask_polarity, channel=mask_channel, grow=grow, reverse=reverse
             )
             finding = _found_by_user(corrupted, grown(corrupted, grow))
-            return self._repair(given, ImageSource(pixels), finding, composite, reverse, progress)
+            return self._repair(given, ImageSource(pixels), finding, composite, reverse, feather, progress)
         source = ImageSource(given.pixels)
         finding = self._find(source, threshold, grow, min_score)
         if not finding.found:
             return Restoration(given.returned(source.pixels.copy()), *finding)
-        return self._repair(given, source, finding, composite, reverse, progress)
+        return self._repair(given, source, finding, composite, reverse, feather, progress)
 
     def _threshold(self, threshold: Optional[float]) -> float:
         if threshold is None:
@@ -269,9 +275,12 @@ class Restorer:
         finding: Finding,
         composite: bool,
         reverse: bool,
+        feather: float,
         progress: Optional[Progress],
     ) -> Restoration:
         hole = (finding.mask == 0) if reverse else (finding.mask > 0)
+        weights = feather_weights(hole, feather) if composite and feather >= 1 and hole.any() else None
+        hole = hole if weights is None else weights > 0
         picture = paint(
             source,
             hole,
@@ -280,6 +289,8 @@ class Restorer:
             memory_bytes=self._network_bytes(source),
             progress=progress,
         )
+        if weights is not None:
+            picture = feathered(source.pixels, picture, weights)
         return Restoration(given.returned(picture), *finding)
 
     def _network_bytes(self, source: ImageSource) -> float:
@@ -315,61 +326,3 @@ def _network(model: Union[str, Path, nn.Module]) -> tuple[nn.Module, str, Any]:
 
     loaded = load_model(model)
     return loaded.network, loaded.name, loaded.info
-
-
-_last: dict[tuple, Restorer] = {}
-_last_lock = threading.Lock()
-
-
-def restore(
-    image: ImageInput,
-    *,
-    model: Union[str, Path, nn.Module] = 'small',
-    device: str = 'auto',
-    precision: Precision = 'fp32',
-    filler: Optional[Union[str, Path]] = None,
-    mask: Optional[MaskInput] = None,
-    mask_polarity: MaskPolarity = 'auto',
-    mask_channel: MaskChannel = 'auto',
-    threshold: Optional[float] = None,
-    grow: float = 0,
-    min_score: Optional[float] = None,
-    composite: bool = True,
-    reverse: bool = False,
-    progress: Optional[Progress] = None,
-) -> Restoration:
-    """Find what is corrupted in an image and repair it; see :class:`Restorer` and :meth:`Restorer.restore`.
-
-    The last call's model is kept for the next one, unless a network was given or the model's file has changed.
-    """
-    restorer = _kept_restorer(model, device, precision, filler)
-    return restorer.restore(
-        image,
-        mask=mask,
-        mask_polarity=mask_polarity,
-        mask_channel=mask_channel,
-        threshold=threshold,
-        grow=grow,
-        min_score=min_score,
-        composite=composite,
-        reverse=reverse,
-        progress=progress,
-    )
-
-
-def _kept_restorer(
-    model: Union[str, Path, nn.Module], device: str, precision: Precision, filler: Optional[Union[str, Path]]
-) -> Restorer:
-    if isinstance(model, nn.Module):
-        return Restorer(model, device=device, precision=precision, filler=filler)
-    key = (_version(model), device, precision, None if filler is None else _version(filler))
-    with _last_lock:
-        if key not in _last:
-            _last.clear()
-            _last[key] = Restorer(model, device=device, precision=precision, filler=filler)
-        return _last[key]
-
-
-def _version(file: Union[str, Path]) -> tuple[str, Optional[int]]:
-    path = Path(file)
-    return str(file), path.stat().st_mtime_ns if path.is_file() else None

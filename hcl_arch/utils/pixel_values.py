@@ -21,3 +21,13 @@ def as_8_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint8:
         return pixels
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def srgb_to_linear(values: NDArray[Any]) -> NDArray[Any]:
+    """Light of sRGB values, both in [0, 1] (IEC 61966-2-1)."""
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055).clip(0) ** 2.4)
+
+
+def linear_to_srgb(light: NDArray[Any]) -> NDArray[Any]:
+    """SRGB values of light, both in [0, 1] (IEC 61966-2-1)."""
+    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light.clip(0) ** (1 / 2.4) - 0.055)

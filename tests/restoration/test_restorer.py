@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from hcl_arch.archs import DetectThenRestore, HCLDetector, VCNet
-from hcl_arch.restoration import Restorer, restore, restorer
+from hcl_arch.restoration import Restorer, one_call, restore, restorer
 
 BuildRestorer = Callable[..., Restorer]
 HOLE = np.zeros((120, 144), np.uint8)
@@ -298,8 +298,8 @@ def test_restore_keeps_the_last_model_until_its_file_changes(
         loaded.append(str(model))
         return fake_restorer
 
-    monkeypatch.setattr(restorer, 'Restorer', load)
-    monkeypatch.setattr(restorer, '_last', {})
+    monkeypatch.setattr(one_call, 'Restorer', load)
+    monkeypatch.setattr(one_call, '_last', {})
     file = tmp_path / 'model.safetensors'
     file.write_bytes(b'1')
     for _ in range(2):

@@ -175,6 +175,13 @@ def _add_finding(group: argparse._ArgumentGroup) -> None:
         help='enlarge the mask by this many pixels on all sides (default: %(default)s)',
     )
     group.add_argument(
+        '--feather',
+        type=whole_number(0),
+        default=0,
+        metavar='PX',
+        help='let the repair fade into the photograph over this many pixels around the mask (default: %(default)s)',
+    )
+    group.add_argument(
         '--composite',
         action=argparse.BooleanOptionalAction,
         default=True,

@@ -88,7 +88,12 @@ def restore_image(
     Raises:
         ImageError: It cannot be restored, for example because memory ran out.
     """
-    settings: dict[str, Any] = {'grow': options.grow, 'composite': options.composite, 'reverse': options.reverse}
+    settings: dict[str, Any] = {
+        'grow': options.grow,
+        'composite': options.composite,
+        'reverse': options.reverse,
+        'feather': options.feather,
+    }
     if options.threshold is not None:
         settings['threshold'] = options.threshold
     if options.min_score is not None:
