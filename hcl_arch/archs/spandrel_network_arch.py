@@ -167,7 +167,8 @@ def _torch_content(path: Path) -> object:
         except (RuntimeError, ValueError):  # no program of TorchScript
             pass
     try:
-        return load_checkpoint(path)
+        # The copy takes what the network takes, which spandrel knows.
+        return load_checkpoint(path, expanded=True)
     except CheckpointFileError as error:
         raise ValueError(f'{path}: {error}.') from error
 

@@ -33,11 +33,13 @@ class CheckpointFileError(ValueError):
         self.holds_code = holds_code
 
 
-def load_checkpoint(path: str | os.PathLike[str]) -> object:
+def load_checkpoint(path: str | os.PathLike[str], *, expanded: bool = False) -> object:
     """Load tensors, numbers, texts and containers to the CPU; nothing else in the file is ever unpickled.
 
     Args:
         path: a file of torch.save.
+        expanded: whether a tensor may use a stored number several times, so that a copy takes more memory than the
+            file: only where the file does not decide what is copied.
 
     Raises:
         OSError: the file cannot be read, or is not a regular file.
@@ -45,7 +47,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> object:
             code.
     """
     check_regular_file(path, max_bytes=_MAX_BYTES)
-    _check_cost(Path(path))
+    _check_cost(Path(path), expanded=expanded)
     try:
         return torch.load(Path(path), map_location='cpu', weights_only=True)
     except OSError:
@@ -64,7 +66,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> object:
         raise CheckpointFileError(f'not a whole checkpoint of torch.save (cut short?): {reason}') from error
 
 
-def _check_cost(path: Path) -> None:
+def _check_cost(path: Path, *, expanded: bool) -> None:
     """Refuse a file that states more than it holds, or whose values take much more memory than the file.
 
     Raises:
@@ -75,10 +77,10 @@ def _check_cost(path: Path) -> None:
     try:
         if zipfile.is_zipfile(path):
             for content in _pickles(path, size):
-                PickleCost(content, size).follow()
+                PickleCost(content, size, expanded=expanded).follow()
         else:
             with path.open('rb') as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                cost = PickleCost(mapped, size)
+                cost = PickleCost(mapped, size, expanded=expanded)
                 for _ in range(_OLD_PICKLES):
                     cost.follow()
     except CheckpointFileError:

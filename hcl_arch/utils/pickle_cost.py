@@ -51,12 +51,14 @@ class PickleCost:
     Args:
         content: The bytes that hold pickles.
         stored: The most bytes that storages can have: the size of the file.
+        expanded: Whether a tensor may use a stored number several times.
     """
 
-    def __init__(self, content: Union[bytes, mmap.mmap], stored: int) -> None:
+    def __init__(self, content: Union[bytes, mmap.mmap], stored: int, *, expanded: bool = False) -> None:
         self.position = 0
         self._content = content
         self._stored = stored
+        self._expanded = expanded
         self._storages: dict[Any, int] = {}
         self._cost = 0
 
@@ -158,7 +160,7 @@ class PickleCost:
         self._charge(_CALL)
         if function in _REBUILD:
             if function in _REBUILD_TENSOR:
-                _check_tensor(*arguments[:4])
+                _check_tensor(*arguments[:4], expanded=self._expanded)
             return _Made()
         length = sum(map(_length, arguments)) + _stated_length(function, arguments)
         self._charge(_ITEM * length)
@@ -184,13 +186,15 @@ def _check_key(key: Any) -> Any:
     return key
 
 
-def _check_tensor(storage: _Made, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> None:
+def _check_tensor(
+    storage: _Made, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *, expanded: bool
+) -> None:
     """Refuse a tensor that needs more numbers than its storage has."""
     if not isinstance(size, tuple) or not isinstance(stride, tuple):
         raise TypeError
     claimed = math.prod(size)
     reached = offset + sum((length - 1) * step for length, step in zip(size, stride)) + 1 if claimed else 0
-    if max(claimed, reached) > storage.length:
+    if reached > storage.length or (claimed > storage.length and not expanded):
         raise PickleError(f'a tensor claims {claimed:,} numbers, of which {storage.length:,} are stored')
 
 
