@@ -62,6 +62,14 @@ def photographs() -> None:
     write_mask('mine.png')
 
 
+def write_erased() -> str:
+    """Write a picture of which a part is erased, and return its name."""
+    pixels = np.full((48, 64, 4), 255, np.uint8)
+    pixels[10:20, 10:30, 3] = 0
+    cv2.imwrite('erased.png', pixels)
+    return 'erased.png'
+
+
 # ------------------------------------------------------------------ models
 
 
