@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import io
-import logging
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import struct
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -22,7 +18,6 @@ from hcl_arch.restoration.photographs.photograph_kinds import (
     is_lossless_webp,
 )
 from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata, read_metadata
-from hcl_arch.utils.image_decoding import MAX_PIXELS
 from hcl_arch.utils.image_headers import PNG_START, TIFF_STARTS
 
 # No other Pillow decoder gets to read a byte.
@@ -32,9 +27,6 @@ _PNG_DEPTH_PLACE = 24
 _DNG_VERSION = 50706
 _SENSOR_PHOTOMETRICS = (32803, 34892)
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
-_pillow_limit = threading.Lock()
-# tifffile also logs what it raises; without a handler that would go to standard error.
-logging.getLogger('tifffile').addHandler(logging.NullHandler())
 
 
 class Decoded(NamedTuple):
@@ -56,18 +48,17 @@ def decode_photograph(content: bytes) -> Decoded:
     """
     check_decodable(content)
     try:
-        with _pillow_within_limit():
-            deep_tiff = _decode_deep_tiff(content) if content.startswith(TIFF_STARTS) else None
-            try:
-                image = Image.open(io.BytesIO(content), formats=_FORMATS)
-            except Image.UnidentifiedImageError:
-                if deep_tiff is None:
-                    raise
-                # 16-bit gray with alpha, which Pillow does not support.
-                pixels, is_gray = deep_tiff
-                return Decoded(pixels, 'TIFF', is_gray, True, PhotographMetadata(), ('its metadata are left out',))
-            with image:
-                return _decode(content, image, deep_tiff)
+        deep_tiff = _decode_deep_tiff(content) if content.startswith(TIFF_STARTS) else None
+        try:
+            image = _opened(content)
+        except Image.UnidentifiedImageError:
+            if deep_tiff is None:
+                raise
+            # 16-bit gray with alpha, which Pillow does not support.
+            pixels, is_gray = deep_tiff
+            return Decoded(pixels, 'TIFF', is_gray, True, PhotographMetadata(), ('its metadata are left out',))
+        with image:
+            return _decode(content, image, deep_tiff)
     except UndecodableError:
         raise
     except MemoryError as error:
@@ -77,17 +68,19 @@ def decode_photograph(content: bytes) -> Decoded:
         raise UndecodableError(f'it is damaged and cannot be decoded ({_short(reason)})') from error
 
 
-@contextmanager
-def _pillow_within_limit() -> Iterator[None]:
-    """Let Pillow decode images within our limit, and none beyond it, without warnings for those within."""
-    with _pillow_limit, warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        previous = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # it warns above this, and raises above twice this
+def _opened(content: bytes) -> Image.Image:
+    """As `Image.open`, which also has a limit of pixels that all threads share; `check_decodable` has ours."""
+    Image.init()
+    for name in _FORMATS:
+        factory, accepts = Image.OPEN[name]
+        answer = accepts is None or accepts(content[:16])
+        if not answer or isinstance(answer, str):  # a text says what Pillow lacks
+            continue
         try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = previous
+            return factory(io.BytesIO(content), '')
+        except (SyntaxError, IndexError, TypeError, struct.error):  # not of this form after all
+            continue
+    raise Image.UnidentifiedImageError('of no known form')
 
 
 def _decode(content: bytes, image: Image.Image, deep: tuple[NDArray[Any], bool] | None) -> Decoded:
