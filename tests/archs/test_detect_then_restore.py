@@ -299,7 +299,7 @@ class TestWeights:
         for path, message in (
             (
                 other,
-                r'detector_weights: .*other\.pth does not fit this RedDetector: 2 of 2 tensors differ, first gain: missing',
+                r'detector_weights: .*other\.pth does not fit this RedDetector: 2 of 2 tensors differ, first gain',
             ),
             (damaged, r'detector_weights: .*damaged\.pth cannot be read as a checkpoint'),
             (empty, r"detector_weights: .*empty\.pth has no entry params_ema or params; .* entries \['optimizers'\]"),
