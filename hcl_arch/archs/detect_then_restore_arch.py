@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, Optional, Union, get_args
 
 import torch
@@ -15,6 +14,7 @@ from hcl_arch.archs.blind_restoration import BlindOutput, Guidance, check_guidan
 from hcl_arch.archs.hcl_detector_arch import HCLDetector
 from hcl_arch.archs.image_form import (
     MapUpsampling,
+    binary_mask,
     check_image,
     pad_to_multiple,
     to_image_range,
@@ -22,8 +22,10 @@ from hcl_arch.archs.image_form import (
     to_network_range,
 )
 from hcl_arch.archs.registry import ARCHS
+from hcl_arch.utils.apart import is_apart
 from hcl_arch.utils.argument_checks import check_choice
-from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.utils.checkpoint_file import CheckpointFileError
+from hcl_arch.utils.weights_file import load_weights, misfit, weights_path
 
 RestorerInput = Literal['image', 'masked_image', 'mask', 'hole']
 MaskKind = Literal['binary', 'soft']
@@ -65,11 +67,11 @@ class DetectThenRestore(nn.Module):
             ``bilinear``, whose borders may run through cells of the grid.
         freeze_detector: Do not train the detector: no gradient, always in evaluation mode.
         freeze_restorer: Do not train the restorer; gradients still pass through it to the detector.
-        detector_weights: BasicSR checkpoint with initial weights of the detector. From a whole ``HCLNet``, ``VCNet`` or
-            ``DetectThenRestore`` the detector is used.
+        detector_weights: Initial weights of the detector: a file (.pth, .safetensors) or a model's name. From a whole
+            ``HCLNet``, ``VCNet`` or ``DetectThenRestore`` the detector is used.
         detector_param_key: Entry of that file to load; by default ``params_ema`` if it exists, else ``params``.
-        restorer_weights: BasicSR checkpoint with initial weights of the restorer. From a whole ``DetectThenRestore``,
-            or a ``VCNet`` with ``layers: compact``, the restorer is used.
+        restorer_weights: Initial weights of the restorer: a file (.pth, .safetensors) or a model's name. From a whole
+            ``DetectThenRestore``, or a ``VCNet`` with ``layers: compact``, the restorer is used.
         restorer_param_key: As ``detector_param_key``.
 
     Raises:
@@ -129,7 +131,8 @@ class DetectThenRestore(nn.Module):
         for part in self._frozen_parts():
             part.requires_grad_(False)
         self.train()
-        if isinstance(self.detector, HCLDetector) and self.detector.pixel_classifiers is None and not freeze_detector:
+        by_clusters = isinstance(self.detector, HCLDetector) and self.detector.pixel_classifiers is None
+        if by_clusters and not freeze_detector and not is_apart():
             logging.getLogger('basicsr').warning(
                 'DetectThenRestore: no loss here trains an HCLDetector with mask_from: clusters. '
                 'Give its detector_weights and set freeze_detector: true, or choose mask_from: pixels.'
@@ -180,7 +183,7 @@ class DetectThenRestore(nn.Module):
         mask_logits, features = self._detect(lq)
         finest = to_image_size(mask_logits[0], height, width, self.size_multiple, mode=self.mask_upsampling)
         soft_mask = torch.sigmoid(finest)
-        mask = (soft_mask >= 0.5).to(soft_mask.dtype)
+        mask = binary_mask(soft_mask)
         restored = lq
         if restore:
             if guidance == 'true':
@@ -344,18 +347,19 @@ def _load_part(part: str, network: nn.Module, path: Optional[str], param_key: Op
     prefix = f'{part}.'
     if any(name.startswith(prefix) for name in state):
         state = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f'{option}: {path} does not fit this {type(network).__name__}: {error}') from error
+    wrong = misfit(network, state)
+    if wrong:
+        raise ValueError(f'{option}: {path} does not fit this {type(network).__name__}: {wrong}.')
+    network.load_state_dict(state)
 
 
 def _read_state(option: str, path: str, param_key: Optional[str]) -> dict[str, Tensor]:
     """The entry `param_key` of a checkpoint, by default `params_ema` or else `params`."""
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'{option}: there is no file {path}.')
+    file = weights_path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f'{option}: there is no file {path}, nor a model of this name.')
     try:
-        checkpoint = load_checkpoint(path)
+        checkpoint = load_weights(file)
     except (OSError, CheckpointFileError) as error:
         raise ValueError(f'{option}: {path} cannot be read as a checkpoint: {error}') from error
     entries: Mapping[Any, Any] = checkpoint if isinstance(checkpoint, Mapping) else {}

@@ -18,6 +18,7 @@ from hcl_arch.archs.hcl.projection_heads import ProjectionHeads
 from hcl_arch.archs.hcl.spherical_kmeans import weighted_centers
 from hcl_arch.archs.hcl.timm_encoder import TimmEncoder
 from hcl_arch.archs.image_form import check_image, pad_to_multiple, to_image_size, to_network_range
+from hcl_arch.archs.layers.exporting import exact
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_above_zero, check_at_least, check_choice
 from hcl_arch.utils.random_state import draw_for_batch
@@ -330,7 +331,7 @@ class HCLDetector(nn.Module):
 
     def _classify(self, embedding: Tensor, stage: StageMasks) -> tuple[Tensor, Tensor]:
         """Logits of the coarsest stage's centres, (B, 2), and of its pixels, (B, 1, h, w)."""
-        points = embedding.float().flatten(2).transpose(1, 2)
+        points = exact(embedding).flatten(2).transpose(1, 2)
         if self.detach_classifier:
             centers, points = stage.centers, points.detach()
         else:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from hcl_arch.archs.hcl.decoder import UpsampleMode
 from hcl_arch.archs.image_form import pad_to_multiple, to_image_range, to_network_range
 from hcl_arch.archs.layers.activations import gated_gelu
-from hcl_arch.archs.layers.exporting import cut_back, twice_as_large
+from hcl_arch.archs.layers.exporting import cut_back, exact, twice_as_large
 from hcl_arch.archs.layers.portions import checkpointed
 from hcl_arch.archs.layers.upsample_conv import nearest_upsample_conv
 from hcl_arch.archs.layers.weight_init import WeightInit, init_weights
@@ -119,7 +119,7 @@ class HCLRefineNet(nn.Module):
             x = self._block(self.up_blocks[level], torch.cat([x, skips.pop()], dim=1))
             if level > 0:
                 x = self._upsample(self.upsamples[level - 1], x)
-        return cut_back(to_image_range(torch.tanh(self.last_conv(x).float())), height, width)
+        return cut_back(to_image_range(torch.tanh(exact(self.last_conv(x)))), height, width)
 
     def _block(self, block: nn.Module, x: Tensor) -> Tensor:
         return checkpointed(block, x, enabled=self.use_checkpoint)

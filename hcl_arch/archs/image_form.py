@@ -95,3 +95,8 @@ def to_image_size(
     if scale > 1:
         stage_map = F.interpolate(stage_map, scale_factor=scale, mode=mode)
     return stage_map[..., :height, :width]
+
+
+def binary_mask(confidence: Tensor) -> Tensor:
+    """1 where a confidence is at least 0.5, 0 where it is less; what is no number stays none."""
+    return (confidence >= 0.5) + 0 * confidence.detach()

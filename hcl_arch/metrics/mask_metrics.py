@@ -24,13 +24,13 @@ def calculate_mask_accuracy(soft_mask: NDArray, true_mask: NDArray, *, threshold
             :func:`hcl_arch.metrics.otsu.otsu_threshold`.
 
     Returns:
-        In [0, 1].
+        In [0, 1]; NaN if a confidence is.
 
     Raises:
         ValueError: If the shapes differ, or the threshold is another text.
     """
     predicted, truth = _binary(soft_mask, true_mask, threshold)
-    return float((predicted == truth).mean())
+    return _unless_unknown(soft_mask, float((predicted == truth).mean()))
 
 
 @METRIC_REGISTRY.register()
@@ -40,7 +40,7 @@ def calculate_mask_f1(soft_mask: NDArray, true_mask: NDArray, *, threshold: Thre
     Arguments and errors as of :func:`calculate_mask_accuracy`.
     """
     predicted, truth = _binary(soft_mask, true_mask, threshold)
-    return _ratio(2 * (predicted & truth).sum(), predicted.sum() + truth.sum())
+    return _unless_unknown(soft_mask, _ratio(2 * (predicted & truth).sum(), predicted.sum() + truth.sum()))
 
 
 @METRIC_REGISTRY.register()
@@ -50,7 +50,7 @@ def calculate_mask_iou(soft_mask: NDArray, true_mask: NDArray, *, threshold: Thr
     Arguments and errors as of :func:`calculate_mask_accuracy`.
     """
     predicted, truth = _binary(soft_mask, true_mask, threshold)
-    return _ratio((predicted & truth).sum(), (predicted | truth).sum())
+    return _unless_unknown(soft_mask, _ratio((predicted & truth).sum(), (predicted | truth).sum()))
 
 
 @METRIC_REGISTRY.register()
@@ -64,7 +64,7 @@ def calculate_corrupted_iou(soft_mask: NDArray, true_mask: NDArray, *, threshold
     0.5
     """
     predicted, truth = _binary(soft_mask, true_mask, threshold)
-    return _ratio((~predicted & ~truth).sum(), (~predicted | ~truth).sum())
+    return _unless_unknown(soft_mask, _ratio((~predicted & ~truth).sum(), (~predicted | ~truth).sum()))
 
 
 @METRIC_REGISTRY.register()
@@ -99,6 +99,11 @@ def _binary(soft_mask: NDArray, true_mask: NDArray, threshold: Threshold) -> tup
     if soft_mask.shape != true_mask.shape:
         raise ValueError(f'Expected two masks of one shape, got {soft_mask.shape} and {true_mask.shape}.')
     return called_clean(soft_mask, threshold), true_mask >= 0.5
+
+
+def _unless_unknown(soft_mask: NDArray, score: float) -> float:
+    """The score, or NaN if a confidence is no number: such a pixel is called neither."""
+    return float('nan') if np.isnan(soft_mask).any() else score
 
 
 def _ratio(part: np.integer, whole: np.integer) -> float:

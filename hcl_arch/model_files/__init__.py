@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from hcl_arch.model_files.errors import ModelFileError
-from hcl_arch.model_files.listing import ModelEntry, list_models, model_line, user_folder
+from hcl_arch.model_files.listing import ModelEntry, list_models, model_line
 from hcl_arch.model_files.loading import LoadedModel, load_model
 from hcl_arch.model_files.saving import save_model
+from hcl_arch.utils.model_folders import user_folder
 
 __all__ = [
     'LoadedModel',

@@ -11,9 +11,8 @@ from typing import Literal, NamedTuple, Optional
 from hcl_arch.model_files.description import from_metadata
 from hcl_arch.model_files.errors import ModelFileError
 from hcl_arch.model_files.safetensors_file import SUFFIX, read_header
+from hcl_arch.utils.model_folders import PACKAGE_FOLDER, user_folder
 
-FOLDER_VARIABLE = 'HCL_MODELS'
-PACKAGE_FOLDER = Path(__file__).resolve().parents[1] / 'weights'
 _LONGEST_DESCRIPTION = 100
 
 
@@ -34,12 +33,6 @@ class ModelEntry(NamedTuple):
     """Why the file cannot be used; None if it can, as far as its header tells."""
     hides: Optional[Path] = None
     """The package's model of the same name, which this one of the user's takes the place of."""
-
-
-def user_folder() -> Path:
-    """The folder of the user's models: $HCL_MODELS, by default ~/.local/share/hcl_arch/models."""
-    named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named).expanduser() if named else Path('~/.local/share/hcl_arch/models').expanduser()
 
 
 def list_models() -> list[ModelEntry]:

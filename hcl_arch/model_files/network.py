@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from hcl_arch.archs.registry import ARCHS
@@ -13,6 +12,7 @@ from hcl_arch.model_files.state import check_state
 from hcl_arch.option_checks.files import is_file_argument
 from hcl_arch.option_checks.network_inspection import inspect_network
 from hcl_arch.option_checks.signatures import Arguments
+from hcl_arch.utils.apart import Apart
 
 # Arguments that a restorer passes to a network besides the images.
 _CALL = ('return_all', 'true_mask', 'guidance', 'reverse', 'restore')
@@ -47,8 +47,8 @@ def build_trained(options: Mapping[str, Any], state: Mapping[str, Tensor]) -> nn
     """
     state = check_state(check_network(options), state)
     # Random initial weights, which are replaced at once, must not change the user's random state.
-    with torch.random.fork_rng(devices=[]):
-        network = _built(options)
+    with Apart():
+        network = _built(options).float()
     network.load_state_dict(state, strict=True)
     return network.eval().requires_grad_(False)
 

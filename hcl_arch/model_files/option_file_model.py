@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.model_files.errors import ModelFileError
 from hcl_arch.model_files.network import without_files
 from hcl_arch.model_files.torch_file import TorchFile
+from hcl_arch.utils.apart import Apart
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
 
 OPTION_SUFFIXES = ('.yml', '.yaml')
@@ -39,6 +38,6 @@ def read_option_file_model(path: Path) -> TorchFile:
             'itself, with the option file beside it.'
         )
     name = options.get('name')
-    with torch.random.fork_rng(devices=[]):
+    with Apart():
         state = ARCHS.build(network).state_dict()
     return TorchFile(without_files(network), state, name if isinstance(name, str) else path.stem, {})

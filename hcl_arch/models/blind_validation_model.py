@@ -22,16 +22,16 @@ from hcl_arch.models.validation_sample import ValidationSample, samples_of_batch
 from hcl_arch.models.validation_scores import ImageScores, SampleNames, Scorer, bin_rows, gather_scores, write_csv
 from hcl_arch.training.checkpoints import CheckpointError, damage_of
 from hcl_arch.utils.argument_checks import check_choice
+from hcl_arch.utils.model_folders import SUFFIX
 from hcl_arch.utils.option_error import check_keys
 from hcl_arch.utils.pictures import mask_picture, stack_rows, write_picture
 from hcl_arch.utils.precision import autocast, check_precision, lower_weights
+from hcl_arch.utils.weights_file import entry_of, load_weights, misfit, stored_options, weights_path
 
 _VAL_KEYS = (
     'val_freq', 'save_img', 'max_save_img', 'suffix', 'pbar', 'metrics', 'panel_images', 'hole_share_bins', 'reverse',
     'guidance',
 )  # fmt: skip
-# Of torch's list of all tensors that do not fit a network.
-_MOST_LINES, _MOST_LETTERS = 5, 1000
 
 
 class BlindValidationModel(SRModel):
@@ -66,20 +66,33 @@ class BlindValidationModel(SRModel):
     def load_network(
         self, net: nn.Module, load_path: str, strict: bool = True, param_key: Optional[str] = 'params'
     ) -> None:
-        """As BasicSR's, but a file that cannot be used is named.
+        """As BasicSR's, also from .safetensors and by a model's name; a file that cannot be used is named.
 
         Raises:
             CheckpointError: The file is missing or damaged, holds other things than tensors, or another network.
         """
-        damage = damage_of(Path(load_path))
+        path, bare = weights_path(load_path), self.get_bare_model(net)
+        damage = '' if path.suffix == SUFFIX else damage_of(path)
         if damage:
-            raise CheckpointError(f'{load_path} {damage}. Name another file of weights.')
+            raise CheckpointError(f'{path} {damage}. Name another file of weights.')
         try:
-            super().load_network(net, load_path, strict, param_key)
-        except Exception as error:  # of pickle, of missing keys, of shapes that do not fit
-            network = type(self.get_bare_model(net)).__name__
-            reason = '\n'.join(f'{type(error).__name__}: {error}'.splitlines()[:_MOST_LINES])
-            raise CheckpointError(f'{load_path}: cannot be loaded into {network}: {reason[:_MOST_LETTERS]}') from error
+            state = entry_of(load_weights(path), param_key)
+            options = self._options_of(bare)
+            wrong = misfit(bare, state, options=options, stored=stored_options(path)) if strict else None
+            if wrong:
+                raise CheckpointError(wrong)
+            if path.suffix != SUFFIX:
+                super().load_network(net, str(path), strict, param_key)
+                return
+            self._print_different_keys_loading(bare, state, strict)
+            bare.load_state_dict(state, strict=strict)
+        except Exception as error:  # of pickle, of files that hold something else
+            raise CheckpointError(f'{path}: cannot be loaded into {type(bare).__name__}: {error}') from error
+
+    def _options_of(self, network: nn.Module) -> Optional[Mapping[str, Any]]:
+        """The options that build a network of this type."""
+        sections = (getattr(self, 'opt', {}).get(key) for key in ('network_g', 'network_d'))
+        return next((each for each in sections if each and each.get('type') == type(network).__name__), None)
 
     def feed_data(self, data: Mapping[str, Any]) -> None:
         """Take a batch: ``lq`` and, where known, ``gt`` (B, 3, H, W) in [0, 1] and ``mask`` (B, 1, H, W)."""

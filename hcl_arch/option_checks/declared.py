@@ -69,7 +69,7 @@ class TopSection(OptionSection):
 class PathSection(OptionSection):
     """Files that a run reads, and how."""
 
-    pretrain_network_g: Annotated[Any, _FILE] = Field(None, description='file of weights of the network')
+    pretrain_network_g: Annotated[Any, _FILE] = Field(None, description='weights of the network: a file or a model')
     pretrain_network_d: Annotated[Any, _FILE] = Field(None, description='file of weights of the discriminator')
     resume_state: Annotated[Any, _FILE] = Field(None, description='file of a training to go on with')
     strict_load_g: Annotated[bool, FLAG] = Field(True, description='whether the weights have to fit exactly')

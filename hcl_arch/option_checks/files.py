@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hcl_arch.utils.model_folders import named_model
 from hcl_arch.utils.option_lines import Place, got, problem
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 # Placeholder for a file of weights in tests.
 _NO_FILE = 'random'
 _MAY_BE_RANDOM = ('weights', 'vgg_weights')
+# May also be the name of a model.
+_MAY_BE_MODELS = ('detector_weights', 'restorer_weights')
 _FILE_ARGUMENTS = ('_weights', '_path')
 
 
@@ -26,7 +29,7 @@ def check_run_files(run: RunOptions) -> Iterator[str]:
         is_state = key == 'resume_state' and run.is_train and not run.switched_on('auto_resume')
         is_network = isinstance(key, str) and key.startswith('pretrain_network')
         # BasicSR replaces the networks of a resumed run by those saved with its state.
-        if is_state or (is_network and not goes_on):
+        if is_state or (is_network and not goes_on and not _is_model(value)):
             yield from file_problem(value, ('path', key))
 
 
@@ -46,13 +49,18 @@ def file_problem(value: Any, place: Place) -> Iterator[str]:
 def check_file_arguments(options: Mapping[Any, Any], place: Place) -> Iterator[str]:
     """Yield a problem for each argument of a network, loss or metric that names a missing file of weights."""
     for key, value in options.items():
-        if is_file_argument(key) and isinstance(value, str) and not (key in _MAY_BE_RANDOM and value == _NO_FILE):
+        by_name = (key in _MAY_BE_RANDOM and value == _NO_FILE) or (key in _MAY_BE_MODELS and _is_model(value))
+        if is_file_argument(key) and isinstance(value, str) and not by_name:
             yield from file_problem(value, (*place, key))
 
 
 def is_file_argument(key: Any) -> bool:
     """Whether an argument's name indicates that its value is a file of weights."""
     return isinstance(key, str) and (key == 'weights' or key.endswith(_FILE_ARGUMENTS))
+
+
+def _is_model(value: Any) -> bool:
+    return isinstance(value, str) and named_model(value) is not None
 
 
 def resumes(run: RunOptions) -> bool:

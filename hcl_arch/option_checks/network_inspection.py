@@ -12,7 +12,7 @@ from hcl_arch.archs.registry import ARCHS
 from hcl_arch.option_checks.annotations import is_network
 from hcl_arch.option_checks.files import check_file_arguments, is_file_argument
 from hcl_arch.option_checks.limits import MOST_FOREIGN_PARTS, MOST_NETWORKS, MOST_PARTS, argument_limits
-from hcl_arch.option_checks.quiet_build import OF_LAYERS, ON_PURPOSE, try_out
+from hcl_arch.option_checks.quiet_build import OF_LAYERS, ON_PURPOSE, loads_files, try_out
 from hcl_arch.option_checks.registered import type_problem
 from hcl_arch.option_checks.signatures import Arguments, check_arguments
 from hcl_arch.utils.option_lines import Place, problem
@@ -61,6 +61,8 @@ def _networks(options: Mapping[Any, Any]) -> int:
 def build_on_meta(architecture: type[nn.Module], arguments: Mapping[str, Any]) -> tuple[Any, Optional[str]]:
     """Return a network without memory, or None with the constructor's error; see `try_out`."""
     is_ours = architecture.__module__.startswith(_OURS)  # known to work there
+    if not is_ours and loads_files(architecture):
+        return None, None
     return try_out(lambda: architecture(**arguments), told=(Exception,) if is_ours else ON_PURPOSE)
 
 

@@ -22,6 +22,7 @@ from hcl_arch.option_checks.names import check_names, check_raw_names
 from hcl_arch.option_checks.networks import check_networks
 from hcl_arch.option_checks.optimizers import check_optimizers
 from hcl_arch.option_checks.phases import check_phases
+from hcl_arch.option_checks.quiet_build import quiet_process
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.schedulers import check_scheduler
 from hcl_arch.option_checks.sections import (
@@ -105,8 +106,9 @@ def _find(checks: tuple[Check, ...], opt: Any, is_train: Optional[bool]) -> list
     problems: list[str] = []
     try:
         run = RunOptions(opt, is_train=is_train)
-        for check in checks:
-            problems.extend(_problems_of(check, run))
+        with quiet_process():
+            for check in checks:
+                problems.extend(_problems_of(check, run))
     except Exception as error:
         _note_failure('the option checks', error)
     return list(dict.fromkeys(problems))

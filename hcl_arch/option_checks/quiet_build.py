@@ -1,4 +1,4 @@
-"""Trial builds from options, without memory or files, and without effect on logs or random numbers."""
+"""Trial builds from options, without memory or files, and without effect on anything that other threads see."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import contextlib
 import io
 import logging
 import sys
-import urllib.request
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import Any, Callable, Optional
-from unittest import mock
 
 import torch
+from torch import nn
+
+from hcl_arch.utils.apart import Apart
 
 # Errors raised deliberately by constructors, and those of layers that do not fit their input.
 ON_PURPOSE = (ValueError, TypeError, AssertionError)
@@ -21,30 +21,25 @@ OF_LAYERS = (*ON_PURPOSE, RuntimeError, IndexError)
 # Words in errors specific to torch's `meta` device, which holds shapes and no numbers.
 _LIMITS = ('meta', 'scalartype', 'not implemented for')
 _LOGGER = 'basicsr'
-_LOADERS = ((torch, 'load'), (torch.hub, 'download_url_to_file'), (urllib.request, 'urlopen'))
-
-
-class _FileWantedError(Exception):
-    """Something tries to load weights; the options are then not tried any further."""
+# Names by which constructors load or download weights.
+_LOADERS = {'load', 'load_state_dict_from_url', 'load_url', 'download_url_to_file', 'load_file_from_url', 'urlopen'}
 
 
 def try_out(
     action: Callable[[], Any], *, told: tuple[type[Exception], ...] = (Exception,)
 ) -> tuple[Any, Optional[str]]:
-    """Run an action on torch's `meta` device.
+    """Run an action on torch's `meta` device, in this thread alone.
 
     Args:
-        action: builds or calls a network or loss.
+        action: builds or calls a network or loss that loads no files, see `loads_files`.
         told: the errors caused by the options; others may come from code that needs a real device.
 
     Returns:
         Its result, and what is wrong; None and None if that cannot be determined.
     """
     try:
-        with _without_traces(), torch.device('meta'), torch.no_grad():
+        with Apart('meta'), torch.no_grad():
             return action(), None
-    except _FileWantedError:
-        return None, None
     except told as error:
         text = str(error)
         # A KeyError's text is only the key.
@@ -54,30 +49,34 @@ def try_out(
         return None, None
 
 
+def loads_files(kind: type, seen: frozenset[type] = frozenset()) -> bool:
+    """Whether the constructor of a network, or of one that it names, loads or downloads weights."""
+    for constructor in (vars(base).get('__init__') for base in kind.__mro__):
+        code: Any = getattr(constructor, '__code__', None)
+        if code is None:
+            continue
+        if _LOADERS & set(code.co_names):
+            return True
+        named = [getattr(constructor, '__globals__', {}).get(name) for name in code.co_names]
+        parts = {part for part in named if isinstance(part, type) and issubclass(part, nn.Module)} - seen - {kind}
+        if any(loads_files(part, seen | {kind, *parts}) for part in parts):
+            return True
+    return False
+
+
 @contextlib.contextmanager
-def _without_traces() -> Iterator[None]:
-    """Keep random states and loggers as they are, print nothing, load and download nothing."""
+def quiet_process() -> Iterator[None]:
+    """Print, warn and log nothing, and leave BasicSR's logger to the pipeline: for commands, whose process it is."""
     log = logging.getLogger(_LOGGER)
     # BasicSR's logger must not be set up before the pipeline sets its file.
     known = getattr(sys.modules.get('basicsr.utils.logger'), 'initialized_logger', {})
-    pretend = {} if _LOGGER in known else {_LOGGER: True}
-    was_disabled, log.disabled = log.disabled, True
-    changes: tuple[AbstractContextManager[Any], ...] = (
-        warnings.catch_warnings(),
-        torch.random.fork_rng(devices=[]),
-        contextlib.redirect_stdout(io.StringIO()),
-        mock.patch.dict(known, pretend),
-        *(mock.patch.object(module, name, _refuse) for module, name in _LOADERS),
-    )
+    is_new, was_disabled = _LOGGER not in known, log.disabled
+    log.disabled = known[_LOGGER] = True
     try:
-        with contextlib.ExitStack() as stack:
-            for change in changes:
-                stack.enter_context(change)
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter('ignore')
             yield
     finally:
         log.disabled = was_disabled
-
-
-def _refuse(*_: Any, **__: Any) -> Any:
-    raise _FileWantedError
+        if is_new:
+            known.pop(_LOGGER, None)

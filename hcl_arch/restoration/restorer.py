@@ -323,6 +323,8 @@ def _network(model: Union[str, Path, nn.Module]) -> tuple[nn.Module, str, Any]:
     if not isinstance(model, (str, os.PathLike)):
         raise ValueError(f'model: expected a name, a path or a network, got {type(model).__name__}.')
     from hcl_arch.model_files import load_model
+    from hcl_arch.model_files.trained_parts import check_trained_parts
 
+    check_trained_parts(str(model))
     loaded = load_model(model)
     return loaded.network, loaded.name, loaded.info

@@ -16,7 +16,7 @@ from hcl_arch.archs.baselines.mprnet_stages import (
 )
 from hcl_arch.archs.baselines.unguided_restorer import soft_mask_of_change
 from hcl_arch.archs.blind_restoration import Guidance, check_guidance
-from hcl_arch.archs.image_form import check_image, pad_to_multiple
+from hcl_arch.archs.image_form import binary_mask, check_image, pad_to_multiple
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
@@ -140,7 +140,7 @@ class MPRNet(nn.Module):
         return MPRNetOutput(
             restored=restored,
             coarse=coarse,
-            mask=(soft_mask >= 0.5).to(soft_mask.dtype),
+            mask=binary_mask(soft_mask),
             soft_mask=soft_mask,
             mask_logits=[],
             pictures=pictures,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hcl_arch.archs.blind_restoration import BlindOutput, Guidance, check_guidance
-from hcl_arch.archs.image_form import check_image, pad_to_multiple, to_image_size
+from hcl_arch.archs.image_form import binary_mask, check_image, pad_to_multiple, to_image_size
 
 # A pixel that a network without mask changes by more than this, of 1, counts as corrupted.
 CHANGE_THRESHOLD = 0.05
@@ -83,7 +83,7 @@ class UnguidedRestorer(nn.Module, ABC):
         coarse = restored
         if restore and painting.coarse is not None:
             coarse = self._finished(painting.coarse[..., :height, :width])
-        mask = (soft_mask >= 0.5).to(soft_mask.dtype)
+        mask = binary_mask(soft_mask)
         return BlindOutput(
             restored=restored,
             coarse=coarse,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hcl_arch.archs.hcl import efficientnet_lite
 from hcl_arch.archs.hcl.efficientnet_lite import EfficientNetLite0
+from hcl_arch.utils.apart import Apart
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 
 # Under which a file may hold its tensors.
@@ -97,7 +98,7 @@ def _read_weights(name: str, path: str) -> dict[str, Tensor]:
     if not Path(path).is_file():
         raise FileNotFoundError(f'backbone_weights: there is no file {path}; give the weights of {name}.')
     state = {key: value for key, value in _load_state(path).items() if not key.endswith(_COUNTER)}
-    with torch.device('meta'):
+    with Apart('meta'):
         model = timm.create_model(name)
     expected = {key: value.shape for key, value in model.state_dict().items() if not key.endswith(_COUNTER)}
     shapes = {key: value.shape for key, value in state.items()}

@@ -25,4 +25,4 @@ class CenterClassifier(nn.Module):
     def forward(self, centers: Tensor) -> Tensor:
         """Classify centres: (..., proj_dim) -> (...) logits."""
         with without_autocast(centers):
-            return self.layers(centers.float()).squeeze(-1)
+            return self.layers(centers.to(next(self.layers.parameters()).dtype)).squeeze(-1)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hcl_arch.archs.layers.exporting import twice_as_large
+from hcl_arch.archs.layers.exporting import exact, twice_as_large
 from hcl_arch.archs.layers.transformer_layer import TransformerLayer
 from hcl_arch.archs.layers.upsample_conv import nearest_upsample_conv
 
@@ -80,4 +80,4 @@ class Decoder(nn.Module):
         for conv in self.conv_stages:
             x = F.gelu(conv(twice_as_large(x, self.upsample_mode)))
         # In float32 under autocast too: in 16 bit neighbouring gray levels would fall together.
-        return torch.tanh(self.last_conv(x).float())
+        return torch.tanh(exact(self.last_conv(x)))

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hcl_arch.archs.hcl.spherical_kmeans import cluster_weights, spherical_two_means, weighted_centers
-from hcl_arch.archs.layers.exporting import twice_as_large, without_autocast
+from hcl_arch.archs.image_form import binary_mask
+from hcl_arch.archs.layers.exporting import exact, exact_dtype, twice_as_large, without_autocast
 
 # Logits that a centre is the uncorrupted one: (B, 2, P) -> (B, 2).
 CenterScorer = Callable[[Tensor], Tensor]
@@ -85,7 +86,7 @@ def detect_masks(
     with without_autocast(embeddings[0]):
         for stage in reversed(range(len(embeddings))):
             coarser = stages[0] if stages else None
-            points = embeddings[stage].detach().float().flatten(2).transpose(1, 2)
+            points = exact(embeddings[stage].detach()).flatten(2).transpose(1, 2)
             undecided = _undecided(embeddings[stage], coarser)
             centers = spherical_two_means(
                 points,
@@ -113,9 +114,9 @@ def masks_of_logits(embeddings: Sequence[Tensor], logits: Sequence[Tensor]) -> l
     """
     stages = []
     for embedding, stage_logits in zip(embeddings, logits):
-        confidence = stage_logits.detach().float().sigmoid()
+        confidence = exact(stage_logits.detach()).sigmoid()
         weights = confidence.flatten(2).transpose(1, 2)
-        points = embedding.detach().float().flatten(2).transpose(1, 2)
+        points = exact(embedding.detach()).flatten(2).transpose(1, 2)
         zero = torch.zeros_like(confidence)
         stages.append(
             StageMasks(
@@ -125,7 +126,7 @@ def masks_of_logits(embeddings: Sequence[Tensor], logits: Sequence[Tensor]) -> l
                 certain_corrupted=zero,
                 known_clean=zero,
                 known_corrupted=zero,
-                mask=(confidence >= 0.5).float(),
+                mask=binary_mask(confidence),
                 soft_mask=confidence,
             )
         )
@@ -135,7 +136,7 @@ def masks_of_logits(embeddings: Sequence[Tensor], logits: Sequence[Tensor]) -> l
 def _undecided(embedding: Tensor, coarser: Optional[StageMasks]) -> Tensor:
     """(B, 1, h, w): 1 where no coarser stage was certain."""
     if coarser is None:
-        return embedding.new_ones(embedding.shape[0], 1, *embedding.shape[-2:], dtype=torch.float32)
+        return embedding.new_ones(embedding.shape[0], 1, *embedding.shape[-2:], dtype=exact_dtype(embedding))
     return 1 - coarser.upsampled('known_clean') - coarser.upsampled('known_corrupted')
 
 
@@ -174,7 +175,7 @@ def swap_by_mask(confidence: Tensor, true_mask: Tensor) -> Tensor:
     Returns:
         (B,) bool.
     """
-    target = F.interpolate(true_mask.float(), size=confidence.shape[-2:], mode='nearest')
+    target = F.interpolate(true_mask.to(confidence.dtype), size=confidence.shape[-2:], mode='nearest')
     return (confidence - target).abs().mean(dim=(1, 2, 3)) > 0.5
 
 
@@ -221,7 +222,7 @@ def certain_pixels(confidence: Tensor, share: float) -> tuple[Tensor, Tensor]:
     highest_corrupted = values.gather(1, (keep_corrupted - 1).clamp(0, total - 1)).view(-1, 1, 1, 1)
     certain_clean = clean & (confidence >= lowest_clean) & (keep_clean > 0).view(-1, 1, 1, 1)
     certain_corrupted = ~clean & (confidence <= highest_corrupted) & (keep_corrupted > 0).view(-1, 1, 1, 1)
-    return erode(certain_clean.float()), erode(certain_corrupted.float())
+    return erode(certain_clean.to(confidence.dtype)), erode(certain_corrupted.to(confidence.dtype))
 
 
 def erode(region: Tensor) -> Tensor:
@@ -246,6 +247,6 @@ def _decide(
         certain_corrupted=certain_corrupted,
         known_clean=known_clean + certain_clean,
         known_corrupted=known_corrupted + certain_corrupted,
-        mask=known_clean + undecided * (confidence >= 0.5),
+        mask=known_clean + undecided * binary_mask(confidence),
         soft_mask=torch.where(undecided > 0, confidence, coarser_soft_mask),
     )

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hcl_arch.archs.layers.activations import OverwritingGELU
-from hcl_arch.archs.layers.exporting import twice_as_large
+from hcl_arch.archs.layers.exporting import exact, twice_as_large
 from hcl_arch.archs.layers.portions import checkpointed
 
 
@@ -64,4 +64,4 @@ class ProjectionHeads(nn.Module):
 
 def _embed(head: nn.Module, x: Tensor) -> Tensor:
     """(B, C, h, w) -> (B, proj_dim, h, w) of unit length; float32 under autocast too: clusters compare lengths."""
-    return F.normalize(head(x).float(), dim=1)
+    return F.normalize(exact(head(x)), dim=1)

@@ -13,7 +13,7 @@ from hcl_arch.archs.hcl.backbone_weights import build_backbone, normalisation
 from hcl_arch.archs.hcl.conv_encoder import ConvResBlock
 from hcl_arch.archs.image_form import to_image_range
 from hcl_arch.archs.layers.depthwise_conv import prepare_convolutions
-from hcl_arch.archs.layers.exporting import twice_as_large
+from hcl_arch.archs.layers.exporting import exact, twice_as_large
 from hcl_arch.archs.layers.portions import checkpointed
 from hcl_arch.utils.argument_checks import check_at_least
 
@@ -131,7 +131,7 @@ class TimmEncoder(nn.Module):
             return [[] for _ in levels]
         if prior is None:
             return [[level.new_zeros(level.shape[0], PRIOR_CHANNELS, *level.shape[-2:])] for level in levels]
-        confidence = torch.tanh(prior.float() / 2)
+        confidence = torch.tanh(exact(prior) / 2)
         if confidence.shape[-1] < levels[0].shape[-1]:
             confidence = twice_as_large(confidence, 'bilinear')
         confidences = [confidence]

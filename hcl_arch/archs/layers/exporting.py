@@ -53,3 +53,13 @@ def without_autocast(like: Tensor) -> AbstractContextManager[Any]:
     """Context in which autocast leaves the tensors of this one's device as they are."""
     # Exported programs have no autocast, and other runtimes do not know what that is.
     return contextlib.nullcontext() if is_exporting() else torch.autocast(like.device.type, enabled=False)
+
+
+def exact_dtype(x: Tensor) -> torch.dtype:
+    """float32, or float64 for a network of that precision."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+def exact(x: Tensor) -> Tensor:
+    """A tensor in at least float32: results in 16 bit are too coarse for what follows."""
+    return x.to(exact_dtype(x))

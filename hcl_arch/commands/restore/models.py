@@ -48,6 +48,7 @@ def make_restorer(options: Options) -> ImageRestorer:
     import torch
 
     from hcl_arch.model_files import load_model
+    from hcl_arch.model_files.trained_parts import check_trained_parts
     from hcl_arch.restoration.restorer import Restorer
 
     if options.threads is not None:
@@ -61,6 +62,7 @@ def make_restorer(options: Options) -> ImageRestorer:
     }
     if options.model_options is None:
         return Restorer(options.model, **settings)
+    check_trained_parts(options.model, Path(options.model_options))
     loaded = load_model(options.model, options=Path(options.model_options))
     settings['detect_side'] = options.detect_side or loaded.info.get('detect_side')
     restorer = Restorer(loaded.network, **settings)
