@@ -243,8 +243,10 @@ class TestStartedOnce:
     def test_workers_that_stay_have_one_reader(self) -> None:
         """Of two threads on their iterator, each would miss what the other reads: the training ended after an epoch."""
         loader = PrefetchDataLoader(
-            2, dataset=Processes(), batch_size=2, num_workers=2, multiprocessing_context='fork', persistent_workers=True
-        )
+            SAMPLES,  # room for every batch, so that nothing holds the thread of BasicSR's first iterator back
+            dataset=Processes(pause=0.01), batch_size=2, num_workers=2, multiprocessing_context='fork',
+            persistent_workers=True,
+        )  # fmt: skip
         protect_workers(loader)
         prefetcher = protected_prefetcher(CPUPrefetcher)(loader)
         for _ in range(3):
