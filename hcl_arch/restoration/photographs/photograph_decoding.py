@@ -144,11 +144,11 @@ def _of_pillow(image: Image.Image, profile: bytes | None, form: tiff.Form | None
     elif has_alpha:
         image = image.convert('RGBA')
     elif is_gray:
-        image = image.convert('L')
+        image = image if mode == 'L' else image.convert('L')
     elif mode not in ('P', 'RGB'):
         image = image.convert('RGB')
         remarks.append(f'{_CONVERTED} {mode} to RGB')
-    else:
+    elif mode != 'RGB':
         image = image.convert('RGB')
     pixels = np.array(image)
     if form is not None and form.extra and has_alpha:
