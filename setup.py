@@ -36,12 +36,15 @@ INSTALL_REQUIRES = [
 
 APP_REQUIRES = ['gradio>=6.31,<7']  # for the page of hcl-app; needs Python 3.10
 EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for hcl-export to ONNX
+# Inpainting networks of other projects, such as LaMa; the second also knows MAT.
+FILLERS_REQUIRES = ["spandrel>=0.4; python_version >= '3.10'", "spandrel_extra_arches; python_version >= '3.10'"]
 REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
 TEST_REQUIRES = ['hypothesis', 'jsonschema', 'pytest>=7', 'pytest-xdist']
 DEV_REQUIRES = [
     *TEST_REQUIRES,
     *APP_REQUIRES,
     *EXPORT_REQUIRES,
+    *FILLERS_REQUIRES,
     *REPORT_REQUIRES,
     'mypy',
     'playwright',
@@ -81,6 +84,7 @@ setup(
     extras_require={
         'app': APP_REQUIRES,
         'export': EXPORT_REQUIRES,
+        'fillers': FILLERS_REQUIRES,
         'report': REPORT_REQUIRES,
         'test': TEST_REQUIRES,
         'dev': DEV_REQUIRES,

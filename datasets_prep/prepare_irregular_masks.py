@@ -22,13 +22,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hcl_arch.data.masks.hole_maps import resize_holes
-from hcl_arch.data.masks.mask_images import WHITE_FROM
 from hcl_arch.utils.atomic_file import atomic_file
 from preparation import (
     EncodedImage,
@@ -41,7 +39,7 @@ from preparation import (
     add_store_argument,
     check_apart,
     check_count,
-    decode_bgr,
+    decode_holes,
     encode_image,
     key_of,
     list_images,
@@ -254,8 +252,7 @@ def turned(mask: NDArray[np.bool_], variant: int) -> NDArray[np.bool_]:
 
 def _read_mask(path: str, inverted: bool) -> NDArray[np.bool_]:
     """Return a mask at its full size, True = hole; raises UnreadableImageError."""
-    gray = cv2.cvtColor(decode_bgr(read_source(path)), cv2.COLOR_BGR2GRAY)
-    return gray < WHITE_FROM if inverted else gray >= WHITE_FROM
+    return decode_holes(read_source(path), inverted=inverted)
 
 
 def _reduce(mask: NDArray[np.bool_], size: int | None) -> NDArray[np.bool_]:

@@ -1,7 +1,8 @@
 """Command `hcl-train -opt FILE`: BasicSR's training pipeline, with this package loaded.
 
-Takes the arguments of BasicSR's `basicsr/train.py`, and two more: `--check` only checks the options, and
-`--trust_option_file` lets the option file import other plugins. The folders experiments/ and tb_logger/ are made in the
+Takes the arguments of BasicSR's `basicsr/train.py`, and three more: `--check` only checks the options,
+`--reset_schedule` resumes with the option file's learning rates, and `--trust_option_file` lets the option file import
+other plugins. The folders experiments/ and tb_logger/ are made in the
 working directory (BasicSR's own script makes them beside its package).
 """
 

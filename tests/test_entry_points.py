@@ -20,6 +20,7 @@ import yaml
 from basicsr.archs import build_network
 from basicsr.data import build_dataloader, build_dataset
 from basicsr.models import build_model
+from basicsr.utils.options import parse_options
 
 from hcl_arch.commands.basicsr_run import OptionFileError, check_option_file, run_pipeline
 
@@ -185,6 +186,7 @@ def test_scripts_of_basicsr(
     assert_tested(checkout, output)
 
 
+@pytest.mark.slow
 def test_scripts_of_basicsr_run_the_demo(
     master_checkout: Path, repository: Path, tmp_path: Path, image_folder: Callable[..., Path]
 ) -> None:
@@ -322,6 +324,28 @@ class TestMistakesOfTheUser:
             run_pipeline(pipeline, command='hcl-train', arguments=['-opt', str(file)])
         assert raised.value.code == 2
         assert capsys.readouterr().err == f'hcl-train: error: no folder of images under {Path.cwd()}\n'
+
+    def test_arguments_that_basicsr_does_not_know(self, tmp_path: Path, training_options: dict[str, Any]) -> None:
+        """`--local-rank` is what `python -m torch.distributed.launch` hands over."""
+        seen: list[list[str]] = []
+        file = str(write_options(tmp_path / 'options.yml', training_options))
+        given = ['--local-rank=1', '-opt', file, '--reset_schedule', '--force_yml', 'name=other', '--launcher', 'none']
+        run_pipeline(lambda root: seen.append(sys.argv[1:]), command='hcl-train', arguments=given)
+        assert seen == [[
+            '-opt', file, '--force_yml', 'name=other', '--launcher', 'none',
+            '--force_yml', 'name=other', 'reset_schedule=true',
+        ]]  # fmt: skip
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, 'argv', ['hcl-train', *seen[0]])
+            opt, _ = parse_options(str(tmp_path), is_train=True)
+        assert (opt['name'], opt['reset_schedule']) == ('other', True)
+
+    def test_a_test_has_no_schedule(self, tmp_path: Path, training_options: dict[str, Any]) -> None:
+        seen: list[list[str]] = []
+        file = str(write_options(tmp_path / 'options.yml', training_options))
+        arguments = ['-opt', file, '--local-rank', '0', '--reset_schedule']
+        run_pipeline(lambda root: seen.append(sys.argv[1:]), command='hcl-test', arguments=arguments)
+        assert seen == [['-opt', file, '--reset_schedule']]  # which BasicSR's parser refuses
 
     def test_debugging_keeps_the_traceback(self) -> None:
         def pipeline(root: str) -> None:

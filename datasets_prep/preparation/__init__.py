@@ -14,7 +14,7 @@ from preparation.command_line import (
     split_path,
     whole_number,
 )
-from preparation.decoding import decode_bgr, encode_image, read_header, read_source, resize_short_side
+from preparation.decoding import decode_bgr, decode_holes, encode_image, read_header, read_source, resize_short_side
 from preparation.item_check import check_apart
 from preparation.items import (
     EncodedImage,
@@ -50,6 +50,7 @@ __all__ = [
     'check_count',
     'check_layout',
     'decode_bgr',
+    'decode_holes',
     'describe_folder',
     'encode_image',
     'key_of',

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hcl_arch.utils.image_blocks import split
 from hcl_arch.utils.image_decoding import DamagedImageError, decode_image
+from hcl_arch.utils.mask_decoding import NoMaskError, decode_mask
 from hcl_arch.utils.regular_file import FileTooLargeError, NotRegularFileError, read_regular_file, reason_of
 from preparation.items import EncodedImage, UnreadableImageError
 
@@ -89,6 +90,18 @@ def decode_bgr(content: bytes, *, least_short_side: int | None = None) -> NDArra
     try:
         return decode_image(content, least_side=least_short_side)
     except DamagedImageError as error:
+        raise UnreadableImageError(str(error)) from None
+
+
+def decode_holes(content: bytes, *, inverted: bool = False) -> NDArray[np.bool_]:
+    """Return a mask image as (H, W) bool, True = hole, decoded in the same way as by `ImageSource`.
+
+    Raises:
+        UnreadableImageError: OpenCV cannot decode it, or it is not a black and white mask.
+    """
+    try:
+        return decode_mask(content, inverted=inverted)
+    except (DamagedImageError, NoMaskError) as error:
         raise UnreadableImageError(str(error)) from None
 
 

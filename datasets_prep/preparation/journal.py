@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Callable, Union
 
+from hcl_arch.utils.json_text import load_json
 from preparation.items import EncodedImage, PrepItem
 from preparation.keys import key_fault
 
@@ -114,11 +115,11 @@ def _parse(line: bytes) -> Entry | None:
     if not line.endswith(b'\n'):
         return None
     try:
-        fields = json.loads(line)
+        fields = load_json(line)
         if not isinstance(fields, list):
             return None
         entry: Entry = Unreadable(*fields) if len(fields) == 2 else Written(*fields)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError):
         return None
     return entry if _is_sound(entry) else None
 

@@ -14,11 +14,11 @@ from typing import Any, Callable, Optional
 
 from tqdm import tqdm
 
-from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.atomic_file import atomic_file, atomic_text
 from hcl_arch.version import __version__
 from preparation.items import PreparationError, PreparationInterruptedError
 from preparation.record import RECORD_NAME, Plan, PrepRecord, list_name, read_record
-from preparation.workshop import UNFINISHED_SUFFIX, Workshop, check_plan, remove_leftover
+from preparation.workshop import UNFINISHED_SUFFIX, Workshop, check_folder_name, check_plan, remove_leftover
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,7 @@ def _is_complete(output: str, plan: Plan) -> bool:
         )
     if os.path.lexists(output) and not os.path.isdir(output):
         raise PreparationError(f'{output}: expected a new path or a folder, found a file. Give another path.')
+    check_folder_name(output)
     if not os.path.isdir(output) or not os.listdir(output):
         return False
     check_plan(plan, dataclasses.asdict(read_record(output).plan), output)
@@ -129,7 +130,7 @@ def _write(entries: Sequence[Entry], folder: str, plan: Plan, output: str) -> Pr
         total_bytes=total,
         list_sha256=digest.hexdigest(),
     )
-    with open(os.path.join(folder, list_name(RECORD_NAME, output)), 'w', encoding='utf-8') as file:
+    with atomic_text(Path(folder, list_name(RECORD_NAME, output))) as file:
         file.write(record.to_json())
     return record
 

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 from hcl_arch.data.image_match import SHOWN, NamedImages, NameTemplate, match_images
 from hcl_arch.data.masks.difference_mask import DifferenceMask
 from hcl_arch.data.masks.hole_maps import resize_holes
-from hcl_arch.data.masks.mask_images import WHITE_FROM
 from hcl_arch.data.published_pairs_dataset import PairedLayout
 from hcl_arch.utils.image_blocks import split
 from hcl_arch.utils.regular_file import read_regular_file
@@ -24,6 +22,7 @@ from preparation.command_line import PrepOptions, add_common_arguments, add_stor
 from preparation.decoding import (
     SIDEWAYS,
     decode_bgr,
+    decode_holes,
     encode_image,
     read_source,
     resize_short_side,
@@ -80,9 +79,12 @@ class ResizeMask:
         Raises:
             ValueError: the image is damaged, or its partner is of another size.
         """
-        gray = cv2.cvtColor(_decode(item.source), cv2.COLOR_BGR2GRAY)
+        try:
+            holes = decode_holes(read_source(item.source))
+        except UnreadableImageError as error:
+            raise _damaged(error, item.source) from None
         _check_same_size(item)
-        return _encode_holes(gray >= WHITE_FROM, self.size)
+        return _encode_holes(holes, self.size)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import lmdb
 from tqdm import tqdm
 
 from hcl_arch.data.storage.image_root import is_lmdb
+from hcl_arch.utils.atomic_file import atomic_text
 from hcl_arch.utils.safe_names import on_one_line
 from hcl_arch.version import __version__
 from preparation.item_check import check_items
@@ -30,7 +32,7 @@ from preparation.journal import Journal, Unreadable, Written
 from preparation.record import RECORD_NAME, UNREADABLE_NAME, Plan, PrepRecord, list_name, read_record
 from preparation.stores import FolderStore, LmdbStore, Store
 from preparation.workers import WorkerPool, default_workers
-from preparation.workshop import UNFINISHED_SUFFIX, Workshop, check_plan, remove_leftover
+from preparation.workshop import UNFINISHED_SUFFIX, Workshop, check_folder_name, check_plan, remove_leftover
 
 COMMIT_EVERY = 1000
 # A batch also ends at this size, whatever its number of images: limits memory, and the work lost by a kill.
@@ -106,6 +108,7 @@ def _place_of(output: str) -> str:
         raise PreparationError(
             f'{output}: expected a path that a folder can be renamed to, found a mount point. Give a folder below it.'
         )
+    check_folder_name(path)
     return path
 
 
@@ -218,8 +221,8 @@ def _write_lists(items: Sequence[PrepItem], journal: Journal, folder: str, plan:
     digest, written, total = hashlib.sha256(), 0, 0
     unreadable_path = os.path.join(folder, list_name(UNREADABLE_NAME, output))
     with contextlib.ExitStack() as stack:
-        meta = stack.enter_context(open(os.path.join(folder, 'meta_info.txt'), 'w')) if is_lmdb(output) else None
-        unreadable = stack.enter_context(open(unreadable_path, 'w', encoding='utf-8', errors='surrogateescape'))
+        meta = stack.enter_context(atomic_text(Path(folder, 'meta_info.txt'))) if is_lmdb(output) else None
+        unreadable = stack.enter_context(atomic_text(Path(unreadable_path), errors='surrogateescape'))
         for item, entry in zip(items, journal.entries()):
             if isinstance(entry, Unreadable):
                 unreadable.write(f'{on_one_line(item.source)}\t{entry.reason}\n')
@@ -241,7 +244,7 @@ def _write_lists(items: Sequence[PrepItem], journal: Journal, folder: str, plan:
         total_bytes=total,
         list_sha256=digest.hexdigest(),
     )
-    with open(os.path.join(folder, list_name(RECORD_NAME, output)), 'w', encoding='utf-8') as file:
+    with atomic_text(Path(folder, list_name(RECORD_NAME, output))) as file:
         file.write(record.to_json())
     return record
 

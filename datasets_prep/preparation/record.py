@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hcl_arch.data.storage.image_root import is_lmdb
+from hcl_arch.utils.json_text import load_json
 from preparation.items import PreparationError, Transform
 
 RECORD_NAME = 'prepare.json'
@@ -96,7 +97,7 @@ class PrepRecord:
         Raises:
             ValueError: a field is missing or unknown.
         """
-        fields = json.loads(text)
+        fields = load_json(text)
         names = {field.name for field in dataclasses.fields(Plan)}
         try:
             plan = Plan(**{name: fields.pop(name) for name in names if name in fields})

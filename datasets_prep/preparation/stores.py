@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Protocol
 
 import lmdb
 
 from hcl_arch.data.storage.lmdb_file import check_lmdb_file
 from hcl_arch.data.storage.lmdb_reader import DATA_NAME
+from hcl_arch.utils.atomic_file import PARTIAL_SUFFIX, partial_name, refuse_special_file
 from preparation.items import PreparationError
 from preparation.journal import Written
 
 # Small, so the doubling is not a rare path that only huge data sets take.
 FIRST_MAP_SIZE = 2**24
-PARTIAL_SUFFIX = '.partial'
 
 
 class Store(Protocol):
@@ -115,7 +116,7 @@ class FolderStore:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._batch: list[str] = []
+        self._batch: list[tuple[Path, str]] = []
         self._made: set[str] = set()
         for directory, _, names in os.walk(folder):
             for name in names:
@@ -139,14 +140,16 @@ class FolderStore:
         if directory not in self._made:
             os.makedirs(directory, exist_ok=True)
             self._made.add(directory)
-        with open(path + PARTIAL_SUFFIX, 'wb') as file:
+        refuse_special_file(path)
+        partial = partial_name(Path(path))
+        with open(partial, 'xb') as file:
             file.write(content)
-        self._batch.append(path)
+        self._batch.append((partial, path))
 
     def commit(self) -> None:
         """Give the batch's files their final names."""
-        for path in self._batch:
-            os.replace(path + PARTIAL_SUFFIX, path)
+        for partial, path in self._batch:
+            os.replace(partial, path)
         self._batch = []
 
     def close(self) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO
 
-from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.atomic_file import atomic_file, refuse_special_file
+from hcl_arch.utils.command_line import names_a_file
+from hcl_arch.utils.json_text import load_json
 from preparation.items import PreparationError
 from preparation.record import Plan
 
@@ -70,6 +72,11 @@ class Workshop:
                 f"{self.folder}: expected nothing or an unfinished output, found '{min(others)}' in "
                 'it. Remove the folder, or give another output.'
             )
+        for name in _KNOWN_NAMES - {'content'}:
+            try:
+                refuse_special_file(os.path.join(self.folder, name))
+            except OSError as error:
+                raise PreparationError(f'{error.filename}: {error.strerror}. Remove {self.folder}.') from error
 
     def _take_lock(self) -> IO[bytes]:
         """Return the open lock file; the system releases the lock however this process ends."""
@@ -104,10 +111,18 @@ class Workshop:
         """Return the plan of the unfinished output, None if there is none or a power cut left an empty file."""
         try:
             with open(self._plan_path, encoding='utf-8') as file:
-                found = json.load(file)
-        except (FileNotFoundError, ValueError, RecursionError):
+                found = load_json(file.read())
+        except (FileNotFoundError, ValueError):
             return None
         return found if isinstance(found, dict) else None
+
+
+def check_folder_name(output: str) -> None:
+    """Raise a PreparationError if the folder to be made would get the name of a file."""
+    if names_a_file(output):
+        raise PreparationError(
+            f'{output}: expected the name of a folder or of an LMDB. Give another name, or make this folder first.'
+        )
 
 
 def check_plan(plan: Plan, found: dict[str, object], folder: str) -> None:

@@ -10,6 +10,8 @@ from hcl_arch.archs.hcl_detector_arch import Detection, HCLDetector
 from hcl_arch.archs.hcl_net_arch import HCLNet, HCLOutput
 from hcl_arch.archs.hcl_patch_discriminator_arch import HCLPatchDiscriminator
 from hcl_arch.archs.hcl_refine_net_arch import HCLRefineNet
+from hcl_arch.archs.hcl_repair_net_arch import HCLRepairNet
+from hcl_arch.archs.spandrel_network_arch import HCLSpandrelNetwork
 
 __all__ = [
     'Detection',
@@ -19,6 +21,8 @@ __all__ = [
     'HCLOutput',
     'HCLPatchDiscriminator',
     'HCLRefineNet',
+    'HCLRepairNet',
+    'HCLSpandrelNetwork',
     'SegmenterDetector',
     'VCNet',
     'VCNetInpainter',

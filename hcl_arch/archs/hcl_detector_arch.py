@@ -243,8 +243,10 @@ class HCLDetector(nn.Module):
             image, prior = windows.cut(image), windows.cut(prior, image.shape[-1] // prior.shape[-1])
             true_mask = None if true_mask is None else windows.cut(true_mask)
         detection = self.look(image, prior, true_mask=true_mask, generator=generator)
-        detection = detection._replace(windows=windows)
-        return detection._replace(mask_logits=[*detection.mask_logits, *coarser_logits])
+        # Not `_replace`, which torch.compile cannot follow.
+        features, embeddings, stages, mask_logits, center_logits, pixel_logits, _ = detection
+        logits = [*mask_logits, *coarser_logits]
+        return Detection(features, embeddings, stages, logits, center_logits, pixel_logits, windows)
 
     def _windows(self, image: Tensor, true_mask: Optional[Tensor]) -> LookWindows:
         side = self.look_window

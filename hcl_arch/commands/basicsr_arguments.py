@@ -1,4 +1,4 @@
-"""The arguments of `hcl-train` and `hcl-test`: those of BasicSR's scripts, and two of ours."""
+"""The arguments of `hcl-train` and `hcl-test`: those of BasicSR's scripts, and some of ours."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ from hcl_arch.utils.command_line import CommandParser
 def answer_help(command: str, description: str, arguments: list[str]) -> None:
     """Answer --help and --version, which do not need BasicSR, then end the program."""
     parser = CommandParser(prog=command, description=description)
-    add_ours(parser)
+    add_ours(parser, is_train=command == 'hcl-train')
     add_basicsrs(parser)
     if {'-h', '--help', '--version'} & set(arguments):
         parser.parse_args([argument for argument in arguments if argument in ('-h', '--help', '--version')])
 
 
-def add_ours(parser: argparse.ArgumentParser) -> None:
+def add_ours(parser: argparse.ArgumentParser, *, is_train: bool) -> None:
     """Add the arguments that BasicSR does not have."""
+    # As `python -m torch.distributed.launch` writes it; BasicSR's parser knows it with an underscore, and ignores it.
+    parser.add_argument('--local-rank', help=argparse.SUPPRESS)
+    if is_train:
+        parser.add_argument(
+            '--reset_schedule',
+            action='store_true',
+            help="resume with the option file's learning rates and scheduler, not with those of the training state",
+        )
     parser.add_argument('--check', action='store_true', help='list all that is wrong with the options, and end')
     parser.add_argument(
         '--trust_option_file', action='store_true', help='let the option file import other plugins than this package'
@@ -34,20 +42,24 @@ def add_basicsrs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--force_yml', nargs='+', metavar='KEY=VALUE', help='change options, as train:total_iter=1000')
 
 
-def read_arguments(arguments: list[str]) -> tuple[argparse.Namespace, list[str]]:
+def read_arguments(arguments: list[str], *, is_train: bool = True) -> tuple[argparse.Namespace, list[str]]:
     """Read a command's arguments as BasicSR will.
 
     Returns:
         `opt` (None if it is missing, which BasicSR reports), `check`, `trust_option_file`, `debug`, `force_yml` and
         others of BasicSR; and the arguments for BasicSR: all but our own, and with `--check` without a launcher.
+        `--reset_schedule` becomes an entry of `force_yml`, by which BasicSR passes it on as an option.
     """
     ours = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    add_ours(ours)
+    add_ours(ours, is_train=is_train)
     named, others = ours.parse_known_args(arguments)
     # The arguments of basicsr.utils.options.parse_options, abbreviations included: everything it reads must be checked.
     basicsrs = argparse.ArgumentParser(add_help=False)
     add_basicsrs(basicsrs)
     named, _ = basicsrs.parse_known_args(others, named)
+    if is_train and named.reset_schedule:
+        named.force_yml = [*(named.force_yml or ()), 'reset_schedule=true']
+        others = [*others, '--force_yml', *named.force_yml]  # the last one counts
     if named.check:
         others = [*others, '--launcher', 'none']  # the last one counts
     return named, others

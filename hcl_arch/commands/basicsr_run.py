@@ -59,7 +59,7 @@ def run_pipeline(pipeline: Callable[[str], None], *, command: str, arguments: li
         SystemExit: With code 2, after such a message.
     """
     is_train = command == 'hcl-train'
-    named, passed_on = read_arguments(arguments)
+    named, passed_on = read_arguments(arguments, is_train=is_train)
     try:
         check_option_file(arguments, is_train=is_train)
         with _arguments_of_program(passed_on):
@@ -118,7 +118,7 @@ def check_option_file(arguments: list[str], *, is_train: Optional[bool] = None) 
         OptionFileError: If the option file does not exist, is not a YAML mapping, asks for Python objects (allowed by
             `--trust_option_file`), lacks a section that BasicSR relies on, or cannot be changed by `--force_yml`.
     """
-    named, _ = read_arguments(arguments)
+    named, _ = read_arguments(arguments, is_train=is_train is not False)
     if named.opt is None:
         return
     options = read_option_file(Path(named.opt), trusted=named.trust_option_file)

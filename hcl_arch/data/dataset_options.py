@@ -216,6 +216,7 @@ def _check_together(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
             ('second_kind',),
             "asks for a second everyday kind on top, but 'corruptions' has "
             f"{len(everyday)} of them other than '{CLEAN}'. Add others, or leave it out.",
+            others=('corruptions',),
         )
     if options.crop_scale[0] <= 0:
         raise OptionError(where, ('crop_scale',), f'expects shares above 0, got {list(options.crop_scale)}.')
@@ -235,6 +236,7 @@ def _check_masks(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
             ('masks',),
             f"gives a weight to '{FOLDER}', but 'dataroot_mask' is missing. Give a "
             'folder or LMDB folder of mask images.',
+            others=('dataroot_mask',),
         )
     if options.mask_roots and not wants_images:
         raise OptionError(
@@ -243,10 +245,12 @@ def _check_masks(options: DatasetOptions, opt: Mapping[str, Any]) -> None:
             f"is given, but 'masks' gives no weight to '{FOLDER}', so the "
             f"mask images would never be used. Add '{FOLDER}' to 'masks', or leave out one of the two "
             'options.',
+            others=('masks',),
         )
     without = [key for key in ('mask_inverted', 'mask_cache') if opt.get(key) and not options.mask_roots]
     if without:
-        raise OptionError(where, (without[0],), "is given, but no mask images. Add 'dataroot_mask', or leave it out.")
+        problem = "is given, but no mask images. Add 'dataroot_mask', or leave it out."
+        raise OptionError(where, (without[0],), problem, others=('dataroot_mask',))
     fillers = [entry for entry in options.corruptions if entry.kind not in DRAWN_KINDS]
     blurs = [(entry.blur_sigma or options.blur_sigma)[1] for entry in fillers]
     if options.masks.get('lines', 0) > 0 and max(blurs, default=0) > MOST_BLUR_OF_LINES:

@@ -15,7 +15,6 @@ from torch.utils import data
 from hcl_arch.data.dataset_options import epoch_length
 from hcl_arch.data.image_match import ImageMatch, NamedImages, match_images
 from hcl_arch.data.masks.hole_maps import resize_holes
-from hcl_arch.data.masks.mask_images import WHITE_FROM, check_has_white
 from hcl_arch.data.paired_options import PairedOptions, read_paired_options
 from hcl_arch.data.square_crop import centre_square, random_square, resize_square, to_float, to_tensor
 from hcl_arch.utils.unreadable_image import UnusableImageError
@@ -116,7 +115,7 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         Raises:
             IndexError: `index` is out of range.
             UnreadableImageError: an image cannot be read; an OSError that says which image it is.
-            UnusableImageError: the images of the pair differ in size, or the mask has no white; also a ValueError.
+            UnusableImageError: the images of the pair differ in size, or the mask is no mask; also a ValueError.
         """
         if not 0 <= index < len(self):
             raise IndexError(f'{self._options.where}: sample {index} of {len(self)}')
@@ -172,12 +171,11 @@ class HCLPairedDataset(data.Dataset[PairedSample]):
         if self._masks is None or self._match.mask is None:
             return lq, gt, self._options.difference_mask(lq, gt)
         mask_index = int(self._match.mask[pair])
-        mask = self._masks.read_gray(mask_index)
-        self._check_same_size(lq, lq_path, mask, self._masks.path_of(mask_index))
-        check_has_white(mask, self._masks.path_of(mask_index))
-        return lq, gt, (mask >= WHITE_FROM) != self._options.mask_inverted
+        holes = self._masks.read_mask(mask_index, inverted=self._options.mask_inverted)
+        self._check_same_size(lq, lq_path, holes, self._masks.path_of(mask_index))
+        return lq, gt, holes
 
-    def _check_same_size(self, lq: NDArray[np.uint8], lq_path: str, other: NDArray[np.uint8], other_path: str) -> None:
+    def _check_same_size(self, lq: NDArray[np.uint8], lq_path: str, other: NDArray[Any], other_path: str) -> None:
         if lq.shape[:2] != other.shape[:2]:
             # Resizing one of them silently would hide that they are not a pair.
             raise UnusableImageError(

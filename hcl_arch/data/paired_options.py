@@ -141,6 +141,7 @@ def _check_together(options: PairedOptions, opt: Mapping[str, Any]) -> None:
             where,
             ('wm_template',),
             "would have no effect, since 'dataroot_wm' is missing. Leave out 'wm_template', or give 'dataroot_wm'.",
+            others=('dataroot_wm',),
         )
     useless = DERIVED_MASK_KEYS if options.roots['mask'] else ('mask_inverted', 'mask_template')
     for key in useless:
@@ -151,6 +152,7 @@ def _check_together(options: PairedOptions, opt: Mapping[str, Any]) -> None:
                 (key,),
                 f"would have no effect, since 'dataroot_mask' is {state}. Leave out "
                 f"'{key}', or correct 'dataroot_mask'.",
+                others=('dataroot_mask',),
             )
     for role in ('gt', 'mask', 'wm'):
         if options.templates[role].has_star and not options.templates['lq'].has_star:
@@ -159,6 +161,7 @@ def _check_together(options: PairedOptions, opt: Mapping[str, Any]) -> None:
                 (f'{role}_template',),
                 f"is '{options.templates[role].text}', but there is no "
                 f"'*' in 'lq_template' ('{options.templates['lq'].text}') to take its text from.",
+                others=('lq_template',),
             )
     if options.crop_scale[0] <= 0:
         raise OptionError(where, ('crop_scale',), f'expects shares above 0, got {list(options.crop_scale)}.')

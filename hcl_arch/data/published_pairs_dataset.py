@@ -143,6 +143,7 @@ def _read_folders(folders: Any, layout: PairedLayout, where: str) -> dict[str, s
             where,
             ('folders',),
             f"expects folders of {', '.join(layout.folders)} below 'dataroot' (default: {default}), {got(folders)}",
+            others=('dataroot',),
         )
     return dict(folders)
 

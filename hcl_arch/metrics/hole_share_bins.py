@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from hcl_arch.utils.argument_checks import ArgumentError
+
 Bin = tuple[float, float]
+INFINITE = '_infinite'
+"""End of a column's name in the file of bins: for how many images the metric before it is infinite."""
 
 
 def bin_name(span: Bin) -> str:
@@ -21,14 +25,16 @@ def check_bins(bins: Any) -> list[Bin]:
     """Read the option ``val.hole_share_bins``: a list of [least, most] in [0, 1], which may overlap.
 
     Raises:
-        ValueError: If it is none.
+        ArgumentError: If it is none.
     """
     try:
         spans = [(float(low), float(high)) for low, high in bins or ()]
     except (TypeError, ValueError):
         spans = [(1.0, 0.0)]
     if not all(0 <= low < high <= 1 for low, high in spans):
-        raise ValueError(f'Option val.hole_share_bins must be a list of [least, most] shares in [0, 1], got {bins!r}.')
+        raise ArgumentError(
+            'Option val.hole_share_bins', f'must be a list of [least, most] shares in [0, 1], got {bins!r}.'
+        )
     return spans
 
 

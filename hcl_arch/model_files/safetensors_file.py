@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,13 +13,14 @@ from torch import Tensor
 
 from hcl_arch.model_files.errors import ModelFileError
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.json_text import load_json
 from hcl_arch.utils.regular_file import check_regular_file, read_regular_file, reason_of
 
 SUFFIX = '.safetensors'
 # A file begins with the length of its header, as eight bytes in little-endian order.
 _LENGTH_BYTES = 8
 # For a network with a thousand layers it is a few hundred KiB; a longer one would only keep a reader busy.
-_MAX_HEADER_BYTES = 8 * 2**20
+_MAX_HEADER_BYTES, _MAX_HEADER_VALUES = 4 * 2**20, 10**6
 _MAX_FILE_BYTES = 8 * 2**30
 
 
@@ -100,8 +100,8 @@ def _header_length(path: Path, prefix: bytes, size: int) -> int:
 def _checked_metadata(path: Path, text: bytes, n_data: int) -> dict[str, str]:
     """The metadata of a header whose tensors fill ``n_data`` bytes."""
     try:
-        header = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        header = load_json(text, max_values=_MAX_HEADER_VALUES)
+    except ValueError as error:
         raise ModelFileError(f'{path}: is no safetensors file: its header is no JSON.') from error
     metadata = header.pop('__metadata__', {}) if isinstance(header, dict) else None
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):

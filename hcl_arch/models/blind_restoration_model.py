@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Optional
 
 import torch
 import torch.nn.functional as F
 from basicsr.archs import build_network
 from basicsr.losses import build_loss
-from basicsr.utils import get_root_logger
 from basicsr.utils.registry import MODEL_REGISTRY
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -27,7 +25,7 @@ from hcl_arch.losses.mask_losses import soft_iou_loss
 from hcl_arch.models.gradient_step import GradientStep
 from hcl_arch.models.interruptible_model import InterruptibleModel
 from hcl_arch.models.parameter_groups import parameter_groups
-from hcl_arch.training.step_watch import NonFiniteError, StepWatch
+from hcl_arch.models.running_statistics import RunningStatistics
 from hcl_arch.utils.option_error import check_keys
 from hcl_arch.utils.option_fields import is_whole
 from hcl_arch.utils.precision import autocast, check_compile, compile_network
@@ -35,9 +33,6 @@ from hcl_arch.utils.random_state import derived_seed, seed_generators
 
 Losses = OrderedDict[str, Tensor]
 
-SKIPPED_STEPS_LOG = 'skipped_steps.log'
-# More than float16 needs to find its scale, which it halves in each step that it leaves out.
-DEFAULT_SKIPPED_STEPS = 30
 # Side in pixels of the cells of a mask up to which `mask_opt.iou_weight` counts.
 FINE_CELL = 4
 
@@ -152,11 +147,6 @@ class BlindRestorationModel(InterruptibleModel):
         mask_opt = train_opt.get('mask_opt') or {}
         self.mask_weight = mask_opt.get('loss_weight', 0.0)
         self.iou_weight = mask_opt.get('iou_weight', 0.0)
-        log_folder = self.opt['path'].get('log')  # a model built outside of a pipeline may have none
-        self._step_watch = StepWatch(
-            limit=train_opt.get('max_skipped_steps', DEFAULT_SKIPPED_STEPS),
-            log_file=Path(log_folder) / SKIPPED_STEPS_LOG if log_folder else None,
-        )
         super().init_training_settings()
         if self.cri_perceptual_coarse is None:
             self.cri_perceptual_coarse = self.cri_perceptual
@@ -197,12 +187,14 @@ class BlindRestorationModel(InterruptibleModel):
         self.optimizers.append(self.optimizer_g)
         self._step_g = GradientStep(self.optimizer_g, self.device, self.precision)
         self._gradient_steps = [self._step_g]
+        self._statistics = {'net_g': RunningStatistics(self.net_g)}
         if self.net_d is not None:
             options = dict(self.opt['train']['optim_d'])
             self.optimizer_d = self.get_optimizer(options.pop('type'), self.net_d.parameters(), **options)
             self.optimizers.append(self.optimizer_d)
             self._step_d = GradientStep(self.optimizer_d, self.device)
             self._gradient_steps.append(self._step_d)
+            self._statistics['net_d'] = RunningStatistics(self.net_d)
 
     def get_optimizer(self, optim_type: str, params: Any, lr: float, **kwargs: Any) -> torch.optim.Optimizer:
         """As BasicSR's, with Adam's and AdamW's update of all parameters in one kernel (``fused``)."""
@@ -234,6 +226,8 @@ class BlindRestorationModel(InterruptibleModel):
         self._step_g.start()
         if self.net_d is not None:
             self._step_d.start()
+        for statistics in self._statistics.values():
+            statistics.note()
         total: Losses = OrderedDict()
         skipped: dict[str, Tensor] = {}
         for index, part in enumerate(parts):
@@ -250,18 +244,9 @@ class BlindRestorationModel(InterruptibleModel):
                 total[name] = total.get(name, 0) + loss.detach() / len(parts)
             self.output = output.restored.detach()
         skipped['net_g'] = self._step_g.step()
+        for name, is_skipped in skipped.items():
+            self._statistics[name].set_back(is_skipped)
         return total, skipped
-
-    def _judge_steps(self, current_iter: int, *, all_of_them: bool = False) -> None:
-        """Report the steps that were left out, as far as that is known without waiting for a GPU."""
-        try:
-            for line in self._step_watch.judge(all_of_them=all_of_them):
-                get_root_logger().warning(line)
-        except NonFiniteError:
-            if self._position is not None and not all_of_them:
-                with contextlib.suppress(NonFiniteError):
-                    self.save_now(current_iter)
-            raise
 
     def get_current_log(self) -> dict[str, float]:
         """The last iteration's losses as numbers; only here does the host wait for the device."""
@@ -366,7 +351,8 @@ class BlindRestorationModel(InterruptibleModel):
         losses.update(self._perceptual_losses(images, part.gt))
         if self.cri_texture is not None:
             with autocast(self.precision, self.device):
-                losses['l_texture'], _ = self.cri_texture(output.restored, part.gt)
+                texture, style = self.cri_texture(output.restored, part.gt)
+            losses.update(_given(l_texture=texture, l_style_texture=style))
         if self.net_d is not None:
             assert self.cri_gan is not None
             # The generator's step must not leave gradients in the discriminator.
@@ -385,16 +371,17 @@ class BlindRestorationModel(InterruptibleModel):
                         truth_features[criterion] = criterion.truth_features(truth)
                     losses[f'l_percep_{name}'] = criterion.distance(image, truth_features[criterion])
                 elif criterion is not None:
-                    losses[f'l_percep_{name}'], _ = criterion(image, truth)
+                    content, style = criterion(image, truth)
+                    losses.update(_given(**{f'l_percep_{name}': content, f'l_style_{name}': style}))
         return losses
 
     def save(self, epoch: int, current_iter: int) -> None:
-        """See :class:`InterruptibleModel`; the discriminator is saved too, before the state that belongs to it.
-
-        Raises:
-            NonFiniteError: All is saved, but too many steps in a row could not be taken.
-        """
+        """See :class:`InterruptibleModel`; the discriminator is saved too, before the state that belongs to it."""
         if self.net_d is not None:
             self.save_network(self.net_d, 'net_d', current_iter)
         super().save(epoch, current_iter)
-        self._judge_steps(current_iter, all_of_them=True)
+
+
+def _given(**losses: Optional[Tensor]) -> dict[str, Tensor]:
+    """The losses that are not None, as BasicSR's perceptual and style loss are where their weight is 0."""
+    return {name: loss for name, loss in losses.items() if loss is not None}

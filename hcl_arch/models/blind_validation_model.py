@@ -211,6 +211,12 @@ class BlindValidationModel(SRModel):
             for name, value in self.metric_results.items():
                 self._update_best_metric_result(dataset_name, name, value, current_iter)
             self._log_validation_metric_values(current_iter, dataset_name, tb_logger)
+            for name, count in scorer.infinite(images).items():
+                if count:
+                    get_root_logger().info(
+                        f'{dataset_name}: {name} is infinite for {count} of {len(images)} images, '
+                        'which its mean leaves out.'
+                    )
         panels = [image.panel for image in images if image.panel is not None]
         if panels and tb_logger is not None:
             sheet = cv2.cvtColor(stack_rows(panels), cv2.COLOR_BGR2RGB)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 from basicsr.utils import get_root_logger
 from basicsr.utils.dist_util import get_dist_info, master_only
@@ -15,10 +16,13 @@ from hcl_arch.models.gradient_step import GradientStep
 from hcl_arch.training.checkpoints import CheckpointError, CheckpointFolders, save_atomically
 from hcl_arch.training.data_order import Position
 from hcl_arch.training.interruption import StopVote, interruption
+from hcl_arch.training.resumed_schedule import with_schedule
+from hcl_arch.training.step_watch import DEFAULT_SKIPPED_STEPS, NonFiniteError, StepWatch
 
 # What BasicSR calls the networks that are saved at the end.
 _LATEST = -1
 _NEVER = -2
+SKIPPED_STEPS_LOG = 'skipped_steps.log'
 
 
 class InterruptibleModel(BlindValidationModel):
@@ -35,6 +39,8 @@ class InterruptibleModel(BlindValidationModel):
 
     # Of every network; with loss scaling they have a state.
     _gradient_steps: Sequence[GradientStep] = ()
+    # A model outside of a pipeline has no progress that could be resumed.
+    _position: Optional[Position] = None
 
     def init_training_settings(self) -> None:
         """Also begin to note signals, if this is a pipeline's model."""
@@ -43,6 +49,11 @@ class InterruptibleModel(BlindValidationModel):
         self._last_saved = self._validated_iter = _NEVER
         self._iteration = self._position.iteration if self._position else 0
         self._digests: dict[str, str] = {}
+        log_folder = self.opt['path'].get('log')  # a model built outside of a pipeline may have none
+        self._step_watch = StepWatch(
+            limit=self.opt['train'].get('max_skipped_steps', DEFAULT_SKIPPED_STEPS),
+            log_file=Path(log_folder) / SKIPPED_STEPS_LOG if log_folder else None,
+        )
         if self._position is not None:
             interruption.install()
             self._stop_vote = StopVote()
@@ -77,6 +88,8 @@ class InterruptibleModel(BlindValidationModel):
 
     def validation(self, dataloader: Any, current_iter: Any, tb_logger: Any, save_img: bool = False) -> None:
         """As BasicSR's; if a signal comes meanwhile, a checkpoint is saved at once and the validation goes on."""
+        if self.is_train and 0 < self._iteration == current_iter - 1:
+            current_iter = self._iteration  # at the end of a training BasicSR has counted one too many
         self._validated_iter = current_iter
         super().validation(dataloader, current_iter, tb_logger, save_img)
         if self.is_train and self._position is not None and self._last_saved == current_iter:
@@ -101,21 +114,61 @@ class InterruptibleModel(BlindValidationModel):
     def save(self, epoch: int, current_iter: int) -> None:
         """Save networks and training state in BasicSR's layout; the state last, so that it never names missing ones.
 
+        At the end of the training the last iteration gets its checkpoint too, from which a longer one can go on.
+
         Args:
             epoch: The epoch.
             current_iter: The iteration; -1 for the end of the training, which has no state.
 
         Raises:
             CheckpointError: A file cannot be written; older checkpoints are untouched.
+            NonFiniteError: All is saved, but too many steps in a row could not be taken.
         """
+        not_finite = self._judge_all_steps()
+        if current_iter == _LATEST and self._position is not None and self._iteration not in (0, self._last_saved):
+            with contextlib.suppress(NonFiniteError):
+                self.save_now(self._iteration)
         super().save(epoch, current_iter)
         if current_iter == _LATEST:
             self._end_of_training()
-            return
-        self._last_saved = current_iter
+        else:
+            self._last_saved = current_iter
+            self._remove_old_checkpoints()
+        if not_finite:
+            raise not_finite
+
+    def _remove_old_checkpoints(self) -> None:
         keep = (self.opt.get('logger') or {}).get('keep_checkpoints')
-        if keep is not None and self._position is not None and get_dist_info()[0] == 0:
-            self._checkpoints.keep_newest(keep, last=current_iter)
+        # While steps are left out, an older checkpoint may be the last from which a training can go on.
+        if keep is None or self._position is None or self._step_watch.in_a_row or get_dist_info()[0] != 0:
+            return
+        self._checkpoints.keep_newest(keep, last=self._last_saved)
+
+    def _judge_steps(self, current_iter: int) -> None:
+        """Report the steps that were left out, as far as that is known without waiting for a GPU.
+
+        Raises:
+            NonFiniteError: Too many steps in a row could not be taken; a checkpoint has been saved.
+        """
+        try:
+            self._warn_of(self._step_watch.judge())
+        except NonFiniteError:
+            if self._position is not None:
+                with contextlib.suppress(NonFiniteError):
+                    self.save_now(current_iter)
+            raise
+
+    def _judge_all_steps(self) -> Optional[NonFiniteError]:
+        """Report all steps that were left out; return the error if they are too many."""
+        try:
+            self._warn_of(self._step_watch.judge(all_of_them=True))
+        except NonFiniteError as error:
+            return error
+        return None
+
+    def _warn_of(self, steps: list[str]) -> None:
+        for line in steps:
+            get_root_logger().warning(line)
 
     def _end_of_training(self) -> None:
         """Stop if a signal came in the last iteration; one that comes from here on loses nothing."""
@@ -165,6 +218,7 @@ class InterruptibleModel(BlindValidationModel):
             'scalers': [step.state_dict() for step in self._gradient_steps],
             'best_metric_results': self._plain_best_results(),
             'networks': self._digests_of(current_iter),
+            'steps_left_out': self._step_watch.in_a_row,
         }
         if 'manual_seed' in self.opt:
             state['manual_seed'] = self.opt['manual_seed']
@@ -194,6 +248,8 @@ class InterruptibleModel(BlindValidationModel):
         """
         try:
             self._resume(resume_state)
+        except CheckpointError as error:
+            raise CheckpointError(f'{self.opt["path"].get("resume_state")}: {error}') from error
         except Exception as error:  # of torch's and BasicSR's loading, whatever does not fit
             raise CheckpointError(
                 f'{self.opt["path"].get("resume_state")}: does not fit this run ({type(error).__name__}: {error}). '
@@ -201,11 +257,7 @@ class InterruptibleModel(BlindValidationModel):
             ) from error
 
     def _resume(self, resume_state: dict[str, Any]) -> None:
-        for optimizer, state in zip(self.optimizers, resume_state['optimizers']):
-            # How an update is computed is the options' business, not the checkpoint's.
-            for group, saved in zip(optimizer.param_groups, state['param_groups']):
-                saved.update({key: group[key] for key in ('fused', 'foreach') if key in group})
-        super().resume_training(resume_state)
+        super().resume_training(with_schedule(self, resume_state))
         for step, state in zip(self._gradient_steps, resume_state.get('scalers', [])):
             step.load_state_dict(state)
         metrics = ((self.opt.get('val') or {}).get('metrics') or {}).keys()
@@ -213,3 +265,7 @@ class InterruptibleModel(BlindValidationModel):
         kept = {dataset: record for dataset, record in best.items() if record.keys() == metrics}
         if kept:
             self.best_metric_results = kept
+        self._last_saved = resume_state['iter']
+        left_out = resume_state.get('steps_left_out', 0)
+        self._step_watch.in_a_row = left_out if left_out < self._step_watch.limit else 0
+        self._digests = dict(resume_state.get('networks') or {})

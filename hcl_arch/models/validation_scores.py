@@ -17,7 +17,7 @@ from basicsr.utils.dist_util import get_dist_info
 from basicsr.utils.registry import METRIC_REGISTRY
 from numpy.typing import NDArray
 
-from hcl_arch.metrics.hole_share_bins import Bin, bin_name, in_bin
+from hcl_arch.metrics.hole_share_bins import INFINITE, Bin, bin_name, in_bin
 from hcl_arch.metrics.set_metric import SetMetric, is_set_metric
 from hcl_arch.models.validation_sample import ValidationSample, metric_arguments
 from hcl_arch.utils.atomic_file import atomic_file
@@ -81,7 +81,11 @@ class Scorer:
         )
 
     def means(self, scores: Sequence[ImageScores]) -> dict[str, float]:
-        """Every metric over a set of images; NaN where the set is too small for it."""
+        """Every metric over a set of images; NaN where the set is too small for it.
+
+        Infinite values, such as the PSNR of an image that equals its truth, are left out of a mean unless all are, and
+        counted by :meth:`infinite`.
+        """
         means = {}
         for name in self.names:
             if name in self._set_metrics:
@@ -90,8 +94,13 @@ class Scorer:
                 means[name] = metric.score(np.stack(features)) if len(features) > 1 else math.nan
             else:
                 values = [image.values[name] for image in scores]
-                means[name] = float(np.mean(values)) if values else math.nan
+                finite = [value for value in values if not math.isinf(value)]
+                means[name] = float(np.mean(finite or values)) if values else math.nan
         return means
+
+    def infinite(self, scores: Sequence[ImageScores]) -> dict[str, int]:
+        """How many images have an infinite value, for each metric of single images."""
+        return {name: sum(math.isinf(image.values[name]) for image in scores) for name in self._image_metrics}
 
 
 def gather_scores(own: list[ImageScores]) -> list[ImageScores]:
@@ -144,12 +153,15 @@ def bin_rows(scores: Sequence[ImageScores], bins: Sequence[Bin], scorer: Scorer)
     groups = {'all': list(scores)}
     for span in bins:
         groups[bin_name(span)] = [image for image in scores if in_bin(image.hole_share, span, bins)]
+    # Columns that count them, only where there are any.
+    counted = [name for name, count in scorer.infinite(scores).items() if count]
     rows = []
     for name, images in groups.items():
         shares = [image.hole_share for image in images if image.hole_share is not None]
         row: dict[str, Any] = {'bin': name, 'images': len(images)}
         row['hole_share'] = float(np.mean(shares)) if shares else ''
         row.update({key: '' if math.isnan(value) else value for key, value in scorer.means(images).items()})
+        row.update({f'{name}{INFINITE}': scorer.infinite(images)[name] for name in counted})
         rows.append(row)
     return rows
 

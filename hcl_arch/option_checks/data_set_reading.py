@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Generic, Optional, TypeVar
@@ -65,11 +64,9 @@ def read_with_set_aside(read: Callable[[Mapping[str, Any]], T], options: Mapping
 
 
 def _follows(error: OptionError, aside: set[str]) -> bool:
-    """Whether an error results only from an option set aside before, which it then names."""
-    if error.problem.startswith('unknown option'):
-        return False
-    named = set(re.findall(r"'(\w+)'", error.problem)) | ({str(error.key)} if len(error.keys) == 1 else set())
-    return bool(named & aside)
+    """Whether an error results only from an option set aside before."""
+    own = (str(error.key),) if len(error.keys) == 1 else ()
+    return not error.unknown and not aside.isdisjoint((*own, *error.others))
 
 
 def _without(options: Mapping[Any, Any], keys: Keys, *, stand_in: bool) -> Mapping[Any, Any]:

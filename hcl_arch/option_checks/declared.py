@@ -50,6 +50,9 @@ class TopSection(OptionSection):
     datasets: Annotated[Any, ELSEWHERE] = Field(description='the data sets')
     scale: Annotated[int, whole(1)] = Field(1, description='1; other scales are for super-resolution')
     manual_seed: Annotated[Any, SEED] = Field(None, description='of all random numbers; null = another one each time')
+    reset_schedule: Annotated[bool, FLAG] = Field(
+        False, description="whether a resumed training takes the file's learning rates and scheduler, not the state's"
+    )
     find_unused_parameters: Annotated[bool, FLAG] = Field(
         False, description='whether distributed training looks for parameters without a gradient'
     )

@@ -31,6 +31,8 @@ _HIGHEST_COUNT = 1000
 # Most parts of a network of this package, and of foreign networks, whose parts may be large.
 MOST_PARTS = 1000
 MOST_FOREIGN_PARTS = 300
+# Most networks in the options of one; trying out hundreds of them within each other would take a minute.
+MOST_NETWORKS = 16
 
 
 def check_data_set_limits(run: RunOptions) -> Iterator[str]:

@@ -15,7 +15,7 @@ from hcl_arch.option_checks.registered import find_registered, type_problem
 from hcl_arch.option_checks.rules import Rules, check_unknown, check_values
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.option_checks.signatures import Arguments, check_arguments
-from hcl_arch.utils.option_fields import Is, is_number, number, whole
+from hcl_arch.utils.option_fields import Is, choice, is_number, number, whole
 from hcl_arch.utils.option_lines import Place, got, problem
 
 _SUFFIX = '_opt'
@@ -29,6 +29,8 @@ _VALUES: Rules = {
     ),
     'max_features': whole(2),
 }
+# Of BasicSR's losses: `none` gives no number to train with, and its `l2` fails.
+_OF_BASICSRS: Rules = {**_VALUES, 'reduction': choice('mean', 'sum'), 'criterion': choice('l1', 'fro')}
 _KNOWN_MODULES = ('hcl_arch.', 'basicsr.')
 
 
@@ -65,7 +67,8 @@ def _loss_problems(options: Mapping[Any, Any], place: Place) -> Iterator[str]:
     arguments = Arguments.of(loss)
     problems = [*check_arguments(arguments, options, place), *check_file_arguments(options, place)]
     problems.extend(argument_limits(options, place))
-    problems = problems or list(check_values(options, _VALUES, place))
+    rules = _OF_BASICSRS if loss.__module__.startswith('basicsr.') else _VALUES
+    problems = problems or list(check_values(options, rules, place))
     yield from problems
     if 'vgg_type' in arguments.parameters:
         yield from _layer_problems(options, place)

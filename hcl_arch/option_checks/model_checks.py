@@ -9,7 +9,7 @@ from hcl_arch.archs.blind_restoration import Guidance
 from hcl_arch.metrics.hole_share_bins import check_bins
 from hcl_arch.models import BlindRestorationModel
 from hcl_arch.option_checks.run_options import RunOptions
-from hcl_arch.utils.argument_checks import check_choice
+from hcl_arch.utils.argument_checks import ArgumentError, check_choice
 from hcl_arch.utils.option_lines import Place, problem
 from hcl_arch.utils.precision import check_compile, check_precision
 
@@ -34,7 +34,7 @@ def _said(check: Callable[[], Any], place: Place) -> Iterator[str]:
     try:
         check()
     except (ValueError, TypeError, OverflowError) as error:
-        yield problem(place, _without_name(str(error), place))
+        yield problem(place, error.problem if isinstance(error, ArgumentError) else str(error))
 
 
 def _training_problems(model: type[BlindRestorationModel], run: RunOptions) -> Iterator[str]:
@@ -55,8 +55,3 @@ def _what_it_reads(model: type[BlindRestorationModel], run: RunOptions) -> dict[
         **{key: value for key, value in run.opt.items() if isinstance(key, str)},
         'dist': run.switched_on('dist'), 'train': train, 'network_g': run.section('network_g'),
     }  # fmt: skip
-
-
-def _without_name(text: str, place: Place) -> str:
-    """Return a message without the option's name at its start, since the place contains it."""
-    return text.removeprefix(f'Option {".".join(place)} ')

@@ -11,7 +11,7 @@ from torch import nn
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.option_checks.annotations import is_network
 from hcl_arch.option_checks.files import check_file_arguments, is_file_argument
-from hcl_arch.option_checks.limits import MOST_FOREIGN_PARTS, MOST_PARTS, argument_limits
+from hcl_arch.option_checks.limits import MOST_FOREIGN_PARTS, MOST_NETWORKS, MOST_PARTS, argument_limits
 from hcl_arch.option_checks.quiet_build import OF_LAYERS, ON_PURPOSE, try_out
 from hcl_arch.option_checks.registered import type_problem
 from hcl_arch.option_checks.signatures import Arguments, check_arguments
@@ -30,6 +30,9 @@ def inspect_network(options: Mapping[Any, Any], place: Place) -> tuple[list[str]
     Returns:
         The problems, and the network on torch's `meta` device; None if it has problems or cannot be built there.
     """
+    count = _networks(options)
+    if count > MOST_NETWORKS:
+        return [problem(place, f'expects at most {MOST_NETWORKS} networks within each other, got {count}.')], None
     wrong = type_problem(ARCHS, options, place)
     if wrong:
         return [wrong], None
@@ -49,6 +52,10 @@ def inspect_network(options: Mapping[Any, Any], place: Place) -> tuple[list[str]
         return problems + files, None
     network, text = build_on_meta(architecture, {**_without_files(options), **built})
     return files + ([problem(place, text)] if text else []), network
+
+
+def _networks(options: Mapping[Any, Any]) -> int:
+    return 1 + sum(_networks(value) for value in options.values() if isinstance(value, Mapping))
 
 
 def build_on_meta(architecture: type[nn.Module], arguments: Mapping[str, Any]) -> tuple[Any, Optional[str]]:

@@ -29,6 +29,7 @@ from hcl_arch.data.published_pairs_dataset import PublishedSection
 from hcl_arch.models import BaselineModel, HCLModel, validation_sample
 from hcl_arch.option_checks import data_sets, declared, metrics, optimizers, schedulers
 from hcl_arch.option_checks.signatures import Arguments
+from hcl_arch.utils.atomic_file import atomic_text
 from hcl_arch.utils.command_line import CommandParser
 from hcl_arch.utils.option_fields import OptionSection
 
@@ -323,7 +324,11 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.check:
             print(f'{path}: is not current. Run python -m hcl_arch.option_checks.schema', file=sys.stderr)
         else:
-            (arguments.root / path).write_text(texts[path], 'utf-8')
+            try:
+                with atomic_text(arguments.root / path) as file:
+                    file.write(texts[path])
+            except OSError as error:
+                parser.error(f'--root {arguments.root}: expected a clone of the repository: {path}: {error.strerror}')
             print(path)
     return 1 if arguments.check and stale else 0
 

@@ -122,8 +122,9 @@ def check_accumulation(run: RunOptions) -> Iterator[str]:
 
 def _values(section: type[OptionSection], options: Mapping[Any, Any], place: Place) -> Iterator[str]:
     """Yield problems of the given values; another check handles missing ones."""
-    for keys, text in section.faults({key: value for key, value in options.items() if key in section.option_names()}):
-        if not text.startswith('is missing'):
+    known = {key: value for key, value in options.items() if key in section.option_names()}
+    for keys, text, kind in section.faults(known):
+        if kind != 'missing':
             yield problem((*place, *keys), text)
 
 

@@ -11,10 +11,14 @@ script; some of these names are bound to ours:
     gives each sample its seed, and can start in the middle of an epoch.
 `create_train_val_dataloader`
     makes data order and seeds continue where the run was saved.
+`build_model`
+    makes BasicSR's own models say which learning rates a resumed run has; ours do so themselves.
 `CPUPrefetcher`, `CUDAPrefetcher`
     start workers that survive the signals that ask the training to stop.
 `init_tb_loggers`
     closes TensorBoard's writer at the end of the program, however it ends.
+`MessageLogger`
+    estimates the time that is left up to the last iteration.
 `make_exp_dirs` (of the test)
     checks the options first.
 """
@@ -28,19 +32,22 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Optional, cast
+from typing import Any, Optional, TypeVar, cast
 
 import torch.distributed as dist
 
 from hcl_arch.training.checkpoints import CheckpointError, CheckpointFolders, damage_of, newest_usable
 from hcl_arch.training.data_order import Position, ResumableSampler, resumed_position
 from hcl_arch.training.guarded_dataset import GuardedDataset
+from hcl_arch.training.resumed_schedule import with_schedule
 from hcl_arch.training.run_lock import lock_run
+from hcl_arch.training.step_watch import DEFAULT_SKIPPED_STEPS
 from hcl_arch.training.unreadable_log import UnreadableLog
 from hcl_arch.training.worker_signals import protect_workers, protected_prefetcher
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 
 Options = dict[str, Any]
+T = TypeVar('T')
 
 UNREADABLE_LOG = 'unreadable_images.log'
 DEFAULT_UNREADABLE_SHARE = 0.01
@@ -65,6 +72,8 @@ def install() -> None:
         for name in ('CPUPrefetcher', 'CUDAPrefetcher'):
             names[name] = protected_prefetcher(names[name])
         names['init_tb_loggers'] = closed_at_exit(names['init_tb_loggers'])
+        names['build_model'] = resuming_with_schedule(names['build_model'])
+        names['MessageLogger'] = counting_to_the_end(names['MessageLogger'])
     for module in _modules('basicsr.test', 'test_pipeline'):
         names = vars(module)
         if not names.setdefault(_INSTALLED, False):
@@ -104,9 +113,12 @@ def load_resume_state(opt: Options) -> Optional[dict[str, Any]]:
     from basicsr.utils import check_resume
 
     check_options(opt)
-    state_file = _found_by_the_first(_find_state_file, opt)
-    if state_file is None:
+    found = _found_by_the_first(_find_state_file, opt)
+    if found is None:
         return None
+    state_file, went_back = found
+    if went_back:  # which with the old learning rate would end as it did
+        opt['reset_schedule'] = True
     opt['path']['resume_state'] = str(state_file)
     state = _load_state(state_file)
     check_resume(opt, state['iter'])
@@ -149,19 +161,34 @@ def _is_state(state: object) -> bool:
     )
 
 
-def _find_state_file(opt: Options) -> Optional[Path]:
-    """Return the state to resume from; runs in the process that also writes, and locks the run."""
+def _find_state_file(opt: Options) -> Optional[tuple[Path, bool]]:
+    """Return the state to resume from, and whether it lies before steps that were not finite.
+
+    Runs in the process that also writes, and locks the run.
+    """
     lock_run(Path(opt['path']['training_states']).parent)
     folders = CheckpointFolders(Path(opt['path']['training_states']), Path(opt['path']['models']))
     ignored = opt['path'].get('ignore_resume_networks') or []
     networks = [key for key in opt if key.startswith('network_') and opt[key] and key not in ignored]
     if not opt['auto_resume']:
         named = opt['path'].get('resume_state')
-        return _named_state(Path(named), folders) if named else None
-    iteration, damages = newest_usable(folders, [key[len('network_') :] for key in networks])
-    for damage in damages:
-        print(f'{damage}: the checkpoint before it is taken.', file=sys.stderr)
-    return None if iteration is None else folders.state_file(iteration)
+        return (_named_state(Path(named), folders), False) if named else None
+    found = newest_usable(
+        folders,
+        [key[len('network_') :] for key in networks],
+        most_left_out=opt.get('train', {}).get('max_skipped_steps', DEFAULT_SKIPPED_STEPS),
+    )
+    if found.went_back:
+        print('\n'.join(found.remarks), file=sys.stderr)
+        print(
+            f'The last finite one, {found.iteration}.state, is taken, with the learning rates and the schedule of the '
+            'option file. (Name another one in `path: resume_state` to go on from that, without --auto_resume.)',
+            file=sys.stderr,
+        )
+    else:
+        for damage in found.remarks:
+            print(f'{damage}: the checkpoint before it is taken.', file=sys.stderr)
+    return None if found.iteration is None else (folders.state_file(found.iteration), found.went_back)
 
 
 def _named_state(path: Path, folders: CheckpointFolders) -> Path:
@@ -187,14 +214,29 @@ def _named_state(path: Path, folders: CheckpointFolders) -> Path:
     return path
 
 
-def _found_by_the_first(find: Callable[[Options], Optional[Path]], opt: Options) -> Optional[Path]:
+def _found_by_the_first(find: Callable[[Options], T], opt: Options) -> T:
     """Return the result of `find` in the first process: others may look later, or on a slower network drive."""
     if not (dist.is_available() and dist.is_initialized()):
         return find(opt)
     found: list[Any] = [find(opt) if dist.get_rank() == 0 else None]
     dist.broadcast_object_list(found)
-    path: Optional[Path] = found[0]
-    return path
+    return cast(T, found[0])
+
+
+def resuming_with_schedule(build_model: Callable[[Options], Any]) -> Callable[[Options], Any]:
+    """Return BasicSR's `build_model`, whose models resume with the learning rates that were asked for."""
+
+    @functools.wraps(build_model)
+    def build(opt: Options) -> Any:
+        from hcl_arch.models.interruptible_model import InterruptibleModel
+
+        model = build_model(opt)
+        if not isinstance(model, InterruptibleModel):  # which does so itself
+            resume = model.resume_training
+            model.resume_training = lambda state: resume(with_schedule(model, state))
+        return model
+
+    return build
 
 
 # ------------------------------------------------------------------ data
@@ -261,6 +303,19 @@ def closed_at_exit(init_tb_loggers: Callable[[Options], Any]) -> Callable[[Optio
         return writer
 
     return init_and_close_at_exit
+
+
+def counting_to_the_end(message_logger: type[Any]) -> type[Any]:
+    """Return a subclass of BasicSR's `MessageLogger` whose estimated time ends at 0, not an iteration earlier."""
+
+    class CountingToTheEnd(message_logger):
+        """A logger that reports `eta: 0:00:00` in the last iteration, where BasicSR's has less than no time left."""
+
+        def __init__(self, opt: Options, *arguments: Any, **options: Any) -> None:
+            super().__init__(opt, *arguments, **options)
+            self.max_iters += 1  # of which BasicSR takes off the present iteration, and one
+
+    return CountingToTheEnd
 
 
 def _share_of(count: int, share: float) -> int:

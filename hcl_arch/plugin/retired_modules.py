@@ -19,6 +19,11 @@ RETIRED = {
     'hcl_arch.report': ('hcl-report', 'hcl_arch.commands.report'),
     'hcl_arch.restore': ('hcl-restore', 'hcl_arch.commands.restore'),
 }
+# Old name -> where it is now: these are no longer in the package.
+MOVED = {
+    'hcl_arch.demo': 'the demo needs the option files, which an installed package has not: clone the repository, and '
+    'there run make demo, or python examples/demo.py',
+}
 
 
 def run_retired_modules() -> None:
@@ -33,15 +38,18 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
     ) -> Optional[ModuleSpec]:
-        if fullname not in RETIRED or sys.argv[:1] != ['-m']:
+        if fullname not in {*RETIRED, *MOVED} or sys.argv[:1] != ['-m']:
             return None
         return importlib.util.spec_from_loader(fullname, _Loader())
 
 
 class _Loader(InspectLoader):
-    """Provides code that names the command, then calls it."""
+    """Provides code that names the command, then calls it; or says where the module is now."""
 
     def get_source(self, fullname: str) -> str:
+        if fullname in MOVED:
+            note = f'python -m {fullname}: error: {MOVED[fullname]}'
+            return f'import sys\nprint({note!r}, file=sys.stderr)\nsys.exit(2)\n'
         command, module = RETIRED[fullname]
         note = f'python -m {fullname} is called {command} now; the old name goes with the next release.'
         return (

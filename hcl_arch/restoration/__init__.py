@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hcl_arch.restoration.restorer import Restorer, restore
+from hcl_arch.restoration.one_call import restore
+from hcl_arch.restoration.restorer import Restorer
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.verdict import Finding
 

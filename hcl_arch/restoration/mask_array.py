@@ -1,76 +1,13 @@
-"""Masks as arrays: from users or from confidences, and their growth. 255 = corrupted, as in mask files."""
+"""Masks as arrays: from confidences, and their growth. 255 = corrupted, as in mask files."""
 
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
-from typing import Union
 
 import cv2
 import numpy as np
-from PIL import Image
-
-from hcl_arch.restoration.image_input import image_array
-
-MaskInput = Union[np.ndarray, Image.Image, str, Path]
 
 CORRUPTED = 255
-
-
-def user_mask(mask: MaskInput, height: int, width: int) -> np.ndarray:
-    """Convert a user's mask for an image of the given size.
-
-    Args:
-        mask: (H, W) or (H, W, 1), a PIL image or a file's path; bool, or unsigned or floating-point numbers, where
-            values from half of the range on (128, 32768, 0.5) are corrupted. Integers that are only 0 and 1 are taken
-            as bool.
-        height: H of the image.
-        width: W of the image.
-
-    Returns:
-        (H, W) uint8, 255 = corrupted, 0 = uncorrupted.
-
-    Raises:
-        ValueError: If it has another size, shape or dtype, or holds values that are not finite.
-    """
-    array = _mask_pixels(mask)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    if array.ndim != 2:
-        raise ValueError(f'mask: expected one channel, (H, W) or (H, W, 1), got shape {array.shape}.')
-    if array.shape != (height, width):
-        got = f'{array.shape[0]} x {array.shape[1]}'
-        raise ValueError(f'mask: expected the size of the image, {height} x {width} (H x W), got {got}.')
-    return as_mask(_is_corrupted(array))
-
-
-def _mask_pixels(mask: MaskInput) -> np.ndarray:
-    if isinstance(mask, Image.Image):
-        return np.asarray(mask.convert('L'))
-    if isinstance(mask, (str, os.PathLike)):
-        pixels = image_array(mask)
-        if pixels.ndim == 2 or pixels.shape[2] == 1:
-            return pixels
-        return cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_RGB2GRAY)
-    if not isinstance(mask, np.ndarray):
-        raise ValueError(f'mask: expected a numpy array, a PIL image or a path, got {type(mask).__name__}.')
-    return mask
-
-
-def _is_corrupted(array: np.ndarray) -> np.ndarray:
-    if array.dtype == bool:
-        return array
-    if array.dtype in (np.uint8, np.uint16):
-        is_boolean = array.max(initial=0) <= 1
-        return array >= (1 if is_boolean else np.iinfo(array.dtype).max // 2 + 1)
-    if np.issubdtype(array.dtype, np.floating):
-        if not np.isfinite(array).all():
-            raise ValueError('mask: holds values that are not finite (NaN or infinite).')
-        if array.min(initial=0) < 0 or array.max(initial=0) > 1:
-            raise ValueError(f'mask: float values must be in [0, 1], found {array.min():g} to {array.max():g}.')
-        return array >= 0.5
-    raise ValueError(f'mask: expected bool, uint8, uint16 or float, got {array.dtype}.')
 
 
 def mask_of_confidence(confidence: np.ndarray, *, threshold: float = 0.5, grow: float = 0) -> np.ndarray:
@@ -98,10 +35,10 @@ def check_threshold(threshold: float) -> None:
         raise ValueError(f'threshold: expected a number in [0, 1], got {threshold}.')
 
 
-def check_grow(grow: float) -> None:
-    """Raise ValueError if it is not a finite number of at least 0."""
+def check_grow(grow: float, name: str = 'grow') -> None:
+    """Raise ValueError, which names the option, if it is not a finite number of at least 0."""
     if not 0 <= grow < math.inf:
-        raise ValueError(f'grow: expected a radius in pixels of at least 0, got {grow}.')
+        raise ValueError(f'{name}: expected a radius in pixels of at least 0, got {grow}.')
 
 
 def check_confidence(confidence: np.ndarray, height: int | None = None, width: int | None = None) -> None:

@@ -24,6 +24,8 @@ _TRIAL_SIDE = 256
 class NetworkCalls:
     """Runs a network on one image at a time; threads wait for each other.
 
+    Besides the calls it says how holes are to be filled, see :mod:`hcl_arch.restoration.painting`.
+
     Args:
         network: Supports the calls of :class:`HCLNet`, or returns confidences (B, 1, H, W) for images (detectors).
             It is moved and changed in place.
@@ -36,6 +38,7 @@ class NetworkCalls:
         self.network = network.eval().requires_grad_(False).to(device)
         lower_weights(self.network, precision)
         self.size_multiple = _size_multiple(network)
+        self.largest_side = _largest_side(network)
         self._looker = _looker(network)
         self.takes_looks = self._looker is not None
         self.look_multiple: int = getattr(self._looker, 'look_multiple', 1)
@@ -43,6 +46,11 @@ class NetworkCalls:
         self.restores = 'return_all' in inspect.signature(network.forward).parameters
         self._lock = threading.Lock()
         self._bytes_per_pixel: dict[str, float] = {}
+
+    @property
+    def reach(self) -> float:
+        """How far from known pixels the network fills well, in pixels."""
+        return self.size_multiple
 
     def detect(self, image: np.ndarray) -> np.ndarray:
         """Return the confidence of an image, (H, W, 3) float32 RGB in [0, 1]: (H, W) float32 in [0, 1].
@@ -174,6 +182,12 @@ def _size_multiple(network: nn.Module) -> int:
     """The multiple to which the sides of pictures are padded; for a network with parts, one that suits all parts."""
     multiples = [getattr(module, 'size_multiple', 1) for module in (network, *network.children())]
     return math.lcm(*(multiple for multiple in multiples if isinstance(multiple, int)))
+
+
+def _largest_side(network: nn.Module) -> Optional[int]:
+    """The longest side of what the network, or a part of it, can paint at once; None = any."""
+    sides = [getattr(module, 'largest_side', None) for module in (network, *network.children())]
+    return min((side for side in sides if isinstance(side, int)), default=None)
 
 
 def _padded_to_least(tensor: Tensor) -> Tensor:

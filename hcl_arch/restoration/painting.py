@@ -8,14 +8,14 @@ known pixel.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Protocol
 
 import numpy as np
 
 from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
 from hcl_arch.restoration.mask_array import distance_to
-from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import enlarge_part
 from hcl_arch.restoration.tiles import Span, TileGrid, smooth_step, spans
@@ -33,6 +33,31 @@ _KNOWN_SHARE = 0.25
 _SPARED = 0.5
 # Pictures with up to this many pixels are repaired whole, whatever the memory.
 _ALWAYS_FITS = 256 * 256
+
+
+class Painter(Protocol):
+    """What fills holes: a network, by :class:`hcl_arch.restoration.network_calls.NetworkCalls`, or a filler."""
+
+    size_multiple: int
+    """To which the sides of tiles are padded."""
+    largest_side: Optional[int]
+    """The longest side of what it takes at once, in pixels; None = any."""
+
+    @property
+    def reach(self) -> float:
+        """How far from known pixels it fills well, in pixels; infinite if it takes a picture as a whole."""
+
+    def check_restores(self) -> None:
+        """Raise ValueError if it cannot fill holes."""
+
+    def padded(self, size: int) -> int:
+        """The length to which it pads a side of this many pixels."""
+
+    def repair_bytes(self) -> float:
+        """Memory that it needs for each pixel, in bytes."""
+
+    def repair(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        """Fill the holes, (H, W) bool, of an image, (H, W, 3) float32 in [0, 1]: its whole picture, likewise."""
 
 
 class Level(NamedTuple):
@@ -53,7 +78,7 @@ class Level(NamedTuple):
 def paint(
     image: ImageSource,
     hole: np.ndarray,
-    network: NetworkCalls,
+    network: Painter,
     *,
     composite: bool,
     memory_bytes: float,
@@ -109,7 +134,7 @@ class _Report:
 
 
 def _levels(
-    image: ImageSource, hole: np.ndarray, network: NetworkCalls, composite: bool, memory_bytes: float
+    image: ImageSource, hole: np.ndarray, network: Painter, composite: bool, memory_bytes: float
 ) -> list[Level]:
     """Levels from the full size to the coarsest one needed."""
     wanted = hole if composite else np.ones_like(hole)
@@ -119,7 +144,7 @@ def _levels(
     levels = []
     while True:
         levels.append(Level(image, hole, wanted, _grid(image, wanted, network, memory_bytes)))
-        if not _is_deep(hole, wanted, network.size_multiple):
+        if not _is_deep(hole, wanted, network.reach):
             return levels
         height, width = (-(-size // _REDUCTION) for size in hole.shape)
         reduced, share = image.reduced(height, width, ~hole)
@@ -127,22 +152,26 @@ def _levels(
         wanted = hole
 
 
-def _is_deep(hole: np.ndarray, wanted: np.ndarray, reach: int) -> bool:
+def _is_deep(hole: np.ndarray, wanted: np.ndarray, reach: float) -> bool:
     """Whether a wanted pixel is more than ``reach`` from the nearest known one, and a smaller picture would help."""
     if min(hole.shape) < MIN_IMAGE_SIZE * _REDUCTION or hole.all() or not (hole & wanted).any():
         return False
     return bool(distance_to(~hole)[wanted].max() > reach)
 
 
-def _grid(image: ImageSource, wanted: np.ndarray, network: NetworkCalls, memory_bytes: float) -> TileGrid:
+def _grid(image: ImageSource, wanted: np.ndarray, network: Painter, memory_bytes: float) -> TileGrid:
     """One tile if the memory suffices, else tiles of limited side; also tiles if they save most of the work."""
     height, width, multiple = image.height, image.width, network.size_multiple
     pixels = network.padded(height) * network.padded(width)
     whole = TileGrid(spans(height, height, multiple), spans(width, width, multiple))
-    if pixels <= _ALWAYS_FITS:
+    if pixels <= _ALWAYS_FITS or network.reach == math.inf:
         return whole
     side = tile_side(memory_bytes / network.repair_bytes(), multiple)
+    if network.largest_side is not None:
+        side = min(side, network.largest_side)
     tiled = TileGrid(spans(height, side, multiple), spans(width, side, multiple))
+    if network.largest_side is not None and max(height, width) > network.largest_side:
+        return tiled
     if pixels * network.repair_bytes() > memory_bytes or _work(tiled, wanted) < _SPARED * pixels:
         return tiled
     return whole
@@ -161,7 +190,7 @@ def tile_side(most_pixels: float, multiple: int) -> int:
 
 
 def _painted_rows(
-    level: Level, coarser: Optional[np.ndarray], network: NetworkCalls, report: _Report
+    level: Level, coarser: Optional[np.ndarray], network: Painter, report: _Report
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Strips of rows from top to bottom, (rows, W, 3) float32, as soon as they are complete; 0 where unused."""
     width = level.image.width
@@ -181,13 +210,11 @@ def _painted_rows(
         strip, done = strip[end - done :], end
 
 
-def _painted_tile(
-    level: Level, row: Span, column: Span, coarser: Optional[np.ndarray], network: NetworkCalls
-) -> np.ndarray:
+def _painted_tile(level: Level, row: Span, column: Span, coarser: Optional[np.ndarray], network: Painter) -> np.ndarray:
     """A tile, (rows, columns, 3) float32: the network's picture, blended with the coarser one far from known pixels."""
     rows, columns = row.extent, column.extent
     hole = level.hole[rows, columns]
-    share = None if coarser is None else _share_of_coarser(hole, network.size_multiple)
+    share = None if coarser is None else _share_of_coarser(hole, network.reach)
     if coarser is None or share is None:
         return network.repair(level.image.rgb(rows, columns), hole)
     enlarged = enlarge_part(coarser, rows, columns, level.image.height, level.image.width)
@@ -198,7 +225,7 @@ def _painted_tile(
     return painted + share[..., None] * (enlarged - painted)
 
 
-def _share_of_coarser(hole: np.ndarray, reach: int) -> Optional[np.ndarray]:
+def _share_of_coarser(hole: np.ndarray, reach: float) -> Optional[np.ndarray]:
     """Share of the coarser picture in the blend, (H, W) float32 in [0, 1]; None if it is not needed anywhere.
 
     It grows from a distance of ``reach`` pixels to the nearest known pixel in the tile, and is 1 from three times that

@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 
 from hcl_arch.restoration.resampling import as_float, reduce_by_area
+from hcl_arch.utils.pixel_values import LUMA
 
-# BT.601 weights, with which gray levels survive conversion to RGB and back unchanged.
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Side of the small image from which colours of transparent pixels are taken.
 _FILL_SIDE = 64
 
@@ -34,6 +33,8 @@ class ImageSource:
         self.is_gray = self.colours.shape[2] == 1
         self.transparent = self._transparent(channels)
         self._fill: Optional[np.ndarray] = None
+        # Gray with transparency comes as four channels, three of them alike; it stays gray too.
+        self._is_gray_with_alpha = channels.shape[2] == 4 and bool((self.colours == self.colours[..., :1]).all())
 
     @staticmethod
     def _transparent(channels: np.ndarray) -> Optional[np.ndarray]:
@@ -91,8 +92,8 @@ class ImageSource:
             painted: (rows, W, 3) float32.
             where: (rows, W) bool: only there; None everywhere.
         """
-        if self.is_gray:
-            painted = (painted @ LUMA)[..., None]
+        if self.is_gray or self._is_gray_with_alpha:
+            painted = np.repeat((painted @ LUMA)[..., None], self.colours.shape[2], axis=2)
         if np.issubdtype(target.dtype, np.integer):
             painted = np.rint(painted.clip(0, 1) * np.iinfo(target.dtype).max)
         else:

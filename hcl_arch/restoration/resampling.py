@@ -35,15 +35,17 @@ def reduce_by_area(
 
 
 def _area(values: np.ndarray, height: int, width: int) -> np.ndarray:
-    values = np.ascontiguousarray(values if values.dtype in (np.uint8, np.uint16) else values.astype(np.float32))
+    if values.dtype == np.uint8:  # OpenCV would round the means to 8 bits; now they are those of the picture in 16 bits
+        values = values.astype(np.uint16) * np.uint16(257)
+    values = np.ascontiguousarray(values if values.dtype == np.uint16 else values.astype(np.float32))
     reduced = cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(as_float(reduced)).reshape(height, width)
 
 
 def as_float(pixels: np.ndarray) -> np.ndarray:
-    """Pixels of any dtype as float32 in [0, 1]; values beyond are clipped."""
+    """Pixels of any dtype as float32 in [0, 1], the same ones for 8 and 16 bits; values beyond are clipped."""
     if pixels.dtype in (np.uint8, np.uint16):
-        return pixels.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max)
+        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
     return pixels.astype(np.float32).clip(0, 1)
 
 

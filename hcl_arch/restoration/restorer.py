@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import threading
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -13,21 +12,17 @@ import torch
 from torch import nn
 
 from hcl_arch.restoration import detection
+from hcl_arch.restoration.feathering import check_feather, feather_weights, feathered
+from hcl_arch.restoration.fillers import make_filler
 from hcl_arch.restoration.image_input import Given, ImageInput, given_image
-from hcl_arch.restoration.mask_array import (
-    MaskInput,
-    check_confidence,
-    check_grow,
-    check_threshold,
-    grown,
-    mask_of_confidence,
-    user_mask,
-)
+from hcl_arch.restoration.mask_array import check_confidence, check_grow, check_threshold, grown, mask_of_confidence
 from hcl_arch.restoration.network_calls import NetworkCalls
-from hcl_arch.restoration.painting import Progress, paint
+from hcl_arch.restoration.painting import Painter, Progress, paint
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.result import Restoration
+from hcl_arch.restoration.user_mask import MaskInput, read_user_mask
 from hcl_arch.restoration.verdict import Finding, can_be_judged, check_min_score, corruption_score, find_by
+from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision, check_precision
 
 DEFAULT_DETECT_SIDE = 256
@@ -58,6 +53,9 @@ class Restorer:
             file's recommendation, else 256.
         min_score: In [0, 1]: regions with a lower score, see :func:`hcl_arch.restoration.verdict.corruption_score`, are
             not marked; by default the model file's recommendation, else 0, which accepts every region.
+        filler: What fills holes in the place of the model's restorer, see
+            :func:`hcl_arch.restoration.fillers.make_filler`: ``opencv-telea``, ``opencv-ns``, or the name or file of
+            another project's inpainting network, such as LaMa. The model may then be a detector only.
 
     Raises:
         ValueError: If an option has an invalid value, or the model cannot be loaded.
@@ -72,6 +70,7 @@ class Restorer:
         memory: int = 4096,
         detect_side: Optional[int] = None,
         min_score: Optional[float] = None,
+        filler: Optional[Union[str, Path]] = None,
     ) -> None:
         check_precision(precision)
         if not memory >= _LEAST_MEMORY:
@@ -90,6 +89,7 @@ class Restorer:
         check_min_score(least)
         self.min_score = float(least)
         self._network = NetworkCalls(network, chosen, precision)
+        self._painter: Painter = self._network if filler is None else make_filler(filler, chosen)
 
     def detect(self, image: ImageInput) -> np.ndarray:
         """Find what is corrupted.
@@ -145,8 +145,11 @@ class Restorer:
         image: ImageInput,
         mask: MaskInput,
         *,
+        mask_polarity: MaskPolarity = 'auto',
+        mask_channel: MaskChannel = 'auto',
         composite: bool = True,
         reverse: bool = False,
+        feather: float = 0,
         confidence: Optional[np.ndarray] = None,
         progress: Optional[Progress] = None,
     ) -> Restoration:
@@ -154,10 +157,15 @@ class Restorer:
 
         Args:
             image: As for :meth:`detect`.
-            mask: (H, W) or (H, W, 1) array, PIL image or path; nonzero (at least half of the range) = corrupted.
+            mask: Array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), PIL image or path, white = corrupted: see
+                :func:`hcl_arch.utils.mask_reading.corrupted_pixels`. Or 'alpha': what is erased in the image itself,
+                which becomes opaque (unless `reverse`).
+            mask_polarity: 'white' or 'black': this is corrupted; 'auto': white, and a mask that is unclear is refused.
+            mask_channel: 'colour' or 'alpha' of the mask decides; 'auto': the one that tells its pixels apart.
             composite: Whether pixels outside the mask stay exactly the input's; otherwise the whole picture is the
                 network's.
             reverse: Repaint what the mask marks as uncorrupted and keep the rest.
+            feather: Pixels around the mask in which the result fades into the picture; beyond them it is exact.
             confidence: (H, W) float in [0, 1], passed on to the result with its score; by default 0 in the mask and 1
                 outside, with a score of 1, or 0 if nothing is marked.
             progress: Called with the number of finished tiles and of all tiles.
@@ -169,27 +177,33 @@ class Restorer:
         Raises:
             ValueError: If image or mask are not as expected, or the model only detects.
         """
+        check_feather(feather)
         given = given_image(image)
-        source = ImageSource(given.pixels)
-        corrupted = user_mask(mask, source.height, source.width)
+        pixels, corrupted = read_user_mask(
+            mask, given.pixels, polarity=mask_polarity, channel=mask_channel, reverse=reverse
+        )
+        source = ImageSource(pixels)
         if confidence is None:
             finding = _found_by_user(corrupted, corrupted)
         else:
             check_confidence(confidence, source.height, source.width)
             confidence = confidence.astype(np.float32)
             finding = Finding(corrupted, confidence, corruption_score(confidence), bool(corrupted.any()))
-        return self._repair(given, source, finding, composite, reverse, progress)
+        return self._repair(given, source, finding, composite, reverse, feather, progress)
 
     def restore(
         self,
         image: ImageInput,
         *,
         mask: Optional[MaskInput] = None,
+        mask_polarity: MaskPolarity = 'auto',
+        mask_channel: MaskChannel = 'auto',
         threshold: Optional[float] = None,
         grow: float = 0,
         min_score: Optional[float] = None,
         composite: bool = True,
         reverse: bool = False,
+        feather: float = 0,
         progress: Optional[Progress] = None,
     ) -> Restoration:
         """Find what is corrupted and repair it.
@@ -197,6 +211,8 @@ class Restorer:
         Args:
             image: As for :meth:`detect`.
             mask: A user's mask, as for :meth:`repair`; detection is then skipped.
+            mask_polarity: As for :meth:`repair`.
+            mask_channel: As for :meth:`repair`.
             threshold: In [0, 1]: pixels with less confidence are corrupted. 0 repairs nothing, 1 everything below full
                 confidence. By default the model file's recommendation, else 0.5. Not used if a mask is given.
             grow: Pixels by which the mask is enlarged on all sides.
@@ -204,6 +220,7 @@ class Restorer:
                 object's own. Not used if a mask is given.
             composite: As for :meth:`repair`.
             reverse: As for :meth:`repair`.
+            feather: As for :meth:`repair`.
             progress: As for :meth:`repair`.
 
         Returns:
@@ -214,17 +231,20 @@ class Restorer:
         """
         threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
-        self._network.check_restores()
+        check_feather(feather)
+        self._painter.check_restores()
         given = given_image(image)
-        source = ImageSource(given.pixels)
         if mask is not None:
-            corrupted = user_mask(mask, source.height, source.width)
+            pixels, corrupted = read_user_mask(
+                mask, given.pixels, polarity=mask_polarity, channel=mask_channel, grow=grow, reverse=reverse
+            )
             finding = _found_by_user(corrupted, grown(corrupted, grow))
-            return self._repair(given, source, finding, composite, reverse, progress)
+            return self._repair(given, ImageSource(pixels), finding, composite, reverse, feather, progress)
+        source = ImageSource(given.pixels)
         finding = self._find(source, threshold, grow, min_score)
         if not finding.found:
             return Restoration(given.returned(source.pixels.copy()), *finding)
-        return self._repair(given, source, finding, composite, reverse, progress)
+        return self._repair(given, source, finding, composite, reverse, feather, progress)
 
     def _threshold(self, threshold: Optional[float]) -> float:
         if threshold is None:
@@ -255,17 +275,22 @@ class Restorer:
         finding: Finding,
         composite: bool,
         reverse: bool,
+        feather: float,
         progress: Optional[Progress],
     ) -> Restoration:
         hole = (finding.mask == 0) if reverse else (finding.mask > 0)
+        weights = feather_weights(hole, feather) if composite and feather >= 1 and hole.any() else None
+        hole = hole if weights is None else weights > 0
         picture = paint(
             source,
             hole,
-            self._network,
+            self._painter,
             composite=composite,
             memory_bytes=self._network_bytes(source),
             progress=progress,
         )
+        if weights is not None:
+            picture = feathered(source.pixels, picture, weights)
         return Restoration(given.returned(picture), *finding)
 
     def _network_bytes(self, source: ImageSource) -> float:
@@ -301,51 +326,3 @@ def _network(model: Union[str, Path, nn.Module]) -> tuple[nn.Module, str, Any]:
 
     loaded = load_model(model)
     return loaded.network, loaded.name, loaded.info
-
-
-_last: dict[tuple, Restorer] = {}
-_last_lock = threading.Lock()
-
-
-def restore(
-    image: ImageInput,
-    *,
-    model: Union[str, Path, nn.Module] = 'small',
-    device: str = 'auto',
-    precision: Precision = 'fp32',
-    mask: Optional[MaskInput] = None,
-    threshold: Optional[float] = None,
-    grow: float = 0,
-    min_score: Optional[float] = None,
-    composite: bool = True,
-    reverse: bool = False,
-    progress: Optional[Progress] = None,
-) -> Restoration:
-    """Find what is corrupted in an image and repair it; see :class:`Restorer` and :meth:`Restorer.restore`.
-
-    The last call's model is kept for the next one, unless a network was given or the model's file has changed.
-    """
-    restorer = _kept_restorer(model, device, precision)
-    return restorer.restore(
-        image,
-        mask=mask,
-        threshold=threshold,
-        grow=grow,
-        min_score=min_score,
-        composite=composite,
-        reverse=reverse,
-        progress=progress,
-    )
-
-
-def _kept_restorer(model: Union[str, Path, nn.Module], device: str, precision: Precision) -> Restorer:
-    if isinstance(model, nn.Module):
-        return Restorer(model, device=device, precision=precision)
-    path = Path(model)
-    changed = path.stat().st_mtime_ns if path.is_file() else None
-    key = (str(model), changed, device, precision)
-    with _last_lock:
-        if key not in _last:
-            _last.clear()
-            _last[key] = Restorer(model, device=device, precision=precision)
-        return _last[key]

@@ -6,12 +6,13 @@ import errno
 import hashlib
 import re
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, Optional, cast
+from typing import IO, Any, NamedTuple, Optional, cast
 
 import torch
 
+from hcl_arch.training.step_watch import DEFAULT_SKIPPED_STEPS
 from hcl_arch.utils.atomic_file import atomic_file, remove_partial_files
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 from hcl_arch.utils.regular_file import reason_of
@@ -117,6 +118,15 @@ def damage_of(path: Path) -> str:
     return ''
 
 
+def _tensors(content: object, name: str = '') -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the tensors in a file of weights with their names."""
+    if isinstance(content, torch.Tensor):
+        yield name, content
+    elif isinstance(content, Mapping):
+        for key, value in content.items():
+            yield from _tensors(value, f'{name}: {key}' if name else str(key))
+
+
 class CheckpointFolders:
     """The folders of a run, in BasicSR's layout.
 
@@ -164,6 +174,20 @@ class CheckpointFolders:
                 return f'{path} is not the one that {self.state_file(iteration)} was saved with'
         return ''
 
+    def steps_left_out(self, iteration: int) -> int:
+        """Return after how many steps in a row that were not finite, and so not taken, a state was saved."""
+        state = load_checkpoint(self.state_file(iteration))
+        count = state.get('steps_left_out', 0) if isinstance(state, dict) else 0
+        return count if isinstance(count, int) else 0
+
+    def find_nan(self, iteration: int, labels: Iterable[str]) -> str:
+        """Return which network's file holds NaN, and where; '' if none does."""
+        for path in (self.network_file(label, iteration) for label in labels):
+            for name, tensor in _tensors(load_checkpoint(path)):
+                if tensor.is_floating_point() and tensor.isnan().any():
+                    return f'{path} holds NaN ({name})'
+        return ''
+
     def keep_newest(self, count: int, *, last: int) -> None:
         """Remove old checkpoints, deleting each state before its networks.
 
@@ -195,29 +219,71 @@ class CheckpointFolders:
         return [path for path in self.models.glob(f'net_*_{iteration}.pth') if pattern.fullmatch(path.name)]
 
 
-def newest_usable(folders: CheckpointFolders, labels: Iterable[str]) -> tuple[Optional[int], list[str]]:
-    """Find the checkpoint to resume from.
+class Usable(NamedTuple):
+    """The checkpoint to resume from.
+
+    Attributes:
+        iteration: its iteration; None if there is no checkpoint at all.
+        remarks: what is wrong with each newer one.
+        went_back: whether a newer one was passed over because its numbers, or its steps, were not finite.
+    """
+
+    iteration: Optional[int]
+    remarks: list[str]
+    went_back: bool = False
+
+
+class _Unsound(NamedTuple):
+    """A checkpoint that would end as the training ended. The best of several, to be taken if all are, is the least."""
+
+    has_nan: bool
+    steps_left_out: int
+    before_the_newest: int
+    iteration: int
+
+
+def newest_usable(
+    folders: CheckpointFolders, labels: Iterable[str], *, most_left_out: int = DEFAULT_SKIPPED_STEPS
+) -> Usable:
+    """Find the checkpoint to resume from: the newest that is intact and from which a training can go on.
+
+    A training that stops because too many steps in a row were not finite saves the parameters of the last step that it
+    took, from which no further step could be taken. They, and all that were saved meanwhile, are passed over.
 
     Args:
         folders: of the run.
         labels: labels of the networks that a checkpoint must have.
-
-    Returns:
-        Its iteration, and what is wrong with each newer one. None if there is no checkpoint at all.
+        most_left_out: after this many steps in a row that were left out, a training ends.
 
     Raises:
-        CheckpointError: there are checkpoints, but none is usable.
+        CheckpointError: there are checkpoints, but none is intact.
     """
-    damages: list[str] = []
-    labels = list(labels)
-    for iteration in folders.iterations():
+    remarks: list[str] = []
+    unsound: list[_Unsound] = []
+    # Last steps that were taken before a training stopped.
+    last_steps: set[int] = set()
+    labels, newest_first = list(labels), folders.iterations()
+    for iteration in newest_first:
         damage = folders.damage(iteration, labels)
-        if not damage:
-            return iteration, damages
-        damages.append(damage)
-    if damages:
+        if damage:
+            remarks.append(damage)
+            continue
+        left_out, nan = folders.steps_left_out(iteration), folders.find_nan(iteration, labels)
+        if left_out >= most_left_out:
+            last_steps.add(iteration - left_out)
+            remarks.append(f'{folders.state_file(iteration)} was saved after {left_out} steps that were not finite')
+        elif nan:
+            remarks.append(nan)
+        elif iteration - left_out in last_steps:
+            remarks.append(f'{folders.state_file(iteration)} has the parameters with which these steps were not finite')
+        else:
+            return Usable(iteration, remarks, bool(unsound))
+        unsound.append(_Unsound(bool(nan), left_out, newest_first[0] - iteration, iteration))
+    if unsound:
+        return Usable(min(unsound).iteration, remarks, went_back=True)
+    if remarks:
         raise CheckpointError(
-            f'No checkpoint of this run can be used: {"; ".join(damages)}. Restore one of them, or start anew without '
+            f'No checkpoint of this run can be used: {"; ".join(remarks)}. Restore one of them, or start anew without '
             '--auto_resume.'
         )
-    return None, []
+    return Usable(None, [])

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import IO
 
+from hcl_arch.utils.atomic_file import open_to_append
+
 try:
     import fcntl
 except ImportError:  # Windows: no protection
@@ -34,7 +36,7 @@ def lock_run(folder: Path) -> None:
     if fcntl is None or not folder.is_dir() or _is_held(folder):
         return
     try:
-        file = path.open('a')
+        file = open_to_append(path)
     except OSError:  # the folder is not writable: the training will report it
         return
     try:

@@ -11,8 +11,14 @@ from typing import Any, NamedTuple, Optional
 import torch
 from torch import Tensor
 
+from hcl_arch.utils.atomic_file import open_to_append
+
 # Iterations after which a GPU has normally finished: its flags can then be read without waiting.
 _LAG = 8
+
+
+# Default of `train: max_skipped_steps`: more than float16 needs to find its scale, which it halves in each such step.
+DEFAULT_SKIPPED_STEPS = 30
 
 
 class NonFiniteError(RuntimeError):
@@ -96,8 +102,9 @@ class StepWatch:
             raise NonFiniteError(
                 f'{most_in_a_row} steps in a row had a loss or a gradient that is not finite, the last one in '
                 f'{self._last_line}. No such step was taken, so the parameters are good. '
-                f'{self._where_listed()}Lower the learning rate or train in fp32, look at the images, and resume; '
-                '`train: max_skipped_steps` is the limit.'
+                f'{self._where_listed()}Lower the learning rate or train in fp32, look at the images, and '
+                'resume with --auto_resume: it goes back to the last checkpoint from which a step was taken, and takes '
+                'the learning rate of the option file. `train: max_skipped_steps` is the limit.'
             )
         return lines
 
@@ -106,7 +113,7 @@ class StepWatch:
             return
         try:
             self._log_file.parent.mkdir(parents=True, exist_ok=True)  # it may not exist on another machine
-            with self._log_file.open('a', encoding='utf-8', errors='surrogateescape') as file:
+            with open_to_append(self._log_file) as file:
                 file.writelines(line + '\n' for line in lines)
         except OSError as error:  # not a reason to end a training
             print(f'{self._log_file} cannot be written ({error}): {"; ".join(lines)}', file=sys.stderr)

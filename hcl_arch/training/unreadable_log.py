@@ -6,6 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from hcl_arch.utils.atomic_file import open_to_append
+
 try:
     import fcntl
 except ImportError:  # Windows: two workers may then list an image twice
@@ -44,7 +46,7 @@ class UnreadableLog:
             return
         # File names need not be valid text on every system.
         self._path.parent.mkdir(parents=True, exist_ok=True)  # it may not exist on another machine
-        with self._path.open('a+', encoding='utf-8', errors='surrogateescape') as file:
+        with open_to_append(self._path, 'a+') as file:
             if fcntl is not None:
                 with contextlib.suppress(OSError):  # some network drives have no locks
                     fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed

@@ -6,6 +6,23 @@ from collections.abc import Sequence
 from typing import Optional, Union
 
 
+class ArgumentError(ValueError):
+    """An argument has a value that it cannot have.
+
+    Attributes:
+        name: of the argument, as in messages.
+        problem: what is wrong with it, without the name.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name = name
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f'{self.name} {self.problem}'
+
+
 def check_at_least(least: int, **arguments: Optional[Union[int, Sequence[int]]]) -> None:
     """Raise ValueError naming the first argument that is below ``least``.
 
@@ -30,6 +47,6 @@ def check_above_zero(**arguments: float) -> None:
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Raise ValueError naming the option unless its value is one of the choices."""
+    """Raise an ArgumentError unless the option's value is one of the choices."""
     if value not in choices:
-        raise ValueError(f'{name} must be one of {tuple(choices)}, got {value!r}.')
+        raise ArgumentError(name, f'must be one of {tuple(choices)}, got {value!r}.')

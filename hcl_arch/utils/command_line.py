@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import mimetypes
+import os
 from typing import Any, NoReturn
 
 from hcl_arch.version import __version__
@@ -35,3 +37,14 @@ def whole_number(least: int, most: int | None = None) -> Any:
         return number
 
     return parse
+
+
+def names_a_file(place: str | os.PathLike[str]) -> bool:
+    """Whether the name of an output to be made ends as that of a known kind of file, so no folder should get it.
+
+    A / at its end says that a folder is meant, and so does a folder of this name.
+    """
+    place = os.fspath(place)
+    suffix = os.path.splitext(place)[1].lower()
+    # Python's own table: that of the system differs from machine to machine.
+    return suffix in mimetypes.MimeTypes().types_map[True] and not os.path.isdir(place)

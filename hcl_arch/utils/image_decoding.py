@@ -9,9 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.utils.image_blocks import Blocks, split
-from hcl_arch.utils.image_headers import JPEG_START, Stated, UnknownFormatError, read_stated
+from hcl_arch.utils.image_headers import (
+    JPEG_START,
+    TIFF_STARTS,
+    Stated,
+    UnknownFormatError,
+    read_stated,
+    read_tiff_header,
+)
 from hcl_arch.utils.image_limits import LimitError, Limits, check_limits, default_limits
+from hcl_arch.utils.pixel_values import as_8_bit
 
+_IN_COLOUR, _IN_GRAY, _AS_STORED = cv2.IMREAD_COLOR, cv2.IMREAD_GRAYSCALE, cv2.IMREAD_UNCHANGED
+_MULTIPLIED_ALPHA = 1
 _REDUCED_FLAGS = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 
 
@@ -25,7 +35,7 @@ def decode_image(
     """Return a decoded image, turned upright according to its EXIF data.
 
     With `cv2.IMREAD_COLOR`, 16 bits per channel are scaled down, gray gets three equal channels, CMYK is converted,
-    alpha is dropped.
+    alpha is dropped. Colours are not multiplied by alpha, whatever the format.
 
     Args:
         content: the file's bytes: a BMP, JPEG, PNG, TIFF or WebP.
@@ -48,7 +58,7 @@ def decode_image(
     if least_side is not None and flag == cv2.IMREAD_COLOR and content.startswith(JPEG_START):
         flag = _reduced_flag(stated, least_side)
     try:
-        image = cv2.imdecode(np.frombuffer(blocks.content, np.uint8), flag)
+        image = _decode(blocks.content, flag)
     except Exception as error:  # of OpenCV, or of Python if OpenCV reports that memory ran out
         reason = getattr(error, 'err', '') or str(error)
         raise DamagedImageError(f'{len(content)} bytes that cannot be decoded ({reason})') from error
@@ -60,8 +70,53 @@ def decode_image(
             f'but decode to {image.shape[1]} x {image.shape[0]}'
         )
     if flag == cv2.IMREAD_UNCHANGED:
-        return image  # type: ignore[return-value]
+        return image
     return np.ascontiguousarray(upright(image, blocks.orientation))
+
+
+def _decode(content: bytes, flag: int) -> NDArray[Any] | None:
+    """Return the image as by `cv2.imdecode`, with 16 bits rounded to 8, and colours not multiplied by alpha."""
+    if content.startswith(TIFF_STARTS):
+        content, is_multiplied = _with_plain_alpha(content)
+        if is_multiplied:
+            image = cv2.imdecode(np.frombuffer(content, np.uint8), _AS_STORED)
+            if image is not None and image.ndim == 3 and image.shape[2] == 4 and image.dtype in (np.uint8, np.uint16):
+                return _converted(_divided(image), flag)
+    is_reduced_depth = flag in (_IN_COLOUR, _IN_GRAY)
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), flag | cv2.IMREAD_ANYDEPTH if is_reduced_depth else flag)
+    if image is None or not is_reduced_depth:
+        return image
+    if image.dtype not in (np.uint8, np.uint16):
+        raise DamagedImageError(f'an image of {image.dtype} numbers, where 8 or 16 bits are read')
+    return as_8_bit(image)
+
+
+def _with_plain_alpha(content: bytes) -> tuple[bytes, bool]:
+    """Return a TIFF whose alpha is called an unspecified channel, and whether its colours are multiplied by it.
+
+    OpenCV multiplies the colours of 8 bits by alpha that says it is one, whereas it leaves a PNG's as they are.
+    """
+    header = read_tiff_header(content)
+    if header is None or not header.extra_samples:
+        return content, False
+    place = header.extra_samples_place
+    return content[:place] + b'\0' + content[place + 1 :], header.extra_samples == _MULTIPLIED_ALPHA
+
+
+def _divided(image: NDArray[Any]) -> NDArray[Any]:
+    """Return (H, W, 4) with the colours divided by alpha."""
+    most = np.iinfo(image.dtype).max
+    alpha = np.maximum(image[..., 3:], 1).astype(np.float32)
+    colours = np.rint(image[..., :3] * (most / alpha)).clip(0, most).astype(image.dtype)
+    return np.concatenate([colours, image[..., 3:]], axis=2)
+
+
+def _converted(image: NDArray[Any], flag: int) -> NDArray[Any]:
+    """Return BGRA as the flag asks for it."""
+    if flag == _AS_STORED:
+        return image
+    image = as_8_bit(image)
+    return cv2.cvtColor(image, cv2.COLOR_BGRA2GRAY if flag == _IN_GRAY else cv2.COLOR_BGRA2BGR)
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -1,7 +1,9 @@
 """Reading of image headers, in microseconds and without decoding pixels.
 
-A file of some kilobytes can state a size that takes all memory to decode. Pillow knows the size too, but is up to ten
-times slower than the code below, cannot read 16-bit colour TIFFs, and allocates memory to decode a WebP.
+A file of some kilobytes can state a size that takes all memory to decode. Pillow knows the size too: of PNGs and JPEGs
+without EXIF data as fast as the code below. But it opens BMPs and TIFFs seven to twenty times slower, cannot open a
+16-bit colour TIFF, sets up the decoder of a WebP (1 to 2 ms instead of 1 us), and does not check that a file is whole.
+It also reads all EXIF data of a JPEG and all tags of a TIFF: one of 10,000 overlapping entries takes 1.8 s and 1.8 GB.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from dataclasses import dataclass
 from typing import Callable, NamedTuple, Optional
 
 TIFF_STARTS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
-_WIDTH, _HEIGHT, _COMPRESSION, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 259, 322, 323
-_TAGS = (_WIDTH, _HEIGHT, _COMPRESSION, _TILE_WIDTH, _TILE_HEIGHT)
+_WIDTH, _HEIGHT, _COMPRESSION, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA_SAMPLES = 256, 257, 259, 322, 323, 338
+_TAGS = (_WIDTH, _HEIGHT, _COMPRESSION, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA_SAMPLES)
 # Integer types and their `struct` formats; libtiff refuses other types for width and height.
 _NUMBERS = {1: 'B', 3: 'H', 4: 'I', 16: 'Q'}
 # None; the fax codes, LZW, JPEG, Deflate, PackBits, Deflate's old number.
@@ -32,11 +34,16 @@ class TiffHeader:
         width, height: in pixels. If the tiles of an image are larger than the image, the tile size: a decoder needs
             that much memory.
         compression: number of the compression scheme.
+        extra_samples: what the first channel besides the colours is: 0 unspecified, 1 alpha by which the colours are
+            multiplied, 2 alpha by which they are not.
+        extra_samples_place: place of the least significant byte of `extra_samples` in the file, 0 if there is none.
     """
 
     width: int
     height: int
     compression: int
+    extra_samples: int = 0
+    extra_samples_place: int = 0
 
     @property
     def is_decodable(self) -> bool:
@@ -51,7 +58,8 @@ def read_tiff_header(content: bytes) -> TiffHeader | None:
         content: the file's bytes; they start with one of `TIFF_STARTS`.
     """
     try:
-        found = dict(_numbers(content))
+        places = {tag: (value, place) for tag, value, place in _numbers(content)}
+        found = {tag: value for tag, (value, _) in places.items()}
         width, height = found[_WIDTH], found[_HEIGHT]
     except (struct.error, KeyError):
         return None
@@ -61,11 +69,12 @@ def read_tiff_header(content: bytes) -> TiffHeader | None:
         max(width, found.get(_TILE_WIDTH, 0)),
         max(height, found.get(_TILE_HEIGHT, 0)),
         found.get(_COMPRESSION, _UNPACKED),
+        *places.get(_EXTRA_SAMPLES, (0, 0)),
     )
 
 
-def _numbers(content: bytes) -> Iterator[tuple[int, int]]:
-    """Yield tag and value of the sizes in the first directory, last entries first: libtiff uses a tag's first entry.
+def _numbers(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield tag, value and place of its least byte in the first directory, last entries first: libtiff uses the first.
 
     Raises:
         struct.error: the directory lies beyond the end of the file.
@@ -84,8 +93,9 @@ def _numbers(content: bytes) -> Iterator[tuple[int, int]]:
         entry = place + number * length
         tag, kind = struct.unpack_from(order + 'HH', content, entry)
         if tag in _TAGS:
-            (value,) = struct.unpack_from(order + _NUMBERS[kind], content, entry + start_of_value)
-            yield tag, value
+            place_of_value, form = entry + start_of_value, order + _NUMBERS[kind]
+            (value,) = struct.unpack_from(form, content, place_of_value)
+            yield tag, value, place_of_value + (struct.calcsize(form) - 1 if order == '>' else 0)
 
 
 JPEG_START = b'\xff\xd8\xff'

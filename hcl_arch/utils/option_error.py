@@ -13,26 +13,48 @@ class OptionError(ValueError):
     Args:
         where: what the options belong to, as named in the message, e.g. "data set 'Places'".
         keys: the option's place below that: its key, or those of the sections around it before its key.
-        problem: what is wrong, without the place.
+        problem: what is wrong, without the place; of an unknown option, the hint which one may be meant.
         message: the whole message; by default "<where>: '<last key>' <problem>".
+        others: names of other options without which this one would not be wrong.
+        unknown: whether there is no such option.
 
     Attributes:
         keys: see above.
-        problem: see above.
+        problem: what is wrong, without the place.
+        others: see above.
+        unknown: see above.
     """
 
-    def __init__(self, where: str, keys: tuple[Any, ...], problem: str, message: str | None = None) -> None:
-        super().__init__(message or f"{where}: '{keys[-1]}' {problem}")
+    def __init__(
+        self,
+        where: str,
+        keys: tuple[Any, ...],
+        problem: str,
+        message: str | None = None,
+        *,
+        others: tuple[str, ...] = (),
+        unknown: bool = False,
+    ) -> None:
+        named = f"{where}: unknown option '{keys[-1]}'. {problem}" if unknown else f"{where}: '{keys[-1]}' {problem}"
+        super().__init__(message or named)
         self.keys = keys
-        self.problem = problem
+        self.problem = f'unknown option. {problem}' if unknown else problem
+        self.others = others
+        self.unknown = unknown
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), ('', self.keys, self.problem, str(self))  # needed to pass it between processes
+        return _rebuilt, (str(self), vars(self))  # needed to pass it between processes
 
     @property
     def key(self) -> Any:
         """The outermost key: the option of `where` that is wrong, or that holds what is wrong."""
         return self.keys[0]
+
+
+def _rebuilt(message: str, parts: dict[str, Any]) -> OptionError:
+    error = OptionError.__new__(OptionError, message)
+    vars(error).update(parts)
+    return error
 
 
 def unknown_option(key: Any, known: Collection[str]) -> str:
@@ -55,7 +77,4 @@ def check_keys(options: Mapping[str, Any], known: Collection[str], where: str, *
     """
     for key in options:
         if key not in known:
-            hint = unknown_option(key, known)
-            raise OptionError(
-                where, (*inside, key), f'unknown option. {hint}', message=f"{where}: unknown option '{key}'. {hint}"
-            )
+            raise OptionError(where, (*inside, key), unknown_option(key, known), unknown=True)

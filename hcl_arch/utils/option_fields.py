@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, NamedTuple, Optional, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import core_schema
@@ -186,8 +186,17 @@ def _range_words(least: float, most: float) -> str:
     return f' of at least {least:g}' if math.isinf(most) else f' from {least:g} to {most:g}'
 
 
-Fault = tuple[tuple[Any, ...], str]
-"""Keys below the section, and what is wrong there."""
+class Fault(NamedTuple):
+    """What is wrong in a section."""
+
+    keys: tuple[Any, ...]
+    """Below the section."""
+    text: str
+    """What is wrong there; of an unknown option, the hint which one may be meant."""
+    kind: str
+    """`missing`, `unknown`, or another word."""
+
+
 S = TypeVar('S', bound='OptionSection')
 
 
@@ -217,16 +226,16 @@ class OptionSection(BaseModel):
         except ValidationError as error:
             found = [(each['loc'], each['type'], each.get('ctx', {}).get('error')) for each in error.errors()]
         found += [((key,), 'unknown', None) for key in options if key not in allowed]
-        faults = [(keys, cls._words(keys[0], kind, text, allowed)) for keys, kind, text in found]
+        faults = [Fault(keys, cls._words(keys[0], kind, text, allowed), kind) for keys, kind, text in found]
         order = [*options, *cls.option_names()]
-        return sorted(faults, key=lambda fault: order.index(fault[0][0]))
+        return sorted(faults, key=lambda fault: order.index(fault.keys[0]))
 
     @classmethod
     def _words(cls, key: Any, kind: str, text: Any, allowed: Collection[str]) -> str:
         if kind == 'missing':
             return f'is missing: {next(f.description for n, f in cls.model_fields.items() if (f.alias or n) == key)}.'
         if kind == 'unknown':
-            return f'unknown option. {unknown_option(key[:100] if isinstance(key, str) else "", allowed)}'
+            return unknown_option(key[:100] if isinstance(key, str) else '', allowed)
         return str(text)
 
     @classmethod
@@ -250,15 +259,8 @@ class OptionSection(BaseModel):
             OptionError: An option is unknown, missing or wrong; the first one.
         """
         given = {key: value for key, value in options.items() if value is not None or not cls._has_default(key)}
-        for keys, text in cls.faults(given, known=known):
-            if text.startswith('unknown option'):
-                raise OptionError(
-                    where,
-                    (*inside, *keys),
-                    text,
-                    f"{where}: unknown option '{keys[0]}'.{text.removeprefix('unknown option.')}",
-                )
-            raise OptionError(where, (*inside, *keys), text)
+        for keys, text, kind in cls.faults(given, known=known):
+            raise OptionError(where, (*inside, *keys), text, unknown=kind == 'unknown')
         return cls.model_validate(given)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,8 +53,8 @@ def _captioned(caption: str, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     )
 
 
-def write_picture(picture: NDArray, path: str) -> None:
-    """Write a picture as PNG, completely or not at all; its folder is created if necessary.
+def write_picture(picture: NDArray, path: str | os.PathLike[str]) -> None:
+    """Write a picture in the format of the file's extension, whole or not at all; its folder is created if needed.
 
     Args:
         picture: (H, W) or (H, W, 3) uint8, BGR.
@@ -65,4 +66,4 @@ def write_picture(picture: NDArray, path: str) -> None:
     file_path = Path(path)
     file_path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(file_path, durable=False) as file:
-        file.write(cv2.imencode('.png', picture)[1].tobytes())
+        file.write(cv2.imencode(file_path.suffix, picture)[1].tobytes())

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, Union, get_args
 
+from hcl_arch.utils.argument_checks import ArgumentError, check_choice
+
 if TYPE_CHECKING:  # the command line needs the names of the precisions without importing torch
     import torch
     from torch import nn
@@ -18,9 +20,8 @@ _DTYPES = {'fp32': 'float32', 'bf16': 'bfloat16', 'fp16': 'float16'}
 
 
 def check_precision(precision: str) -> None:
-    """Raise ValueError naming the option unless it is one of the choices."""
-    if precision not in get_args(Precision):
-        raise ValueError(f'Option precision must be one of {get_args(Precision)}, got {precision!r}.')
+    """Raise an ArgumentError unless the option is one of the choices."""
+    check_choice('Option precision', precision, get_args(Precision))
 
 
 def autocast(precision: Precision, device: Union[torch.device, str]) -> torch.autocast:
@@ -71,9 +72,9 @@ COMPILE_MODES = ('default', 'reduce-overhead', 'max-autotune', 'max-autotune-no-
 
 
 def check_compile(option: Union[bool, str]) -> None:
-    """Raise ValueError naming the option if it is neither a boolean nor a mode of torch.compile."""
+    """Raise an ArgumentError if the option is neither a boolean nor a mode of torch.compile."""
     if not isinstance(option, bool) and option not in COMPILE_MODES:
-        raise ValueError(f'Option compile must be true, false or one of {COMPILE_MODES}, got {option!r}.')
+        raise ArgumentError('Option compile', f'must be true, false or one of {COMPILE_MODES}, got {option!r}.')
 
 
 def compile_network(net: nn.Module, option: Union[bool, str]) -> None:

@@ -18,6 +18,8 @@ from hcl_arch.version import __version__
 
 MAX_NODES = 100_000
 MAX_DEPTH = 100
+# Longer ones take a time that grows with the square of their length, and as keys all can have the same hash.
+MAX_BITS, MAX_DIGITS = 64, 100
 
 
 class YamlLimitError(yaml.YAMLError):
@@ -34,7 +36,7 @@ class _Open:
     """A list or mapping whose end has not been read yet."""
 
     anchor: Optional[str]
-    nodes: int = 0
+    nodes_before: int
 
 
 @dataclass
@@ -60,32 +62,26 @@ class EventLimits:
         """
         line = line_of(event)
         if isinstance(event, yaml.CollectionStartEvent):
-            self._open.append(_Open(event.anchor))
-            self._count(1)
+            self._open.append(_Open(event.anchor, self._total))
+            self._total += 1
             if len(self._open) > self.depth:
                 raise YamlLimitError(f'line {line}: more than {self.depth} lists and mappings within each other')
         elif isinstance(event, yaml.CollectionEndEvent):
             closed = self._open.pop()
             if closed.anchor is not None:
-                self._sizes[closed.anchor] = closed.nodes
+                self._sizes[closed.anchor] = self._total - closed.nodes_before
         elif isinstance(event, yaml.ScalarEvent):
-            self._count(1)
+            self._total += 1
             if event.anchor is not None:
                 self._sizes[event.anchor] = 1
         elif isinstance(event, yaml.AliasEvent):
             if any(outer.anchor == event.anchor for outer in self._open):
                 raise YamlLimitError(f'line {line}: the alias *{event.anchor} stands for what it is in itself')
-            self._count(self._sizes.get(event.anchor or '', 0))
+            self._total += self._sizes.get(event.anchor or '', 0)
         if self._total > self.nodes:
             raise YamlLimitError(
                 f'line {line}: more than {self.nodes:,} values, each alias counted as what it stands for'
             )
-
-    def _count(self, nodes: int) -> None:
-        """Count nodes, for the text and for all nodes that contain them."""
-        self._total += nodes
-        for outer in self._open:
-            outer.nodes += nodes
 
 
 PLUGIN = 'hcl_arch.__version__'
@@ -191,6 +187,13 @@ def _checked_pairs(loader: _PlainLoader, node: yaml.MappingNode) -> Iterator[tup
         yield key, value_node
 
 
+def _construct_int(loader: _PlainLoader, node: yaml.ScalarNode) -> int:
+    value = loader.construct_yaml_int(node) if len(node.value) <= MAX_DIGITS else None
+    if value is None or value.bit_length() > MAX_BITS:
+        raise ValueError(f'expected a whole number of at most {MAX_BITS} bits')
+    return value
+
+
 def _construct_plugin(loader: _PlainLoader, node: yaml.Node) -> str:
     _check_empty(loader, node)
     return __version__
@@ -219,5 +222,6 @@ def _check_empty(loader: _PlainLoader, node: yaml.Node) -> None:
 
 
 _PlainLoader.add_constructor('tag:yaml.org,2002:map', _construct_mapping)
+_PlainLoader.add_constructor('tag:yaml.org,2002:int', _construct_int)
 _PlainLoader.add_constructor(_NAME + PLUGIN, _construct_plugin)
 _TrustingLoader.add_multi_constructor(_NAME, _construct_name)

@@ -110,16 +110,67 @@ def test_what_is_painted_is_repaired_whatever_the_score(fake_restorer):
     np.testing.assert_array_equal(restoration.image[restoration.mask == 0], spotted()[restoration.mask == 0])
 
 
-def several(tab, *pictures: np.ndarray) -> dict:
+def brought(tab, *contents: bytes) -> SimpleNamespace:
+    """The event of files that a visitor has dropped."""
+
     async def chunks(content: bytes):
         yield content
 
     files = []
-    for number, pixels in enumerate(pictures):
-        content = cv2.imencode('.png', pixels[..., ::-1])[1].tobytes()
+    for number, content in enumerate(contents):
         token = asyncio.run(tab._kept.uploads.receive(f'{number}.png', chunks(content)))
         files.append({'name': f'{number}.png', 'token': token})
-    return last(tab.run(0.25, 0, True, SimpleNamespace(_data={'files': files})))
+    return SimpleNamespace(_data={'files': files})
+
+
+def several(tab, *pictures: np.ndarray) -> dict:
+    contents = [cv2.imencode('.png', pixels[..., ::-1])[1].tobytes() for pixels in pictures]
+    return last(tab.run(0.25, 0, True, brought(tab, *contents)))
+
+
+HOLE = np.zeros((60, 80), bool)
+HOLE[5:15, 40:60] = True
+
+
+def layer(inside: tuple[int, ...], outside: tuple[int, ...], suffix: str = '.png') -> bytes:
+    """A mask of two colours in the order of OpenCV."""
+    return cv2.imencode(suffix, np.where(HOLE[..., None], inside, outside).astype(np.uint8))[1].tobytes()
+
+
+@pytest.mark.parametrize('content', [
+    layer((1,), (0,)), layer((255,), (0,)), layer((0, 0, 220), (0, 0, 0)),
+    layer((255, 255, 255, 255), (255, 255, 255, 0)), layer((0, 0, 0, 255), (0, 0, 0, 0)),
+])  # fmt: skip
+def test_a_mask_of_the_visitor_s_is_used_and_its_share_is_said(content, open_tabs):
+    tab, _ = open_tabs(FakeRestorer(), spotted())
+    page, job = open_example(tab)
+    token = page[tab.token]
+    taken = last(tab.take_mask(token, 'auto', 'auto', brought(tab, content)))
+    assert taken[tab.status] == 'Your mask marks 200 pixels, 4.2 %. Press "Repair" to use it.'
+    assert taken[tab.editor]['share'].startswith('4.2 % of the photograph is marked.')
+    last(tab.repair(token, True, False))
+    np.testing.assert_array_equal(job.restoration.mask > 0, HOLE)
+    assert last(tab.change_mask(token, 0.25, 1))[tab.editor]['share'].startswith('5.4 %')  # grown
+    assert last(tab.change_mask(token, 0.26, 0))[tab.editor]['share'].startswith('8.3 %')  # the finding again
+
+
+def test_an_unclear_mask_names_the_choice(open_tabs):
+    tab, _ = open_tabs(FakeRestorer(), spotted())
+    token = open_example(tab)[0][tab.token]
+    content = layer((0, 0, 220), (255, 255, 255))
+    refused = last(tab.take_mask(token, 'auto', 'auto', brought(tab, content)))
+    assert 'mask polarity “black” (what is dark is)' in refused[tab.status]
+    taken = last(tab.take_mask(token, 'black', 'auto', brought(tab, content)))
+    assert taken[tab.status].startswith('Your mask marks 200 pixels')
+    small = cv2.imencode('.png', np.zeros((5, 6), np.uint8))[1].tobytes()
+    assert (
+        'expected the size of the image, 60 x 80'
+        in last(tab.take_mask(token, 'auto', 'auto', brought(tab, small)))[tab.status]
+    )
+    assert (
+        'mask_polarity: expected one of'
+        in last(tab.take_mask(token, 'grey', 'auto', brought(tab, content)))[tab.status]
+    )
 
 
 def test_several_say_it_for_each(open_tabs):

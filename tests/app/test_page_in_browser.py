@@ -127,6 +127,20 @@ def test_find_correct_repair_and_download(visit, served):
     assert (restored[mask > 0] == 127).all()
 
 
+def test_a_mask_of_the_visitor_s(visit):
+    page = visit()
+    upload(page, png(photograph()))
+    wait_until_done(page)
+    layer = np.full((240, 320, 4), (255, 255, 255, 0), np.uint8)
+    layer[100:140, 40:120, 3] = 255
+    file = {'name': 'mine.png', 'mimeType': 'image/png', 'buffer': cv2.imencode('.png', layer)[1].tobytes()}
+    page.set_input_files('.hcl-drop input[aria-label="Use a mask of yours"]', file)
+    wait_for_status(page, 'Your mask marks 3,200 pixels, 4.2 %.')
+    page.click('#hcl-repair')
+    wait_until_done(page)
+    np.testing.assert_array_equal(download_all(page)['holiday_mask.png'], layer[..., 3])
+
+
 def test_strokes_can_be_taken_back_one_by_one_or_all(visit):
     page = visit()
     upload(page, png(photograph()))
@@ -228,7 +242,7 @@ def test_several_files_with_a_bad_one(visit):
     page.get_by_role('tab', name='Several').click()
     good = {'name': 'one.png', 'mimeType': 'image/png', 'buffer': png(photograph())}
     bad = {'name': 'bad <b>.png', 'mimeType': 'image/png', 'buffer': b'no picture'}
-    page.set_input_files('.hcl-drop input >> nth=1', [good, bad, {**good, 'buffer': png(photograph(60, 90))}])
+    page.set_input_files('.hcl-drop input[multiple]', [good, bad, {**good, 'buffer': png(photograph(60, 90))}])
     page.wait_for_selector('text=Done: 2 of 3 restored.')
     rows = page.locator('.hcl-table tbody tr')
     assert rows.count() == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Optional
 
 import pytest
 import torch
@@ -71,6 +72,28 @@ def test_training() -> None:
         grads.append(gradients(net))
     torch.testing.assert_close(outputs[0], outputs[1])
     assert set(grads[1]) == {name for name, _ in net.named_parameters()}
+    torch.testing.assert_close(grads[0], grads[1], atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('window', [None, 64])
+def test_training_in_looks(window: Optional[int]) -> None:
+    """As the packaged model is trained; where the window lies depends on the mask, which breaks the graph."""
+    net = HCLNet(
+        dim=4, dim_mults=[1, 2, 4], encoder='timm', backbone='tf_efficientnet_lite0', n_conv_stages=1, looks=2,
+        look_window=window, mask_from='pixels', decoder_depths=[1, 1, 1], window_size=4, bottleneck_window_size=4,
+        conf_thresholds=[1.0, 0.95, 0.95],
+    ).train()  # fmt: skip
+    compiled = torch.compile(net, fullgraph=window is None, backend='eager')
+    lq, mask = torch.rand(2, 3, 128, 128), (torch.rand(2, 1, 128, 128) > 0.5).float()
+    outputs, grads = [], []
+    for function in (compiled, net):
+        torch.manual_seed(1)
+        output = function(lq, return_all=True, true_mask=mask, restore=False)
+        sum(x.square().sum() for x in output.mask_logits).backward()
+        outputs.append(output.mask_logits)
+        grads.append(gradients(net))
+    torch.testing.assert_close(outputs[0], outputs[1])
     torch.testing.assert_close(grads[0], grads[1], atol=1e-5, rtol=1e-4)
 
 

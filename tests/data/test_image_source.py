@@ -38,7 +38,6 @@ def test_channel_order_and_several_roots(tmp_path: Path) -> None:
     assert source.path_of(1) == str(tmp_path / 'b' / 'x.png')
     assert source.read_rgb(0)[0, 0].tolist() == [255, 0, 0]
     assert source.read_rgb(1)[0, 0].tolist() == [0, 0, 255]
-    assert source.read_gray(0)[0, 0] == 76  # 0.299 * 255
     with pytest.raises(IndexError, match='image 2 of 2'):
         source.path_of(2)
 
@@ -55,10 +54,10 @@ def test_channel_order_and_several_roots(tmp_path: Path) -> None:
 def test_other_pixel_formats_become_8_bit_rgb(tmp_path: Path, array: NDArray[Any]) -> None:
     cv2.imwrite(str(tmp_path / 'x.png'), array)
     source = ImageSource(str(tmp_path))
-    for image, shape in ((source.read_rgb(0), (4, 5, 3)), (source.read_gray(0), (4, 5))):
-        assert image.dtype == np.uint8
-        assert image.shape == shape
-        assert (image == 100).all()
+    image = source.read_rgb(0)
+    assert image.dtype == np.uint8
+    assert image.shape == (4, 5, 3)
+    assert (image == 100).all()
 
 
 def test_lmdb_gives_the_same_images(make_folder: Callable[..., Path], to_lmdb: Callable[[Path], Path]) -> None:
@@ -69,7 +68,7 @@ def test_lmdb_gives_the_same_images(make_folder: Callable[..., Path], to_lmdb: C
     assert entries.path_of(1) == f'{target}/001'
     for index in range(3):
         assert np.array_equal(files.read_rgb(index), entries.read_rgb(index))
-        assert np.array_equal(files.read_gray(index), entries.read_gray(index))
+        assert np.array_equal(files.read_mask(index), entries.read_mask(index))
 
 
 def test_lmdb_is_listed_without_being_opened(make_folder: Callable[..., Path], to_lmdb: Callable[[Path], Path]) -> None:
@@ -93,7 +92,7 @@ def test_two_sources_share_one_lmdb_and_can_be_pickled(
     assert np.array_equal(copy.read_rgb(1), first.read_rgb(1))
 
 
-class GrayMeans(Dataset[float]):
+class Means(Dataset[float]):
     """A minimal data set on a source."""
 
     def __init__(self, source: ImageSource) -> None:
@@ -103,7 +102,7 @@ class GrayMeans(Dataset[float]):
         return len(self.source)
 
     def __getitem__(self, index: int) -> float:
-        return float(self.source.read_gray(index).mean())
+        return float(self.source.read_rgb(index).mean())
 
 
 def count_open_environments() -> int:
@@ -127,11 +126,11 @@ def test_lmdb_open_in_parent_is_read_by_forked_workers(
     make_folder: Callable[..., Path], to_lmdb: Callable[[Path], Path]
 ) -> None:
     source = ImageSource(str(to_lmdb(make_folder('photos', 4))))
-    expected = [GrayMeans(source)[index] for index in range(4)]
+    expected = [Means(source)[index] for index in range(4)]
     for _ in range(2):  # the parent reads between the two, so its environment is open at both forks
-        loader = DataLoader(GrayMeans(source), batch_size=None, num_workers=2, multiprocessing_context='fork')
+        loader = DataLoader(Means(source), batch_size=None, num_workers=2, multiprocessing_context='fork')
         assert [float(value) for value in loader] == expected
-        assert GrayMeans(source)[2] == expected[2]
+        assert Means(source)[2] == expected[2]
 
 
 def test_identity_sees_through_links(make_folder: Callable[..., Path], tmp_path: Path) -> None:

@@ -203,9 +203,9 @@ def test_sampler_takes_the_range_of_the_call(mask_folder: Path) -> None:
 
 
 def test_mask_image_without_white_is_refused(tmp_path: Path) -> None:
-    """Masks stored as 0 and 1 would be empty masks otherwise."""
-    cv2.imwrite(str(tmp_path / 'm.png'), np.eye(32, dtype=np.uint8))
-    with pytest.raises(ValueError, match=r'm\.png: expected a mask image of black .* found gray values up to 1\.'):
+    """Label maps would be empty masks otherwise."""
+    cv2.imwrite(str(tmp_path / 'm.png'), np.diag(np.arange(32, dtype=np.uint8)))
+    with pytest.raises(ValueError, match=r'm\.png: expected a mask image of black .* found gray values up to 31\.'):
         MaskImages(ImageSource(str(tmp_path))).draw((32, 32), hole_share=(0.1, 0.2), rng=np.random.default_rng(0))
 
 
@@ -214,9 +214,9 @@ class CountingSource(ImageSource):
 
     reads = 0
 
-    def read_gray(self, index: int) -> np.ndarray:
+    def read_mask(self, index: int, **options: bool) -> np.ndarray:
         CountingSource.reads += 1
-        return super().read_gray(index)
+        return super().read_mask(index, **options)
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import importlib
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
@@ -55,7 +57,7 @@ def runs(*outputs: str, given: Sequence[Callable[[], None]] = (), more: Sequence
 
     def run(workplace: Workplace, command: str) -> None:
         for make in given:
-            make()
+            workplace.give(make)
         done = workplace.run(command, *more)
         for name in outputs:
             assert Path(name).stat().st_size, f'{name} is empty'
@@ -65,7 +67,9 @@ def runs(*outputs: str, given: Sequence[Callable[[], None]] = (), more: Sequence
 
 
 def convert() -> None:
-    """Convert the authors' checkpoint, for what is done with the result."""
+    """Convert the authors' checkpoint, for what is done with the result, where no command before has done it."""
+    if Path('official.safetensors').exists():
+        return
     files.write_authors_checkpoint()
     main, _, _ = main_of(Call('hcl-convert', '', '', []))
     main(['official.pt', 'official.safetensors'])  # type: ignore[call-arg]
@@ -78,7 +82,7 @@ def option_files() -> None:
 
 def folders_of_generated_files() -> None:
     for name in ('docs', 'options'):
-        Path(name).mkdir()
+        Path(name).mkdir(exist_ok=True)
 
 
 def results_of_places() -> None:
@@ -87,7 +91,7 @@ def results_of_places() -> None:
 
 
 def results_of(runs_file: str) -> Callable[[], None]:
-    return lambda: files.results_of(runs_file)
+    return functools.partial(files.results_of, runs_file)
 
 
 # ------------------------------------------------------------------ trainings and tests, which take days
@@ -100,9 +104,19 @@ def checks_options(workplace: Workplace, command: str) -> None:
     `test_measures_every_data_set`), which holds the others to them; in test_documented_trainings.py, Places by the
     commands themselves.
     """
-    option_files()
-    for call in workplace.calls(command):
-        _check_options(workplace, call)
+    with inside('trainings'):  # whose stand-ins for data sets are not in the way of those that are prepared
+        workplace.give(option_files)
+        for call in workplace.calls(command):
+            _check_options(workplace, call)
+
+
+@contextlib.contextmanager
+def inside(folder: str) -> Iterator[None]:
+    """Change into a folder of the working directory; it is made."""
+    Path(folder).mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield
 
 
 def _check_options(workplace: Workplace, call: Call) -> None:
@@ -136,7 +150,7 @@ def launches(workplace: Workplace, command: str) -> None:
     from torch.distributed.run import get_args_parser
 
     asserted_test('tests/faults/test_several_processes.py', 'test_two_processes_equal_one_with_the_whole_batch')
-    option_files()
+    workplace.give(option_files)
     (call,) = workplace.calls(command)
     launcher = get_args_parser().parse_args(call.arguments)
     assert launcher.module
@@ -147,13 +161,18 @@ def launches(workplace: Workplace, command: str) -> None:
 
 def beside_basicsr(run: Run) -> Run:
     """Run what is typed in a clone of BasicSR, beside which the one of this repository is called hcl-arch."""
-    return lambda workplace, command: run(workplace, command.replace('../hcl-arch/', ''))
+
+    def run_there(workplace: Workplace, command: str) -> None:
+        with inside('BasicSR'):
+            run(workplace, command.replace('../hcl-arch/', ''))
+
+    return run_there
 
 
 def tries_basicsrs_script(workplace: Workplace, command: str) -> None:
     """The try takes minutes: its options are checked. The script itself: tests/test_entry_points.py."""
     asserted_test('tests/test_entry_points.py', 'test_scripts_of_basicsr')
-    option_files()
+    workplace.give(option_files)
     for call in workplace.calls(command):
         assert call.arguments[0] == 'basicsr/train.py'
         _check_options(workplace, call._replace(program='hcl-train', arguments=call.arguments[1:]))
@@ -267,7 +286,7 @@ def required_by(package: str) -> list[str]:
     assert f"'{extra[1]}': {extra[1].upper()}_REQUIRES" in setup
     listed = re.search(rf'^{extra[1].upper()}_REQUIRES = \[(.*?)\]', setup, re.MULTILINE | re.DOTALL)
     assert listed is not None
-    return re.findall(r"'([\w-]+)", listed[1])
+    return re.findall(r"""["']([\w-]+)(?=[><=;\s"'])""", listed[1])
 
 
 def serves(workplace: Workplace, command: str) -> None:
@@ -280,7 +299,7 @@ def serves(workplace: Workplace, command: str) -> None:
 
 def measures_everyday_corruption(workplace: Workplace, command: str) -> None:
     """Run the everyday benchmark on few pictures, which the tiny model looks at."""
-    files.everyday_pictures()
+    workplace.give(files.everyday_pictures)
     shutil.copy(Path(os.environ['HCL_MODELS']) / 'small.safetensors', 'mine.safetensors')
     (call,) = workplace.calls(command)
     with pytest.MonkeyPatch.context() as patch:
@@ -315,12 +334,13 @@ def installs_the_backbone(workplace: Workplace, command: str) -> None:
 
 
 def links(workplace: Workplace, command: str) -> None:
-    workplace.calls(command)
-    assert Path('datasets/small').is_symlink()
+    workplace.give(Path('data').mkdir)
+    workplace.calls(command.replace('/path/to/data', str(Path('data').absolute())))
+    assert Path('datasets/small').is_dir()
 
 
 def finds_nothing(workplace: Workplace, command: str) -> None:
-    Path('FOLDER').mkdir()
+    Path('FOLDER').mkdir(exist_ok=True)
     workplace.calls(command)
 
 
@@ -351,13 +371,16 @@ RULES = [
         'repaired/a.jpg', 'repaired/a_mask.png', 'repaired/beach/b.png', 'repaired/beach/b_mask.png', given=_PHOTOS)),
     Rule(r'hcl-restore "scans/\*\.tif" --format png', runs(
         'restored/one.png', 'restored/two.png', 'restored/two_mask.png', given=_PHOTOS)),
-    Rule(r'hcl-restore photo\.jpg --save restored overlay side-by-side', runs(
-        'restored/photo.jpg', 'restored/photo_overlay.png', 'restored/photo_side_by_side.png', given=_PHOTOS)),
+    Rule(r'hcl-restore photo\.jpg -o shown/ --save restored overlay side-by-side', runs(
+        'shown/photo.jpg', 'shown/photo_overlay.png', 'shown/photo_side_by_side.png', given=_PHOTOS)),
     Rule(r'hcl-restore - -o - < spoiled\.png > good\.png', runs('good.png', given=_PHOTOS)),
-    Rule(r'hcl-restore photo\.jpg --model experiments/\S+', runs(
-        'restored/photo.jpg', given=[*_PHOTOS, files.write_trained_model])),
-    Rule(r'hcl-restore photo\.jpg --model official\.safetensors', runs(
-        'restored/photo.jpg', given=[*_PHOTOS, convert])),
+    Rule(r'hcl-restore photo\.jpg -o mine/ --model experiments/\S+', runs(
+        'mine/photo.jpg', given=[*_PHOTOS, files.write_trained_model])),
+    Rule(r'hcl-restore photo\.jpg -o official/ --model official\.safetensors', runs(
+        'official/photo.jpg', given=[*_PHOTOS, convert])),
+    Rule(r'hcl-restore photo\.jpg -o telea/ --filler opencv-telea', runs('telea/photo.jpg', given=_PHOTOS)),
+    Rule(r'hcl-restore photo\.jpg -o lama/ --filler big-lama\.pt', runs(
+        'lama/photo.jpg', given=[*_PHOTOS, files.write_lama])),
     Rule(r'hcl-restore --help', runs(says='exit status')),
     Rule(r'hcl-restore --list-models', runs(says='small  ')),
     Rule(r'hcl-convert official\.pt official\.safetensors', runs(
@@ -384,6 +407,8 @@ RULES = [
     Rule(r'python basicsr/train\.py -opt \.\./hcl-arch/options/\S+ --force_yml .*', beside_basicsr(
         tries_basicsrs_script)),
     Rule(r'torchrun --nproc_per_node=4 basicsr/train\.py -opt \.\.\. --launcher pytorch', launches_basicsrs_script),
+    Rule(r'python docs/execute_notebook\.py', covered_by(
+        'tests/docs/test_notebook.py', 'test_figures_are_those_of_the_packaged_model')),
     Rule(r'python options/generate\.py', covered_by('tests/options/test_generated.py', 'test_all_files_are_current')),
     Rule(r'hcl-report results/\S+ results/\S+', runs(
         'report/report.md', 'report/report.html', given=[results_of_places], more=('--curves', ''))),

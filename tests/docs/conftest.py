@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hcl_arch.restoration import restorer
+from hcl_arch.restoration import one_call
 from tests.docs.example_files import write_named_model
 from tests.docs.workplace import Workplace
 from tests.example_options import networks_tried_once
@@ -39,6 +39,6 @@ def workplace(tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(folder)
     monkeypatch.setenv('HOME', str(folder / 'home'))
     monkeypatch.setenv('HCL_MODELS', str(models))
-    restorer._last.clear()  # a model of that name which an earlier test has used
+    one_call._last.clear()  # a model of that name which an earlier test has used
     yield Workplace(folder)
-    restorer._last.clear()
+    one_call._last.clear()

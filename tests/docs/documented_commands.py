@@ -113,12 +113,20 @@ def all_commands() -> list[Command]:
     return [Command(text, tuple(found)) for text, found in places.items()]
 
 
-def _commands_on(page: Path) -> Iterator[tuple[str, str]]:
+def typed_on(page: Path) -> list[Command]:
+    """The commands in the blocks of a page, in the order in which a reader types them."""
+    found = []
     for block in blocks_of(page):
         if block.language in SHELL:
             name, line = block.place.rsplit(':', 1)
             for number, text in commands_of_shell(block.text):
-                yield f'{name}:{int(line) + 1 + number}', text
+                found.append(Command(text, (f'{name}:{int(line) + 1 + number}',)))
+    return found
+
+
+def _commands_on(page: Path) -> Iterator[tuple[str, str]]:
+    for command in typed_on(page):
+        yield command.places[0], command.text
     for place, text in inline_code_of(page):
         if _COMMAND.fullmatch(text):
             yield place, text

@@ -23,6 +23,7 @@ from hcl_arch.model_files import save_model
 from hcl_arch.model_files.official_names import official_name
 from hcl_arch.utils.option_file import read_option_file
 from tests.export.test_export import REFINER, TINY, contrasting
+from tests.spandrel_files import lama_state, write
 
 NETWORK = {**TINY, 'refiner': REFINER}
 INFO = {'description': 'random, for tests', 'detect_side': 64}
@@ -59,6 +60,14 @@ def photographs() -> None:
     names = ('photo.jpg', 'spoiled.png', 'holiday/a.jpg', 'holiday/beach/b.png', 'scans/one.tif', 'scans/two.tif')
     write_images(names)
     write_mask('mine.png')
+
+
+def write_erased() -> str:
+    """Write a picture of which a part is erased, and return its name."""
+    pixels = np.full((48, 64, 4), 255, np.uint8)
+    pixels[10:20, 10:30, 3] = 0
+    cv2.imwrite('erased.png', pixels)
+    return 'erased.png'
 
 
 # ------------------------------------------------------------------ models
@@ -117,13 +126,14 @@ def write_official_mprnet() -> None:
 def places(*, side: int) -> None:
     """Squares for 256 pixels, else photographs with this short side."""
     train, val = ('data_256', 'val_256') if side == 256 else ('data_large', 'val_large')
-    names = [f'{train}/a/airfield/{index:08d}.jpg' for index in (1, 2)] + [f'{val}/Places365_val_00000001.jpg']
+    names = [name.format(index) for name in (f'{train}/a/airfield/{{:08d}}.jpg', f'{val}/Places365_val_{{:08d}}.jpg')
+             for index in (1, 2)]  # fmt: skip
     write_images(names, height=side, width=side if side == 256 else side + 100)
 
 
 def imagenet() -> None:
     write_images(f'imagenet/train/n0144076{synset}/n0144076{synset}_1.JPEG' for synset in (4, 5))
-    write_image('imagenet/val/ILSVRC2012_val_00000001.JPEG')
+    write_images(f'imagenet/val/ILSVRC2012_val_0000000{number}.JPEG' for number in (1, 2))
 
 
 def imagenet_tars() -> None:
@@ -132,7 +142,7 @@ def imagenet_tars() -> None:
     with tarfile.open(fileobj=content, mode='w') as synset:
         _add(synset, 'n01440764_1.JPEG', b'an image')
     for folder in ('imagenet/train', 'imagenet/val'):
-        Path(folder).mkdir(parents=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
     Path('imagenet/train/n01440764.tar').write_bytes(content.getvalue())
     with tarfile.open('ILSVRC2012_img_train.tar', 'w') as outer:
         _add(outer, 'n01440765.tar', content.getvalue())
@@ -165,7 +175,7 @@ def irregular_masks() -> None:
 
 def own_masks() -> None:
     for number in range(12):
-        write_mask(f'home/masks/{number}.png', number)
+        write_mask(f'{Path.home()}/masks/{number}.png', number)
 
 
 def pairs() -> None:
@@ -185,10 +195,11 @@ def pairs() -> None:
 
 def own_photographs() -> None:
     """Some more in the home folder than 500: so many are kept for validation."""
-    write_image('home/photos/0.jpg', height=8, width=8)
-    content = Path('home/photos/0.jpg').read_bytes()
+    folder = Path.home() / 'photos'
+    write_image(str(folder / '0.jpg'), height=8, width=8)
+    content = (folder / '0.jpg').read_bytes()
     for index in range(1, 503):
-        Path(f'home/photos/{index}.jpg').write_bytes(content)
+        (folder / f'{index}.jpg').write_bytes(content)
 
 
 def preview_pictures() -> None:
@@ -249,3 +260,8 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def write_lama() -> None:
+    """Write a file that is recognised as LaMa's."""
+    write(lama_state(), Path('big-lama.pt'))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
+from hcl_arch.commands.restore.arguments import _EPILOG
+from tests.docs import example_files
 from tests.docs.command_rules import RULES, rule_of
 from tests.docs.documented_commands import (
     OPTION_FILES,
@@ -18,6 +22,7 @@ from tests.docs.documented_commands import (
     all_commands,
     blocks_of,
     commands_of_shell,
+    typed_on,
     usage_lines,
 )
 from tests.docs.workplace import PROGRAMS, Workplace, entry_points
@@ -25,19 +30,57 @@ from tests.docs.workplace import PROGRAMS, Workplace, entry_points
 COMMANDS = all_commands()
 
 
-def _case(command: Command) -> object:
+TYPED = {page: typed_on(page) for page in PAGES if typed_on(page)}
+
+
+def is_slow(command: Command) -> bool:
     rule = rule_of(command.text)
-    return pytest.param(command, id=str(command), marks=[pytest.mark.slow] if rule and rule.slow else [])
+    return rule is not None and rule.slow
 
 
-@pytest.mark.parametrize('command', [_case(command) for command in COMMANDS])
-def test_command(command: Command, workplace: Workplace) -> None:
+def run(command: Command, workplace: Workplace) -> None:
     rule = rule_of(command.text)
     assert rule is not None, (
         f'{", ".join(command.places)}: {command.text}\nNo test runs this command: give it a rule in '
         'tests/docs/command_rules.py, or make it one of those that have a rule.'
     )
+    print(f'{command.places[0]}: {command.text}')  # shown where it fails
     rule.run(workplace, command.text)
+
+
+@pytest.mark.parametrize('command', [
+    command for command in COMMANDS if not any(command.text == typed.text for page in TYPED.values() for typed in page)
+], ids=str)  # fmt: skip
+def test_command_in_a_sentence(command: Command, workplace: Workplace) -> None:
+    run(command, workplace)
+
+
+@pytest.mark.parametrize('page', TYPED, ids=lambda page: page.stem)
+def test_commands_of_a_page_in_order(page: Path, workplace: Workplace) -> None:
+    """In one folder, where each finds what those before it have left; the slow ones are left out."""
+    for command in TYPED[page]:
+        if not is_slow(command):
+            run(command, workplace)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('page', [page for page in TYPED if any(map(is_slow, TYPED[page]))], ids=lambda page: page.stem)
+def test_all_commands_of_a_page_in_order(page: Path, workplace: Workplace) -> None:
+    for command in TYPED[page]:
+        run(command, workplace)
+
+
+def test_examples_of_the_help_in_order(workplace: Workplace) -> None:
+    """They are typed one after the other too: none meets the output of another."""
+    example_files.photographs()
+    _, _, examples = _EPILOG.partition('examples:\n')
+    for name in ('blend.png', '-odd-name.png'):
+        example_files.write_image(name)
+    shutil.copytree('holiday', 'photos')
+    commands = [re.split(r'  +', line.strip())[0] for line in examples.splitlines()]
+    assert len(commands) > 10
+    for command in commands:
+        workplace.run(command)
 
 
 def test_no_rule_is_left_over() -> None:

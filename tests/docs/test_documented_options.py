@@ -18,7 +18,7 @@ OPTION = re.compile(r'(?<![\w-])--[a-z][\w-]*')
 # Of the table "to | option": each cell's first piece of code, and what follows in it.
 ROWS = re.findall(r'^\| [^|`]+ \| (`[^|]+) \|$', PAGE.read_text('utf-8'), re.MULTILINE)
 CODES = [code for row in ROWS for code in re.findall(r'`(-[^`]+)`', row)]
-OUTPUTS = {'--mask': 'photo_mask.png', '--save': 'photo_overlay.png', '--json': '../summary.json'}
+OUTPUTS = {'--save': 'photo_overlay.png', '--json': '../summary.json'}
 
 
 def help_of(program: str, workplace: Workplace) -> str:
@@ -45,13 +45,14 @@ def test_the_table_is_there() -> None:
 def test_option_of_the_table(code: str, workplace: Workplace) -> None:
     """Each with its example value; NAME stands for the name of a model."""
     example_files.photographs()
-    assert main(['photo.jpg', '--device', 'cpu', *shlex.split(code.replace('NAME', 'small'))]) == 0
+    photo = example_files.write_erased() if code == '--mask alpha' else 'photo.jpg'
+    assert main([photo, '--device', 'cpu', *shlex.split(code.replace('NAME', 'small'))]) == 0
     option = code.split()[0]
     if option in ('--list-models', '--dry-run'):
         assert not Path('restored').exists()
     else:
-        assert Path('restored/photo.jpg').is_file() or '--save' in code
-        assert (Path('restored') / OUTPUTS.get(option, 'photo_mask.png')).is_file() or '--save' in code
+        assert (Path('restored') / photo).is_file() or '--save' in code
+        assert (Path('restored') / OUTPUTS.get(option, f'{Path(photo).stem}_mask.png')).is_file() or '--save' in code
     if option == '--save':
         assert sorted(path.name for path in Path('restored').iterdir()) == [
             f'photo_{kind}.png' for kind in sorted(code.replace('-by-', '_by_').split()[1:])

@@ -30,6 +30,8 @@ def shrunk(options: dict[str, Any], pictures: Path) -> dict[str, Any]:
     options.get('network_d', {}).update(dim=2)
     for data_set in options['datasets'].values():
         give_pictures(data_set, pictures)
+        if 'native_size' in data_set:
+            data_set['native_size'] = [SIZE // 2, SIZE]
         data_set.update(gt_size=SIZE, io_backend={'type': 'disk'}, max_samples=IMAGES)
         if 'batch_size_per_gpu' in data_set:
             data_set.pop('max_samples')

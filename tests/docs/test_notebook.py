@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
+import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from hcl_arch.model_files import list_models
 from tests.docs.documented_commands import REPOSITORY
-from tests.docs.workplace import Workplace
+from tests.docs.workplace import Workplace, load_script
 
 FILE = REPOSITORY / 'docs' / 'restore.ipynb'
 LARGEST = 300 * 2**10
@@ -49,6 +53,38 @@ def test_is_a_notebook(notebook: dict[str, Any]) -> None:
         assert all(output['output_type'] != 'error' for output in cell.get('outputs', ()))
     assert len({cell['id'] for cell in notebook['cells']}) == len(notebook['cells'])
     assert FILE.stat().st_size < LARGEST
+
+
+def test_holds_what_its_cells_print_and_draw(notebook: dict[str, Any]) -> None:
+    cells = [cell for cell in notebook['cells'] if cell['cell_type'] == 'code']
+    assert [cell['execution_count'] for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells[1:]:  # the first defines
+        source = ''.join(cell['source'])
+        kinds = [output['output_type'] for output in cell['outputs']]
+        assert kinds.count('display_data') == len(re.findall(r'^ *show\(', source, re.MULTILINE)), source
+        assert ('stream' in kinds) == bool(re.search(r'^(report|    export\.main)\(', source, re.MULTILINE)), source
+    pictures = [output['data'] for cell in cells for output in cell['outputs'] if output['output_type'] != 'stream']
+    for data in pictures:
+        with Image.open(io.BytesIO(base64.b64decode(data['image/jpeg']))) as picture:
+            assert np.asarray(picture).std() > 20
+        assert ''.join(data['text/plain']).startswith('Pictures: ')
+
+
+@pytest.mark.slow
+def test_figures_are_those_of_the_packaged_model(notebook: dict[str, Any], tmp_path: Path) -> None:
+    """`python docs/execute_notebook.py` renews them."""
+    pytest.importorskip('matplotlib')
+    executor = load_script('docs/execute_notebook.py')
+    names: dict[str, Any] = {}
+    for cell in [cell for cell in notebook['cells'] if cell['cell_type'] == 'code'][:-1]:
+        outputs = executor.outputs_of(''.join(cell['source']), names)
+        assert [output['output_type'] for output in outputs] == [output['output_type'] for output in cell['outputs']]
+        assert figures_of(outputs) == pytest.approx(figures_of(cell['outputs']), abs=0.02)
+
+
+def figures_of(outputs: list[dict[str, Any]]) -> list[float]:
+    text = ''.join(line for output in outputs for line in output.get('text', ()))
+    return [float(figure) for figure in re.findall(r'\d+\.\d+', text)]
 
 
 @pytest.mark.usefixtures('_no_windows')

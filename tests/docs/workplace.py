@@ -61,6 +61,7 @@ class Workplace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._given: set[object] = set()
         self._tools = folder.parent / 'tools'
         self._tools.mkdir()
         noter = self._tools / 'noter'
@@ -70,6 +71,12 @@ class Workplace:
             folder_of_programs.mkdir(parents=True, exist_ok=True)
             for program in PROGRAMS:
                 (folder_of_programs / program).symlink_to(noter)
+
+    def give(self, make: Callable[[], object]) -> None:
+        """Let a function make files, once in a folder: commands find what those before them have left."""
+        if (make, os.getcwd()) not in self._given:
+            self._given.add((make, os.getcwd()))
+            make()
 
     def calls(self, text: str) -> list[Call]:
         """Let bash run a command and return how it called our programs; what else it does is done."""

@@ -13,6 +13,7 @@ import pytest
 from hcl_arch.data.masks.mask_images import MaskImages
 from hcl_arch.data.paired_corruption_dataset import HCLPairedDataset
 from hcl_arch.data.storage.image_source import ImageSource
+from hcl_arch.restoration.user_mask import user_mask
 from hcl_arch.utils.unreadable_image import UnreadableImageError, UnusableImageError
 from tests.faults import image_bytes as ib
 from tests.faults.time_limit import time_limit
@@ -20,18 +21,20 @@ from tests.faults.time_limit import time_limit
 GRAY = r'expected a mask image of black \(0\) and white \(255\), found gray values up to'
 
 
-def gray(value: int, *, depth: type = np.uint8) -> bytes:
+def gray(*values: int, depth: type = np.uint8) -> bytes:
+    """A picture of squares on black."""
     image = np.zeros((20, 20), depth)
-    image[4:9, 4:9] = value
+    for number, value in enumerate(values):
+        image[4 + 7 * number : 9 + 7 * number, 4:9] = value
     return ib.encoded_by_opencv('.png', image)
 
 
 # Name -> content, class of the error, and what it says.
 BAD: dict[str, tuple[bytes, type[Exception], str]] = {
-    'labels_of_two_kinds.png': (gray(1), UnusableImageError, f'{GRAY} 1'),
-    'labels_of_many_kinds.png': (gray(21), UnusableImageError, f'{GRAY} 21'),
-    'dark_gray.png': (gray(127), UnusableImageError, f'{GRAY} 127'),
-    'labels_of_16_bit.png': (gray(300, depth=np.uint16), UnusableImageError, f'{GRAY} 1'),
+    'labels_of_two_kinds.png': (gray(1, 2), UnusableImageError, f'{GRAY} 2'),
+    'labels_of_many_kinds.png': (gray(20, 21), UnusableImageError, f'{GRAY} 21'),
+    'dark_gray.png': (gray(127, 80), UnusableImageError, f'{GRAY} 127'),
+    'labels_of_16_bit.png': (gray(300, 200, depth=np.uint16), UnusableImageError, f'{GRAY} 1'),
     'dark_colours.png': (
         ib.encoded_by_opencv('.png', np.full((9, 9, 3), (200, 0, 0), np.uint8)),
         UnusableImageError,
@@ -113,3 +116,45 @@ def test_black_and_white_masks_are_no_errors(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f'{name}.png'), np.full((20, 20), value, np.uint8))
     holes = MaskImages(ImageSource(str(tmp_path))).draw((16, 16), hole_share=(0.1, 0.2), rng=np.random.default_rng(0))
     assert 0.1 <= holes.mean() <= 0.2
+
+
+HOLE = np.zeros((20, 20), bool)
+HOLE[4:9, 4:9] = True
+
+
+def layer(inside: tuple[int, ...], outside: tuple[int, ...]) -> bytes:
+    """A picture of two colours, in BGR or BGRA."""
+    return ib.encoded_by_opencv('.png', np.where(HOLE[..., None], inside, outside).astype(np.uint8))
+
+
+@pytest.mark.parametrize('inverted', [False, True])
+@pytest.mark.parametrize('content', [
+    gray(1), gray(1, depth=np.uint16), gray(255, depth=np.uint16), gray(65535, depth=np.uint16),
+    layer((0, 0, 220), (0, 0, 0)), layer((90, 0, 0), (0, 0, 0)),
+    layer((255, 255, 255, 255), (255, 255, 255, 0)), layer((0, 0, 0, 255), (0, 0, 0, 0)),
+    layer((0, 0, 220, 255), (0, 0, 0, 0)),
+], ids=['01', '01_deep', '8_in_16', 'deep', 'red', 'blue', 'white_layer', 'black_layer', 'red_layer'])  # fmt: skip
+def test_data_sets_read_what_the_command_reads(content: bytes, inverted: bool, tmp_path: Path) -> None:
+    """Masks of 0 and 1 were refused, strokes on a transparent layer were all hole or none."""
+    (tmp_path / 'm.png').write_bytes(content)
+    source = ImageSource(str(tmp_path))
+    assert np.array_equal(source.read_mask(0, inverted=inverted), inverted != HOLE)
+    assert np.array_equal(user_mask(tmp_path / 'm.png', 20, 20) > 0, HOLE)
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.tif'])
+def test_masks_of_trainings_mean_what_they_meant(suffix: str, tmp_path: Path) -> None:
+    """Gray values of OpenCV from 128 on are holes, in colour too."""
+    rng = np.random.default_rng(0)
+    for shape in ((30, 40), (30, 40, 3), (30, 40, 4)):
+        if suffix != '.jpg' or shape[-1] != 4:
+            (tmp_path / f'm{suffix}').write_bytes(ib.encoded_by_opencv(suffix, rng.integers(0, 256, shape, np.uint8)))
+            gray_values = cv2.imread(str(tmp_path / f'm{suffix}'), cv2.IMREAD_GRAYSCALE)
+            assert np.array_equal(ImageSource(str(tmp_path)).read_mask(0), gray_values >= 128)
+
+
+def test_erased_photograph_is_no_mask(tmp_path: Path) -> None:
+    bright = np.random.default_rng(0).integers(150, 256, (20, 20, 3), np.uint8)
+    (tmp_path / 'm.png').write_bytes(ib.encoded_by_opencv('.png', np.dstack([bright, HOLE * np.uint8(255)])))
+    with pytest.raises(UnusableImageError, match='found that both its colours and its transparency differ'):
+        ImageSource(str(tmp_path)).read_mask(0)

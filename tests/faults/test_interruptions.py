@@ -6,11 +6,14 @@ import os
 import random
 import signal
 import time
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
 from tests.faults.tiny_run import TIMEOUT, MakeRun, Run, assert_same_end, load
+
+HERE = Path(__file__).parent
 
 SIGNALS = (
     signal.SIGTERM,
@@ -50,6 +53,40 @@ def test_stopped_run_ends_as_one_never_stopped(number: signal.Signals, make_run:
     assert_same_end(whole, stopped, 10)
 
 
+def test_a_finished_run_goes_on_from_its_last_iteration(make_run: MakeRun) -> None:
+    """And ends as one that was that long from the beginning; it repeated what followed its last checkpoint."""
+    whole, longer = make_run('whole'), make_run('longer')
+    for run in (whole, longer):
+        run.options['train'] = {**run.options['train'], 'total_iter': 9, 'phase1_iter': 3}
+    whole.finish()
+    longer.options['train']['total_iter'] = 7
+    longer.finish()
+    longer.options['train']['total_iter'] = 9
+    output = longer.finish('--auto_resume')
+    assert 'Resuming training from epoch: 2, iter: 7' in output
+    assert 'eta: -1 day' not in output
+    assert_same_end(whole, longer, 9)
+
+
+@pytest.mark.slow
+def test_after_too_many_steps_that_were_not_finite_a_lower_rate_helps(make_run: MakeRun) -> None:
+    run = make_run('nan', module=[str(HERE / 'diverging_plugin.py')])
+    run.options['model_type'] = 'DivergingHCLModel'
+    run.options['train'] = {**run.options['train'], 'total_iter': 13, 'max_skipped_steps': 3}
+    assert run.start().wait(timeout=TIMEOUT) == 2
+    assert '3 steps in a row' in run.log.read_text()
+    assert run.checkpoints.iterations() == [10, 5]
+    for rate in (1e-3, 1e-4):
+        run.options['train']['optim_g'] = {'type': 'Adam', 'lr': rate}
+        code = run.start('--auto_resume').wait(timeout=TIMEOUT)
+        output = run.log.read_text()
+        assert 'The last finite one, 5.state, is taken, with the learning rates' in output
+        assert 'Resuming training from epoch: 1, iter: 5' in output
+        assert code == (2 if rate == 1e-3 else 0)
+    assert "train: optim_g: lr: the file's 0.0001 holds, no longer the state's 0.001, 0.0005" in output
+    assert load(run.checkpoints.state_file(13))['steps_left_out'] == 0
+
+
 @pytest.mark.slow
 def test_signal_before_the_first_iteration(make_run: MakeRun) -> None:
     run = make_run()
@@ -73,9 +110,8 @@ def test_run_without_a_seed_keeps_the_one_it_drew(make_run: MakeRun) -> None:
     assert load(run.checkpoints.state_file(20))['manual_seed'] == seed
 
 
-@pytest.mark.parametrize(
-    'damage', ['net_g', pytest.param('state', marks=pytest.mark.slow), pytest.param('net_d', marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize('damage', ['net_g', 'state', 'net_d'])
 def test_damaged_newest_checkpoint_is_passed_over(damage: str, make_run: MakeRun) -> None:
     whole, run = make_run('whole'), make_run('damaged')
     for one in (whole, run):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -88,6 +89,11 @@ def bomb(levels: int, wide: int) -> str:
     return '\n'.join(lines)
 
 
+def same_hashes(count: int) -> bytes:
+    """A mapping whose keys Python's dictionaries can tell apart only by comparing each with all others."""
+    return b'{' + b', '.join(b'%d: 1' % (number * (2**61 - 1)) for number in range(1, count)) + b'}'
+
+
 LIMITS: dict[str, tuple[str, str]] = {
     'thousand_million_laughs': (bomb(9, 10), f'line 5: {MANY}'),
     'wide_bomb': (f'a: &a [{"x, " * 1000}x]\nb: [{"*a, " * 1000}*a]', f'line 2: {MANY}'),
@@ -150,7 +156,15 @@ FORM: dict[str, tuple[bytes, str]] = {
     'int_of_a_list': (b'a: !!int [1]', 'cannot be read: line 1'),
     'map_of_a_list': (b'a: !!map [1]', 'line 1, column 4: expected a mapping'),
     'binary_of_letters': ('a: !!binary ü'.encode(), 'cannot be read: line 1'),
-    'number_of_5000_digits': (b'a: ' + b'9' * 5000, 'is no value of !!int'),
+    'number_of_5000_digits': (
+        b'a: ' + b'9' * 5000,
+        'is no value of !!int (expected a whole number of at most 64 bits)',
+    ),
+    'number_of_65_bits': (b'a: 18446744073709551616', "'18446744073709551616' is no value of !!int (expected a whole"),
+    'hexadecimal_number': (b'a: 0x' + b'f' * 500_000, 'is no value of !!int (expected a whole'),
+    'number_to_the_base_of_60': (b'a: ' + b'59:' * 300_000 + b'1', 'is no value of !!int (expected a whole'),
+    'same_number_as_text': (b'a: !!int "' + b'59:' * 300_000 + b'1"', 'is no value of !!int (expected a whole'),
+    'keys_of_the_same_hash': (same_hashes(30_000), 'is no value of !!int (expected a whole'),
 }
 ALL: dict[str, tuple[bytes, str]] = {
     f'{group}-{name}': (text.encode() if isinstance(text, str) else text, words)
@@ -182,6 +196,23 @@ def test_refused(case: str, working_folder: Path) -> None:
     assert message.isprintable()
     assert len(message) < 600
     assert not (working_folder / 'made').exists()
+
+
+@pytest.mark.parametrize(
+    'case', ['form-number_to_the_base_of_60', 'form-same_number_as_text', 'form-keys_of_the_same_hash']
+)
+def test_refused_at_once(case: str, working_folder: Path) -> None:
+    (working_folder / 'options.yml').write_bytes(ALL[case][0])
+    began = time.process_time()
+    with pytest.raises(OptionFileError):
+        read_option_file(working_folder / 'options.yml')
+    assert time.process_time() - began < 2
+
+
+def test_deep_lists_of_many_values_take_no_longer(tmp_path: Path) -> None:
+    (tmp_path / 'options.yml').write_text('a: ' + '[' * 98 + '1,' * 90_000 + ']' * 98)
+    with time_limit(5):
+        assert read_option_file(tmp_path / 'options.yml')
 
 
 @pytest.mark.parametrize('case', CODE)

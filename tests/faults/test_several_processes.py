@@ -81,6 +81,17 @@ def test_two_processes_equal_one_with_the_whole_batch(make_run: MakeRun) -> None
 
 
 @pytest.mark.slow
+def test_the_launcher_before_torchrun(make_run: MakeRun) -> None:
+    """`torch.distributed.launch` hands `--local-rank` over, which BasicSR's parser refuses."""
+    run = shared_among(make_run(), 2)
+    run.options['train'] = {**run.options['train'], 'total_iter': 7}
+    run.starter = 'torch.distributed.launch'
+    run.launcher = ('--master_port', str(free_port()))
+    run.finish()
+    assert run.checkpoints.iterations() == [7, 5]
+
+
+@pytest.mark.slow
 def test_processes_hold_the_same_and_resume(make_run: MakeRun) -> None:
     """Also: only the first process writes, validation is shared, the group is left in order; with workers."""
     run = make_run('digests', module=[str(HERE / 'digest_plugin.py')])
@@ -124,7 +135,8 @@ def test_sigterm_to_the_launcher_saves_and_stops_all(iterations: int, seconds: f
     assert f'iter: {newest}.' in run.finish('--auto_resume')
 
 
-@pytest.mark.parametrize('victim', [1, pytest.param(0, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize('victim', [0, 1])
 def test_killed_process_ends_the_others_within_a_minute(victim: int, make_run: MakeRun) -> None:
     run = shared_among(make_run(), 2)
     run.options['train'] = {**run.options['train'], 'total_iter': 100000}

@@ -59,6 +59,7 @@ class Run:
         processes: how many train together.
         module: what `python -m` runs, or a file.
         launcher: further arguments of torchrun.
+        starter: what starts several processes.
     """
 
     folder: Path
@@ -66,6 +67,7 @@ class Run:
     processes: int = 1
     module: Sequence[str] = ('-m', 'hcl_arch.train')
     launcher: Sequence[str] = ('--standalone',)
+    starter: str = 'torch.distributed.run'
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -89,7 +91,7 @@ class Run:
         option_file.write_text(yaml.safe_dump(self.options, sort_keys=False))
         command = [*self.module, '-opt', str(option_file), *arguments]
         if self.processes > 1:
-            several = ['-m', 'torch.distributed.run', f'--nproc_per_node={self.processes}', *self.launcher]
+            several = ['-m', self.starter, f'--nproc_per_node={self.processes}', *self.launcher]
             command = [*several, *command, '--launcher', 'pytorch']
         environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONUNBUFFERED': '1', **self.environment}
         with self.log.open('wb') as log:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import signal
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from hcl_arch.models import HCLModel
+from hcl_arch.training import resumed_schedule
 from hcl_arch.training.checkpoints import CheckpointError, damage_of, digest_of
 from hcl_arch.training.data_order import Position
 from hcl_arch.training.interruption import interruption
@@ -560,6 +563,152 @@ class TestStepsThatAreNotFinite:
         for iteration, given in enumerate([bad, batch, bad, batch], start=1):
             train(model, given, iteration)
         assert files_of(in_pipeline) == set()
+
+    def test_how_many_is_saved_and_goes_on(
+        self, in_pipeline: dict[str, Any], batch: dict[str, Any], bad: dict[str, Any]
+    ) -> None:
+        in_pipeline['train']['max_skipped_steps'] = 3
+        in_pipeline['logger']['keep_checkpoints'] = 1
+        model = build(in_pipeline)
+        for iteration, given in enumerate([batch, bad, bad], start=1):
+            train(model, given, iteration)
+            model.save(0, iteration)
+            assert load_state(in_pipeline, iteration)['steps_left_out'] == iteration - 1
+        # An older one is kept, from which the training may be able to go on.
+        assert files_of(in_pipeline) == checkpoint(1) | checkpoint(2) | checkpoint(3)
+        again = resumed(in_pipeline, 3)
+        with pytest.raises(NonFiniteError, match='3 steps in a row'):
+            train(again, bad, 4)
+        state = load_state(in_pipeline, 4)
+        assert (state['iter'], state['steps_left_out']) == (4, 3)
+        train(resumed(in_pipeline, 4), bad, 5)  # who names it wants to go on
+
+
+class TestResumedSchedule:
+    """Edited learning rates and schedules are named, or taken."""
+
+    @pytest.fixture
+    def warnings_of_log(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        lines: list[str] = []
+        log = SimpleNamespace(warning=lines.append, info=lambda text: None)
+        monkeypatch.setattr(resumed_schedule, 'get_root_logger', lambda: log)
+        return lines
+
+    @pytest.fixture
+    def saved(self, in_pipeline: dict[str, Any], batch: dict[str, Any], warnings_of_log: list[str]) -> dict[str, Any]:
+        """Options of a training of ten iterations, saved after the fourth."""
+        in_pipeline['train'].update(
+            total_iter=10, scheduler={'type': 'MultiStepLR', 'milestones': [2, 6], 'gamma': 0.5}
+        )
+        model = build(in_pipeline)
+        train(model, batch, 1, 2, 3, 4)
+        model.save(0, 4)
+        return in_pipeline
+
+    @staticmethod
+    def rates(model: HCLModel) -> list[float]:
+        return [group['lr'] for optimizer in model.optimizers for group in optimizer.param_groups]
+
+    def test_unedited(self, saved: dict[str, Any], batch: dict[str, Any], warnings_of_log: list[str]) -> None:
+        plain, reset = resumed(saved, 4), resumed({**saved, 'reset_schedule': True}, 4)
+        for model in (plain, reset):
+            train(model, batch, 5, 6, 7, 8)
+        assert_same(everything_of(reset), everything_of(plain))
+        assert self.rates(reset)[0] == 1e-3 / 4
+        assert warnings_of_log == []
+
+    def test_edited(self, saved: dict[str, Any], batch: dict[str, Any], warnings_of_log: list[str]) -> None:
+        before = self.rates(resumed(saved, 4))
+        saved['train']['optim_g'].update(lr=1e-4, betas=[0.5, 0.9])
+        saved['train']['scheduler'].update(milestones=[1, 2], gamma=0.1)
+        assert self.rates(resumed(saved, 4)) == before
+        how = (
+            "; `hcl-train --reset_schedule` takes the file's (`reset_schedule: true` in the option file does the same)."
+        )
+        assert warnings_of_log == [
+            f"train: optim_g: betas: the state's [0.9, 0.999] goes on, not the file's [0.5, 0.9]{how}",
+            f"train: optim_g: lr: the state's 0.001 goes on, not the file's 0.0001{how}",
+            f"train: scheduler: milestones: the state's [2, 6] goes on, not the file's [1, 2]{how}",
+            f"train: scheduler: gamma: the state's 0.5 goes on, not the file's 0.1{how}",
+        ]
+
+    def test_reset(self, saved: dict[str, Any], batch: dict[str, Any], warnings_of_log: list[str]) -> None:
+        saved['train']['optim_g'].update(lr=1e-4, betas=[0.5, 0.9])
+        saved['train']['scheduler'].update(milestones=[1, 2], gamma=0.1)
+        saved['reset_schedule'] = True
+        model = resumed(saved, 4)
+        assert self.rates(model) == pytest.approx([1e-6, 1e-6, 1e-7, 1e-6, 1e-6])
+        assert model.optimizer_g.param_groups[0]['betas'] == (0.5, 0.9)
+        assert int(model.optimizer_g.state_dict()['state'][0]['step']) == 4
+        assert "train: optim_g: lr: the file's 0.0001 holds, no longer the state's 0.001." in warnings_of_log
+        train(model, batch, 5, 6, 7)
+        assert self.rates(model)[0] == pytest.approx(1e-6)
+        model.save(0, 7)
+        del warnings_of_log[:], saved['reset_schedule']
+        assert self.rates(resumed(saved, 7)) == self.rates(model)
+        assert warnings_of_log == []
+
+    def test_warm_up_as_if_it_had_been_there(self, saved: dict[str, Any], batch: dict[str, Any]) -> None:
+        saved['train']['warmup_iter'] = 10
+        model = resumed({**saved, 'reset_schedule': True}, 4)
+        assert self.rates(model)[0] == 1e-3 / 10 * 4
+
+    def test_another_scheduler(self, saved: dict[str, Any], warnings_of_log: list[str]) -> None:
+        saved['train']['scheduler'] = {
+            'type': 'CosineAnnealingRestartLR', 'periods': [10], 'restart_weights': [1], 'eta_min': 0,
+        }  # fmt: skip
+        with pytest.raises(
+            CheckpointError, match='of the state has milestones, gamma, .* of the option file periods, '
+        ):
+            resumed(saved, 4)
+        model = resumed({**saved, 'reset_schedule': True}, 4)
+        assert self.rates(model)[0] == pytest.approx(1e-3 * 0.5 * (1 + math.cos(math.pi * 0.3)))
+        assert len(warnings_of_log) == 1
+
+    def test_periods_that_are_used_up(self, saved: dict[str, Any], batch: dict[str, Any]) -> None:
+        """BasicSR would break off with a TypeError after them."""
+        cosine = {'type': 'CosineAnnealingRestartLR', 'periods': [10], 'restart_weights': [1], 'eta_min': 0}
+        saved['train']['scheduler'] = cosine
+        model = build(saved)
+        train(model, batch, *range(1, 5))
+        model.save(0, 4)
+        saved['train'].update(total_iter=20, scheduler={**cosine, 'periods': [10, 10], 'restart_weights': [1, 1]})
+        with pytest.raises(CheckpointError, match=r'`train: scheduler: periods` of the state, \[10\], end before'):
+            resumed(saved, 4)
+        model = resumed({**saved, 'reset_schedule': True}, 4)
+        train(model, batch, *range(5, 15))
+        assert self.rates(model)[0] == pytest.approx(1e-3 * 0.5 * (1 + math.cos(math.pi * 0.3)))
+
+
+class TestTheEnd:
+    """BasicSR saves networks without a state, and has counted one iteration too many."""
+
+    def test_the_last_iteration_has_a_checkpoint(self, in_pipeline: dict[str, Any], batch: dict[str, Any]) -> None:
+        model = build(in_pipeline)
+        train(model, batch, 1, 2)
+        model.save(0, 2)
+        train(model, batch, 3)
+        model.save(-1, -1)
+        latest = {'net_g_latest.pth', 'net_d_latest.pth'}
+        assert files_of(in_pipeline) == checkpoint(2) | checkpoint(3) | latest
+        again = resumed(in_pipeline, 3)
+        assert_same(everything_of(again), everything_of(model))
+        before = network_times(in_pipeline)
+        again.save(-1, -1)  # a run that had ended, and is resumed to the same end
+        assert all(network_times(in_pipeline)[name] == before[name] for name in before if name not in latest)
+
+    def test_scores_are_those_of_the_last_iteration(
+        self, in_pipeline: dict[str, Any], batch: dict[str, Any], dataset: Any
+    ) -> None:
+        in_pipeline['val']['metrics'] = {'psnr': {'type': 'calculate_psnr', 'crop_border': 0}}
+        model = build(in_pipeline)
+        train(model, batch, 1, 2)
+        model.save(-1, -1)
+        model.validation(DataLoader(dataset, batch_size=2), 3, None, False)
+        assert model.best_metric_results['five']['psnr']['iter'] == 2
+        state = load_state(in_pipeline, 2)
+        assert state['best_metric_results'] == model.best_metric_results
+        assert state['networks'].keys() == {'net_g_2.pth', 'net_d_2.pth'}
 
 
 def parameters(net: nn.Module) -> dict[str, Tensor]:

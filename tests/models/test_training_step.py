@@ -196,6 +196,29 @@ class TestStepsThatAreNotFinite:
         for net in (model.net_g, model.net_d, model.net_g_ema):
             assert all(value.isfinite().all() for value in net.state_dict().values())
 
+    def test_statistics_of_batches_stay(self, logged: dict[str, Any], batch: dict[str, Any]) -> None:
+        """The pass through the network, and through the discriminator, has changed them, to NaN."""
+        logged['train'].update(ema_decay=0.9, gan_opt={'type': 'GANLoss', 'gan_type': 'vanilla'})
+        model = build_model(logged)
+        model.net_g.refiner.first_conv = nn.Sequential(nn.BatchNorm2d(4), model.net_g.refiner.first_conv)
+        model.net_g_ema.refiner.first_conv = nn.Sequential(nn.BatchNorm2d(4), model.net_g_ema.refiner.first_conv)
+        model.net_d = nn.Sequential(nn.BatchNorm2d(3), model.net_d)
+        model.setup_optimizers()
+        model.feed_data(batch)
+        model.optimize_parameters(1)
+        nets = (model.net_g, model.net_d)
+        before = copy.deepcopy([dict(net.named_buffers()) for net in nets])
+        model.feed_data(self.spoilt(batch, 'lq', math.nan))
+        model.optimize_parameters(2)
+        for net, buffers in zip(nets, before):
+            kept = {name: value for name, value in net.named_buffers() if '.running_' in f'.{name}' or 'num_' in name}
+            assert len(kept) == 3
+            torch.testing.assert_close(kept, {name: buffers[name] for name in kept}, atol=0, rtol=0)
+        assert all(value.isfinite().all() for value in model.net_g_ema.state_dict().values())
+        model.feed_data(batch)
+        model.optimize_parameters(3)
+        assert int(dict(model.net_g.named_buffers())['refiner.first_conv.0.num_batches_tracked']) == 2
+
     def test_averaging_goes_on(self, logged: dict[str, Any], batch: dict[str, Any]) -> None:
         logged['train']['ema_decay'] = 0.75
         model = one_step(logged, batch)

@@ -89,6 +89,22 @@ def test_means_in_bins_of_single_images_and_of_sets(spread_metric: str) -> None:
     assert rows[3]['hole_share'] == ''
 
 
+def test_an_infinite_psnr_is_counted_apart() -> None:
+    """Of a clean picture that stays as it is; the set's figure, its bin's and the report's were infinite with it."""
+    scorer = Scorer({'psnr': {'type': 'calculate_psnr', 'crop_border': 0}, 'iou': {'type': 'calculate_mask_iou'}})
+    samples = [sample(50, 50, 0.1), sample(50, 101, 0.1), sample(70, 70, 0.5)]
+    scores = [scorer.score(one, index) for index, one in enumerate(samples)]
+    expected = 20 * math.log10(255 / 51)
+    assert [score.values['psnr'] for score in scores] == [math.inf, pytest.approx(expected), math.inf]
+    assert scorer.means(scores)['psnr'] == pytest.approx(expected)
+    assert scorer.infinite(scores) == {'psnr': 2, 'iou': 0}
+    rows = bin_rows(scores, [(0.0, 0.3), (0.3, 0.6), (0.6, 1.0)], scorer)
+    assert [row['psnr'] for row in rows] == [pytest.approx(expected), pytest.approx(expected), math.inf, '']
+    assert [row['psnr_infinite'] for row in rows] == [2, 1, 1, 0]
+    assert 'iou_infinite' not in rows[0]
+    assert all('psnr_infinite' not in row for row in bin_rows(scores[1:2], [], scorer))
+
+
 def test_a_stage_is_measured_by_the_papers_number() -> None:
     one = sample(0, 0, 0.5)
     values = [one.score({'type': 'calculate_mask_bce', 'stage': stage}) for stage in (1, 2, 3)]

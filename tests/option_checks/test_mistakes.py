@@ -204,7 +204,21 @@ def test_unknown_types(keys: Keys, value: Any, line: str, training: Options) -> 
             'train: pixel_opt: loss_weight: expects a number of at least 0, got -1.',
         ),
         (('train', 'pixel_opt', 'loss_weight'), 'two', "train: pixel_opt: loss_weight: expects a number, got 'two'."),
-        (('train', 'pixel_opt', 'reduction'), 'avg', 'train: pixel_opt: Unsupported reduction mode: avg. '),
+        (
+            ('train', 'pixel_opt', 'reduction'),
+            'avg',
+            "train: pixel_opt: reduction: expects 'mean' or 'sum', got 'avg'.",
+        ),
+        (
+            ('train', 'pixel_opt', 'reduction'),
+            'none',
+            "train: pixel_opt: reduction: expects 'mean' or 'sum', got 'none'",
+        ),
+        (
+            ('train', 'perceptual_opt'),
+            {'type': 'PerceptualLoss', 'layer_weights': {'relu2_2': 1}, 'criterion': 'l2'},
+            "train: perceptual_opt: criterion: expects 'l1' or 'fro', got 'l2'.",
+        ),
         (('train', 'contrastive_opt', 'temperature'), 0, 'train: contrastive_opt: temperature must be at least '),
         (
             ('train', 'contrastive_opt', 'max_pixels'),

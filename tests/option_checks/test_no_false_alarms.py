@@ -16,6 +16,7 @@ import torch
 from basicsr.utils import logger as basicsr_logger
 from basicsr.utils.options import parse_options
 
+import hcl_arch
 from hcl_arch.option_checks.networks import inspect_network
 from hcl_arch.option_checks.problems import CHECKS, find_problems, find_structure_problems
 from hcl_arch.option_checks.quiet_build import try_out
@@ -106,6 +107,7 @@ def test_option_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert find_structure_problems(opt, is_train=is_train) == []
     monkeypatch.setattr(sys, 'argv', ['command', '-opt', str(FILES[name])])
     after = parse_options(str(tmp_path), is_train=is_train)[0]
+    assert (after['name'], after['plugin']) == (name, hcl_arch.__version__)
     assert find_problems({**after, 'root_path': str(tmp_path)}) == []
 
 

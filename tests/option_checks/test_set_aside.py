@@ -54,7 +54,8 @@ def test_errors_carry_their_place(change: dict[str, Any], keys: tuple[str, ...],
     assert error.problem.startswith(problem)
     assert str(error).startswith("data set 'Faces'")
     copy = pickle.loads(pickle.dumps(error))
-    assert (str(copy), copy.keys, copy.problem) == (str(error), error.keys, error.problem)
+    assert (str(copy), vars(copy)) == (str(error), vars(error))
+    assert error.unknown == problem.startswith('unknown option')
 
 
 def test_place_of_unknown_keys() -> None:
@@ -79,6 +80,30 @@ def test_what_follows_from_what_was_set_aside_is_not_listed() -> None:
     reading = read_with_set_aside(read_options, options)
     assert [keys for keys, _ in reading.errors] == [('corruptions', 'bars', 'weight'), ('degradation', 'jpeg_prob')]
     assert reading.options is not None
+
+
+def test_a_value_that_is_called_like_an_option_set_aside() -> None:
+    """What an error follows from is no matter of the words in its message."""
+    reading = read_with_set_aside(read_options, {**BASE, 'seed': -1, 'use_hflip': 'seed'})
+    assert [keys for keys, _ in reading.errors] == [('seed',), ('use_hflip',)]
+
+
+@pytest.mark.parametrize(
+    ('change', 'others'),
+    [
+        ({'second_kind': 1}, ('corruptions',)),
+        ({'masks': {'folder': 1}}, ('dataroot_mask',)),
+        ({'dataroot_mask': 'm', 'masks': {'lines': 1}}, ('masks',)),
+        ({'mask_inverted': True}, ('dataroot_mask',)),
+        ({'degradation': {'jpeg_quality': 50, 'noise_prob': 1}}, ('degradation',)),
+        ({'gt_size': 3}, ()),
+    ],
+)
+def test_errors_name_the_options_that_they_follow_from(change: dict[str, Any], others: tuple[str, ...]) -> None:
+    with pytest.raises(OptionError) as caught:
+        read_options({**BASE, **change})
+    assert caught.value.others == others
+    assert all(f"'{other}'" in str(caught.value) for other in others)
 
 
 def test_gives_up_where_setting_aside_does_not_help() -> None:

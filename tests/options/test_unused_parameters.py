@@ -11,13 +11,18 @@ from basicsr.models import build_model
 from torch.utils.data import DataLoader
 
 from tests.options.option_files import TRAININGS, read
-from tests.options.test_option_files import SIZE, shrunk
+from tests.options.test_option_files import LOSSES_OF_BASELINES, SIZE, TRAINED_HERE, shrunk
 
 # They take long, and reach what the pixel loss reaches.
 LOSSES_WITH_A_VGG = ('HCLPerceptualLoss', 'HCLIDMRFLoss')
 
 
-@pytest.mark.parametrize('name', TRAININGS)
+# One of each kind by default.
+KINDS = {*TRAINED_HERE, *LOSSES_OF_BASELINES}
+NAMES = [pytest.param(name, marks=() if name in KINDS else pytest.mark.slow) for name in TRAININGS]
+
+
+@pytest.mark.parametrize('name', NAMES)
 def test_the_option_is_there_where_a_phase_leaves_parameters_out(
     name: str, image_folder: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -505,6 +505,7 @@ def test_faulty_transform_names_the_source(sources: Path, output: Path) -> None:
         run(sources, output)
 
 
+@pytest.mark.slow
 def test_worker_processes_do_the_same(
     sources: Path, tmp_path: Path, values_of: Callable[[Path], dict[str, bytes]]
 ) -> None:

@@ -192,6 +192,7 @@ def test_copies(sources: Path, tmp_path: Path, main: Main) -> None:
     assert masks[0].read_bytes() == masks[1].read_bytes()
 
 
+@pytest.mark.slow
 def test_interrupted(
     sources: Path,
     tmp_path: Path,

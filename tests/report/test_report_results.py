@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hcl_arch.commands.report.errors import ReportError
-from hcl_arch.commands.report.results import mean_of, read_run
+from hcl_arch.commands.report.results import ALL, Measured, mean_of, read_run
 from hcl_arch.models.validation_scores import ImageScores, bin_rows, write_csv
 
 CsvWriter = Callable[..., Path]
@@ -21,6 +21,9 @@ class MeanScorer:
 
     def means(self, images: list[ImageScores]) -> dict[str, float]:
         return {'psnr': float(np.mean([image.values['psnr'] for image in images])) if images else float('nan')}
+
+    def infinite(self, images: list[ImageScores]) -> dict[str, int]:
+        return {'psnr': 0}
 
 
 def test_means_and_errors_of_every_bin_agree_with_numpy_on_files_of_a_test(tmp_path: Path) -> None:
@@ -54,14 +57,27 @@ def test_empty_bin_has_no_figure(small_run: MakeRun) -> None:
     assert read_run(small_run('a')).datasets['Places'].in_bin('psnr', '60-90') is None
 
 
-def test_error_of_one_image_and_of_infinite_values_is_unknown(tmp_path: Path, write_csv: CsvWriter) -> None:
-    write_csv(tmp_path / 'a.csv', [{'image': 'x', 'psnr': 'inf', 'ssim': 0.5}, {'image': 'y', 'psnr': 30, 'ssim': ''}])
-    images = read_run(tmp_path).datasets['a'].images
-    psnr, ssim = mean_of(images, 'psnr'), mean_of(images, 'ssim')
-    assert psnr is not None
-    assert ssim is not None
-    assert (psnr.mean, psnr.error) == (float('inf'), None)
-    assert (ssim.mean, ssim.error) == (0.5, None)
+def test_error_of_one_image_is_unknown(tmp_path: Path, write_csv: CsvWriter) -> None:
+    write_csv(tmp_path / 'a.csv', [{'image': 'x', 'ssim': 0.5}, {'image': 'y', 'ssim': ''}])
+    assert mean_of(read_run(tmp_path).datasets['a'].images, 'ssim') == Measured(0.5)
+
+
+def test_infinite_values_are_counted_apart(tmp_path: Path, write_csv: CsvWriter) -> None:
+    """The PSNR of an image that equals its truth says nothing of the others."""
+    rows = [{'image': name, 'hole_share': 0.1, 'psnr': value} for name, value in zip('wxyz', (30, 'inf', 34, 'inf'))]
+    write_csv(tmp_path / 'a.csv', rows)
+    write_csv(tmp_path / 'a_bins.csv', [
+        {'bin': 'all', 'images': 4, 'hole_share': 0.1, 'psnr': 32, 'psnr_infinite': 2},
+    ])  # fmt: skip
+    scores = read_run(tmp_path).datasets['a']
+    assert scores.metrics == ['psnr']
+    assert scores.in_bin('psnr', ALL) == mean_of(scores.images, 'psnr') == Measured(32.0, 2.0, infinite=2)
+    write_csv(tmp_path / 'a_bins.csv', [{'bin': 'all', 'images': 4, 'hole_share': 0.1, 'psnr': 'inf'}])  # of 0.1.0
+    assert read_run(tmp_path).datasets['a'].in_bin('psnr', ALL) == Measured(32.0, 2.0, infinite=2)
+    (tmp_path / 'a_bins.csv').unlink()
+    assert read_run(tmp_path).datasets['a'].bins[ALL].values == {'psnr': 32.0}
+    equal = [image for image in scores.images if image.name in 'xz']
+    assert mean_of(equal, 'psnr') == Measured(float('inf'), infinite=2)
 
 
 def test_without_a_file_of_bins_all_images_are_one_bin(tmp_path: Path, write_csv: CsvWriter) -> None:

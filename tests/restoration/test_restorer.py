@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from hcl_arch.archs import DetectThenRestore, HCLDetector, VCNet
-from hcl_arch.restoration import Restorer, restore, restorer
+from hcl_arch.restoration import Restorer, one_call, restore, restorer
 
 BuildRestorer = Callable[..., Restorer]
 HOLE = np.zeros((120, 144), np.uint8)
@@ -55,6 +55,15 @@ class TestDtypesAndChannels:
         expected = photograph[HOLE == 0].mean(axis=0) / 255
         np.testing.assert_allclose(painted / (1 if dtype == np.float32 else np.iinfo(dtype).max), np.tile(
             expected, (len(painted), 1)), atol=0.003 if dtype == np.uint8 else 1e-4)  # fmt: skip
+
+    @pytest.mark.parametrize('has_alpha', [False, True])
+    def test_8_and_16_bit_give_the_same_mask(self, fake_restorer: Restorer, has_alpha: bool) -> None:
+        """Above `detect_side` the means of 8 bits were rounded to 8 bits, so pixels at the threshold fell elsewhere."""
+        image = np.random.default_rng(0).integers(0, 256, (700, 530, 4 if has_alpha else 3), np.uint8)
+        found, deep = (fake_restorer.find(as_dtype(image, dtype), threshold=0.5) for dtype in (np.uint8, np.uint16))
+        assert np.array_equal(found.mask, deep.mask)
+        assert np.array_equal(found.confidence, deep.confidence)
+        assert 0.2 < (found.mask > 0).mean() < 0.8
 
     def test_bytes_in_another_order_and_views_do(self, fake_restorer: Restorer, photograph: np.ndarray) -> None:
         image = as_dtype(photograph, np.uint16)
@@ -289,8 +298,8 @@ def test_restore_keeps_the_last_model_until_its_file_changes(
         loaded.append(str(model))
         return fake_restorer
 
-    monkeypatch.setattr(restorer, 'Restorer', load)
-    monkeypatch.setattr(restorer, '_last', {})
+    monkeypatch.setattr(one_call, 'Restorer', load)
+    monkeypatch.setattr(one_call, '_last', {})
     file = tmp_path / 'model.safetensors'
     file.write_bytes(b'1')
     for _ in range(2):

@@ -9,7 +9,8 @@ from PIL import Image
 
 from hcl_arch.restoration import Restorer
 from hcl_arch.restoration.image_input import image_array
-from hcl_arch.restoration.mask_array import grown, mask_of_confidence, user_mask
+from hcl_arch.restoration.mask_array import grown, mask_of_confidence
+from hcl_arch.restoration.user_mask import user_mask
 
 NAN_IMAGE = np.full((4, 4, 3), np.nan, np.float32)
 
@@ -35,7 +36,7 @@ def test_images(fake_restorer: Restorer, image: Any, message: str) -> None:
 
 @pytest.mark.parametrize(('mask', 'message'), [
     (np.zeros((4, 5), np.uint8), r'the size of the image, 20 x 30 \(H x W\), got 4 x 5'),
-    (np.zeros((20, 30, 3), np.uint8), r'one channel, \(H, W\) or \(H, W, 1\), got shape \(20, 30, 3\)'),
+    (np.zeros((20, 30, 2), np.uint8), r'\(H, W, 3\) RGB or \(H, W, 4\) RGBA, got shape \(20, 30, 2\)'),
     (np.zeros((20, 30), np.int32), 'got int32'),
     (np.full((20, 30), np.nan), 'not finite'),
     (np.full((20, 30), 255.0), 'found 255 to 255'),

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hcl_arch.restoration import Restorer, restore, restorer
+from hcl_arch.restoration import Restorer, one_call, restore
 from hcl_arch.restoration.mask_array import mask_of_confidence
 from hcl_arch.restoration.verdict import corruption_score, find_by, nothing_found, unusual_share
 
@@ -186,7 +186,7 @@ class TestTheLeastScore:
             fake_restorer.restore(spotted(), mask=np.ones((64, 80), bool), min_score=bad)
 
     def test_the_function_hands_it_on(self, monkeypatch: pytest.MonkeyPatch, fake_restorer: Restorer) -> None:
-        monkeypatch.setattr(restorer, '_kept_restorer', lambda *_: fake_restorer)
+        monkeypatch.setattr(one_call, '_kept_restorer', lambda *_: fake_restorer)
         assert restore(spotted()).found
         assert not restore(spotted(), min_score=0.9).found
 

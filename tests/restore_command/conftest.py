@@ -47,6 +47,8 @@ class StubRestorer:
         if not self.identity:
             colours = restored[:, :half, :3] if image.ndim == 3 else restored[:, :half]
             colours[...] = np.iinfo(image.dtype).max - colours
+        if isinstance(mask, str):
+            mask = 255 - image[..., 3]
         mask = np.where(confidence < 0.5, 255, 0).astype(np.uint8) if mask is None else mask
         return Restoration(restored, mask, confidence, score, bool(mask.any()))
 

@@ -183,7 +183,7 @@ def test_library_shows_the_network_srgb(tmp_path: Path) -> None:
     class Spy(Restorer):
         def __init__(self) -> None:
             self.threshold, self.min_score = 0.5, 0.0
-            self._network = self
+            self._painter = self
 
         def check_restores(self) -> None:
             pass

@@ -120,9 +120,16 @@ def test_status_2_without_the_model(make_photo, capfd) -> None:
     assert capfd.readouterr().err == "Error: --model absent: there is no model named 'absent'; known: none\n"
 
 
-def test_status_1_if_all_fail_and_no_model_is_loaded_for_that(capfd, work_folder) -> None:
-    assert run(parse_arguments(['absent.png']), lambda options: pytest.fail('loaded')) == 1
-    assert capfd.readouterr().err == 'Error: absent.png: no such file\n'
+def test_status_2_if_no_input_is_there_and_no_model_is_loaded_for_that(capfd, work_folder) -> None:
+    for arguments in (['absent.png'], ['absent.png', 'no*.jpg', '-o', 'x.png'], ['absent.png', '--dry-run']):
+        assert run(parse_arguments(arguments), lambda options: pytest.fail('loaded')) == 2
+        assert capfd.readouterr().err.startswith('Error: absent.png: no such file\n')
+
+
+def test_status_1_if_some_inputs_are_there_and_all_fail(capfd, work_folder) -> None:
+    Path('empty.png').touch()
+    assert run(parse_arguments(['absent.png', 'empty.png']), lambda options: type('', (), {'name': ''})()) == 1
+    assert 'Error: absent.png: no such file\n' in capfd.readouterr().err
 
 
 def test_what_goes_wrong_in_one_image_does_not_end_the_others(command, make_photo, stub_type: type) -> None:
@@ -162,6 +169,8 @@ def test_summary_as_json(command, make_photo) -> None:
         'size',
         'megapixels',
         'corrupted_share',
+        'mask_pixels',
+        'mask_share',
         'mean_confidence',
         'score',
         'found',
@@ -223,7 +232,7 @@ def test_dry_run_says_what_would_be_and_does_nothing(make_photo, capfd, tree) ->
 def test_quiet_says_errors_only(command, make_photo) -> None:
     make_photo('a.png')
     assert command('a.png', '-q').err == ''
-    assert command('absent.png', '-q').lines == ['Error: absent.png: no such file']
+    assert command('a.png', 'absent.png', '-o', 'other', '-q').lines == ['Error: absent.png: no such file']
 
 
 def test_batches_keep_the_order(command, make_photo) -> None:

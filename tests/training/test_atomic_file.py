@@ -164,10 +164,10 @@ def test_files_of_the_user_beside_it_are_left_alone(name: str, tmp_path: Path) -
 
 def test_only_regular_files_are_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / 'x.png')
-    with pytest.raises(OSError, match='no regular file'):
+    with pytest.raises(OSError, match='only regular files are replaced'):
         write(tmp_path / 'x.png', b'new')
     assert stat.S_ISFIFO((tmp_path / 'x.png').stat().st_mode)
-    with pytest.raises(OSError, match='no regular file'):
+    with pytest.raises(OSError, match='only regular files are replaced'):
         write(Path(os.devnull), b'new')
 
 

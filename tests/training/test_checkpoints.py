@@ -283,7 +283,7 @@ class TestFolders:
     def test_no_folder(self, tmp_path: Path) -> None:
         folders = CheckpointFolders(tmp_path / 'a', tmp_path / 'b')
         assert folders.iterations() == []
-        assert newest_usable(folders, ['g']) == (None, [])
+        assert newest_usable(folders, ['g']) == (None, [], False)
         folders.remove_remains()
 
     def test_names_are_basicsrs(self, folders: CheckpointFolders) -> None:
@@ -341,32 +341,32 @@ class TestFolders:
 class TestNewestUsable:
     def test_the_newest(self, folders: CheckpointFolders) -> None:
         save(folders, 9, 10)
-        assert newest_usable(folders, 'gd') == (10, [])
+        assert newest_usable(folders, 'gd') == (10, [], False)
 
     def test_none(self, folders: CheckpointFolders) -> None:
         save(folders, 10)
         folders.state_file(10).unlink()  # networks alone cannot be resumed
-        assert newest_usable(folders, 'gd') == (None, [])
+        assert newest_usable(folders, 'gd') == (None, [], False)
 
     def test_falls_back_and_says_why(self, folders: CheckpointFolders) -> None:
         save(folders, 10, 20, 30, 40)
         cut(folders.state_file(40))
         folders.network_file('d', 30).unlink()
-        iteration, damages = newest_usable(folders, iter('gd'))  # an iterator does for all of them
-        assert iteration == 20
+        iteration, damages, went_back = newest_usable(folders, iter('gd'))  # an iterator does for all of them
+        assert (iteration, went_back) == (20, False)
         assert len(damages) == 2
         assert damages[0].startswith(f'{folders.state_file(40)} is damaged')
         assert damages[1] == f'{folders.network_file("d", 30)} is missing'
 
     def test_networks_that_are_not_asked_for(self, folders: CheckpointFolders) -> None:
         save(folders, 10, labels='g')
-        assert newest_usable(folders, 'g') == (10, [])
+        assert newest_usable(folders, 'g') == (10, [], False)
 
     def test_passes_over_one_of_two_savings(self, folders: CheckpointFolders) -> None:
         save_with_digests(folders, 10, 1.0)
         save_with_digests(folders, 20, 2.0)
         save_atomically({'params': {'w': torch.ones(2)}}, folders.network_file('g', 20))
-        iteration, (damage,) = newest_usable(folders, 'gd')
+        iteration, (damage,), _ = newest_usable(folders, 'gd')
         assert iteration == 10
         assert 'is not the one that' in damage
 
@@ -378,6 +378,56 @@ class TestNewestUsable:
             newest_usable(folders, 'gd')
         for path in (folders.state_file(20), folders.network_file('g', 10)):
             assert f'{path} is damaged' in str(raised.value)
+
+
+class TestNotFinite:
+    """A training that ended because too many steps in a row were left out."""
+
+    @staticmethod
+    def save(folders: CheckpointFolders, left_out: dict[int, int], *, nan_in: tuple[int, ...] = ()) -> None:
+        """Save checkpoints: iteration -> steps that were left out before it."""
+        save(folders, *left_out)
+        for iteration, count in left_out.items():
+            torch.save({'iter': iteration, 'steps_left_out': count}, folders.state_file(iteration))
+        for iteration in nan_in:
+            weights = torch.tensor([1.0, float('nan')])
+            torch.save({'params': {'norm.running_var': weights}}, folders.network_file('g', iteration))
+
+    def test_the_last_one_from_which_a_step_was_taken(self, folders: CheckpointFolders) -> None:
+        """Step 15 was the last: until iteration 18 the parameters are those of 15, from which none could be taken."""
+        self.save(folders, {5: 0, 10: 0, 15: 0, 16: 1, 17: 2, 18: 3})
+        iteration, remarks, went_back = newest_usable(folders, 'gd', most_left_out=3)
+        assert (iteration, went_back) == (10, True)
+        assert remarks[0] == f'{folders.state_file(18)} was saved after 3 steps that were not finite'
+        assert [Path(remark.split()[0]).stem for remark in remarks] == ['18', '17', '16', '15']
+
+    def test_a_few_steps_that_were_left_out_are_normal(self, folders: CheckpointFolders) -> None:
+        """Float16 finds its scale so; a higher limit lets the newest go on, too."""
+        self.save(folders, {5: 0, 10: 2})
+        assert newest_usable(folders, 'gd', most_left_out=3) == (10, [], False)
+        assert newest_usable(folders, 'gd', most_left_out=2).iteration == 5
+
+    def test_those_of_the_run_that_went_back(self, folders: CheckpointFolders) -> None:
+        """From 10 it went on with a lower rate to 22, and was stopped there; 40 is still that of the first time."""
+        self.save(folders, {10: 0, 15: 0, 20: 0, 22: 0, 40: 28})
+        assert newest_usable(folders, 'gd', most_left_out=28).iteration == 22
+
+    def test_nan(self, folders: CheckpointFolders) -> None:
+        """Of BasicSR's own models, which take such steps, and of statistics that earlier versions did not set back."""
+        self.save(folders, {5: 0, 10: 0, 15: 0}, nan_in=(10, 15))
+        iteration, remarks, went_back = newest_usable(folders, 'gd')
+        assert (iteration, went_back) == (5, True)
+        assert remarks[0] == f'{folders.network_file("g", 15)} holds NaN (params: norm.running_var)'
+
+    @pytest.mark.parametrize(('left_out', 'nan_in', 'best'), [
+        ({40: 30}, (), 40), ({10: 0, 40: 30}, (), 10), ({10: 0, 15: 5, 40: 30}, (10,), 15),
+        ({5: 0, 10: 0}, (5, 10), 10),
+    ])  # fmt: skip
+    def test_the_best_of_none(
+        self, left_out: dict[int, int], nan_in: tuple[int, ...], best: int, folders: CheckpointFolders
+    ) -> None:
+        self.save(folders, left_out, nan_in=nan_in)
+        assert newest_usable(folders, 'gd')[::2] == (best, True)
 
 
 class TestKeepNewest:

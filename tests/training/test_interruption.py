@@ -232,6 +232,7 @@ class TestStopVoteOfTwoProcesses:
         assert [process.returncode for process in processes] == [0, 0]
         return [[int(number) for number in output.splitlines()[-1].split()] for output in outputs]
 
+    @pytest.mark.slow
     def test_all_learn_of_it_in_the_same_iteration(self, tmp_path: Path) -> None:
         one, other = self.counted(tmp_path, 'count:0 count:15 count:15', 'count:0 count:0 count:0')
         assert one == other == [0, 0, 15]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 import basicsr.data
+import basicsr.models
 import basicsr.test
 import basicsr.train
 import basicsr.utils
@@ -22,6 +23,7 @@ from basicsr.data.prefetch_dataloader import CPUPrefetcher, CUDAPrefetcher
 from hcl_arch.option_checks import problems as option_checks
 from hcl_arch.plugin import pipeline
 from hcl_arch.plugin.pipeline import OptionsError, check_options, last_epoch, load_resume_state, problems_text
+from hcl_arch.training import resumed_schedule
 from hcl_arch.training.checkpoints import CheckpointError
 from hcl_arch.training.data_order import Position, ResumableSampler
 from hcl_arch.training.guarded_dataset import GuardedDataset
@@ -91,6 +93,8 @@ class TestInstall:
             'def train_pipeline(root_path): pass\n'
             'def create_train_val_dataloader(opt, logger): pass\n'
             'def init_tb_loggers(opt): pass\n'
+            'def build_model(opt): pass\n'
+            'class MessageLogger: pass\n'
         )
         exec(code, vars(script))
         vars(script).update(load_resume_state=None, build_dataset=basicsr.data.build_dataset, EnlargedSampler=None,
@@ -106,6 +110,8 @@ class TestInstall:
         assert not hasattr(basicsr.train.init_tb_loggers.__wrapped__, '__wrapped__')
         assert basicsr.train.CPUPrefetcher.__bases__ == (CPUPrefetcher,)
         assert basicsr.train.CUDAPrefetcher.__bases__ == (CUDAPrefetcher,)
+        assert basicsr.train.build_model.__wrapped__ is basicsr.models.build_model
+        assert basicsr.train.MessageLogger.__bases__ == (basicsr.utils.MessageLogger,)
         assert basicsr.test.make_exp_dirs.__wrapped__ is basicsr.utils.make_exp_dirs
         assert basicsr.test.build_dataset is basicsr.data.build_dataset
 
@@ -149,6 +155,7 @@ class TestInstall:
         monkeypatch.delitem(sys.modules, '__main__')
         pipeline.install()
 
+    @pytest.mark.slow
     def test_master(self, master_checkout: Path, repository: Path) -> None:
         # BasicSR is imported first here, as by its own scripts.
         code = (
@@ -279,6 +286,23 @@ class TestLoadResumeState:
         assert error.endswith('the checkpoint before it is taken.\n')
         assert opt['path']['pretrain_network_g'].endswith('net_g_9.pth')
 
+    def test_newest_that_is_not_finite(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """With the old learning rate it would end as it did, so the file's holds."""
+        opt = {**make_options(tmp_path), 'train': {'max_skipped_steps': 2}}
+        for iteration, left_out in ((4, 0), (5, 0), (7, 2)):
+            save_checkpoint(opt, iteration, steps_left_out=left_out)
+        state = load_resume_state(opt)
+        assert state is not None
+        assert (state['iter'], opt['reset_schedule']) == (4, True)
+        error = capsys.readouterr().err
+        assert '7.state was saved after 2 steps that were not finite\n' in error
+        assert 'The last finite one, 4.state, is taken, with the learning rates and the schedule of the option' in error
+        opt = {**make_options(tmp_path, auto_resume=False, resume_state=str(tmp_path)), 'train': {}}
+        opt['path']['resume_state'] = f'{opt["path"]["training_states"]}/7.state'
+        state = load_resume_state(opt)
+        assert state is not None
+        assert (state['iter'], 'reset_schedule' in opt) == (7, False)
+
     def test_all_damaged(self, tmp_path: Path) -> None:
         opt = make_options(tmp_path)
         for iteration in (9, 10):
@@ -342,6 +366,41 @@ class TestLoadResumeState:
         problems.append('train.total_iter: no')
         with pytest.raises(OptionsError, match='a problem in the options:\n  train.total_iter: no'):
             load_resume_state(make_options(tmp_path, auto_resume=auto_resume, resume_state='nowhere'))
+
+
+def test_basicsrs_own_models_resume_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    opt = {
+        'model_type': 'SRModel', 'num_gpu': 0, 'dist': False, 'is_train': True, 'path': {},
+        'network_g': {'type': 'HCLRefineNet', 'dim': 2, 'dim_mults': [1]},
+        'train': {'total_iter': 4, 'optim_g': {'type': 'Adam', 'lr': 1e-3}, 'pixel_opt': {'type': 'L1Loss'},
+                  'scheduler': {'type': 'MultiStepLR', 'milestones': [], 'gamma': 0.5}},
+    }  # fmt: skip
+    lines: list[str] = []
+    log = types.SimpleNamespace(warning=lines.append)
+    monkeypatch.setattr(resumed_schedule, 'get_root_logger', lambda: log)
+    model = basicsr.train.build_model(copy.deepcopy(opt))
+    state = {'iter': 2, 'epoch': 0, 'optimizers': [model.optimizer_g.state_dict()],
+             'schedulers': [model.schedulers[0].state_dict()]}  # fmt: skip
+    opt['train']['optim_g']['lr'] = 1e-4
+    for more, rate, words in (({}, 1e-3, "the state's 0.001 goes on"), ({'reset_schedule': True}, 1e-4, 'holds')):
+        edited = basicsr.train.build_model(copy.deepcopy({**opt, **more}))
+        edited.resume_training(copy.deepcopy(state))
+        assert edited.get_current_learning_rate() == [rate]
+        assert words in lines[-1]
+
+
+def test_time_left_is_never_less_than_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BasicSR's `eta: -1 day, 23:59:59` of the last iteration."""
+    opt = {
+        'name': 'run', 'train': {'total_iter': 12.0}, 'logger': {'print_freq': 1, 'use_tb_logger': False}, 'rank': 0,
+    }  # fmt: skip
+    lines: list[str] = []
+    logger = basicsr.train.MessageLogger(opt, 0, None)
+    monkeypatch.setattr(logger, 'logger', types.SimpleNamespace(info=lines.append))
+    logger.start_time -= 60 * 13  # thirteen minutes for twelve iterations and the start
+    for iteration in (11, 12):
+        logger({'epoch': 0, 'iter': iteration, 'lrs': [0.1], 'time': 60.0, 'data_time': 0.0})
+    assert [line.split('eta: ')[1].split(',')[0] for line in lines] == ['0:01:05', '0:00:00']
 
 
 class RunsCode:

@@ -240,6 +240,17 @@ class TestStartedOnce:
             assert len(started) == (2 if persistent else 2 * epoch)
             assert indices_of(iter(prefetcher.next, None)) == list(range(SAMPLES))
 
+    def test_workers_that_stay_have_one_reader(self) -> None:
+        """Of two threads on their iterator, each would miss what the other reads: the training ended after an epoch."""
+        loader = PrefetchDataLoader(
+            2, dataset=Processes(), batch_size=2, num_workers=2, multiprocessing_context='fork', persistent_workers=True
+        )
+        protect_workers(loader)
+        prefetcher = protected_prefetcher(CPUPrefetcher)(loader)
+        for _ in range(3):
+            prefetcher.reset()
+            assert indices_of(iter(prefetcher.next, None)) == list(range(SAMPLES))
+
     def test_spawned_ones_find_their_queues(self) -> None:
         """They need longer to start than torch waits for workers that it needs no more: here 0.1 instead of 5 s."""
         program = start_program(
@@ -361,7 +372,9 @@ class TestTheEnd:
         worker.join(5)
         assert worker.exitcode == 0
 
-    @pytest.mark.parametrize(('ending', 'code'), [('', 0), ('raise SystemExit(143)', 143)])
+    @pytest.mark.parametrize(
+        ('ending', 'code'), [pytest.param('', 0, marks=pytest.mark.slow), ('raise SystemExit(143)', 143)]
+    )
     def test_of_a_program_in_the_middle_of_an_epoch(self, ending: str, code: int) -> None:
         with start_program(IN_THE_MIDDLE + ending) as program:
             pids = pids_printed_by(program)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import math
-import signal
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn, Optional
 
+from hcl_arch.commands.app.ending import end_with_terminal, ended_by_signals, private_folder
 from hcl_arch.utils.command_line import CommandParser
 
 EXTRA = 'pip install "hcl-arch[app]"'
@@ -28,7 +29,10 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     if importlib.util.find_spec('gradio') is None:
         _stop(f'the page needs Gradio, which is not installed: {EXTRA}')
     _check(arguments)
-    _serve(arguments)
+    with ended_by_signals(), private_folder() as folder:
+        # Gradio makes folders below this one as soon as it is imported, by default in one that all users share.
+        os.environ['GRADIO_TEMP_DIR'] = str(folder)
+        _serve(arguments, folder)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,7 +74,7 @@ def _check(arguments: argparse.Namespace) -> None:
             _stop(f'--max-{option} {value:g}: expected a number above 0')
 
 
-def _serve(arguments: argparse.Namespace) -> None:
+def _serve(arguments: argparse.Namespace, folder: Path) -> None:
     """Load the model and serve until interrupted."""
     import numpy as np
     import torch
@@ -97,7 +101,7 @@ def _serve(arguments: argparse.Namespace) -> None:
             _stop(f'--model {arguments.model}: {error}')
         url = server.url_of(listening)
         limits = Limits(megapixels=arguments.max_megapixels, decoded_bytes=round(arguments.max_decoded * MIB))
-        with server.kept_for_visitors(limits) as kept:
+        with server.kept_for_visitors(limits, folder) as kept:
             app = server.build_server(
                 restorer, kept, examples=make_examples(), host_names=[arguments.host], threshold=restorer.threshold
             )
@@ -105,11 +109,8 @@ def _serve(arguments: argparse.Namespace) -> None:
             print(f'The page is at {url}   (Ctrl+C ends it)', flush=True)
             if arguments.browser:
                 server.open_browser_soon(url, running)
-            # Uvicorn shuts down and then raises the signal again; it must not kill the process before the folder is
-            # removed.
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
-            with contextlib.suppress(KeyboardInterrupt):
-                running.run(sockets=[listening])
+            end_with_terminal(running)
+            running.run(sockets=[listening])
 
 
 def _stop(message: str) -> NoReturn:

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hcl_arch.utils.pixel_values import as_8_bit
+
 # Longest side of a displayed picture and of a thumbnail in a list, in pixels.
 SHOWN_SIDE, THUMBNAIL_SIDE = 1280, 320
 _JPEG_QUALITY = 88
@@ -23,7 +25,7 @@ def to_8_bit_rgb(image: NDArray) -> NDArray[np.uint8]:
         (H, W, 3).
     """
     if image.dtype == np.uint16:
-        image = (image >> 8).astype(np.uint8)
+        image = as_8_bit(image)
     elif image.dtype != np.uint8:
         image = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
     if image.ndim == 2 or image.shape[2] == 1:

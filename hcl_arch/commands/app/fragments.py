@@ -55,15 +55,22 @@ _COMPARE = """
 _STATUS = '<div class="hcl-status" role="status" aria-live="polite">${value}</div>'
 
 
-def drop_area(limits: Limits, *, several: bool, label: str) -> gr.HTML:
-    """The drop area for files; its event 'brought' has {'files': [{'name', 'token' or 'error'}, ...]}."""
+def drop_area(limits: Limits, *, several: bool, label: str, name: str = '') -> gr.HTML:
+    """The drop area for files; its event 'brought' has {'files': [{'name', 'token' or 'error'}, ...]}.
+
+    Args:
+        limits: what is accepted.
+        several: whether it takes several files at a time.
+        label: what it is called.
+        name: tells it from other ones on the page that take as many files.
+    """
     bounds = f'up to {limits.megapixels:g} megapixels' + (f' each, at most {limits.files} files' if several else '')
     template = _DROP.format(
         multiple='multiple' if several else '',
         endings=ENDINGS,
         label=label,
         bounds=bounds,
-        identifier=f'hcl-bounds-{"several" if several else "one"}',
+        identifier=f'hcl-bounds-{name or ("several" if several else "one")}',
     ).strip()
     return gr.HTML(
         html_template=template,

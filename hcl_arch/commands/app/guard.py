@@ -7,7 +7,6 @@ of that: pictures go through our own routes (`hcl_arch.commands.app.routes`), un
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import socket
 from collections.abc import Iterable, Mapping
@@ -17,6 +16,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hcl_arch.utils.json_text import load_json
 
 # Whole paths by method: everything that the page requests.
 _READ = re.compile(
@@ -117,8 +118,8 @@ def names_file(value: Any) -> bool:
 
 def _refuse_body(body: bytes) -> PlainTextResponse | None:
     try:
-        value = json.loads(body or b'{}')
-    except (ValueError, RecursionError):
+        value = load_json(body or b'{}', max_values=10**6)
+    except ValueError:
         return PlainTextResponse('This is no JSON.', 400)
     if names_file(value):
         return PlainTextResponse('Files are not taken this way.', 400)

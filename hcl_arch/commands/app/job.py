@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.commands.app.strokes import Stroke, paint
+from hcl_arch.restoration.mask_array import grown
 from hcl_arch.restoration.photographs.photograph import Photograph
 from hcl_arch.restoration.restorer import Restorer
 from hcl_arch.restoration.result import Restoration
@@ -25,6 +26,7 @@ class Job:
         confidence: (H, W) float32, found once.
         score: in [0, 1], score of `confidence` for being corrupted at all.
         threshold, grow: parameters of the mask.
+        given: mask from a file of the visitor, (H, W), 255 = corrupted; None: what was found is the mask.
         min_score: regions with a lower score are not marked.
         strokes: brush strokes painted on it.
         restoration: the latest result; None before the first.
@@ -37,6 +39,7 @@ class Job:
     threshold: float = 0.5
     grow: int = 0
     min_score: float = 0.0
+    given: NDArray[np.uint8] | None = None
     strokes: list[Stroke] = field(default_factory=list)
     restoration: Restoration | None = None
     repairs: int = 0
@@ -56,14 +59,16 @@ class Job:
         return 3 * self.photograph.pixels.nbytes + 3 * self.confidence.nbytes
 
     def mask(self) -> NDArray[np.uint8]:
-        """Return the mask, (H, W), 255 = corrupted: thresholded, grown, with the strokes painted on it."""
+        """Return the mask, (H, W), 255 = corrupted: given or thresholded, grown, with the strokes painted on it."""
+        if self.given is not None:
+            return paint(grown(self.given, self.grow), self.strokes)
         finding = find_by(self.confidence, threshold=self.threshold, grow=self.grow, min_score=self.min_score)
         return paint(finding.mask, self.strokes)
 
     def set_threshold(self, threshold: float) -> None:
-        """Set another threshold; a user who moves it wants to see what it marks, whatever the score."""
+        """Set another threshold; a user who moves it wants to see what it marks, whatever the score and the mask."""
         if threshold != self.threshold:
-            self.threshold, self.min_score = threshold, 0.0
+            self.threshold, self.min_score, self.given = threshold, 0.0, None
 
     def repair(self, restorer: Restorer, *, composite: bool, reverse: bool) -> Restoration:
         """Repair with the current mask, without new detection; an empty mask changes nothing."""

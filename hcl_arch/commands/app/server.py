@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import tempfile
 import threading
 import webbrowser
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
+from typing import Optional
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from hcl_arch.commands.app.ending import private_folder
 from hcl_arch.commands.app.examples import Example
 from hcl_arch.commands.app.guard import Guard, own_names
 from hcl_arch.commands.app.kept import Kept
@@ -54,10 +56,10 @@ def build_server(
 
 
 @contextlib.contextmanager
-def kept_for_visitors(limits: Limits) -> Iterator[Kept]:
-    """Keep visitors' data in memory and in a private folder, which is removed at the end."""
-    with tempfile.TemporaryDirectory(prefix='hcl_app_') as folder:
-        kept = Kept(Path(folder), limits)
+def kept_for_visitors(limits: Limits, folder: Optional[Path] = None) -> Iterator[Kept]:
+    """Keep visitors' data in memory and in a private folder: a given one, or one that is removed at the end."""
+    with private_folder() if folder is None else contextlib.nullcontext(folder) as place:
+        kept = Kept(place, limits)
         try:
             yield kept
         finally:
@@ -94,6 +96,14 @@ def url_of(listening: socket.socket) -> str:
     return f'http://[{host}]:{port}/' if ':' in host else f'http://{host}:{port}/'
 
 
+class _Server(uvicorn.Server):
+    """Ends orderly and within seconds, however often it is asked to; a second Ctrl-C would else end it half-way."""
+
+    def handle_exit(self, sig: int, frame: Optional[FrameType]) -> None:
+        """End soon."""
+        self.should_exit = True
+
+
 def make_server(app: ASGIApp) -> uvicorn.Server:
     """Return a server for `build_server`; it logs nothing but errors."""
     config = uvicorn.Config(
@@ -106,7 +116,7 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
         timeout_graceful_shutdown=_STOP_SECONDS,
         ws='none',
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def open_browser_soon(url: str, server: uvicorn.Server) -> None:

@@ -81,7 +81,7 @@ class SeveralTab:
         rows: list[Row] = []
         link = ''
         try:
-            with zipfile.ZipFile(path, 'w', zipfile.ZIP_STORED) as archive:
+            with zipfile.ZipFile(path, 'x', zipfile.ZIP_STORED) as archive:
                 for name, token, error in files:
                     yield {
                         self.status: f'Restoring {len(rows) + 1} of {len(files)}: {html.escape(name)} …',

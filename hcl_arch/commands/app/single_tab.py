@@ -5,9 +5,10 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
+import numpy as np
 
 from hcl_arch.commands.app import display, fragments
 from hcl_arch.commands.app.downloads import PICTURES
@@ -18,7 +19,10 @@ from hcl_arch.commands.app.page_error import PageError, Updates, plain_errors
 from hcl_arch.commands.app.strokes import read_strokes
 from hcl_arch.restoration.photographs.photograph import Photograph
 from hcl_arch.restoration.restorer import Restorer
+from hcl_arch.restoration.user_mask import user_mask
 from hcl_arch.restoration.verdict import nothing_found, unusual_share
+from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
+from hcl_arch.utils.mask_reading import UnclearMaskError
 
 MAX_GROW = 64
 # All uses of the network wait in one queue, so two visitors do not take twice the memory.
@@ -77,6 +81,22 @@ class SingleTab:
             self.grow = gr.Slider(
                 0, MAX_GROW, 0, step=1, label='Grow', info='Widens the mask by so many pixels.', elem_id='hcl-grow'
             )
+        with gr.Row():
+            self.mask_drop = fragments.drop_area(
+                self._kept.limits, several=False, label='Use a mask of yours', name='mask'
+            )
+            self.polarity = gr.Radio(
+                get_args(MaskPolarity),
+                value='auto',
+                label='Mask polarity',
+                info='What is corrupted in your mask. Auto: white, or what is painted.',
+            )
+            self.channel = gr.Radio(
+                get_args(MaskChannel),
+                value='auto',
+                label='Mask channel',
+                info='What tells it. Auto: whichever differs.',
+            )
         with gr.Row(equal_height=True):
             self.composite = gr.Checkbox(
                 True, label='Keep all pixels outside the mask', info='Nothing else of the photograph is changed.'
@@ -110,15 +130,15 @@ class SingleTab:
         for slider in (self.threshold, self.grow):
             slider.input(self.change_mask, [self.token, self.threshold, self.grow], light, **last, **common)
         self.editor.painted(self.take_strokes, [self.token], light, **last, **common)
+        mask_options: list[Any] = [self.token, self.polarity, self.channel]
+        self.mask_drop.brought(self.take_mask, mask_options, light, **last, **common)
         self.repair_button.click(self.repair, [self.token, *options], shown, trigger_mode='once', **heavy, **common)
 
     @plain_errors
     def open_upload(self, composite: bool, reverse: bool, event: gr.EventData) -> Any:
         """Detect and repair in an uploaded photograph, then show everything."""
-        files = event._data.get('files')
-        token = files[0].get('token') if isinstance(files, list) and files and isinstance(files[0], dict) else None
         yield {self.status: 'Reading the photograph …'}
-        name, photograph = self._kept.uploads.open(token)
+        name, photograph = self._kept.uploads.open(_first_token(event))
         yield from self._open(name, photograph, composite, reverse)
 
     @plain_errors
@@ -144,6 +164,22 @@ class SingleTab:
         job = self._kept.jobs.get(token)
         job.strokes = read_strokes(event._data.get('strokes'))
         yield self._mask_updates(token, job)
+
+    @plain_errors
+    def take_mask(self, token: str, polarity: Any, channel: Any, event: gr.EventData) -> Any:
+        """Use an uploaded mask in place of what was found."""
+        job = self._kept.jobs.get(token)
+        name, picture = self._kept.uploads.open(_first_token(event))
+        height, width = job.confidence.shape
+        try:
+            job.given = user_mask(picture.pixels, height, width, polarity=polarity, channel=channel)
+        except UnclearMaskError as error:
+            raise PageError(f'{name}: {error.worded("the mask {} “{}”")}.') from None
+        except ValueError as error:
+            raise PageError(f'{name}: {error}') from None
+        marked = int(np.count_nonzero(job.given))
+        said = f'Your mask marks {marked:,} pixels, {100 * share_of(job.given):.1f} %. Press "Repair" to use it.'
+        yield {self.editor: self._editor_value(token, job), self.status: said}
 
     @plain_errors
     def repair(self, token: str, composite: bool, reverse: bool) -> Any:
@@ -208,6 +244,12 @@ class SingleTab:
             'width': width,
             'height': height,
         }
+
+
+def _first_token(event: gr.EventData) -> Any:
+    """The token of the first file that the browser sent, None if there is none."""
+    files = event._data.get('files')
+    return files[0].get('token') if isinstance(files, list) and files and isinstance(files[0], dict) else None
 
 
 def _outcome(job: Job) -> str:

@@ -34,6 +34,7 @@ from hcl_arch.utils.command_line import CommandParser
 
 BASELINES = ('MPRNet', 'SplitThenRefine', 'BVMR', 'BS2AM', 'DHAN', 'SIRF')
 LEGACY_VERSIONS = (1, 2, 3, 4)
+SUFFIXES = ('.pth', '.pt', '.safetensors')
 
 
 def parse_arguments(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
@@ -49,7 +50,11 @@ def make_parser() -> CommandParser:
     """The parser of the command line."""
     parser = CommandParser(prog='hcl-convert', description=__doc__)
     parser.add_argument('checkpoint', type=Path, help="checkpoint of the authors' program")
-    parser.add_argument('out', type=Path, help='file to write: the network with its refiner and classifier')
+    parser.add_argument(
+        'out',
+        type=Path,
+        help=f'file to write: the network with its refiner and classifier; its name ends in {", ".join(SUFFIXES)}',
+    )
     parser.add_argument('--discriminator', type=Path, metavar='OUT_D', help='file to write: the discriminator')
     parser.add_argument(
         '--config',

@@ -13,14 +13,15 @@ import torch
 import yaml
 from torch import Tensor
 
-from hcl_arch.commands.convert.arguments import make_parser
+from hcl_arch.commands.convert.arguments import SUFFIXES, make_parser
 from hcl_arch.model_files import ModelFileError, save_model
 from hcl_arch.model_files.authors_conversion import Conversion, convert_checkpoint
 from hcl_arch.model_files.authors_sizes import AuthorsCheckpointError
 from hcl_arch.model_files.official_checkpoint import Baseline, convert_baseline
-from hcl_arch.utils.atomic_file import atomic_files
+from hcl_arch.utils.atomic_file import atomic_files, refuse_special_file
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
+from hcl_arch.utils.regular_file import reason_of
 
 
 class ConvertError(Exception):
@@ -181,8 +182,14 @@ def _check_outputs(checkpoint: Path, outputs: Sequence[Path], overwrite: bool) -
             raise ConvertError(f'{path}: is the checkpoint itself: expected another file to write')
         if path.is_dir() or not path.parent.is_dir():
             raise ConvertError(f'{path}: cannot be written: expected the name of a file in a folder that exists')
+        if path.suffix not in SUFFIXES:
+            raise ConvertError(f'{path}: expected a name that ends in {", ".join(SUFFIXES)}')
         if os.path.lexists(path) and not overwrite:
             raise ConvertError(f'{path}: exists already: name another file, or give --overwrite')
+        try:
+            refuse_special_file(path)
+        except OSError as error:
+            raise ConvertError(f'{path}: {reason_of(error)}') from error
 
 
 def _write_model(conversion: Conversion, out: Path, checkpoint: Path) -> None:

@@ -15,7 +15,7 @@ from hcl_arch.commands.export.parts import Part, build_part
 from hcl_arch.commands.export.program_file import program_runner, smallest_side, to_program
 from hcl_arch.commands.export.remarks import remarks
 from hcl_arch.model_files import LoadedModel, ModelFileError, load_model, save_model
-from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.atomic_file import atomic_file, refuse_special_file
 from hcl_arch.utils.regular_file import reason_of
 
 SMALLEST_SIDE = 16
@@ -57,6 +57,10 @@ def _check_output(out: Path, model: str, overwrite: bool) -> None:
         raise ExportError(f'{out}: is the model itself; expected another file to write.')
     if os.path.lexists(out) and not overwrite:
         raise ExportError(f'{out}: exists already: name another file, or give --overwrite.')
+    try:
+        refuse_special_file(out)
+    except OSError as error:
+        raise ExportError(f'{out}: {reason_of(error)}.') from error
 
 
 def _export(model: LoadedModel, out: Path, name: PartName, opset: int) -> int:

@@ -17,22 +17,21 @@ from basicsr.utils.registry import DATASET_REGISTRY
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from hcl_arch.utils.atomic_file import refuse_special_file
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
-from hcl_arch.utils.pictures import captioned_row, mask_picture, stack_rows
+from hcl_arch.utils.pictures import captioned_row, mask_picture, stack_rows, write_picture
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     try:
+        refuse_special_file(arguments.output)
         dataset = open_dataset(arguments.opt, arguments.dataset)
         samples = draw_samples(dataset, count=arguments.count, seed=arguments.seed)
+        write_picture(contact_sheet(samples, columns=arguments.columns), arguments.output)
     except (OSError, ValueError) as error:  # a mistake in the options or the data, named by the message
         print(f'python -m hcl_arch.commands.preview: error: {error}', file=sys.stderr)
         raise SystemExit(2) from None
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(arguments.output), contact_sheet(samples, columns=arguments.columns)):
-        print(f'python -m hcl_arch.commands.preview: error: {arguments.output} cannot be written', file=sys.stderr)
-        raise SystemExit(2)
     print(f'{share_table(samples)}\n{arguments.output}: {len(samples)} of {len(dataset)} samples')
 
 

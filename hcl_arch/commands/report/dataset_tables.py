@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Callable, Optional
@@ -88,6 +89,8 @@ def _cell(found: Optional[Measured], best: Optional[float], digits: Optional[int
     text = format_value(found.mean, digits)
     if found.error is not None:
         text += f' ± {format_value(found.error, digits)}'
+    if found.infinite and math.isfinite(found.mean):
+        text += f' (without {found.infinite} of inf)'
     return Cell(text, bold=found.mean == best)
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hcl_arch.commands.report.errors import ReportError
+from hcl_arch.utils.atomic_file import refuse_special_file
+from hcl_arch.utils.command_line import names_a_file
 
 GENERATOR = 'hcl-report'
 """Stands in both pages, by which an earlier report is recognised."""
@@ -26,15 +28,21 @@ def check_output(folder: Path, parts: tuple[str, ...], *, overwrite: bool) -> No
 
     Raises:
         ReportError: If it cannot be used.
+        OSError: If a link, a pipe or a device is where a part belongs.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ReportError(f"The output '{folder}' is a file: name a folder with --output.")
+    is_file = folder.exists() and not folder.is_dir()
+    if is_file or names_a_file(folder):
+        found = 'a file' if is_file else 'the name of a file'
+        raise ReportError(f"The output '{folder}' is {found}: name a folder with --output.")
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if names and not overwrite and not (names <= set(parts) and _is_report(folder / MARKDOWN)):
         raise ReportError(
             f"The output folder '{folder}' is not empty and no earlier report: name another one with --output, or "
             f'give --overwrite, which replaces {", ".join(parts)} in it and keeps the rest.'
         )
+    for part in parts:
+        if (folder / part).is_symlink() or not (folder / part).is_dir():
+            refuse_special_file(folder / part)
 
 
 @contextlib.contextmanager

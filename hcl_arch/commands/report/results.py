@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
 from hcl_arch.commands.report.errors import ReportError
-from hcl_arch.metrics.hole_share_bins import in_bin
+from hcl_arch.metrics.hole_share_bins import INFINITE, in_bin
 
 ALL = 'all'
 """Name of the bin that holds all images."""
@@ -21,10 +21,11 @@ _ABOUT_BIN = ('bin', 'images', 'hole_share')
 
 @dataclass(frozen=True)
 class Measured:
-    """A mean and its standard error over images, None if unknown."""
+    """A mean and its standard error over images, None if unknown; images with an infinite value only counted."""
 
     mean: float
     error: Optional[float] = None
+    infinite: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,19 @@ class DatasetScores:
     """Names of the metrics, in the order of the files."""
 
     def in_bin(self, metric: str, bin_name: str) -> Optional[Measured]:
-        """Mean of a metric over a bin as the run wrote it, with its standard error if the images are known."""
+        """Mean of a metric over a bin as the run wrote it, with its standard error if the images are known.
+
+        Where infinite values have spoilt what the run wrote, the mean is that of the others.
+        """
         row = self.bins.get(bin_name)
         if row is None or metric not in row.values:
             return None
         images = self._images_of(bin_name)
         measured = mean_of(images, metric) if len(images) == row.n_images else None
-        return Measured(row.values[metric], None if measured is None else measured.error)
+        written = row.values[metric]
+        if measured is None:
+            return Measured(written)
+        return replace(measured, mean=written) if math.isfinite(written) else measured
 
     def of_corruption(self, metric: str, corruption: str) -> Optional[Measured]:
         """Mean of a metric over the images of a kind of corruption."""
@@ -86,15 +93,21 @@ class RunResults:
 
 
 def mean_of(images: Sequence[ImageRow], metric: str) -> Optional[Measured]:
-    """Mean over the images that have the metric, with s / sqrt(n) as its error if that is finite and n > 1."""
-    values = [image.values[metric] for image in images if metric in image.values]
-    if not values:
+    """Mean over the images that have a finite value, with s / sqrt(n) as its error if n > 1.
+
+    Infinite values, such as the PSNR of an image that equals its truth, are counted; if all are, they are the mean.
+    """
+    given = [image.values[metric] for image in images if metric in image.values]
+    if not given:
         return None
-    mean = math.fsum(values) / len(values) if all(map(math.isfinite, values)) else sum(values) / len(values)
-    if len(values) < 2 or not math.isfinite(mean):
-        return Measured(mean)
+    values = [value for value in given if math.isfinite(value)]
+    if not values:
+        return Measured(sum(given) / len(given), infinite=len(given))
+    mean, infinite = math.fsum(values) / len(values), len(given) - len(values)
+    if len(values) < 2:
+        return Measured(mean, infinite=infinite)
     variance = math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-    return Measured(mean, math.sqrt(variance / len(values)))
+    return Measured(mean, math.sqrt(variance / len(values)), infinite)
 
 
 def bin_span(name: str) -> Optional[tuple[float, float]]:
@@ -155,7 +168,8 @@ def _dataset(
     image_lines: Sequence[Mapping[str, str]], bin_lines: Sequence[Mapping[str, str]]
 ) -> tuple[DatasetScores, list[str]]:
     names = dict.fromkeys(key for lines in (bin_lines, image_lines) for key in (lines or [{}])[0])
-    candidates = [key for key in names if key not in (*_ABOUT_IMAGE, *_ABOUT_BIN)]
+    about = (*_ABOUT_IMAGE, *_ABOUT_BIN, *(f'{name}{INFINITE}' for name in names))
+    candidates = [key for key in names if key not in about]
     texts = [key for key in candidates if _holds_text(key, [*image_lines, *bin_lines])]
     metrics = [key for key in candidates if key not in texts]
     images = [

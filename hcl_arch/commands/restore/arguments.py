@@ -17,6 +17,7 @@ from hcl_arch.commands.restore.options import (
 )
 from hcl_arch.utils.command_line import whole_number
 from hcl_arch.utils.image_limits import MAX_DECODED_BYTES, MAX_PIXELS, MIB
+from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision
 from hcl_arch.version import __version__
 
@@ -41,7 +42,8 @@ files that are written:
 exit status:
   0    all images are done
   1    some images failed; each has a line on standard error, and the others are done
-  2    nothing could be begun: wrong arguments, no such model, outputs that would overwrite inputs
+  2    nothing could be begun: wrong arguments, no such model, none of the inputs is there, outputs that would overwrite
+       inputs
   130  interrupted by Ctrl-C or SIGTERM: no file is left half, and the summary is written
 
 examples:
@@ -49,10 +51,12 @@ examples:
   hcl-restore photo.jpg -o repaired.png        repaired.png and repaired_mask.png
   hcl-restore holiday/ -o repaired/            a folder with its subfolders
   hcl-restore "scans/*.tif" --format png       globs work without a shell too
-  hcl-restore photo.jpg --save restored overlay side-by-side
-  hcl-restore photo.jpg --mask mine.png        repair what a mask of yours says
-  hcl-restore photo.jpg --threshold 0.7 --grow 4     find more, and a little around it
-  hcl-restore photo.jpg --min-score 0          repair also where hardly anything seems corrupted
+  hcl-restore photo.jpg -o shown/ --save restored overlay side-by-side
+  hcl-restore photo.jpg -o mine/ --mask mine.png      repair what a mask of yours says
+  hcl-restore erased.png --mask alpha          repair what is erased in the photograph
+  hcl-restore photo.jpg -o lama/ --filler big-lama.pt      find with the model, fill with LaMa
+  hcl-restore photo.jpg -o more/ --threshold 0.7 --grow 4     find more, and a little around it
+  hcl-restore photo.jpg -o all/ --min-score 0  repair also where hardly anything seems corrupted
   hcl-restore blend.png --reverse              of two blended images, the other one
   hcl-restore -o out --save restored -- -odd-name.png
   hcl-restore - -o - < spoiled.png > good.png
@@ -130,9 +134,23 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
 def _add_finding(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--mask',
-        metavar='FILE|FOLDER',
+        metavar='FILE|FOLDER|alpha',
         help='repair what a mask of yours says, white = corrupted; of a folder, the mask NAME.* or '
-        'NAME_mask.* of each photograph',
+        'NAME_mask.* of each photograph; alpha: what is erased in the photograph itself',
+    )
+    group.add_argument(
+        '--mask-polarity',
+        choices=get_args(MaskPolarity),
+        default='auto',
+        help='what is corrupted in a mask: the white or the black (default: auto: the white, or what is painted on '
+        'black or on transparency; an unclear mask is refused)',
+    )
+    group.add_argument(
+        '--mask-channel',
+        choices=get_args(MaskChannel),
+        default='auto',
+        help='what of a mask decides: its colour, or its alpha, opaque = corrupted, or transparent with '
+        '--mask-polarity black (default: auto: what tells its pixels apart)',
     )
     group.add_argument(
         '--threshold',
@@ -157,6 +175,13 @@ def _add_finding(group: argparse._ArgumentGroup) -> None:
         help='enlarge the mask by this many pixels on all sides (default: %(default)s)',
     )
     group.add_argument(
+        '--feather',
+        type=whole_number(0),
+        default=0,
+        metavar='PX',
+        help='let the repair fade into the photograph over this many pixels around the mask (default: %(default)s)',
+    )
+    group.add_argument(
         '--composite',
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -177,7 +202,13 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help='name out of --list-models, or a .safetensors or .pth file (default: %(default)s)',
     )
     group.add_argument('--model-options', metavar='FILE', help='option file (YAML) that a .pth file was trained with')
-    group.add_argument('--list-models', action='store_true', help='list the models that have a name, and end')
+    group.add_argument(
+        '--filler',
+        metavar='NAME|FILE',
+        help="what fills the holes in the place of the model's restorer: opencv-telea, opencv-ns, or another project's "
+        'inpainting network, such as LaMa, by its file or its name out of --list-models',
+    )
+    group.add_argument('--list-models', action='store_true', help='list the models and fillers by name, and end')
     group.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1 ... (default: %(default)s)')
     group.add_argument(
         '--precision', choices=get_args(Precision), default='fp32', help='of the computation (default: %(default)s)'

@@ -25,6 +25,7 @@ from hcl_arch.commands.restore.outputs import (
 from hcl_arch.commands.restore.summary import ImageRecord, Summary
 from hcl_arch.commands.restore.user_masks import UserMasks
 from hcl_arch.commands.restore.workflow import Workflow
+from hcl_arch.restoration.user_mask import means_own_alpha
 from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, reason_of
 
 ALL_DONE, SOME_FAILED, NOT_BEGUN, INTERRUPTED = 0, 1, 2, 130
@@ -38,7 +39,7 @@ def run(options: Options, load: Callable[[Options], ImageRestorer] = make_restor
         load: Creates the restorer.
 
     Returns:
-        The exit status: 0 all images are done, 1 some failed, 2 nothing could be started, 130 interrupted.
+        The exit status: 0 all images are done, 1 some failed, 2 nothing could be begun, 130 interrupted.
     """
     with Console(quiet=options.quiet) as console:
         try:
@@ -78,6 +79,8 @@ def _run(options: Options, console: Console, load: Callable[[Options], ImageRest
     summary.seconds = time.monotonic() - start
     _say_totals(summary, options, console)
     is_told = _write_summary(summary, options, console)
+    if status == ALL_DONE and not jobs:
+        return NOT_BEGUN
     return status or (SOME_FAILED if summary.n_failed or not is_told else ALL_DONE)
 
 
@@ -87,7 +90,7 @@ def _plan(options: Options) -> tuple[list[Job], Found]:
     Raises:
         CommandError: The run must not start.
     """
-    masks = None if options.mask is None else UserMasks(options.mask)
+    masks = None if options.mask is None or _means_own_alpha(options.mask) else UserMasks(options.mask)
     own_folder = None if options.to_stdout else os.path.realpath(options.output)
     found = find_inputs(options.inputs, leave_out=own_folder)
     folder = output_folder(options, found)
@@ -97,6 +100,13 @@ def _plan(options: Options) -> tuple[list[Job], Found]:
     refuse_overwritten_inputs(jobs, [*files, *(job.mask for job in jobs if job.mask)], summary_files)
     _check_summary_file(options, jobs)
     return [_with_existing(job, options) for job in jobs], found
+
+
+def _means_own_alpha(mask: str) -> bool:
+    try:
+        return means_own_alpha(mask)
+    except ValueError as error:
+        raise CommandError(f'--{error}') from error
 
 
 def _with_mask(job: Job, masks: Optional[UserMasks]) -> Job:

@@ -24,8 +24,9 @@ from hcl_arch.commands.restore.user_masks import read_mask
 from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
 from hcl_arch.restoration.photographs.photograph_encoding import as_seen
 from hcl_arch.restoration.result import Restoration
+from hcl_arch.restoration.user_mask import erased_pixels
 from hcl_arch.utils.atomic_file import atomic_file
-from hcl_arch.utils.image_limits import Limits
+from hcl_arch.utils.mask_options import OWN_ALPHA
 from hcl_arch.utils.regular_file import reason_of
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
@@ -46,13 +47,13 @@ class Written(NamedTuple):
     seconds: float
 
 
-def read_image(job: Job, stdin: Optional[bytes], limits: Limits) -> ReadImage:
+def read_image(job: Job, options: Options, stdin: Optional[bytes]) -> ReadImage:
     """Read a photograph, and its mask.
 
     Args:
         job: the job of the photograph.
+        options: of the run.
         stdin: content of standard input, for the job that reads it.
-        limits: what the photograph may state.
 
     Raises:
         ImageError: One of them cannot be read.
@@ -61,11 +62,22 @@ def read_image(job: Job, stdin: Optional[bytes], limits: Limits) -> ReadImage:
     with silenced_libraries():
         try:
             source = io.BytesIO(stdin or b'') if job.input.is_stdin else job.input.path
-            photograph = read_photograph(source, limits=limits)
+            photograph = read_photograph(source, limits=options.limits)
         except UnreadableImageError as error:
             raise ImageError(error.reason) from error
-        mask = None if job.mask is None else read_mask(job.mask, photograph.size)
+        mask = _read_mask(job, photograph, options)
     return ReadImage(photograph, mask, time.monotonic() - start)
+
+
+def _read_mask(job: Job, photograph: Photograph, options: Options) -> Optional[NDArray[np.uint8]]:
+    if job.mask is not None:
+        return read_mask(job.mask, photograph.size, polarity=options.mask_polarity, channel=options.mask_channel)
+    if not options.repairs_erased:
+        return None
+    try:
+        return erased_pixels(photograph.pixels)
+    except ValueError as error:
+        raise ImageError(f'--{error}') from error
 
 
 def restore_image(
@@ -76,13 +88,19 @@ def restore_image(
     Raises:
         ImageError: It cannot be restored, for example because memory ran out.
     """
-    settings: dict[str, Any] = {'grow': options.grow, 'composite': options.composite, 'reverse': options.reverse}
+    settings: dict[str, Any] = {
+        'grow': options.grow,
+        'composite': options.composite,
+        'reverse': options.reverse,
+        'feather': options.feather,
+    }
     if options.threshold is not None:
         settings['threshold'] = options.threshold
     if options.min_score is not None:
         settings['min_score'] = options.min_score
+    mask = OWN_ALPHA if options.repairs_erased else read.mask
     try:
-        return restorer.restore(read.photograph.shown, mask=read.mask, progress=progress, **settings)
+        return restorer.restore(read.photograph.shown, mask=mask, progress=progress, **settings)
     except Exception as error:  # of any kind: the other images must still be processed
         raise ImageError(_failure(error)) from error
 

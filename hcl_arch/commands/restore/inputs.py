@@ -14,7 +14,7 @@ from hcl_arch.utils.regular_file import reason_of
 
 STDIN_NAME = 'stdin'
 # Unsupported types of photographs: in a folder they are not failures, but they must not be skipped silently.
-_OTHER_PHOTOGRAPHS = frozenset(
+OTHER_PHOTOGRAPHS = frozenset(
     {
         '.heic',
         '.heif',
@@ -170,7 +170,7 @@ def _search(folder: str, prefix: str, leave_out: str | None, found: Found) -> No
             if suffix in SUFFIXES and not name.startswith('.'):
                 relative = os.path.normpath(os.path.join(prefix, os.path.relpath(path, folder)))
                 found.inputs.append(Input(path, relative.replace(os.sep, '/')))
-            elif suffix in _OTHER_PHOTOGRAPHS and not name.startswith('.'):
+            elif suffix in OTHER_PHOTOGRAPHS and not name.startswith('.'):
                 others.append(path)
     if others:
         named = ', '.join(map(shown, others[:_MOST_NAMED])) + (' ...' if len(others) > _MOST_NAMED else '')

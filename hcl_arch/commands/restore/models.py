@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Protocol, Union
 
 from numpy.typing import NDArray
 
@@ -28,12 +27,13 @@ class ImageRestorer(Protocol):
         self,
         image: NDArray[Any],
         *,
-        mask: Optional[NDArray[Any]] = None,
+        mask: Optional[Union[NDArray[Any], str]] = None,
         threshold: float = 0.5,
         grow: int = 0,
         min_score: float = 0.0,
         composite: bool = True,
         reverse: bool = False,
+        feather: int = 0,
         progress: Optional[Progress] = None,
     ) -> Restoration:
         """Find what is corrupted in an image and repair it."""
@@ -57,24 +57,23 @@ def make_restorer(options: Options) -> ImageRestorer:
         'precision': options.precision,
         'memory': options.memory,
         'detect_side': options.detect_side,
+        'filler': options.filler,
     }
     if options.model_options is None:
         return Restorer(options.model, **settings)
     loaded = load_model(options.model, options=Path(options.model_options))
-    settings['detect_side'] = options.detect_side or _recommended_side(loaded.info)
+    settings['detect_side'] = options.detect_side or loaded.info.get('detect_side')
     restorer = Restorer(loaded.network, **settings)
     restorer.name = loaded.name
     return restorer
 
 
-def _recommended_side(info: Mapping[str, Any]) -> Optional[int]:
-    side = info.get('detect_side')
-    return int(side) if side else None
-
-
 def model_lines() -> list[str]:
-    """Return a line for each named model."""
+    """Return a line for each named model, and then for each named filler."""
     from hcl_arch.model_files import list_models, model_line, user_folder
+    from hcl_arch.restoration.fillers import OPENCV, filler_files
 
     lines = [model_line(entry) for entry in list_models()]
-    return lines or [f'No models. Put .safetensors files into {user_folder()}, or give a file to --model.']
+    lines = lines or [f'No models. Put .safetensors files into {user_folder()}, or give a file to --model.']
+    lines += [f'{name}  --filler  of OpenCV' for name in OPENCV]
+    return lines + [f'{name}  --filler  {path}' for name, path in filler_files()]

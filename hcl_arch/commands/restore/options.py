@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Optional, get_args
 
 from hcl_arch.utils.image_limits import MIB, Limits
+from hcl_arch.utils.mask_options import OWN_ALPHA, MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision
 
 PictureKind = Literal['restored', 'mask', 'confidence', 'overlay', 'side-by-side']
@@ -26,13 +27,17 @@ class Options:
     output: str
     model: str
     model_options: Optional[str]
+    filler: Optional[str]
     list_models: bool
     save: tuple[PictureKind, ...]
     format: str
     quality: Optional[int]
     composite: bool
     mask: Optional[str]
+    mask_polarity: MaskPolarity
+    mask_channel: MaskChannel
     grow: int
+    feather: int
     threshold: Optional[float]
     min_score: Optional[float]
     reverse: bool
@@ -54,6 +59,11 @@ class Options:
     def to_stdout(self) -> bool:
         """Whether the one picture goes to standard output."""
         return self.output == STANDARD_STREAM
+
+    @property
+    def repairs_erased(self) -> bool:
+        """Whether the photographs' own transparency is the mask."""
+        return self.mask == OWN_ALPHA
 
     @property
     def wanted_format(self) -> Optional[str]:
@@ -85,6 +95,8 @@ def check_options(arguments: argparse.Namespace, parser: argparse.ArgumentParser
         parser.error('expected photographs: files, folders, or - for standard input')
     if any(not name for name in options.inputs):
         parser.error("expected photographs, got an empty name ''")
+    if (options.mask_polarity, options.mask_channel) != ('auto', 'auto') and options.mask in (None, OWN_ALPHA):
+        parser.error('--mask-polarity and --mask-channel say how a mask is read: give its file or folder to --mask')
     if to_stdout and len(options.save) > 1:
         parser.error(f'-o - takes one picture: give one kind to --save, not {", ".join(options.save)}')
     if to_stdout and options.json == STANDARD_STREAM:

@@ -11,9 +11,12 @@ from typing import Optional
 
 from hcl_arch.commands.restore.console import shown
 from hcl_arch.commands.restore.errors import CommandError
-from hcl_arch.commands.restore.inputs import Found, Input
+from hcl_arch.commands.restore.inputs import OTHER_PHOTOGRAPHS, Found, Input
 from hcl_arch.commands.restore.options import STANDARD_STREAM, Options, PictureKind
-from hcl_arch.restoration.photographs.photograph import FORMAT_OF_SUFFIX, SUFFIX_OF_FORMAT
+from hcl_arch.restoration.photographs.photograph import FORMAT_OF_SUFFIX, SUFFIX_OF_FORMAT, SUFFIXES
+from hcl_arch.utils.atomic_file import refuse_special_file
+from hcl_arch.utils.command_line import names_a_file
+from hcl_arch.utils.regular_file import reason_of
 
 _NAME_ENDS: dict[PictureKind, str] = {
     'restored': '',
@@ -47,7 +50,7 @@ def output_folder(options: Options, found: Found) -> Optional[str]:
     """Return the folder to write to, None if a file or standard output is given.
 
     Raises:
-        CommandError: It is a device, or a file although there are several photographs.
+        CommandError: It is a device, or a file where there are several photographs or no such picture is written.
     """
     place = options.output
     if options.to_stdout:
@@ -64,10 +67,11 @@ def output_folder(options: Options, found: Found) -> Optional[str]:
     suffix = os.path.splitext(place)[1].lower()
     if found.is_single_file and suffix in FORMAT_OF_SUFFIX:
         return None
-    if os.path.isfile(place):
+    if found.inputs and (os.path.isfile(place) or suffix in SUFFIXES | OTHER_PHOTOGRAPHS or names_a_file(place)):
+        named = 'is a file' if os.path.isfile(place) else 'is the name of a file'
         raise CommandError(
-            f'-o {shown(place)}: is a file; expected a folder, or with one photograph a file named '
-            f'{", ".join(sorted(FORMAT_OF_SUFFIX))}'
+            f'-o {shown(place)}: {named}; expected a folder (with a / at the end it may have any name), or with one '
+            f'photograph a file named {", ".join(sorted(FORMAT_OF_SUFFIX))}'
         )
     return place
 
@@ -194,8 +198,10 @@ def existing_output(outputs: Iterable[str], *, overwrite: bool) -> Optional[str]
     for path in outputs:
         if path == STANDARD_STREAM or not os.path.lexists(path):
             continue
-        if os.path.isdir(path):
-            return f'{shown(path)} is a folder, where a file is to be written'
+        try:
+            refuse_special_file(path)
+        except OSError as error:
+            return f'{shown(path)} {reason_of(error)}'
         if not overwrite:
             return f'{shown(path)} exists already: name another folder with -o, or give --overwrite'
     return None

@@ -29,6 +29,8 @@ class ImageRecord:
         size: width and height in pixels, upright.
         megapixels: their product in millions.
         corrupted_share: share of corrupted pixels of the mask, in [0, 1].
+        mask_pixels: number of corrupted pixels of the user's mask as it was read, before it grew; None without one.
+        mask_share: their share, in [0, 1].
         mean_confidence: mean over all pixels, in [0, 1].
         score: score for being corrupted at all, in [0, 1]; None with a user's mask, as are the next two.
         found: whether anything was found.
@@ -43,6 +45,8 @@ class ImageRecord:
     size: Optional[tuple[int, int]] = None
     megapixels: Optional[float] = None
     corrupted_share: Optional[float] = None
+    mask_pixels: Optional[int] = None
+    mask_share: Optional[float] = None
     mean_confidence: Optional[float] = None
     score: Optional[float] = None
     found: Optional[bool] = None

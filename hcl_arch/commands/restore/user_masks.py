@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from hcl_arch.commands.restore.console import shown
 from hcl_arch.commands.restore.errors import CommandError, ImageError
 from hcl_arch.commands.restore.inputs import Input
+from hcl_arch.restoration.mask_array import as_mask
 from hcl_arch.restoration.photographs.photograph import SUFFIXES, read_photograph
-from hcl_arch.restoration.photographs.photograph_encoding import as_seen
+from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
+from hcl_arch.utils.mask_reading import UnclearMaskError, corrupted_pixels
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
-# In a mask saved as JPEG, black and white are no longer exact.
-_WHITE_FROM = 128
 _SUFFIX = '_mask'
 
 
@@ -65,18 +65,21 @@ class UserMasks:
         return self._listed[folder]
 
 
-def read_mask(path: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+def read_mask(
+    path: str, size: tuple[int, int], *, polarity: MaskPolarity = 'auto', channel: MaskChannel = 'auto'
+) -> NDArray[np.uint8]:
     """Read a mask file.
 
     Args:
-        path: path of a picture, white = corrupted.
+        path: path of a picture.
         size: width and height of the photograph, upright.
+        polarity, channel: see `hcl_arch.utils.mask_reading.corrupted_pixels`.
 
     Returns:
         (H, W) uint8, 255 = corrupted, 0 = uncorrupted.
 
     Raises:
-        ImageError: It cannot be read, or is of another size.
+        ImageError: It cannot be read, is of another size, or can be read in several ways.
     """
     try:
         photograph = read_photograph(path)
@@ -85,5 +88,7 @@ def read_mask(path: str, size: tuple[int, int]) -> NDArray[np.uint8]:
     if photograph.size != size:
         found, expected = (f'{width} x {height}' for width, height in (photograph.size, size))
         raise ImageError(f'its mask {shown(path)} has {found} pixels, expected {expected} as the upright photograph')
-    brightness = as_seen(photograph.pixels).max(axis=2)
-    return np.where(brightness >= _WHITE_FROM, np.uint8(255), np.uint8(0))
+    try:
+        return as_mask(corrupted_pixels(photograph.pixels, polarity=polarity, channel=channel))
+    except UnclearMaskError as error:
+        raise ImageError(f'its mask {shown(path)}: {error.worded("--mask-{} {}")}') from error

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, Optional
 
+import numpy as np
+
 from hcl_arch.commands.restore.console import Console, shown
 from hcl_arch.commands.restore.errors import ImageError
 from hcl_arch.commands.restore.image_work import ReadImage, Written, read_image, restore_image, write_pictures
@@ -67,9 +69,7 @@ class Workflow:
     ) -> Iterator[tuple[Job, Optional[Future[ReadImage]]]]:
         ahead: deque[tuple[Job, Optional[Future[ReadImage]]]] = deque()
         for job in jobs:
-            future = (
-                None if job.problem is not None else reader.submit(read_image, job, self._stdin, self._options.limits)
-            )
+            future = None if job.problem is not None else reader.submit(read_image, job, self._options, self._stdin)
             ahead.append((job, future))
             if len(ahead) > self._options.batch:
                 yield ahead.popleft()
@@ -91,6 +91,9 @@ class Workflow:
             _note_figures(record, restoration)
             if read.mask is None:
                 self._note_verdict(record, restoration)
+            else:
+                record.mask_pixels = int(np.count_nonzero(read.mask))
+                record.mask_share = record.mask_pixels / read.mask.size
             record.seconds = read.seconds + time.monotonic() - start
         except Exception as error:  # of any kind: the other images must still be processed
             self._tell(job, record, error)
@@ -143,7 +146,9 @@ def _line(job: Job, record: ImageRecord) -> str:
         verdict = nothing_found(record.score or 0.0, record.min_score or 0.0, (record.size or (1, 1))[::-1])
         return f'{shown(job.input.name)}: {verdict}; left as it is -> {target}{remarks}'
     width, height = record.size or (0, 0)
+    share = record.mask_share
+    mask = '' if share is None else f'mask of {record.mask_pixels:,} pixels ({100 * share:.1f} %), '
     return (
-        f'{shown(job.input.name)}: {width} x {height}, {100 * (record.corrupted_share or 0):.1f} % corrupted, '
+        f'{shown(job.input.name)}: {width} x {height}, {mask}{100 * (record.corrupted_share or 0):.1f} % corrupted, '
         f'{record.seconds:.1f} s -> {target}{remarks}'
     )

@@ -45,6 +45,6 @@ def read_degradation(given: Any, where: str) -> Optional[Degradation]:
         if given.get(key) is not None and all(given.get(user) is None for user in users):
             raise OptionError(
                 inside, (NAME, key), f"is given, but '{NAME}' has no {' or '.join(users)}, so it would never be used. "
-                'Add it, or leave this out.',
+                'Add it, or leave this out.', others=(NAME,),
             )  # fmt: skip
     return degradation

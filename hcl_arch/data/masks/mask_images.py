@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.masks.hole_maps import fit_share, resize_holes
 from hcl_arch.data.storage.image_source import ImageSource
-from hcl_arch.utils.unreadable_image import UnusableImageError
 
-# In files white is corrupted, as in inpainting tools and mask data sets.
-WHITE_FROM = 128
 MAX_TRIES = 50
 # A mask further from the target range than this is first joined with others: moving its border that far would leave
 # little of its shape.
@@ -30,8 +27,8 @@ class MaskImages:
     An image is made binary and then resized (`resize_holes`: a pixel is a hole if at least half of its area is).
 
     Args:
-        source: the mask images; gray values from 128 on are holes.
-        inverted: gray values below 128 are the holes instead.
+        source: the mask images; see `ImageSource.read_mask`.
+        inverted: the dark pixels are the holes instead.
         cache_mib: memory for decoded masks in MiB, stored with one bit per pixel at the size they are drawn at (8 KiB
             for 256 px). The first masks read stay in it: since all masks are equally likely, evicting old ones would
             gain nothing. Each worker process has its own cache; it is not pickled. The draws are the same with and
@@ -69,7 +66,7 @@ class MaskImages:
 
         Raises:
             UnreadableImageError: a mask image cannot be read; an OSError that says which image it is.
-            UnusableImageError: a mask image has gray values, but none of them is bright; also a ValueError.
+            UnusableImageError: a mask image is not black and white; also a ValueError.
         """
         closest, closest_distance = self._find_closest(size, hole_share, rng)
         holes = _turn(closest, rng)
@@ -127,23 +124,7 @@ class MaskImages:
         return holes
 
     def _decode(self, index: int, size: Size) -> NDArray[np.bool_]:
-        gray = self._source.read_gray(index)
-        check_has_white(gray, self._source.path_of(index))
-        return resize_holes(gray < WHITE_FROM if self._inverted else gray >= WHITE_FROM, size)
-
-
-def check_has_white(gray: NDArray[np.uint8], path: str) -> None:
-    """Refuse a mask image with gray values of which none is bright: a label map, not a black and white mask.
-
-    Raises:
-        UnusableImageError: it is not a black and white mask; also a ValueError.
-    """
-    if 0 < gray.max() < WHITE_FROM:
-        raise UnusableImageError(
-            'expected a mask image of black (0) and white (255), found gray values up to '
-            f'{gray.max()}. Save masks as 8-bit images with 255 for white.',
-            path,
-        )
+        return resize_holes(self._source.read_mask(index, inverted=self._inverted), size)
 
 
 def _distance(share: float, hole_share: tuple[float, float]) -> float:

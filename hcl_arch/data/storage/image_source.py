@@ -6,6 +6,7 @@ import bisect
 import itertools
 import os
 from collections.abc import Iterator, Sequence
+from typing import Any, Callable
 
 import cv2
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.storage.image_root import ImageRoot, LmdbRoot, open_root
 from hcl_arch.utils.image_decoding import DamagedImageError, decode_image
+from hcl_arch.utils.mask_decoding import NoMaskError, decode_mask
+from hcl_arch.utils.pixel_values import as_8_bit
 from hcl_arch.utils.unreadable_image import UnreadableImageError, UnusableImageError
 
 
@@ -73,27 +76,31 @@ class ImageSource:
         Raises:
             UnreadableImageError: it cannot be read or decoded; an OSError that says which image it is.
         """
-        image = self._decode(index, cv2.IMREAD_COLOR, least_side)
+        image = self._decoded(index, lambda content: decode_image(content, least_side=least_side))
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)  # type: ignore[return-value]
 
-    def read_gray(self, index: int) -> NDArray[np.uint8]:
-        """Return image `index` as (H, W) uint8; a colour image is converted to luma.
+    def read_mask(self, index: int, *, inverted: bool = False) -> NDArray[np.bool_]:
+        """Return the hole map of mask image `index`, (H, W) bool, True = hole; see `decode_mask`.
 
         Raises:
             UnreadableImageError: it cannot be read or decoded; an OSError that says which image it is.
+            UnusableImageError: it is not a black and white mask; also a ValueError.
         """
-        return self._decode(index, cv2.IMREAD_GRAYSCALE)
+        try:
+            return self._decoded(index, lambda content: decode_mask(content, inverted=inverted))
+        except NoMaskError as error:
+            raise UnusableImageError(str(error), self.path_of(index)) from error
 
     def read_rgba(self, index: int) -> NDArray[np.uint8]:
         """Return image `index` as (H, W, 4) uint8, channels RGB and alpha.
 
-        The colours are as stored, which in PNG files are not multiplied by alpha. The EXIF orientation is not applied.
+        The colours are not multiplied by alpha. The EXIF orientation is not applied.
 
         Raises:
             UnreadableImageError: it cannot be read or decoded.
             UnusableImageError: it has no alpha channel, or is not of 8 or 16 bit; also a ValueError.
         """
-        image = self._decode(index, cv2.IMREAD_UNCHANGED)
+        image = self._decoded(index, lambda content: decode_image(content, cv2.IMREAD_UNCHANGED))
         if image.ndim != 3 or image.shape[2] != 4:
             channels = 1 if image.ndim == 2 else image.shape[2]
             raise UnusableImageError(
@@ -102,7 +109,7 @@ class ImageSource:
                 self.path_of(index),
             )
         if image.dtype == np.uint16:
-            image = (image // 257).astype(np.uint8)
+            image = as_8_bit(image)
         if image.dtype != np.uint8:
             raise UnusableImageError(
                 f'expected an image of 8 or 16 bit per channel, found {image.dtype}. Save it as '
@@ -119,11 +126,11 @@ class ImageSource:
         root = self._roots[number]
         return root, index - self._ends[number] + len(root.keys)
 
-    def _decode(self, index: int, flag: int, least_side: int | None = None) -> NDArray[np.uint8]:
+    def _decoded(self, index: int, decode: Callable[[bytes], NDArray[Any]]) -> NDArray[Any]:
         root, local = self._locate(index)
         content = root.read_bytes(local)
         try:
-            return decode_image(content, flag, least_side=least_side)
+            return decode(content)
         except DamagedImageError as error:
             reason = f'expected an image, found {error}. Replace or remove it.'
             raise UnreadableImageError(reason, root.path_of(local)) from error

@@ -17,6 +17,7 @@ from hcl_arch.restoration.photographs.tiff_decoding import ASSOCIATED, UNASSOCIA
 from hcl_arch.restoration.photographs.tiff_encoding import encode_tiff
 from hcl_arch.utils.image_blocks import METRES_PER_INCH, XMP_KEYWORD
 from hcl_arch.utils.image_headers import PNG_START
+from hcl_arch.utils.pixel_values import LUMA, as_8_bit
 from hcl_arch.utils.tiff_directory import Directory, DirectoryError
 
 WRITTEN_FORMATS = ('PNG', 'JPEG', 'WEBP', 'TIFF', 'BMP')
@@ -63,13 +64,6 @@ def _tags_of(metadata: PhotographMetadata) -> Directory | None:
         return None
 
 
-def as_8_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    """Scale 16 bits to 8 bits, rounded; 8-bit pixels are returned unchanged."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
 def on_white(pixels: NDArray[Any]) -> NDArray[Any]:
     """Lay (H, W, 4) pixels on white: (H, W, 3) of the same type."""
     most = np.iinfo(pixels.dtype).max
@@ -82,8 +76,7 @@ def luma(pixels: NDArray[Any]) -> NDArray[Any]:
     """Gray of (..., 3) or (..., 4) pixels, which equal colours keep exactly; (..., 1) as they are."""
     if pixels.shape[-1] == 1:
         return pixels[..., 0]
-    weights = np.array([0.299, 0.587, 0.114], np.float32)
-    return np.rint(pixels[..., :3].astype(np.float32) @ weights).astype(pixels.dtype)
+    return np.rint(pixels[..., :3].astype(np.float32) @ LUMA).astype(pixels.dtype)
 
 
 def as_straight(pixels: NDArray[Any]) -> NDArray[Any]:

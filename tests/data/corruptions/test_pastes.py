@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from hcl_arch.data.corruptions.corruption import FloatArray
-from hcl_arch.data.corruptions.everyday.colour_match import LUMA, match_colours
+from hcl_arch.data.corruptions.everyday.colour_match import match_colours
 from hcl_arch.data.corruptions.everyday.pastes import spoil_hard_paste, spoil_soft_paste
 from hcl_arch.data.corruptions.everyday.regions import SHAPES, Region, draw_region, put
 from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoil
 from hcl_arch.data.corruptions.hole_contents import Truth
+from hcl_arch.utils.pixel_values import LUMA
 from tests.data.corruptions.waves import SEEDS, SIZES, make_truth, spoil_twice
 
 

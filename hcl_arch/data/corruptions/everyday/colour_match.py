@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.corruptions.corruption import BoolArray, FloatArray
 from hcl_arch.data.corruptions.everyday.draws import scale_channels
+from hcl_arch.utils.pixel_values import LUMA
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Limits of the change in contrast; more would turn a plain part into noise.
 GAIN = (0.3, 2.0)
 PLAIN = 1e-4

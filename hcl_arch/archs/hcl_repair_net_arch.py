@@ -1,0 +1,140 @@
+"""HCLRepairNet: fills holes, and corrects what still shines through where corruption is translucent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hcl_arch.archs.hcl_refine_net_arch import GatedConv2d, GatedResBlock
+from hcl_arch.archs.image_form import pad_to_multiple, to_network_range
+from hcl_arch.archs.layers.exporting import cut_back
+from hcl_arch.archs.layers.upsample_conv import nearest_upsample_conv
+from hcl_arch.archs.registry import ARCHS
+from hcl_arch.utils.argument_checks import check_at_least
+
+# The image with its holes, the image as it is, the mask.
+_IN_CHANNELS = 7
+# Fill (3), contrast and brightness of the correction (3 each), and which of the two to use.
+_OUT_CHANNELS = 10
+# At first the correction changes nothing and is used by a tenth.
+_FIRST_SHARE = -2.2
+
+
+@ARCHS.register()
+class HCLRepairNet(nn.Module):
+    """Repaints the holes of an image that it also sees as it is.
+
+    Where corruption covers everything, the network fills; where something shines through, it corrects: it changes
+    contrast and brightness of the image itself, smoothly, so that the detail stays. A map says how much of which. Both
+    come from a U-Net on the image at half size. In its bottleneck, every place attends to all others, and the less to
+    one the more of it is a hole.
+
+    As the restorer of ``DetectThenRestore`` it needs ``restorer_input: [masked_image, image, mask]``.
+
+    Differs from the paper, whose restorers see only what is uncorrupted.
+
+    Args:
+        dim: Width of the finest level, a multiple of ``num_heads`` with each of ``dim_mults``.
+        dim_mults: Width of each level as a multiple of ``dim``, fine to coarse; the first one is at half size.
+        n_context: Number of attention blocks in the bottleneck.
+        num_heads: Heads of the attention.
+
+    Raises:
+        ValueError: If a number is below 1, or the heads do not divide the coarsest width.
+    """
+
+    largest_side = 512
+    """Larger pictures are to be repaired in tiles: the attention's cost grows with the square of the pixels."""
+
+    def __init__(
+        self, *, dim: int = 32, dim_mults: Sequence[int] = (1, 2, 3, 4), n_context: int = 2, num_heads: int = 4
+    ) -> None:
+        super().__init__()
+        check_at_least(1, dim=dim, dim_mults=dim_mults, n_context=n_context, num_heads=num_heads)
+        widths = [dim * mult for mult in dim_mults]
+        if widths[-1] % num_heads:
+            raise ValueError(f'num_heads: {num_heads} heads do not divide the coarsest width, {widths[-1]}.')
+        self.size_multiple = 2 ** len(widths)
+        self.first_conv = GatedConv2d(4 * _IN_CHANNELS, widths[0], 3)
+        self.down_blocks = nn.ModuleList(GatedResBlock(width, width) for width in widths)
+        self.downsamples = nn.ModuleList(
+            nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in zip(widths, widths[1:])
+        )
+        self.context = nn.ModuleList(ContextBlock(widths[-1], num_heads) for _ in range(n_context))
+        self.up_blocks = nn.ModuleList(GatedResBlock(2 * width, width) for width in widths)
+        self.upsamples = nn.ModuleList(
+            nn.Conv2d(coarse, fine, 3, padding=1) for fine, coarse in zip(widths, widths[1:])
+        )
+        self.last_conv = nn.Conv2d(widths[0], 4 * _OUT_CHANNELS, 3, padding=1)
+        self._start()
+
+    def _start(self) -> None:
+        """Begin with a gray fill and a correction that changes nothing."""
+        nn.init.normal_(self.last_conv.weight, std=1e-3)
+        bias = torch.zeros(_OUT_CHANNELS, 4)
+        bias[-1] = _FIRST_SHARE
+        self.last_conv.bias = nn.Parameter(bias.flatten())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Paint images anew.
+
+        Args:
+            x: (B, 7, H, W): the RGB image with its holes filled with one value, the image as it is, both in [0, 1], and
+                the mask, 1 = uncorrupted.
+
+        Returns:
+            (B, 3, H, W) around [0, 1]; not composited.
+        """
+        height, width = x.shape[-2:]
+        padded = pad_to_multiple(x, self.size_multiple)
+        image, mask = padded[:, 3:6], padded[:, 6:]
+        maps = self._maps(torch.cat([to_network_range(padded[:, :6]), mask], dim=1), 1 - mask).float()
+        fill, contrast, brightness, share = maps.split((3, 3, 3, 1), dim=1)
+        corrected = image * (1 + contrast) + brightness
+        painted = torch.lerp(fill + 0.5, corrected, torch.sigmoid(share))
+        return cut_back(painted, height, width)
+
+    def _maps(self, x: Tensor, hole: Tensor) -> Tensor:
+        x = self.first_conv(F.pixel_unshuffle(x, 2))
+        skips = [self.down_blocks[0](x)]
+        for downsample, block in zip(self.downsamples, self.down_blocks[1:]):
+            skips.append(block(downsample(skips[-1])))
+        x = skips[-1]
+        holes = F.avg_pool2d(hole, self.size_multiple)
+        for block in self.context:
+            x = block(x, holes)
+        for level in reversed(range(len(skips))):
+            x = self.up_blocks[level](torch.cat([x, skips.pop()], dim=1))
+            if level > 0:
+                x = nearest_upsample_conv(x, self.upsamples[level - 1])
+        return F.pixel_shuffle(self.last_conv(x), 2)
+
+
+class ContextBlock(nn.Module):
+    """Attention of every place to all others, known ones above all, and a gated block.
+
+    Args:
+        width: Channels.
+        num_heads: Heads of the attention.
+    """
+
+    def __init__(self, width: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.norm = nn.GroupNorm(1, width)
+        self.qkv = nn.Conv2d(width, 3 * width, 1)
+        self.proj = nn.Conv2d(width, width, 1)
+        # How much less attention a hole gets, in logits.
+        self.penalty = nn.Parameter(torch.full((num_heads,), 4.0))
+        self.block = GatedResBlock(width, width)
+
+    def forward(self, x: Tensor, holes: Tensor) -> Tensor:
+        """(B, width, h, w) and the share of holes of each place, (B, 1, h, w) in [0, 1] -> (B, width, h, w)."""
+        parts = self.qkv(self.norm(x)).flatten(2).unflatten(1, (3, self.num_heads, -1)).transpose(-1, -2)
+        query, key, value = parts.unbind(1)
+        bias = -self.penalty.view(1, -1, 1, 1) * holes.flatten(2).unsqueeze(2)
+        found = F.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(query.dtype))
+        return self.block(x + self.proj(found.transpose(-1, -2).flatten(1, 2).unflatten(2, x.shape[-2:])))

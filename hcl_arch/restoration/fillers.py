@@ -1,0 +1,146 @@
+"""What fills holes in the place of the model's own restorer: OpenCV's methods, or a network of another project."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, Optional, Union
+
+import cv2
+import numpy as np
+import torch
+
+from hcl_arch.archs.spandrel_network_arch import SUFFIXES, HCLSpandrelNetwork
+from hcl_arch.restoration.network_calls import NetworkCalls
+
+OPENCV: Mapping[str, int] = {'opencv-telea': cv2.INPAINT_TELEA, 'opencv-ns': cv2.INPAINT_NS}
+"""Fillers that are always there, and OpenCV's numbers for them."""
+
+FOLDER_VARIABLE = 'HCL_FILLERS'
+# Pixels around a point from which OpenCV takes its colour.
+_RADIUS = 3
+# How far from known pixels a network of another project fills well; their receptive fields span a picture.
+_REACH = 256
+# Tiles overlap by three times this: enough for a ramp that nobody sees.
+_MULTIPLE = 64
+# What IOPaint keeps among the downloads of torch.hub.
+_IN_HUB = ('big-lama.pt', 'Places_512_FullData_G.pth')
+_COMFYUI = ('~/ComfyUI', '~/comfy/ComfyUI')
+
+
+class FillerFile(NamedTuple):
+    """A file that can be named by its stem."""
+
+    name: str
+    path: Path
+
+
+class OpenCVFiller:
+    """OpenCV's inpainting, of whole pictures.
+
+    Args:
+        method: A key of :data:`OPENCV`.
+    """
+
+    size_multiple = 1
+    largest_side: Optional[int] = None
+    reach = math.inf
+
+    def __init__(self, method: str) -> None:
+        self.name, self._flag = method, OPENCV[method]
+
+    def check_restores(self) -> None:
+        """It does."""
+
+    def padded(self, size: int) -> int:
+        """Nothing is padded."""
+        return size
+
+    def repair_bytes(self) -> float:
+        """Bytes for each pixel: planes of float32 and what OpenCV notes of each pixel."""
+        return 40.0
+
+    def repair(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        """Fill the holes, True, of an image (H, W, 3) float32 in [0, 1]; without any known pixel it is gray."""
+        if hole.all():
+            return np.full_like(image, 0.5)
+        mask = hole.astype(np.uint8)
+        planes = np.moveaxis((image * 65535).round().astype(np.uint16), 2, 0)
+        # One by one, since OpenCV takes only single channels of more than 8 bit.
+        filled = [cv2.inpaint(np.ascontiguousarray(plane), mask, _RADIUS, self._flag) for plane in planes]
+        return np.stack(filled, axis=2).astype(np.float32) / 65535
+
+
+class NetworkFiller(NetworkCalls):
+    """A network of another project, on a device, in float32."""
+
+    reach = _REACH
+
+    def __init__(self, name: str, network: HCLSpandrelNetwork, device: torch.device) -> None:
+        super().__init__(network, device, 'fp32')
+        self.name, self.restores = name, True
+        self.size_multiple = math.lcm(network.size_multiple, _MULTIPLE)
+
+
+Filler = Union[OpenCVFiller, NetworkFiller]
+
+
+def make_filler(filler: Union[str, os.PathLike[str]], device: torch.device) -> Filler:
+    """Make a filler.
+
+    Args:
+        filler: ``opencv-telea`` or ``opencv-ns``, the name of a file that :func:`filler_files` lists, or a file's path.
+        device: Where a network computes.
+
+    Raises:
+        ValueError: If there is no such filler, or its file holds no inpainting network; the message names it.
+    """
+    if filler in OPENCV:
+        return OpenCVFiller(str(filler))
+    path = _path_of(filler)
+    try:
+        network = HCLSpandrelNetwork(weights=path)
+    except (ImportError, OSError, ValueError) as error:
+        raise ValueError(f'filler: {error}') from error
+    if not network.inpaints:
+        raise ValueError(
+            f'filler: {path}: holds {network.architecture}, which takes no mask: expected an inpainting '
+            'network, such as LaMa.'
+        )
+    return NetworkFiller(path.stem, network, device)
+
+
+def _path_of(filler: Union[str, os.PathLike[str]]) -> Path:
+    path = Path(filler)
+    if path.suffix or path.name != str(filler):
+        return path
+    files = {file.name: file.path for file in filler_files()}
+    if path.name not in files:
+        raise ValueError(
+            f'filler: there is none of the name {path.name!r}; known: {", ".join([*OPENCV, *files])}. '
+            f'For others give a file that ends in {", ".join(SUFFIXES)}.'
+        )
+    return files[path.name]
+
+
+def filler_files() -> list[FillerFile]:
+    """The files in $HCL_FILLERS and in the usual places of IOPaint and ComfyUI; of equal names the first."""
+    hub = Path(os.environ.get('TORCH_HOME', '~/.cache/torch')).expanduser() / 'hub' / 'checkpoints'
+    own = [os.environ[FOLDER_VARIABLE]] if os.environ.get(FOLDER_VARIABLE) else []
+    folders = [Path(folder).expanduser() for folder in own]
+    folders += [Path(folder).expanduser() / 'models' / 'inpaint' for folder in _COMFYUI]
+    paths = [path for folder in folders for path in _weights_in(folder)]
+    paths += [hub / name for name in _IN_HUB if (hub / name).is_file()]
+    found: dict[str, FillerFile] = {}
+    for path in paths:
+        found.setdefault(path.stem, FillerFile(path.stem, path))
+    return list(found.values())
+
+
+def _weights_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    except OSError:  # it does not exist or is not readable
+        return []

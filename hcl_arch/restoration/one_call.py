@@ -1,0 +1,76 @@
+"""Repair a photograph in one call."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Optional, Union
+
+from torch import nn
+
+from hcl_arch.restoration.image_input import ImageInput
+from hcl_arch.restoration.painting import Progress
+from hcl_arch.restoration.restorer import Restorer
+from hcl_arch.restoration.result import Restoration
+from hcl_arch.restoration.user_mask import MaskInput
+from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
+from hcl_arch.utils.precision import Precision
+
+_last: dict[tuple, Restorer] = {}
+_last_lock = threading.Lock()
+
+
+def restore(
+    image: ImageInput,
+    *,
+    model: Union[str, Path, nn.Module] = 'small',
+    device: str = 'auto',
+    precision: Precision = 'fp32',
+    filler: Optional[Union[str, Path]] = None,
+    mask: Optional[MaskInput] = None,
+    mask_polarity: MaskPolarity = 'auto',
+    mask_channel: MaskChannel = 'auto',
+    threshold: Optional[float] = None,
+    grow: float = 0,
+    min_score: Optional[float] = None,
+    composite: bool = True,
+    reverse: bool = False,
+    feather: float = 0,
+    progress: Optional[Progress] = None,
+) -> Restoration:
+    """Find what is corrupted in an image and repair it; see :class:`Restorer` and :meth:`Restorer.restore`.
+
+    The last call's model is kept for the next one, unless a network was given or the model's file has changed.
+    """
+    restorer = _kept_restorer(model, device, precision, filler)
+    return restorer.restore(
+        image,
+        mask=mask,
+        mask_polarity=mask_polarity,
+        mask_channel=mask_channel,
+        threshold=threshold,
+        grow=grow,
+        min_score=min_score,
+        composite=composite,
+        reverse=reverse,
+        feather=feather,
+        progress=progress,
+    )
+
+
+def _kept_restorer(
+    model: Union[str, Path, nn.Module], device: str, precision: Precision, filler: Optional[Union[str, Path]]
+) -> Restorer:
+    if isinstance(model, nn.Module):
+        return Restorer(model, device=device, precision=precision, filler=filler)
+    key = (_version(model), device, precision, None if filler is None else _version(filler))
+    with _last_lock:
+        if key not in _last:
+            _last.clear()
+            _last[key] = Restorer(model, device=device, precision=precision, filler=filler)
+        return _last[key]
+
+
+def _version(file: Union[str, Path]) -> tuple[str, Optional[int]]:
+    path = Path(file)
+    return str(file), path.stat().st_mtime_ns if path.is_file() else None

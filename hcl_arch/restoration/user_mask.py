@@ -1,0 +1,153 @@
+"""Users' masks: files, arrays and PIL images, and the transparency of the photograph itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Union, get_args
+
+import numpy as np
+from PIL import Image
+
+from hcl_arch.restoration.image_input import image_array
+from hcl_arch.restoration.mask_array import as_mask, grown
+from hcl_arch.utils.mask_options import OWN_ALPHA, MaskChannel, MaskPolarity
+from hcl_arch.utils.mask_reading import UnclearMaskError, corrupted_pixels
+from hcl_arch.utils.pixel_values import full_scale
+
+MaskInput = Union[np.ndarray, Image.Image, str, Path]
+
+
+def user_mask(
+    mask: MaskInput, height: int, width: int, *, polarity: MaskPolarity = 'auto', channel: MaskChannel = 'auto'
+) -> np.ndarray:
+    """Convert a user's mask for an image of the given size.
+
+    Args:
+        mask: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA of bool, uint8, uint16 or float in [0, 1]; a PIL image
+            of any mode; or a file's path.
+        height: H of the image.
+        width: W of the image.
+        polarity: See :func:`hcl_arch.utils.mask_reading.corrupted_pixels`.
+        channel: See there.
+
+    Returns:
+        (H, W) uint8, 255 = corrupted, 0 = uncorrupted.
+
+    Raises:
+        ValueError: If it has another size, shape or dtype, or holds values that are not finite.
+        UnclearMaskError: If it can be read in several ways; also a ValueError.
+    """
+    check_mask_options(polarity, channel)
+    array = _mask_pixels(mask)
+    if array.shape[:2] != (height, width):
+        got = ' x '.join(map(str, array.shape[:2]))
+        raise ValueError(f'mask: expected the size of the image, {height} x {width} (H x W), got {got}.')
+    try:
+        return as_mask(corrupted_pixels(array, polarity=polarity, channel=channel))
+    except UnclearMaskError as error:
+        raise UnclearMaskError(f'mask: {error.found}', *error.ways) from None
+    except ValueError as error:
+        raise ValueError(f'mask: {error}.') from None
+
+
+def check_mask_options(polarity: str, channel: str) -> None:
+    """Raise ValueError if one of them has another value than declared."""
+    for name, value, choices in (
+        ('mask_polarity', polarity, get_args(MaskPolarity)),
+        ('mask_channel', channel, get_args(MaskChannel)),
+    ):
+        if value not in choices:
+            raise ValueError(f'{name}: expected one of {", ".join(choices)}, got {value!r}.')
+
+
+def read_user_mask(
+    mask: MaskInput,
+    pixels: np.ndarray,
+    *,
+    polarity: MaskPolarity = 'auto',
+    channel: MaskChannel = 'auto',
+    grow: float = 0,
+    reverse: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels of an image to repair, and a user's mask for it.
+
+    Args:
+        mask: As for :func:`user_mask`; or 'alpha': what is erased in the image itself. It becomes opaque in the
+            returned pixels, unless ``reverse`` keeps it: what is repainted should be seen.
+        pixels: As returned by :func:`hcl_arch.restoration.image_input.image_array`; not changed.
+        polarity: As for :func:`user_mask`.
+        channel: As for :func:`user_mask`.
+        grow: Pixels around what is erased that become opaque too.
+        reverse: Whether what the mask marks is kept.
+
+    Raises:
+        ValueError: As :func:`user_mask`; or 'alpha' is given for an image without alpha, with other options, or where
+            a file has that name.
+    """
+    if not means_own_alpha(mask):
+        return pixels, user_mask(mask, *pixels.shape[:2], polarity=polarity, channel=channel)
+    if (polarity, channel) != ('auto', 'auto'):
+        raise ValueError(f"mask: '{OWN_ALPHA}' needs no mask_polarity and no mask_channel.")
+    erased = erased_pixels(pixels)
+    if not reverse:
+        pixels = pixels.copy()
+        pixels[..., 3][grown(erased, grow) > 0] = full_scale(pixels)
+    return pixels, erased
+
+
+def means_own_alpha(mask: Any) -> bool:
+    """Whether a mask is the word for the photograph's own transparency.
+
+    Raises:
+        ValueError: If there is a file or folder of that name as well.
+    """
+    if not isinstance(mask, str) or mask != OWN_ALPHA:
+        return False
+    if os.path.lexists(OWN_ALPHA):
+        raise ValueError(
+            f"mask: '{OWN_ALPHA}' is the photograph's own transparency, but there is a file or folder of that name "
+            f'here too. Give ./{OWN_ALPHA} for that one, or rename it.'
+        )
+    return True
+
+
+def erased_pixels(pixels: np.ndarray) -> np.ndarray:
+    """The pixels of a photograph (H, W, 4) with less than half of the full opacity: (H, W) uint8, 255 = erased.
+
+    Raises:
+        ValueError: If it has no alpha channel.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 4:
+        raise ValueError(f"mask: '{OWN_ALPHA}' is the photograph's own transparency, and it has none.")
+    return as_mask(pixels[..., 3] < full_scale(pixels) / 2)
+
+
+def _mask_pixels(mask: MaskInput) -> np.ndarray:
+    if isinstance(mask, Image.Image):
+        return _pil_pixels(mask)
+    if isinstance(mask, (str, os.PathLike)):
+        return image_array(mask)
+    if not isinstance(mask, np.ndarray):
+        raise ValueError(f'mask: expected a numpy array, a PIL image or a path, got {type(mask).__name__}.')
+    return mask
+
+
+def _pil_pixels(mask: Image.Image) -> np.ndarray:
+    if mask.mode == '1':
+        return np.asarray(mask)
+    if mask.mode in ('I', 'F'):
+        return _ranged(np.asarray(mask))
+    if 'transparency' in mask.info and not mask.mode.startswith('I'):
+        mask = mask.convert('RGBA')
+    return image_array(mask)
+
+
+def _ranged(values: np.ndarray) -> np.ndarray:
+    """Values of a mode without a range of its own: up to 1, 255 or 65535."""
+    low, high = values.min(initial=0), values.max(initial=0)
+    if not (low >= 0 and high <= 65535):
+        raise ValueError(f'mask: values of PIL modes I and F must be in 0 ... 65535, found {low} to {high}.')
+    if high <= 1:
+        return values.astype(np.float32)
+    return np.rint(values).astype(np.uint8 if high <= 255 else np.uint16)

@@ -1,0 +1,84 @@
+"""HCLRepairNet: sizes, where it begins, what it can learn, and how it serves as a restorer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from hcl_arch.archs import DetectThenRestore, HCLRepairNet
+from hcl_arch.archs.hcl_repair_net_arch import ContextBlock
+
+TINY = {'dim': 8, 'dim_mults': (1, 1, 2), 'n_context': 1, 'num_heads': 2}
+DETECTOR = {'type': 'HCLDetector', 'dim': 4, 'encoder_depths': (1, 1, 1), 'num_heads': (1, 1, 1), 'window_size': 4}
+
+
+def fed(image: Tensor, mask: Tensor) -> Tensor:
+    return torch.cat([image * mask + (1 - mask) * 0.5, image, mask], dim=1)
+
+
+@pytest.mark.parametrize('size', [(16, 16), (50, 70), (33, 17)])
+def test_any_size(size: tuple[int, int]) -> None:
+    assert HCLRepairNet(**TINY)(torch.rand(2, 7, *size)).shape == (2, 3, *size)
+
+
+def test_begins_with_gray_and_a_tenth_of_the_image() -> None:
+    image = torch.rand(1, 3, 32, 32)
+    painted = HCLRepairNet(**TINY)(fed(image, torch.zeros(1, 1, 32, 32)))
+    assert torch.allclose(painted, 0.9 * 0.5 + 0.1 * image, atol=0.02)
+
+
+@pytest.mark.parametrize('kind', ['veil', 'opaque'])
+def test_learns_to_correct_and_to_fill(kind: str) -> None:
+    """A veil is taken off, with all that shines through; under what is opaque, the colour around it goes on."""
+    torch.manual_seed(0)
+    network = HCLRepairNet(**TINY)
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    errors = []
+    for _ in range(150):
+        truth = torch.rand(4, 3, 1, 1).expand(-1, -1, 32, 32).clone()
+        if kind == 'veil':
+            truth = torch.rand(4, 3, 32, 32)
+        mask = torch.ones(4, 1, 32, 32)
+        mask[..., 8:24, 8:24] = 0
+        covered = 0.5 * truth + 0.5 if kind == 'veil' else torch.zeros_like(truth)
+        image = mask * truth + (1 - mask) * covered
+        loss = ((network(fed(image, mask)) - truth).abs() * (1 - mask)).mean()
+        errors.append(float(loss.detach()))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert sum(errors[-10:]) < 0.35 * sum(errors[:10])
+
+
+def test_holes_get_less_attention() -> None:
+    block = ContextBlock(8, 2)
+    block.norm, block.block = torch.nn.Identity(), torch.nn.Identity()  # type: ignore[assignment]
+    with torch.no_grad():
+        block.penalty.fill_(100.0)
+    holes = torch.zeros(1, 1, 4, 4)
+    holes[..., 2:] = 1
+    x = torch.rand(1, 8, 4, 4)
+    other = x + holes * torch.rand(1, 8, 4, 4)
+    changed = (block(x, holes) - block(other, holes)).abs()
+    assert changed[..., :2].max() < 1e-5
+    assert changed[..., 2:].max() > 1e-3
+
+
+def test_restores_behind_a_detector() -> None:
+    net = DetectThenRestore(
+        DETECTOR, {'type': 'HCLRepairNet', **TINY}, restorer_input=['masked_image', 'image', 'mask'],
+        freeze_detector=True,
+    ).eval()  # fmt: skip
+    image, mask = torch.rand(1, 3, 40, 50), torch.ones(1, 1, 40, 50)
+    mask[..., 10:20, 10:20] = 0
+    repaired = net.repair(image, mask)
+    assert torch.equal(repaired[(mask == 1).expand_as(image)], image[(mask == 1).expand_as(image)])
+    assert not torch.equal(repaired, image)
+
+
+def test_wrong_numbers() -> None:
+    with pytest.raises(ValueError, match='3 heads do not divide the coarsest width, 16'):
+        HCLRepairNet(**{**TINY, 'num_heads': 3})
+    with pytest.raises(ValueError, match='dim: expects a whole number of at least 1'):
+        HCLRepairNet(**{**TINY, 'dim': 0})
