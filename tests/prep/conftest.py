@@ -120,8 +120,7 @@ def killed_run() -> Callable[..., int]:
 
 def run_reading_pipes(run: Callable[[], object]) -> None:
     """Call `run` where named pipes are waited for; the preparation itself refuses them."""
-    decoding.read_regular_file = lambda path: Path(path).read_bytes()  # type: ignore[assignment]
-    pairs.check_regular_file = lambda path: None  # type: ignore[assignment]
+    decoding.read_regular_file = pairs.read_regular_file = lambda path: Path(path).read_bytes()  # type: ignore
     run()
 
 

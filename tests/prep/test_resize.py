@@ -182,7 +182,7 @@ def test_thumbnail_does_not_hide_that_a_jpeg_is_cut_short(tmp_path: Path, write_
     segment = b'\xff\xe2' + (len(thumbnail) + 2).to_bytes(2, 'big') + thumbnail
     with_thumbnail = content[:2] + segment + content[2:]
     decode_bgr(with_thumbnail)
-    with pytest.raises(UnreadableImageError, match='bytes of an image that is cut short'):
+    with pytest.raises(UnreadableImageError, match='100 x 100 pixels and is cut short'):
         decode_bgr(with_thumbnail[:-100])
 
 

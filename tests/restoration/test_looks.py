@@ -150,7 +150,7 @@ class TestPlace:
         assert np.abs(corrupted.mean(axis=0) - 402.5).min() <= 1
         assert np.abs(corrupted.mean(axis=0)[1] - 702.5) <= 1
 
-    @pytest.mark.parametrize('size', [(20000, 10), (10, 20000), (1, 1), (1, 3000)])
+    @pytest.mark.parametrize('size', [(1000, 10), (10, 1000), (1, 1), (1, 100)])
     def test_extreme_shapes(self, size: tuple[int, int]) -> None:
         row, column = size[0] // 3, size[1] // 3
         network = RedIsCorrupted()

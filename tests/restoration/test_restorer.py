@@ -130,7 +130,7 @@ class TestSizes:
         assert result.confidence.shape == result.mask.shape == size
         assert np.isfinite(result.confidence).all()
 
-    @pytest.mark.parametrize('size', [(20000, 10), (10, 20000)])
+    @pytest.mark.parametrize('size', [(1000, 10), (10, 1000)])
     def test_very_long_ones(self, fake_restorer: Restorer, size: tuple[int, int]) -> None:
         image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
         result = fake_restorer.restore(image)

@@ -285,6 +285,25 @@ def test_profile_that_readers_of_a_png_refuse() -> None:
     assert read_photograph(io.BytesIO(photograph.encode('TIFF')[0])).metadata.icc_profile == long
 
 
+@pytest.mark.parametrize(('shape', 'dtype', 'wanted'), [((6, 5), 'uint8', 'WEBP'), ((6, 5, 4), 'uint16', 'PNG')])
+def test_gray_that_is_written_as_colour_becomes_srgb(shape: tuple[int, ...], dtype: str, wanted: str) -> None:
+    pixels = np.full(shape, 100 if dtype == 'uint8' else 25_700, dtype)
+    photograph = Photograph(pixels, is_gray=True, metadata=PhotographMetadata(icc_profile=GRAY))
+    content, remarks = photograph.encode(wanted)
+    assert remarks[0] == f'written as sRGB, since {wanted} has no place for its profile of gray'
+    again = read_photograph(io.BytesIO(content))
+    assert again.metadata.icc_profile is None
+    np.testing.assert_array_equal(again.pixels[..., 0], photograph.shown.reshape(6, 5, -1)[..., 0])
+
+
+def test_profile_of_other_colours_is_left_out_with_a_remark() -> None:
+    stream = io.BytesIO()
+    Image.new('L', (5, 4)).save(stream, 'JPEG', icc_profile=SRGB)
+    photograph = read_photograph(io.BytesIO(stream.getvalue()))
+    assert photograph.metadata.icc_profile is None
+    assert photograph.remarks == ('its colour profile is left out, since it is for other colours than it has',)
+
+
 def test_gray_with_alpha_as_jpeg() -> None:
     photograph = Photograph(np.full((4, 4, 4), 200, np.uint8), is_gray=True)
     assert read_photograph(io.BytesIO(photograph.encode('JPEG')[0])).pixels.shape == (4, 4)

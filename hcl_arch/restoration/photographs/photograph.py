@@ -203,8 +203,12 @@ class Photograph:
         profile = self.metadata.icc_profile
         if profile is None:
             return 'gamma' if self._colours is not None and file_format != 'PNG' else ''
-        is_too_long = file_format == 'PNG' and len(profile) > _LONGEST_PROFILE_OF_PNG
-        return f'profile of {len(profile):,} bytes' if is_too_long else ''
+        if file_format == 'PNG' and len(profile) > _LONGEST_PROFILE_OF_PNG:
+            return f'profile of {len(profile):,} bytes'
+        # OpenCV writes gray of 16 bits with alpha as colour.
+        has_no_gray = self.pixels.ndim == 3 and self.pixels.dtype == np.uint16 and self.metadata.transparent is None
+        is_coloured = file_format == 'WEBP' or (file_format == 'PNG' and has_no_gray)
+        return 'profile of gray' if self.is_gray and is_coloured and self._colours is not None else ''
 
     def write(
         self,

@@ -93,18 +93,10 @@ def _decode(file: Inspected, limits: Limits) -> Decoded:
     else:
         with decoder(io.BytesIO(content if form is None else tiff.for_pillow(blocks, form))) as image:
             check_limits(content, Stated(*image.size), blocks.layout, limits)
-            if getattr(image, 'is_animated', False):
-                remarks.append(_FRAMES)
-            if file_format == 'PNG' and content[_PNG_DEPTH_PLACE] == 16:
-                decoded = _decode_deep_png(content)
-            else:
-                image.load()
-                decoded = _of_pillow(image, blocks.icc, form)
+            remarks += [_FRAMES] if getattr(image, 'is_animated', False) else []
+            decoded = _decode_by_pillow(image, file, form)
             dpi = image.info.get('dpi') if form is None else None
-    metadata, more = read_metadata(blocks, blocks.dpi or dpi)
-    metadata = replace(metadata, transparent=decoded.metadata.transparent)
-    if any(remark.startswith(_CONVERTED) for remark in decoded.remarks):  # the profile fits no longer
-        metadata = replace(metadata, icc_profile=None)
+    metadata, more = _fitting_metadata(decoded, *read_metadata(blocks, blocks.dpi or dpi))
     return replace(
         decoded,
         format=file_format,
@@ -112,6 +104,28 @@ def _decode(file: Inspected, limits: Limits) -> Decoded:
         metadata=metadata,
         remarks=(*remarks, *more, *decoded.remarks),
     )
+
+
+def _fitting_metadata(
+    decoded: Decoded, metadata: PhotographMetadata, remarks: list[str]
+) -> tuple[PhotographMetadata, list[str]]:
+    """Return metadata, without a profile of other colours, and remarks."""
+    profile, transparent = metadata.icc_profile, decoded.metadata.transparent
+    if any(remark.startswith(_CONVERTED) for remark in decoded.remarks):
+        profile = None
+    elif profile and metadata.profile_for('L' if decoded.is_gray else 'RGB') is None:
+        profile = None
+        remarks = [*remarks, 'its colour profile is left out, since it is for other colours than it has']
+    return replace(metadata, icc_profile=profile, transparent=transparent), remarks
+
+
+def _decode_by_pillow(image: Image.Image, file: Inspected, form: tiff.Form | None) -> Decoded:
+    """Decode an image that Pillow has opened; a PNG of 16 bits only with its help."""
+    content = file.blocks.content
+    if content.startswith(PNG_START) and content[_PNG_DEPTH_PLACE] == 16:
+        return _decode_deep_png(content)
+    image.load()
+    return _of_pillow(image, file.blocks.icc, form)
 
 
 def _of_pillow(image: Image.Image, profile: bytes | None, form: tiff.Form | None) -> Decoded:
@@ -130,11 +144,11 @@ def _of_pillow(image: Image.Image, profile: bytes | None, form: tiff.Form | None
     elif has_alpha:
         image = image.convert('RGBA')
     elif is_gray:
-        image = image.convert('L')
+        image = image if mode == 'L' else image.convert('L')
     elif mode not in ('P', 'RGB'):
         image = image.convert('RGB')
         remarks.append(f'{_CONVERTED} {mode} to RGB')
-    else:
+    elif mode != 'RGB':
         image = image.convert('RGB')
     pixels = np.array(image)
     if form is not None and form.extra and has_alpha:

@@ -37,32 +37,39 @@ def encode_tiff(
         extra: the kinds of the extra samples.
         xmp, profile, dpi: the other metadata; the resolution of `tags` counts where there is no `dpi`.
     """
-    height, width, samples = pixels.shape
-    order, depth = tags.order, pixels.dtype.itemsize
-    strip_rows = max(1, _STRIP_BYTES // (width * samples * depth))
-    stored = pixels.astype(f'{order}u{depth}', copy=False)
-    strips = [zlib.compress(stored[row : row + strip_rows].tobytes()) for row in range(0, height, strip_rows)]
-    starts = np.cumsum([8, *map(len, strips)]).tolist()
+    order, strip_rows = tags.order, max(1, _STRIP_BYTES // pixels[0].nbytes)
+    stored = pixels.astype(f'{order}u{pixels.dtype.itemsize}', copy=False)
+    strips = [zlib.compress(stored[row : row + strip_rows].tobytes()) for row in range(0, len(stored), strip_rows)]
     directory = Directory(order, dict(tags.entries), dict(tags.children))
-    numbers = {
-        _BITS: [8 * depth] * samples,
-        _COMPRESSION: [_DEFLATE],
-        _PHOTOMETRIC: [_BLACK_IS_ZERO if samples - len(extra) == 1 else _RGB],
-        _SAMPLES: [samples],
-        _PLANES: [1],
-        **({EXTRA_SAMPLES: list(extra)} if extra else {}),
-        **({RESOLUTION_UNIT: [_INCH]} if dpi else {}),
-    }
-    for tag, values in numbers.items():
-        directory.put(tag, values, _SHORT)
-    layout = {_WIDTH: [width], _HEIGHT: [height], _STRIP_ROWS: [strip_rows], _STARTS: starts[:-1]}
-    for tag, values in {**layout, _COUNTS: list(map(len, strips))}.items():
-        directory.put(tag, values)
-    for tag, ratio in zip((RESOLUTION_ACROSS, RESOLUTION_DOWN), dpi or ()):
-        directory.put_ratio(tag, ratio)
+    _put_layout(directory, pixels, strip_rows, extra)
+    *starts, stop = np.cumsum([8, *map(len, strips)]).tolist()
+    directory.put(_STARTS, starts)
+    directory.put(_COUNTS, map(len, strips))
+    if dpi:
+        directory.put(RESOLUTION_UNIT, [_INCH], _SHORT)
+        directory.put_ratio(RESOLUTION_ACROSS, dpi[0])
+        directory.put_ratio(RESOLUTION_DOWN, dpi[1])
     for tag, kind, data in ((_XMP, _BYTE, xmp), (_ICC, _UNDEFINED, profile)):
         if data:
             directory.entries[tag] = Entry(kind, len(data), data)
-    end = starts[-1] + starts[-1] % 2
+    end = stop + stop % 2
     start = (b'II*\0' if order == '<' else b'MM\0*') + struct.pack(order + 'I', end)
-    return b''.join([start, *strips, bytes(end - starts[-1]), directory_bytes(directory, end)])
+    return b''.join([start, *strips, bytes(end - stop), directory_bytes(directory, end)])
+
+
+def _put_layout(directory: Directory, pixels: NDArray[Any], strip_rows: int, extra: tuple[int, ...]) -> None:
+    """Set the tags that say how pixels are stored."""
+    height, width, samples = pixels.shape
+    for tag, value in ((_WIDTH, width), (_HEIGHT, height), (_STRIP_ROWS, strip_rows)):
+        directory.put(tag, [value])
+    numbers = {
+        _BITS: (8 * pixels.dtype.itemsize,) * samples,
+        _COMPRESSION: (_DEFLATE,),
+        _PHOTOMETRIC: (_BLACK_IS_ZERO if samples - len(extra) == 1 else _RGB,),
+        _SAMPLES: (samples,),
+        _PLANES: (1,),
+        EXTRA_SAMPLES: extra,
+    }
+    for tag, values in numbers.items():
+        if values:
+            directory.put(tag, values, _SHORT)
