@@ -25,11 +25,6 @@ from tests.faults.test_bad_image_files import BAD, make_huge, make_pipe, make_so
 SHARED = REPOSITORY.parent / 'shared' / 'faults'
 # A file that is refused: CPU seconds, and MiB above a process at rest.
 MOST_REFUSED_SECONDS, MOST_REFUSED_MIB = 2.0, 500.0
-# Of the folder `shared`: files whose decoding is not bounded yet.
-UNBOUNDED = frozenset({
-    'exif_rational_200.jpg', 'exif_undefined_10000.jpg', 'deflate16.tif', 'huge_screen.gif', '256mp_rgba16.tif',
-    'rational_tag.tif',
-})  # fmt: skip
 # No regular file, or too large for one: not to be sent to a page.
 SPECIAL = 'special_'
 
@@ -41,7 +36,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, content in {**{name: content for name, (content, _) in BAD.items()}, **ib.whole_images()}.items():
         (folder / name).write_bytes(content)
     for file in SHARED.iterdir() if SHARED.is_dir() else ():
-        if file.suffix != '.md' and file.name not in UNBOUNDED:
+        if file.suffix != '.md':
             shutil.copy(file, folder / f'shared_{file.name}')
     make_pipe(folder / f'{SPECIAL}pipe.png')
     make_socket(folder / f'{SPECIAL}socket.png')
