@@ -67,7 +67,9 @@ def test_bad_files(door: str, corpus: Path, model: Path, tmp_path: Path) -> None
     assert [record for record in records.values() if record['left']] == []
     for name, record in records.items():
         assert 'Traceback' not in record['message'], record
-        assert record['done'] or name in record['message'], record
+        # A data set passes over a GIF, which it does not read, and finds no image in its folder.
+        is_passed_over = door == 'data set' and name.endswith('.gif')
+        assert record['done'] or is_passed_over or name in record['message'], record
     refused = [record for record in records.values() if not record['done']]
     most = {figure: max(record[figure] for record in refused) for figure in ('seconds', 'mib')}
     print(f'{door}: {len(records)} files, {len(refused)} refused, in {most["seconds"]:.2f} s and {most["mib"]:.0f} MiB')
