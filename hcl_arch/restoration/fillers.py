@@ -30,6 +30,10 @@ _IN_HUB = ('big-lama.pt', 'Places_512_FullData_G.pth')
 _COMFYUI = ('~/ComfyUI', '~/comfy/ComfyUI')
 
 
+class FillerError(ValueError):
+    """There is no such filler, or its file cannot be used; one line that starts with 'filler:'."""
+
+
 class FillerFile(NamedTuple):
     """A file that can be named by its stem."""
 
@@ -95,7 +99,7 @@ def make_filler(filler: Union[str, os.PathLike[str]], device: torch.device) -> F
         device: Where a network computes.
 
     Raises:
-        ValueError: If there is no such filler, or its file holds no inpainting network; the message names it.
+        FillerError: If there is no such filler, or its file holds no inpainting network; the message names it.
     """
     if filler in OPENCV:
         return OpenCVFiller(str(filler))
@@ -103,9 +107,9 @@ def make_filler(filler: Union[str, os.PathLike[str]], device: torch.device) -> F
     try:
         network = HCLSpandrelNetwork(weights=path)
     except (ImportError, OSError, ValueError) as error:
-        raise ValueError(f'filler: {error}') from error
+        raise FillerError(f'filler: {error}') from error
     if not network.inpaints:
-        raise ValueError(
+        raise FillerError(
             f'filler: {path}: holds {network.architecture}, which takes no mask: expected an inpainting '
             'network, such as LaMa.'
         )
@@ -118,7 +122,7 @@ def _path_of(filler: Union[str, os.PathLike[str]]) -> Path:
         return path
     files = {file.name: file.path for file in filler_files()}
     if path.name not in files:
-        raise ValueError(
+        raise FillerError(
             f'filler: there is none of the name {path.name!r}; known: {", ".join([*OPENCV, *files])}. '
             f'For others give a file that ends in {", ".join(SUFFIXES)}.'
         )

@@ -73,6 +73,7 @@ def test_all_commands_of_a_page_in_order(page: Path, workplace: Workplace) -> No
 def test_examples_of_the_help_in_order(workplace: Workplace) -> None:
     """They are typed one after the other too: none meets the output of another."""
     example_files.photographs()
+    example_files.write_lama()
     _, _, examples = _EPILOG.partition('examples:\n')
     for name in ('blend.png', '-odd-name.png'):
         example_files.write_image(name)

@@ -90,7 +90,7 @@ def test_a_least_score_out_of_range_is_refused(
     with pytest.raises(SystemExit, match='2'):
         main([str(joined), str(out), '--info', 'min_score=35'])
 
-    assert 'min_score: expected a number in [0, 1], got 35.' in capsys.readouterr().err
+    assert 'min_score: expects a number in [0, 1], got 35.' in capsys.readouterr().err
     assert not out.exists()
 
 

@@ -151,6 +151,6 @@ class TestCommand:
             torch.save(made, 'x.pth')
         assert main(['photo.png', '--filler', 'x.pth']) == 2
         said = capsys.readouterr().err
-        assert match in said
+        assert f'--filler: {match}' in said
         assert 'Traceback' not in said
         assert not list(Path('restored').glob('*'))

@@ -148,6 +148,10 @@ def _do(
     try:
         restorer = load(options)
     except Exception as error:  # of any kind: without a model nothing can be started
+        from hcl_arch.restoration.fillers import FillerError
+
+        if isinstance(error, FillerError):
+            raise CommandError(f'--{shown(str(error))}') from error
         kind = '' if isinstance(error, (ValueError, OSError)) else f'{type(error).__name__}: '
         raise CommandError(f'--model {shown(options.model)}: {kind}{shown(str(error))}') from error
     summary.model = restorer.name
