@@ -88,10 +88,9 @@ class PretrainedWeights:
         try:
             state = load_checkpoint(path)
         except (OSError, CheckpointFileError) as error:
-            kind = type(error.__cause__ or error).__name__
-            what = f'{path} cannot be read as the weights of {self.architecture} ({kind})'
-            why = f'it {error}' if getattr(error, 'holds_code', False) else 'it may be cut short'
-            raise ValueError(f'{what}; {why}. {self._how()}') from error
+            what = f'{path} cannot be read as the weights of {self.architecture}: {error}'
+            hint = '' if getattr(error, 'holds_code', False) else ' Is it cut short?'
+            raise ValueError(f'{what}.{hint} {self._how()}') from error
         if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
             what = f'{path} does not hold the weights of {self.architecture}'
             raise ValueError(f'{what}: it is no dictionary of tensors. {self._how()}')
