@@ -6,7 +6,7 @@ import threading
 from typing import Any, Optional
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 _NUMBERS = (torch.empty, torch.zeros, torch.ones, torch.eye, torch.linspace, torch.logspace, torch.rand, torch.randn)
@@ -52,8 +52,10 @@ class Apart(TorchFunctionMode):
         kwargs = dict(kwargs or {})
         if func in _FACTORIES and kwargs.get('device') is None and self._device is not None:
             kwargs['device'] = self._device
-        if func in _DRAWS and kwargs.get('generator') is None and self._device is None:
-            kwargs['generator'] = self._generator
+        if func in _DRAWS and kwargs.get('generator') is None:
+            place = args[0].device if args and isinstance(args[0], Tensor) else kwargs.get('device') or 'cpu'
+            if torch.device(place).type == 'cpu':
+                kwargs['generator'] = self._generator
         if func in _NUMBERS and kwargs.get('dtype') is None:
             kwargs['dtype'] = torch.float32
         result = func(*args, **kwargs)

@@ -19,7 +19,7 @@ from basicsr.utils.options import parse_options
 import hcl_arch
 from hcl_arch.option_checks.networks import inspect_network
 from hcl_arch.option_checks.problems import CHECKS, find_problems, find_structure_problems
-from hcl_arch.option_checks.quiet_build import try_out
+from hcl_arch.option_checks.quiet_build import quiet_process, try_out
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.utils.option_file import read_option_file
 from tests.example_options import IMAGES, REMOVED, Keys, Options, changed, make_folder, make_lmdb, parsed
@@ -200,12 +200,18 @@ def test_entry_of_a_file_of_weights(testing: Options) -> None:
     assert find_problems(changed(testing, (('network_g', 'detector_param_key'), 'params_ema'))) == []
 
 
-def test_trying_out_changes_neither_logger_nor_random_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(basicsr_logger, 'initialized_logger', {})
+def test_trying_out_does_not_change_the_random_state() -> None:
     state = torch.get_rng_state()
-    assert try_out(lambda: basicsr_logger.get_root_logger().handlers.copy())[1] is None
-    assert try_out(lambda: torch.rand(2, device='cpu'))[1] is None
+    for draw in (lambda: torch.rand(2, device='cpu'), lambda: torch.empty(2, device='cpu').normal_(),
+                 lambda: torch.nn.Linear(2, 2, device='cpu'), lambda: torch.nn.Linear(2, 2)):  # fmt: skip
+        assert try_out(draw)[1] is None
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_checks_leave_the_logger_to_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(basicsr_logger, 'initialized_logger', {})
+    with quiet_process():
+        assert try_out(lambda: basicsr_logger.get_root_logger().handlers.copy())[1] is None
     assert basicsr_logger.initialized_logger == {}
 
 
