@@ -586,7 +586,7 @@ DAMAGE: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     ),
     'sparse tensor': (
         lambda c: c['classifier'].update({'cls.0.bias': torch.zeros(12).to_sparse()}),
-        "key 'cls.0.bias' holds a value of type Tensor: expected a dense tensor",
+        'holds tensors of a kind that no network has (torch._utils._rebuild_sparse_tensor): expected dense ones',
     ),
     'python object': (lambda c: c.update(step=Opaque()), 'Opaque), which could run any code when loaded'),
     'numpy number': (lambda c: c.update(step=np.float64(3)), 'holds a Python object (numpy'),
