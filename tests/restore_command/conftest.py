@@ -12,7 +12,7 @@ from PIL import Image
 from hcl_arch.commands.restore.arguments import parse_arguments
 from hcl_arch.commands.restore.command import run
 from hcl_arch.restoration.result import Restoration
-from hcl_arch.restoration.verdict import corruption_score
+from hcl_arch.restoration.verdict import Finding, corruption_score
 
 
 class StubRestorer:
@@ -29,6 +29,9 @@ class StubRestorer:
         self.calls: list[dict[str, Any]] = []
         self.identity = identity
         self.min_score = min_score
+
+    def find(self, image: np.ndarray, **options: Any) -> Finding:
+        return Finding(*self.restore(image, **options)[1:])
 
     def restore(
         self, image: np.ndarray, *, mask: Optional[np.ndarray] = None, progress: Any = None, **options: Any

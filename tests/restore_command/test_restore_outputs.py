@@ -103,7 +103,9 @@ def test_one_output_file_and_its_format(command, make_photo, tree) -> None:
     assert command('a.png', '-o', 'made/b.jpg', '--quality', '90').status == 0
     assert tree() == ['a.png', 'made/b.jpg', 'made/b_mask.png']
     assert read_photograph('made/b.jpg').format == 'JPEG'
-    assert command('a.png', '-o', 'mask.png', '--save', 'mask').status == 0
+    outcome = command('a.png', '-o', 'mask.png', '--save', 'mask')
+    assert outcome.status == 0
+    assert 'composite' not in outcome.restorer.calls[0]  # it is only asked what it finds
     assert set(np.unique(opened('mask.png'))) == {0, 255}
 
 

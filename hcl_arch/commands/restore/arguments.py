@@ -108,7 +108,8 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
         choices=PICTURE_KINDS,
         metavar='PICTURE',
         action='extend',
-        help=f'which pictures: {", ".join(PICTURE_KINDS)} (default: {" ".join(DEFAULT_KINDS)})',
+        help=f'which pictures: {", ".join(PICTURE_KINDS)} (default: {" ".join(DEFAULT_KINDS)}). Without restored and '
+        'side-by-side nothing is repaired, which takes most of the time',
     )
     group.add_argument(
         '--format',

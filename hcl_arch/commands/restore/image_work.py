@@ -83,23 +83,21 @@ def _read_mask(job: Job, photograph: Photograph, options: Options) -> Optional[N
 def restore_image(
     restorer: ImageRestorer, read: ReadImage, options: Options, progress: Optional[Progress]
 ) -> Restoration:
-    """Restore a photograph.
+    """Restore a photograph, or only find what is corrupted if no picture of the repair is wanted.
 
     Raises:
         ImageError: It cannot be restored, for example because memory ran out.
     """
-    settings: dict[str, Any] = {
-        'grow': options.grow,
-        'composite': options.composite,
-        'reverse': options.reverse,
-        'feather': options.feather,
-    }
+    settings: dict[str, Any] = {'grow': options.grow}
     if options.threshold is not None:
         settings['threshold'] = options.threshold
     if options.min_score is not None:
         settings['min_score'] = options.min_score
     mask = OWN_ALPHA if options.repairs_erased else read.mask
     try:
+        if not options.repairs:
+            return Restoration(read.photograph.shown, *restorer.find(read.photograph.shown, **settings))
+        settings.update(composite=options.composite, reverse=options.reverse, feather=options.feather)
         return restorer.restore(read.photograph.shown, mask=mask, progress=progress, **settings)
     except Exception as error:  # of any kind: the other images must still be processed
         raise ImageError(_failure(error)) from error

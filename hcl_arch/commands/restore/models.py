@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hcl_arch.commands.restore.console import Progress
 from hcl_arch.commands.restore.options import Options
 from hcl_arch.restoration.result import Restoration
+from hcl_arch.restoration.verdict import Finding
 
 
 class ImageRestorer(Protocol):
@@ -22,6 +23,9 @@ class ImageRestorer(Protocol):
     @property
     def min_score(self) -> float:
         """Least score of pictures to repair, unless another one is given."""
+
+    def find(self, image: NDArray[Any], *, threshold: float = 0.5, grow: int = 0, min_score: float = 0.0) -> Finding:
+        """Find what is corrupted in an image."""
 
     def restore(
         self,

@@ -56,6 +56,11 @@ class Options:
     max_decoded: float
 
     @property
+    def repairs(self) -> bool:
+        """Whether a picture is wanted that shows the repair, or a mask of the user's, which needs no finding."""
+        return self.mask is not None or bool({'restored', 'side-by-side'} & set(self.save))
+
+    @property
     def to_stdout(self) -> bool:
         """Whether the one picture goes to standard output."""
         return self.output == STANDARD_STREAM
