@@ -224,7 +224,7 @@ def test_what_cannot_be_taken_is_told_in_plain_words(visit):
     assert 'letter.png: a PDF document' in page.text_content(STATUS)
     upload(page, png(np.zeros((1100, 1000), np.uint8)), 'large.png')
     wait_for_status(page, 'megapixels')
-    assert 'at most 1 can be restored' in page.text_content(STATUS)
+    assert 'more than the limit of 1,000,000 pixels' in page.text_content(STATUS)
     upload(page, bytes(3 * 2**20), 'heavy.png')
     page.wait_for_selector('.hcl-drop-note.hcl-error')
     assert 'heavy.png: This file is too large: at most 2 MiB' in page.text_content('.hcl-drop-note')
