@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from hcl_arch.utils.pixel_values import linear_to_srgb, srgb_to_linear
+
 # Linear sRGB to XYZ under D50, to which profiles refer (IEC 61966-2-1, adapted by Bradford's matrix).
 _SRGB = np.array(
     [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
@@ -61,7 +63,7 @@ class CurveColours:
         most = np.iinfo(values.dtype).max
         step = 65535 // most
         tables = [curve[::step].astype(np.float32) for curve in self._curves]
-        fine = np.rint(srgb_encoded(np.linspace(0, 1, _FINE + 1)) * most).astype(values.dtype)
+        fine = np.rint(linear_to_srgb(np.linspace(0, 1, _FINE + 1)) * most).astype(values.dtype)
         result = np.empty_like(values)
         for start in range(0, len(values), _STRIP):
             part = values[start : start + _STRIP]
@@ -74,7 +76,7 @@ class CurveColours:
     def stored(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return what the file has for sRGB values."""
         most = np.iinfo(values.dtype).max
-        linear = srgb_decoded(values.astype(np.float64) / most)
+        linear = srgb_to_linear(values.astype(np.float64) / most)
         if self._matrix is not None:
             linear = (linear @ np.linalg.inv(self._matrix).T).clip(0, 1)
         coded = [np.interp(linear[:, channel], curve, self._grid) for channel, curve in enumerate(self._curves)]
@@ -140,16 +142,6 @@ def is_usable(profile: bytes) -> bool:
     except (OSError, ValueError, ImageCms.PyCMSError):
         return False
     return True
-
-
-def srgb_decoded(values: NDArray[Any]) -> NDArray[Any]:
-    """Linear light of sRGB values in [0, 1]."""
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def srgb_encoded(linear: NDArray[Any]) -> NDArray[Any]:
-    """The sRGB values of linear light in [0, 1]."""
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def _is_srgb(colours: Colours, channels: int) -> bool:
@@ -244,7 +236,7 @@ def _of_gamma(gamma: bytes, chromaticities: bytes, is_gray: bool) -> Optional[Co
         return None
     usual = abs(stated - _USUAL_GAMMA) < _GAMMA_SLACK
     try:
-        curve = srgb_decoded if usual else _power(100_000 / stated)
+        curve = srgb_to_linear if usual else _power(100_000 / stated)
     except ValueError:
         return None
     return CurveColours([curve] * (1 if is_gray else 3), matrix)

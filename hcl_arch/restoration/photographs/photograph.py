@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Union
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.restoration.photographs.colours import Colours, colours_of
-from hcl_arch.restoration.photographs.photograph_decoding import decode_photograph
+from hcl_arch.restoration.photographs.photograph_decoding import Decoded, decode_photograph
 from hcl_arch.restoration.photographs.photograph_encoding import (
     WRITTEN_FORMATS,
     as_straight,
@@ -24,7 +24,6 @@ from hcl_arch.restoration.photographs.photograph_encoding import (
     unwritten_metadata,
 )
 from hcl_arch.restoration.photographs.photograph_kinds import SUFFIXES, UndecodableError
-from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata
 from hcl_arch.utils.atomic_file import atomic_file
 from hcl_arch.utils.image_limits import Limits, default_limits
 from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, read_regular_file, reason_of
@@ -50,28 +49,8 @@ __all__ = ['DEFAULT_QUALITY', 'FORMAT_OF_SUFFIX', 'SUFFIXES', 'SUFFIX_OF_FORMAT'
 
 
 @dataclass(frozen=True)
-class Photograph:
-    """A photograph, upright.
-
-    Attributes:
-        pixels: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
-        format: Pillow's name of the file's format: 'BMP', 'GIF', 'JPEG', 'PNG', 'TIFF' or 'WEBP'.
-        is_gray: the file has one colour channel; also with alpha, where `pixels` have four channels.
-        is_lossless: the file keeps its pixels exactly.
-        metadata: the file's other content.
-        remarks: remarks for the user on how it was read.
-        extra: (H, W, n) channels of a TIFF that are neither colour nor alpha; they are kept as they are.
-        is_premultiplied: the colours are multiplied by alpha, as some TIFFs have them.
-    """
-
-    pixels: NDArray[Any]
-    format: str = 'PNG'
-    is_gray: bool = False
-    is_lossless: bool = True
-    metadata: PhotographMetadata = field(default_factory=PhotographMetadata)
-    remarks: tuple[str, ...] = ()
-    extra: NDArray[Any] | None = None
-    is_premultiplied: bool = False
+class Photograph(Decoded):
+    """A photograph, upright; its attributes are those of :class:`Decoded`."""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -39,7 +39,6 @@ _DECODERS: tuple[tuple[Any, str, type[ImageFile.ImageFile]], ...] = (
     (b'BM', 'BMP', BmpImagePlugin.BmpImageFile),
 )
 _PNG_DEPTH_PLACE, _PNG_COLOUR_PLACE = 24, 25
-_CONVERTED = 'converted from'
 _FRAMES = 'only the first of its frames or pages is restored'
 # tifffile also logs what it raises; without a handler that would go to standard error.
 logging.getLogger('tifffile').addHandler(logging.NullHandler())
@@ -47,7 +46,19 @@ logging.getLogger('tifffile').addHandler(logging.NullHandler())
 
 @dataclass(frozen=True)
 class Decoded:
-    """A decoded photograph; its fields as in `hcl_arch.restoration.photographs.photograph.Photograph`."""
+    """What a photograph's file holds.
+
+    Attributes:
+        pixels: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
+        format: Pillow's name of the file's format: 'BMP', 'GIF', 'JPEG', 'PNG', 'TIFF' or 'WEBP'.
+        is_gray: the file has one colour channel; also with alpha, where `pixels` have four channels.
+        is_lossless: the file keeps its pixels exactly.
+        metadata: the file's other content.
+        remarks: remarks for the user on how it was read.
+        extra: (H, W, n) channels of a TIFF that are neither colour nor alpha; they are kept as they are.
+        is_premultiplied: the colours are multiplied by alpha, as some TIFFs have them.
+        is_converted: reading has converted the colours, so that the file's profile does not fit.
+    """
 
     pixels: NDArray[Any]
     format: str = 'PNG'
@@ -57,6 +68,7 @@ class Decoded:
     remarks: tuple[str, ...] = ()
     extra: NDArray[Any] | None = None
     is_premultiplied: bool = False
+    is_converted: bool = False
 
 
 def decode_photograph(content: bytes, limits: Limits) -> Decoded:
@@ -111,7 +123,7 @@ def _fitting_metadata(
 ) -> tuple[PhotographMetadata, list[str]]:
     """Return metadata, without a profile of other colours, and remarks."""
     profile, transparent = metadata.icc_profile, decoded.metadata.transparent
-    if any(remark.startswith(_CONVERTED) for remark in decoded.remarks):
+    if decoded.is_converted:
         profile = None
     elif profile and metadata.profile_for('L' if decoded.is_gray else 'RGB') is None:
         profile = None
@@ -147,13 +159,13 @@ def _of_pillow(image: Image.Image, profile: bytes | None, form: tiff.Form | None
         image = image if mode == 'L' else image.convert('L')
     elif mode not in ('P', 'RGB'):
         image = image.convert('RGB')
-        remarks.append(f'{_CONVERTED} {mode} to RGB')
+        remarks.append(f'converted from {mode} to RGB')
     elif mode != 'RGB':
         image = image.convert('RGB')
     pixels = np.array(image)
     if form is not None and form.extra and has_alpha:
         return replace(_of_samples(pixels, form, 3), is_gray=is_gray)
-    return Decoded(pixels, is_gray=is_gray, remarks=tuple(remarks))
+    return Decoded(pixels, is_gray=is_gray, remarks=tuple(remarks), is_converted=bool(remarks))
 
 
 def _rgb_of_cmyk(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
@@ -164,10 +176,10 @@ def _rgb_of_cmyk(image: Image.Image, profile: bytes | None) -> tuple[Image.Image
                 image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile('sRGB'), outputMode='RGB'
             )
             if converted is not None:
-                return converted, f'{_CONVERTED} CMYK to sRGB by its ICC profile'
+                return converted, 'converted from CMYK to sRGB by its ICC profile'
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass
-    return image.convert('RGB'), f'{_CONVERTED} CMYK to RGB, without an ICC profile'
+    return image.convert('RGB'), 'converted from CMYK to RGB, without an ICC profile'
 
 
 def _decode_by_opencv(content: bytes) -> NDArray[Any]:
