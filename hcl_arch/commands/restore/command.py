@@ -143,7 +143,6 @@ def _do(
     console: Console,
     load: Callable[[Options], ImageRestorer],
 ) -> None:
-    _make_output_folder(options, jobs)
     stdin = _read_stdin() if any(job.input.is_stdin for job in jobs) else None
     try:
         restorer = load(options)
@@ -155,6 +154,7 @@ def _do(
         kind = '' if isinstance(error, (ValueError, OSError)) else f'{type(error).__name__}: '
         raise CommandError(f'--model {shown(options.model)}: {kind}{shown(str(error))}') from error
     summary.model = restorer.name
+    _make_output_folder(options, jobs)
     Workflow(restorer, options, console, summary, stdin).run(jobs)
 
 
