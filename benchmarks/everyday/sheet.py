@@ -31,11 +31,11 @@ class Sheet:
             return
         union = (found | sample.mask).sum()
         score = f'IoU {(found & sample.mask).sum() / union:.2f}' if union else 'nothing found'
-        labelled = _labelled(_fitted(sample.picture), f'{case.kind}: {score}')
-        outlined = _outlined(_fitted(sample.picture), _fitted(found))
-        truth = np.repeat(_fitted(sample.mask)[..., None], 3, axis=2)
+        named = labelled(fitted(sample.picture), f'{case.kind}: {score}')
+        outlined = _outlined(fitted(sample.picture), fitted(found))
+        truth = np.repeat(fitted(sample.mask)[..., None], 3, axis=2)
         gap = np.full((_CELL[1], _GAP, 3), 255, np.uint8)
-        self._strips.append(np.concatenate([labelled, gap, outlined, gap, truth], axis=1))
+        self._strips.append(np.concatenate([named, gap, outlined, gap, truth], axis=1))
 
     def picture(self) -> Picture:
         """The sheet.
@@ -43,20 +43,28 @@ class Sheet:
         Raises:
             ValueError: If there is nothing on it.
         """
-        if not self._strips:
-            raise ValueError('There is no picture for a sheet.')
-        blank = np.full_like(self._strips[0], 255)
-        strips = [*self._strips, *[blank] * (-len(self._strips) % PER_KIND)]
-        aside = np.full((_CELL[1], 3 * _GAP, 3), 255, np.uint8)
-        rows = []
-        for start in range(0, len(strips), PER_KIND):
-            parts = [part for strip in strips[start : start + PER_KIND] for part in (aside, strip)]
-            rows.append(np.concatenate(parts[1:], axis=1))
-        below = np.full((_GAP, rows[0].shape[1], 3), 255, np.uint8)
-        return np.concatenate([part for row in rows for part in (row, below)][:-1])
+        return in_rows(self._strips)
 
 
-def _fitted(values: np.ndarray) -> Picture:
+def in_rows(strips: Sequence[Picture]) -> Picture:
+    """Strips of pictures of equal size, `PER_KIND` in a row.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if not strips:
+        raise ValueError('There is no picture for a sheet.')
+    strips = [*strips, *[np.full_like(strips[0], 255)] * (-len(strips) % PER_KIND)]
+    aside = np.full((_CELL[1], 3 * _GAP, 3), 255, np.uint8)
+    rows = []
+    for start in range(0, len(strips), PER_KIND):
+        parts = [part for strip in strips[start : start + PER_KIND] for part in (aside, strip)]
+        rows.append(np.concatenate(parts[1:], axis=1))
+    below = np.full((_GAP, rows[0].shape[1], 3), 255, np.uint8)
+    return np.concatenate([part for row in rows for part in (row, below)][:-1])
+
+
+def fitted(values: np.ndarray) -> Picture:
     """A picture or mask, brought into a cell and centred on gray."""
     levels = values.astype(np.uint8) * 255 if values.dtype == bool else values
     scale = min(_CELL[0] / values.shape[1], _CELL[1] / values.shape[0])
@@ -75,7 +83,8 @@ def _outlined(cell: Picture, found: np.ndarray) -> Picture:
     return outlined
 
 
-def _labelled(cell: Picture, text: str) -> Picture:
+def labelled(cell: Picture, text: str) -> Picture:
+    """A picture with a line of text in its corner."""
     image = Image.fromarray(cell)
     draw = ImageDraw.Draw(image)
     draw.text((5, 4), text, (255, 255, 255), font(SANS[1], 13), stroke_width=2, stroke_fill=(0, 0, 0))

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from hcl_arch.archs.hcl_refine_net_arch import GatedConv2d, GatedResBlock
 from hcl_arch.archs.image_form import pad_to_multiple, to_network_range
 from hcl_arch.archs.layers.exporting import cut_back
+from hcl_arch.archs.layers.smooth_fill import smooth_fill
 from hcl_arch.archs.layers.upsample_conv import nearest_upsample_conv
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
-# The image with its holes, the image as it is, the mask.
+# The image filled smoothly, the image as it is, the mask.
 _IN_CHANNELS = 7
-# Fill (3), contrast and brightness of the correction (3 each), and which of the two to use.
+# What the fill differs from the smooth one (3), contrast and brightness of the correction (3 each), and which to use.
 _OUT_CHANNELS = 10
 # At first the correction changes nothing and is used by a tenth.
 _FIRST_SHARE = -2.2
@@ -27,12 +28,12 @@ _FIRST_SHARE = -2.2
 class HCLRepairNet(nn.Module):
     """Repaints the holes of an image that it also sees as it is.
 
-    Where corruption covers everything, the network fills; where something shines through, it corrects: it changes
-    contrast and brightness of the image itself, smoothly, so that the detail stays. A map says how much of which. Both
-    come from a U-Net on the image at half size. In its bottleneck, every place attends to all others, and the less to
-    one the more of it is a hole.
+    Where corruption covers everything, the network fills: it improves a smooth fill. Where something shines through, it
+    corrects: it changes contrast and brightness of the image itself, smoothly, so that the detail stays. A map says how
+    much of which. Both come from a U-Net on the image at half size. In its bottleneck, every place attends to all
+    others, and the less to one the more of it is a hole.
 
-    As the restorer of ``DetectThenRestore`` it needs ``restorer_input: [masked_image, image, mask]``.
+    As the restorer of ``DetectThenRestore`` it needs ``restorer_input: [image, mask]``.
 
     Differs from the paper, whose restorers see only what is uncorrupted.
 
@@ -72,7 +73,7 @@ class HCLRepairNet(nn.Module):
         self._start()
 
     def _start(self) -> None:
-        """Begin with a gray fill and a correction that changes nothing."""
+        """Begin with the smooth fill and a correction that changes nothing."""
         nn.init.normal_(self.last_conv.weight, std=1e-3)
         bias = torch.zeros(_OUT_CHANNELS, 4)
         bias[-1] = _FIRST_SHARE
@@ -82,19 +83,20 @@ class HCLRepairNet(nn.Module):
         """Paint images anew.
 
         Args:
-            x: (B, 7, H, W): the RGB image with its holes filled with one value, the image as it is, both in [0, 1], and
-                the mask, 1 = uncorrupted.
+            x: (B, 4, H, W): the RGB image as it is, in [0, 1], and the mask, 1 = uncorrupted.
 
         Returns:
             (B, 3, H, W) around [0, 1]; not composited.
         """
         height, width = x.shape[-2:]
         padded = pad_to_multiple(x, self.size_multiple)
-        image, mask = padded[:, 3:6], padded[:, 6:]
-        maps = self._maps(torch.cat([to_network_range(padded[:, :6]), mask], dim=1), 1 - mask).float()
+        image, mask = padded[:, :3], padded[:, 3:]
+        smooth = smooth_fill(image, mask)
+        seen = torch.cat([to_network_range(smooth), to_network_range(image), mask], dim=1)
+        maps = self._maps(seen, 1 - mask).float()
         fill, contrast, brightness, share = maps.split((3, 3, 3, 1), dim=1)
         corrected = image * (1 + contrast) + brightness
-        painted = torch.lerp(fill + 0.5, corrected, torch.sigmoid(share))
+        painted = torch.lerp(smooth + fill, corrected, torch.sigmoid(share))
         return cut_back(painted, height, width)
 
     def _maps(self, x: Tensor, hole: Tensor) -> Tensor:
