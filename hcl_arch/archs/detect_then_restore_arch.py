@@ -58,6 +58,8 @@ class DetectThenRestore(nn.Module):
         restorer_range: Range of the images that the restorer takes and gives: (0, 1) or (-1, 1); masks stay in [0, 1].
         restorer_multiple: Height and width of the restorer's input are padded to multiples of this by mirroring, and
             the result is cropped.
+        grow_in_training: Pixels, [least, most], by which holes are grown on all sides in training, drawn for each
+            batch: for a restorer that is used with grown masks.
         composite: Whether the result is mask * image + (1 - mask) * restorer's image, or the restorer's image.
         detect_mirrored: In evaluation, also run the detector on the mirror image and average both logits: a more exact
             mask for twice the detection time.
@@ -90,6 +92,7 @@ class DetectThenRestore(nn.Module):
         masked_value: float = 0.5,
         restorer_range: Sequence[float] = (0, 1),
         restorer_multiple: int = 1,
+        grow_in_training: Sequence[int] = (0, 0),
         composite: bool = True,
         detect_mirrored: bool = False,
         detect_enlarged: int = 1,
@@ -111,6 +114,8 @@ class DetectThenRestore(nn.Module):
             raise ValueError(f'masked_value must be in [0, 1], got {masked_value}.')
         if tuple(restorer_range) not in ((0, 1), (-1, 1)):
             raise ValueError(f'restorer_range must be [0, 1] or [-1, 1], got {list(restorer_range)}.')
+        if len(grow_in_training) != 2 or not 0 <= grow_in_training[0] <= grow_in_training[1]:
+            raise ValueError(f'grow_in_training must be [least, most] in pixels, got {list(grow_in_training)}.')
         if restorer_multiple < 1:
             raise ValueError(f'restorer_multiple must be at least 1, got {restorer_multiple}.')
         self.restorer_input = tuple(restorer_input)
@@ -118,6 +123,7 @@ class DetectThenRestore(nn.Module):
         self.masked_value = masked_value
         self.restorer_is_signed = restorer_range[0] == -1
         self.restorer_multiple = restorer_multiple
+        self.grow_in_training = tuple(grow_in_training)
         self.composite = composite
         self.detect_mirrored = detect_mirrored
         self.detect_enlarged = detect_enlarged
@@ -191,6 +197,9 @@ class DetectThenRestore(nn.Module):
                 guide = true_mask.to(lq.dtype)
             else:
                 guide = soft_mask if self.mask_kind == 'soft' else mask
+            if self.training and self.grow_in_training[1]:
+                least, most = self.grow_in_training
+                guide = _with_grown_holes(guide, int(torch.randint(least, most + 1, ())))
             restored = self._restore(lq, 1 - guide if reverse else guide, features)
         if not return_all:
             return restored
@@ -307,6 +316,11 @@ def to_logits(confidence: Tensor) -> Tensor:
 def enlarged(image: Tensor, factor: int) -> Tensor:
     """Images (B, C, H, W) so many times as large, bilinearly: (B, C, factor * H, factor * W)."""
     return image if factor == 1 else F.interpolate(image, scale_factor=float(factor), mode='bilinear')
+
+
+def _with_grown_holes(mask: Tensor, pixels: int) -> Tensor:
+    """A mask, (B, 1, H, W), 1 = uncorrupted, whose holes are larger by so many pixels on each side."""
+    return -F.max_pool2d(-mask, 2 * pixels + 1, stride=1, padding=pixels)
 
 
 def pooled(logits: Tensor, factor: int) -> Tensor:

@@ -104,6 +104,17 @@ class TestWhatTheRestorerIsFed:
         assert torch.equal(recorder.fed[0], pad_to_multiple(recorder.fed[0][:, :, :18], 8))
 
     @torch.no_grad()
+    def test_holes_grow_in_training_only(self) -> None:
+        net, recorder = recorded(restorer_input=['mask'], grow_in_training=[2, 2])
+        lq, mask = torch.rand(1, 3, 16, 16), torch.ones(1, 1, 16, 16)
+        mask[..., 8, 8] = 0
+        net.train()(lq, true_mask=mask, guidance='true')
+        assert (recorder.fed[0][..., 6:11, 6:11] == 0).all()
+        assert recorder.fed[0].sum() == 16 * 16 - 25
+        net.eval()(lq, true_mask=mask, guidance='true')
+        assert torch.equal(recorder.fed[1], mask)
+
+    @torch.no_grad()
     def test_true_and_reversed_masks(self) -> None:
         net, recorder = recorded(restorer_input=['mask'])
         lq, true_mask = torch.rand(1, 3, 16, 16), (torch.rand(1, 1, 16, 16) > 0.5).float()
@@ -321,6 +332,7 @@ class TestErrors:
         ({'masked_value': 127}, r'masked_value must be in \[0, 1\], got 127'),
         ({'restorer_range': [0, 255]}, r'restorer_range must be \[0, 1\] or \[-1, 1\], got \[0, 255\]'),
         ({'restorer_multiple': 0}, 'restorer_multiple must be at least 1, got 0'),
+        ({'grow_in_training': [3, 1]}, r'grow_in_training must be \[least, most\] in pixels, got \[3, 1\]'),
         ({'detector': {'dim': 4}}, 'detector must be a network or options with a registered `type`'),
         ({'restorer': 'RRDBNet'}, "restorer must be a network or options .* got 'RRDBNet'"),
     ])  # fmt: skip
