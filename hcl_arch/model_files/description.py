@@ -17,9 +17,13 @@ VERSION = '1'
 _MOST_CHARACTERS, _MOST_VALUES, _MOST_LEVELS = 2**18, 10_000, 16
 _SHARE = Is('a number in [0, 1]', lambda value: is_number(value) and 0 <= value <= 1, {})
 _SIDE = Is('a whole number from 1 to 16384', lambda value: is_whole(value, 1) and value <= 16384, {})
+_PIXELS = Is('a number of pixels from 0 to 1000', lambda value: is_number(value) and 0 <= value <= 1000, {})
 _LINE = Is('a text', lambda value: isinstance(value, str), {})
 # Remarks that a program reads; others are for people.
-_REMARKS = {'threshold': _SHARE, 'min_score': _SHARE, 'detect_side': _SIDE, 'description': _LINE, 'licence': _LINE}
+_REMARKS = {
+    'threshold': _SHARE, 'min_score': _SHARE, 'detect_side': _SIDE, 'feather': _PIXELS,
+    'description': _LINE, 'licence': _LINE,
+}  # fmt: skip
 
 
 class Description(NamedTuple):
@@ -28,7 +32,7 @@ class Description(NamedTuple):
     network: dict[str, Any]
     """Its options with the registered ``type``, those of networks within it nested."""
     info: dict[str, Any]
-    """``description``, ``licence``, ``detect_side``, ``threshold``, ``min_score``, ``training``, ...; may be empty."""
+    """``description``, ``licence``, ``detect_side``, ``threshold``, ``min_score``, ``feather``, ...; may be empty."""
 
 
 def to_metadata(description: Description) -> dict[str, str]:

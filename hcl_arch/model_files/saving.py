@@ -29,8 +29,8 @@ def save_model(
         network_options: ``type`` and its arguments, as in an option file; files of weights are left out.
         state_dict: Its tensors, which keep their types: float16 halves the file, and is converted to float32 on
             loading.
-        info: Remarks that JSON can hold: ``description`` (one line), ``licence``, ``detect_side`` (px), ``threshold``
-            and ``min_score`` (in [0, 1]), ``training`` and whatever else a user should know.
+        info: Remarks that JSON can hold: ``description`` (one line), ``licence``, ``detect_side`` and ``feather`` (px),
+            ``threshold`` and ``min_score`` (in [0, 1]), ``training`` and whatever else a user should know.
 
     Raises:
         ModelFileError: If options and tensors do not make a network for blind restoration, a remark is not as expected,

@@ -35,7 +35,7 @@ def restore(
     min_score: Optional[float] = None,
     composite: bool = True,
     reverse: bool = False,
-    feather: float = 0,
+    feather: Optional[float] = None,
     progress: Optional[Progress] = None,
 ) -> Restoration:
     """Find what is corrupted in an image and repair it; see :class:`Restorer` and :meth:`Restorer.restore`.

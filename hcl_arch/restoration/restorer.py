@@ -29,6 +29,7 @@ DEFAULT_DETECT_SIDE = 256
 DEFAULT_THRESHOLD = 0.5
 # 0 accepts every region.
 DEFAULT_MIN_SCORE = 0.0
+DEFAULT_FEATHER = 0.0
 _MIB = 2**20
 # Memory for arrays of the image's size: copies, confidence, distances, masks.
 _ARRAY_BYTES_PER_PIXEL = 48
@@ -88,6 +89,8 @@ class Restorer:
         least = info.get('min_score', DEFAULT_MIN_SCORE) if min_score is None else min_score
         check_min_score(least)
         self.min_score = float(least)
+        self.feather = float(info.get('feather', DEFAULT_FEATHER))
+        check_feather(self.feather)
         self._network = NetworkCalls(network, chosen, precision)
         self._painter: Painter = self._network if filler is None else make_filler(filler, chosen)
 
@@ -203,7 +206,7 @@ class Restorer:
         min_score: Optional[float] = None,
         composite: bool = True,
         reverse: bool = False,
-        feather: float = 0,
+        feather: Optional[float] = None,
         progress: Optional[Progress] = None,
     ) -> Restoration:
         """Find what is corrupted and repair it.
@@ -220,7 +223,7 @@ class Restorer:
                 object's own. Not used if a mask is given.
             composite: As for :meth:`repair`.
             reverse: As for :meth:`repair`.
-            feather: As for :meth:`repair`.
+            feather: As for :meth:`repair`. By default 0 for a user's mask, else the model file's recommendation or 0.
             progress: As for :meth:`repair`.
 
         Returns:
@@ -231,6 +234,8 @@ class Restorer:
         """
         threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
+        if feather is None:
+            feather = 0 if mask is not None else self.feather
         check_feather(feather)
         self._painter.check_restores()
         given = given_image(image)

@@ -15,6 +15,7 @@ class FakeRestorer:
     """The methods of `Restorer` that the page uses. It counts how often it was asked to find something."""
 
     name = 'fake'
+    feather = 0.0
 
     def __init__(self, *, min_score: float = 0.0) -> None:
         self.detections = 0
@@ -32,7 +33,7 @@ class FakeRestorer:
         mask = np.where(confidence < threshold, 255, 0).astype(np.uint8)
         return cv2.dilate(mask, np.ones((2 * int(grow) + 1,) * 2, np.uint8))
 
-    def repair(self, image, mask, *, composite=True, reverse=False, confidence=None):
+    def repair(self, image, mask, *, composite=True, reverse=False, feather=0, confidence=None):
         """Fill what is to be repainted with gray; without `composite` the rest becomes one level brighter or darker."""
         hole = (mask == 0) if reverse else (mask > 0)
         repaired = image.copy() if composite else np.where(image % 2, image - 1, image + 1).astype(image.dtype)

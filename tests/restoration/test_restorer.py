@@ -252,6 +252,20 @@ class TestNetworks:
         assert Restorer('dark', device='cpu', detect_side=50).detect_side == 50
         assert fake_restorer.detect_side == 256
 
+    def test_the_file_s_feather_is_for_what_is_found(
+        self, monkeypatch: pytest.MonkeyPatch, fake_restorer: Restorer, photograph: np.ndarray
+    ) -> None:
+        loaded = SimpleNamespace(network=fake_restorer._network.network, name='dark', info={'feather': 5})
+        monkeypatch.setattr('hcl_arch.model_files.load_model', lambda _: loaded)
+        named = Restorer('dark', device='cpu', detect_side=fake_restorer.detect_side)
+        assert named.feather == 5
+        found = named.restore(photograph)
+        assert found.mask.any()
+        assert np.array_equal(found.image, named.restore(photograph, feather=5).image)
+        assert not np.array_equal(found.image, named.restore(photograph, feather=0).image)
+        by_mask = named.restore(photograph, mask=HOLE).image
+        assert np.array_equal(by_mask, named.restore(photograph, mask=HOLE, feather=0).image)
+
     def test_the_given_network_stays_as_it_is(self, small_options: dict[str, Any], photograph: np.ndarray) -> None:
         net = VCNet(dim=4, detector_blocks=0, inpainter_blocks=0).train()
         Restorer(net, device='cpu', precision='bf16', detect_side=64).restore(photograph)

@@ -74,8 +74,9 @@ class Job:
         """Repair with the current mask, without new detection; an empty mask changes nothing."""
         mask, pixels = self.mask(), self.photograph.shown
         if mask.any():
+            feather = restorer.feather if self.given is None else 0
             self.restoration = restorer.repair(
-                pixels, mask, composite=composite, reverse=reverse, confidence=self.confidence
+                pixels, mask, composite=composite, reverse=reverse, feather=feather, confidence=self.confidence
             )
         else:
             self.restoration = Restoration(pixels.copy(), mask, self.confidence, self.score, found=False)

@@ -34,5 +34,6 @@ def remarks(model: LoadedModel, part: Part, *, smallest_side: int) -> dict[str, 
         f'{part.size_multiple} px and cuts back',
         'producer': f'hcl_arch {__version__}',
     }
-    texts.update({key: str(model.info[key]) for key in ('detect_side', 'threshold', 'min_score') if key in model.info})
+    recommended = ('detect_side', 'threshold', 'min_score', 'feather')
+    texts.update({key: str(model.info[key]) for key in recommended if key in model.info})
     return texts

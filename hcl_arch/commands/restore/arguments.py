@@ -178,9 +178,9 @@ def _add_finding(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--feather',
         type=whole_number(0),
-        default=0,
         metavar='PX',
-        help='let the repair fade into the photograph over this many pixels around the mask (default: %(default)s)',
+        help='let the repair fade into the photograph over this many pixels around the mask (default: what the model '
+        'says, else 0; for a mask of yours: 0)',
     )
     group.add_argument(
         '--composite',

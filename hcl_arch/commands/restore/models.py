@@ -37,7 +37,7 @@ class ImageRestorer(Protocol):
         min_score: float = 0.0,
         composite: bool = True,
         reverse: bool = False,
-        feather: int = 0,
+        feather: Optional[int] = None,
         progress: Optional[Progress] = None,
     ) -> Restoration:
         """Find what is corrupted in an image and repair it."""

@@ -37,7 +37,7 @@ class Options:
     mask_polarity: MaskPolarity
     mask_channel: MaskChannel
     grow: int
-    feather: int
+    feather: Optional[int]
     threshold: Optional[float]
     min_score: Optional[float]
     reverse: bool
