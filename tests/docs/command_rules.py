@@ -302,11 +302,13 @@ def measures_everyday_corruption(workplace: Workplace, command: str) -> None:
     workplace.give(files.everyday_pictures)
     shutil.copy(Path(os.environ['HCL_MODELS']) / 'small.safetensors', 'mine.safetensors')
     (call,) = workplace.calls(command)
+    repairs = call.arguments[0] == 'benchmarks/everyday/repair.py'
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(REPOSITORY / 'benchmarks'))
-        run = importlib.import_module('everyday.command').main
-    assert call.arguments[0] == 'benchmarks/everyday/run.py'
-    run([*call.arguments[1:], '--per-kind', '1', '--degradations', 'none'])
+        run = importlib.import_module('everyday.repair_command' if repairs else 'everyday.command').main
+    if '--filler' in call.arguments:
+        files.write_lama()
+    run([*call.arguments[1:], '--per-kind', '1', *([] if repairs else ['--degradations', 'none'])])
     for name in re.findall(r'(?:--markdown|--sheet) (\S+)', command):
         assert Path(name).stat().st_size
 
@@ -426,7 +428,7 @@ RULES = [
         'tests/test_benchmarks.py', 'test_benchmark')),
     Rule(r'python -m hcl_arch\.commands\.preview .* -o everyday\.png --dataset val_everyday', runs(
         'everyday.png', given=[option_files, files.preview_pictures], more=('--count', '4'))),
-    Rule(r'python benchmarks/everyday/run\.py --(images|pairs) .*', measures_everyday_corruption),
+    Rule(r'python benchmarks/everyday/(run|repair)\.py --(images|pairs) .*', measures_everyday_corruption),
     Rule(r'python benchmarks/claim/run\.py .*', settles_the_claim),
     # Data.
     Rule(r'python \S+/prepare_everyday\.py datasets/everyday .*', parsed_and_covered_by(
