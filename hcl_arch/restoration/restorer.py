@@ -94,6 +94,16 @@ class Restorer:
         self._network = NetworkCalls(network, chosen, precision)
         self._painter: Painter = self._network if filler is None else make_filler(filler, chosen)
 
+    def with_filler(self, filler: Optional[Union[str, Path]]) -> Restorer:
+        """The same model, whose network is shared, with another filler; None = the model's own restorer.
+
+        Raises:
+            ValueError: If there is no such filler.
+        """
+        other = copy.copy(self)
+        other._painter = self._network if filler is None else make_filler(filler, self._network.device)
+        return other
+
     def detect(self, image: ImageInput) -> np.ndarray:
         """Find what is corrupted.
 

@@ -85,6 +85,19 @@ def test_tiles_without_seams(lama: Path, detector: HCLDetector, monkeypatch: pyt
     assert np.abs(found.image[hole > 0] / 255 - LAMA_FILLS_WITH).max() < 0.003
 
 
+def test_another_filler_for_the_same_network(fake_restorer: Restorer, photograph: np.ndarray) -> None:
+    other = fake_restorer.with_filler('opencv-telea')
+    assert other._network is fake_restorer._network
+    own, filled = (each.repair(photograph, HOLE).image for each in (fake_restorer, other))
+    assert not np.array_equal(own, filled)
+    assert np.array_equal(
+        filled, Restorer(HCLDetector(**DETECTOR), filler='opencv-telea').repair(photograph, HOLE).image
+    )
+    assert np.array_equal(other.with_filler(None).repair(photograph, HOLE).image, own)
+    with pytest.raises(ValueError, match='filler: there is none of the name'):
+        fake_restorer.with_filler('no-such')
+
+
 def test_the_function_takes_a_filler(photograph: np.ndarray) -> None:
     one, other = (restore(photograph, mask=HOLE, filler=filler) for filler in ('opencv-ns', None))
     assert not np.array_equal(one.image, other.image)
