@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
 
 import torch
 import torch.nn.functional as F
@@ -16,19 +18,21 @@ from hcl_arch.archs.layers.upsample_conv import nearest_upsample_conv
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
-# The image filled smoothly, the image as it is, the mask.
+# The filled image, the image as it is, the mask.
 _IN_CHANNELS = 7
-# What the fill differs from the smooth one (3), contrast and brightness of the correction (3 each), and which to use.
+# What to add to the fill (3), contrast and brightness of the correction (3 each), and which to use.
 _OUT_CHANNELS = 10
 # At first the correction changes nothing and is used by a tenth.
 _FIRST_SHARE = -2.2
+# Of a filler's holes.
+_GRAY = 0.5
 
 
 @ARCHS.register()
 class HCLRepairNet(nn.Module):
     """Repaints the holes of an image that it also sees as it is.
 
-    Where corruption covers everything, the network fills: it improves a smooth fill. Where something shines through, it
+    Where corruption covers everything, the network fills: it improves a given fill. Where something shines through, it
     corrects: it changes contrast and brightness of the image itself, smoothly, so that the detail stays. A map says how
     much of which. Both come from a U-Net on the image at half size. In its bottleneck, every place attends to all
     others, and the less to one the more of it is a hole.
@@ -42,6 +46,10 @@ class HCLRepairNet(nn.Module):
         dim_mults: Width of each level as a multiple of ``dim``, fine to coarse; the first one is at half size.
         n_context: Number of attention blocks in the bottleneck.
         num_heads: Heads of the attention.
+        filler: Options with a registered ``type`` of a network that fills first, from the masked image, its holes gray,
+            and the mask (B, 4, H, W) to an image, both in [0, 1], such as ``HCLRefineNet``. By default the first fill
+            is smooth.
+        freeze_filler: Do not train the filler.
 
     Raises:
         ValueError: If a number is below 1, or the heads do not divide the coarsest width.
@@ -51,14 +59,23 @@ class HCLRepairNet(nn.Module):
     """Larger pictures are to be repaired in tiles: the attention's cost grows with the square of the pixels."""
 
     def __init__(
-        self, *, dim: int = 32, dim_mults: Sequence[int] = (1, 2, 3, 4), n_context: int = 2, num_heads: int = 4
+        self,
+        *,
+        dim: int = 32,
+        dim_mults: Sequence[int] = (1, 2, 3, 4),
+        n_context: int = 2,
+        num_heads: int = 4,
+        filler: Optional[Mapping[str, Any]] = None,
+        freeze_filler: bool = False,
     ) -> None:
         super().__init__()
         check_at_least(1, dim=dim, dim_mults=dim_mults, n_context=n_context, num_heads=num_heads)
         widths = [dim * mult for mult in dim_mults]
         if widths[-1] % num_heads:
             raise ValueError(f'num_heads: {num_heads} heads do not divide the coarsest width, {widths[-1]}.')
-        self.size_multiple = 2 ** len(widths)
+        self.coarseness = 2 ** len(widths)
+        self.filler = None if filler is None else ARCHS.build(filler).requires_grad_(not freeze_filler)
+        self.size_multiple = math.lcm(self.coarseness, getattr(self.filler, 'size_multiple', 1))
         self.first_conv = GatedConv2d(4 * _IN_CHANNELS, widths[0], 3)
         self.down_blocks = nn.ModuleList(GatedResBlock(width, width) for width in widths)
         self.downsamples = nn.ModuleList(
@@ -73,7 +90,7 @@ class HCLRepairNet(nn.Module):
         self._start()
 
     def _start(self) -> None:
-        """Begin with the smooth fill and a correction that changes nothing."""
+        """Begin with the first fill and a correction that changes nothing."""
         nn.init.normal_(self.last_conv.weight, std=1e-3)
         bias = torch.zeros(_OUT_CHANNELS, 4)
         bias[-1] = _FIRST_SHARE
@@ -91,13 +108,19 @@ class HCLRepairNet(nn.Module):
         height, width = x.shape[-2:]
         padded = pad_to_multiple(x, self.size_multiple)
         image, mask = padded[:, :3], padded[:, 3:]
-        smooth = smooth_fill(image, mask)
-        seen = torch.cat([to_network_range(smooth), to_network_range(image), mask], dim=1)
+        first_fill = self._first_fill(image, mask)
+        seen = torch.cat([to_network_range(first_fill), to_network_range(image), mask], dim=1)
         maps = self._maps(seen, 1 - mask).float()
         fill, contrast, brightness, share = maps.split((3, 3, 3, 1), dim=1)
         corrected = image * (1 + contrast) + brightness
-        painted = torch.lerp(smooth + fill, corrected, torch.sigmoid(share))
+        painted = torch.lerp(first_fill + fill, corrected, torch.sigmoid(share))
         return cut_back(painted, height, width)
+
+    def _first_fill(self, image: Tensor, mask: Tensor) -> Tensor:
+        if self.filler is None:
+            return smooth_fill(image, mask)
+        painted = self.filler(torch.cat([mask * image + (1 - mask) * _GRAY, mask], dim=1))
+        return mask * image + (1 - mask) * painted
 
     def _maps(self, x: Tensor, hole: Tensor) -> Tensor:
         x = self.first_conv(F.pixel_unshuffle(x, 2))
@@ -105,7 +128,7 @@ class HCLRepairNet(nn.Module):
         for downsample, block in zip(self.downsamples, self.down_blocks[1:]):
             skips.append(block(downsample(skips[-1])))
         x = skips[-1]
-        holes = F.avg_pool2d(hole, self.size_multiple)
+        holes = F.avg_pool2d(hole, self.coarseness)
         for block in self.context:
             x = block(x, holes)
         for level in reversed(range(len(skips))):

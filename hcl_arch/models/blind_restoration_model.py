@@ -26,6 +26,7 @@ from hcl_arch.models.gradient_step import GradientStep
 from hcl_arch.models.interruptible_model import InterruptibleModel
 from hcl_arch.models.parameter_groups import parameter_groups
 from hcl_arch.models.running_statistics import RunningStatistics
+from hcl_arch.training.weight_gradients import WeightGradients
 from hcl_arch.utils.option_error import check_keys
 from hcl_arch.utils.option_fields import is_whole
 from hcl_arch.utils.precision import autocast, check_compile, compile_network
@@ -75,8 +76,9 @@ class BlindRestorationModel(InterruptibleModel):
     ``skipped_steps.log`` beside the run's log. After ``train.max_skipped_steps`` (default 30) such steps in a row the
     training ends. The random numbers of an iteration depend only on ``manual_seed`` and the iteration.
 
-    The option ``precision`` sets the generator's precision, and ``compile`` compiles it. Losses and the discriminator
-    run in float32; only the VGG of the perceptual loss uses the generator's precision.
+    The option ``precision`` sets the generator's precision, ``compile`` compiles it, and ``weight_gradients`` says from
+    which memory layout weight gradients are computed on a CPU (see `hcl_arch.training.weight_gradients`). Losses and
+    the discriminator run in float32; only the VGG of the perceptual loss uses the generator's precision.
 
     Args:
         opt: BasicSR's options.
@@ -100,6 +102,7 @@ class BlindRestorationModel(InterruptibleModel):
         check_compile(opt.get('compile', False))
         if opt['is_train']:
             self.check_train_options(opt)
+            self.weight_gradients = WeightGradients(opt.get('weight_gradients', 'auto'))
         super().__init__(opt)
 
     @classmethod
@@ -156,6 +159,8 @@ class BlindRestorationModel(InterruptibleModel):
 
         Unlike BasicSR's, also for several processes without a GPU; and it compiles the network if the option says so.
         """
+        if self.weight_gradients is not None:
+            self.weight_gradients.attach(net)
         if compiled:
             compile_network(net, self.opt.get('compile', False))
         if self.opt['dist'] and self.device.type == 'cpu':

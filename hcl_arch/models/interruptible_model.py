@@ -18,6 +18,7 @@ from hcl_arch.training.data_order import Position
 from hcl_arch.training.interruption import StopVote, interruption
 from hcl_arch.training.resumed_schedule import with_schedule
 from hcl_arch.training.step_watch import DEFAULT_SKIPPED_STEPS, NonFiniteError, StepWatch
+from hcl_arch.training.weight_gradients import WeightGradients
 
 # What BasicSR calls the networks that are saved at the end.
 _LATEST = -1
@@ -41,6 +42,7 @@ class InterruptibleModel(BlindValidationModel):
     _gradient_steps: Sequence[GradientStep] = ()
     # A model outside of a pipeline has no progress that could be resumed.
     _position: Optional[Position] = None
+    weight_gradients: Optional[WeightGradients] = None
 
     def init_training_settings(self) -> None:
         """Also begin to note signals, if this is a pipeline's model."""
@@ -220,6 +222,8 @@ class InterruptibleModel(BlindValidationModel):
             'networks': self._digests_of(current_iter),
             'steps_left_out': self._step_watch.in_a_row,
         }
+        if self.weight_gradients is not None:
+            state['weight_gradients'] = self.weight_gradients.layout
         if 'manual_seed' in self.opt:
             state['manual_seed'] = self.opt['manual_seed']
         if self._position is not None:
@@ -260,6 +264,8 @@ class InterruptibleModel(BlindValidationModel):
         super().resume_training(with_schedule(self, resume_state))
         for step, state in zip(self._gradient_steps, resume_state.get('scalers', [])):
             step.load_state_dict(state)
+        if self.weight_gradients is not None and 'weight_gradients' in resume_state:
+            self.weight_gradients.layout = resume_state['weight_gradients']
         metrics = ((self.opt.get('val') or {}).get('metrics') or {}).keys()
         best = resume_state.get('best_metric_results', {})
         kept = {dataset: record for dataset, record in best.items() if record.keys() == metrics}

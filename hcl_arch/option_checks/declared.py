@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -62,6 +62,9 @@ class TopSection(OptionSection):
     logger: Annotated[Any, ELSEWHERE] = Field(None, description='what to log and to save')
     dist_params: Annotated[Any, ELSEWHERE] = Field(None, description='of the process group')
     precision: Annotated[Any, ELSEWHERE] = Field('fp32', description='fp32, bf16 or fp16')
+    weight_gradients: Literal['auto', 'contiguous', 'channels_last'] = Field(
+        'auto', description='memory layout from which weight gradients are computed on a CPU; auto: the faster one'
+    )
     compile: Annotated[Any, ELSEWHERE] = Field(False, description='whether torch.compile compiles the networks')
     plugin: Annotated[Any, ELSEWHERE] = Field(None, description="loads this package in BasicSR's own scripts")
 

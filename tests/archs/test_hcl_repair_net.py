@@ -29,6 +29,20 @@ def test_begins_with_the_smooth_fill_and_a_tenth_of_the_image() -> None:
     assert torch.allclose(painted, 0.9 * smooth_fill(image, mask) + 0.1 * image, atol=0.02)
 
 
+def test_begins_with_what_its_filler_fills() -> None:
+    filler = {'type': 'HCLRefineNet', 'dim': 4, 'dim_mults': [1, 1, 1, 1, 1, 1]}
+    network = HCLRepairNet(**TINY, filler=filler, freeze_filler=True)
+    assert network.size_multiple == 32
+    assert network.filler is not None
+    assert not any(parameter.requires_grad for parameter in network.filler.parameters())
+    assert all(parameter.requires_grad for parameter in network.last_conv.parameters())
+    image, mask = torch.rand(1, 3, 40, 50), (torch.rand(1, 1, 40, 50) > 0.5).float()
+    filled = network.filler(torch.cat([image * mask + 0.5 * (1 - mask), mask], dim=1))
+    painted = network(fed(image, mask))
+    hole = (mask == 0).expand_as(image)
+    assert torch.allclose(painted[hole], (0.9 * filled + 0.1 * image)[hole], atol=0.05)
+
+
 @pytest.mark.parametrize('kind', ['veil', 'opaque'])
 def test_learns_to_correct_and_to_fill(kind: str) -> None:
     """A veil is taken off, with all that shines through; under what is opaque, the colour around it goes on."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -27,7 +26,7 @@ def nearest_upsample_conv(x: Tensor, conv: nn.Module) -> Tensor:
     kernels = _folded(_folded(weight, dim=2), dim=4).transpose(0, 1)
     bias = None if conv.bias is None else conv.bias.repeat(4)
     # The four outputs of the place (i, j) see the coarse rows i - 1, i and columns j - 1, j.
-    outputs = F.conv2d(x, kernels.flatten(0, 2).to(conv.weight.dtype), bias, padding=1)
+    outputs = conv._conv_forward(x, kernels.flatten(0, 2).to(conv.weight.dtype), bias)
     outputs = outputs.permute(0, 2, 3, 1).unflatten(3, (2, 2, -1))
     phases = [outputs[:, p : p + height, q : q + width, p, q] for p in (0, 1) for q in (0, 1)]
     interleaved = torch.stack(phases, dim=3).view(b, height, width, 2, 2, -1).transpose(2, 3)
