@@ -140,6 +140,31 @@ def test_state_survives_saving_and_loading(options: dict[str, Any], batch: dict[
         assert one.state_dict()['state'].keys() == other.state_dict()['state'].keys()
 
 
+@pytest.mark.parametrize('layout', ['contiguous', 'channels_last'])
+def test_the_same_step_from_either_layout_and_a_resumed_run_keeps_it(
+    options: dict[str, Any], batch: dict[str, Any], tmp_path: Path, layout: str
+) -> None:
+    for folder in ('models', 'states'):
+        (tmp_path / folder).mkdir()
+    found = []
+    for chosen in (layout, 'channels_last'):
+        torch.manual_seed(0)
+        model = build_model({**copy.deepcopy(options), 'weight_gradients': chosen})
+        model.feed_data(batch)
+        model.optimize_parameters(1)
+        found.append([p.grad for net in (model.net_g, model.net_d) for p in net.parameters() if p.grad is not None])
+        if chosen == layout:
+            model.save(0, 2)
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5 * max(1.0, float(other.abs().max())))
+    state = torch.load(tmp_path / 'states' / '2.state', weights_only=True)
+    opposite = {'contiguous': 'channels_last', 'channels_last': 'contiguous'}[layout]
+    resumed = build_model({**copy.deepcopy(options), 'weight_gradients': opposite})
+    assert resumed.weight_gradients.layout == opposite
+    resumed.resume_training(state)
+    assert resumed.weight_gradients.layout == layout
+
+
 def test_any_discriminator_of_basicsr(options: dict[str, Any], batch: dict[str, Any]) -> None:
     options['network_d'] = {'type': 'UNetDiscriminatorSN', 'num_in_ch': 3, 'num_feat': 4}
     model = build_model(options)
