@@ -30,7 +30,7 @@ XMP_KEYWORD = 'XML:com.adobe.xmp'
 _JPEG_EXIF, _JPEG_XMP, _JPEG_ICC = b'Exif\0\0', b'http://ns.adobe.com/xap/1.0/\0', b'ICC_PROFILE\0'
 _JPEG_FRAMES = b'MPF\0'
 # Density and colours stand in these two of the sixteen kinds of segments that programs may use.
-_KEPT_SEGMENTS, _APP_SEGMENTS, _COMMENT = (0xE0, 0xEE), range(0xE0, 0xF0), 0xFE
+_KEPT_SEGMENTS, APP_SEGMENTS, _COMMENT = (0xE0, 0xEE), range(0xE0, 0xF0), 0xFE
 _BARE_MARKERS = (0x01, *range(0xD0, 0xD8))
 _SCAN, _LAST_MARKERS = 0xDA, (0xD8, 0xD9, 0xDA)
 # As in `image_headers`: what stands between segments is passed over.
@@ -141,8 +141,8 @@ def split(content: bytes) -> Blocks:
 def _split_jpeg(content: bytes) -> Blocks:
     blocks, kept = Blocks(content), [memoryview(content)[:2]]
     exif, profile = list[bytes](), dict[int, bytes]()
-    for marker, start, end in _segments(content):
-        if marker in _KEPT_SEGMENTS or (marker not in _APP_SEGMENTS and marker != _COMMENT):
+    for marker, start, end in jpeg_segments(content):
+        if marker in _KEPT_SEGMENTS or (marker not in APP_SEGMENTS and marker != _COMMENT):
             kept.append(memoryview(content)[start:end])
             continue
         body = content[start + 4 : end]
@@ -162,7 +162,7 @@ def _split_jpeg(content: bytes) -> Blocks:
     return blocks
 
 
-def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+def jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield marker, start and end of the segments before the first scan, then all that follows as one."""
     place = 2
     for _ in range(_MOST_SEGMENTS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Union
@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.restoration.photographs.colours import Colours, colours_of
+from hcl_arch.restoration.photographs.jpeg.frame import UnpatchableError
+from hcl_arch.restoration.photographs.jpeg.patching import patch
 from hcl_arch.restoration.photographs.photograph_decoding import Decoded, decode_photograph
 from hcl_arch.restoration.photographs.photograph_encoding import (
     WRITTEN_FORMATS,
     as_straight,
     encode_photograph,
+    jpeg_header,
     luma,
     multiplied,
     restricted,
@@ -25,11 +28,14 @@ from hcl_arch.restoration.photographs.photograph_encoding import (
 )
 from hcl_arch.restoration.photographs.photograph_kinds import SUFFIXES, UndecodableError
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.image_decoding import as_stored
 from hcl_arch.utils.image_limits import Limits, default_limits
 from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, read_regular_file, reason_of
+from hcl_arch.utils.tiff_directory import DirectoryError
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 DEFAULT_QUALITY = 95
+COPIED = 'nothing to repair: copied byte for byte'
 # Pillow opens no PNG with a longer one.
 _LONGEST_PROFILE_OF_PNG = 2**20
 FORMAT_OF_SUFFIX = {
@@ -50,7 +56,13 @@ __all__ = ['DEFAULT_QUALITY', 'FORMAT_OF_SUFFIX', 'SUFFIXES', 'SUFFIX_OF_FORMAT'
 
 @dataclass(frozen=True)
 class Photograph(Decoded):
-    """A photograph, upright; its attributes are those of :class:`Decoded`."""
+    """A photograph, upright; its attributes are those of :class:`Decoded`, and another.
+
+    Attributes:
+        repaired: (H, W) where the pixels are others than those of the file; None: nowhere.
+    """
+
+    repaired: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,7 +80,11 @@ class Photograph(Decoded):
                 f'Expected pixels of shape {self.pixels.shape} and type {self.pixels.dtype}, got '
                 f'{pixels.shape} and {pixels.dtype}.'
             )
-        return replace(self, pixels=pixels)
+        differs = pixels != self.pixels
+        differs = differs.any(axis=2) if pixels.ndim == 3 else differs
+        if not differs.any():
+            return self
+        return replace(self, pixels=pixels, repaired=differs if self.repaired is None else differs | self.repaired)
 
     @cached_property
     def shown(self) -> NDArray[Any]:
@@ -103,7 +119,7 @@ class Photograph(Decoded):
         pixels = self.pixels.copy()
         if repaired.any():
             pixels[repaired] = self._stored(shown[repaired])
-        return replace(self, pixels=pixels)
+        return self.with_pixels(pixels)
 
     def _stored(self, shown: NDArray[Any]) -> NDArray[Any]:
         """What the file has for shown pixels, (N,) or (N, channels)."""
@@ -134,7 +150,9 @@ class Photograph(Decoded):
 
         Args:
             wanted: format to write, one of 'BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP'; None: its own.
-            quality: quality of JPEG and WebP, 1 to 100; None: 95, and a lossless WebP stays lossless.
+            quality: of formats that lose some, 1 to 100. None: a file of the same format is kept as it came. If no
+                pixel has changed it is copied; of a JPEG, only the blocks of changed pixels change, and it keeps its
+                orientation; a lossless WebP stays lossless. Otherwise 95.
             keep_metadata: False drops all metadata except the colour profile.
 
         Returns:
@@ -146,6 +164,10 @@ class Photograph(Decoded):
         file_format = self.written_format(wanted)
         if file_format not in WRITTEN_FORMATS:
             raise ValueError(f'Expected a format out of {WRITTEN_FORMATS}, got {file_format!r}.')
+        is_kept = quality is None and file_format == self.format and bool(self.content)
+        kept = self._kept(keep_metadata) if is_kept else None
+        if kept is not None:
+            return kept
         fitting, remarks = self._fitted(file_format)
         pixels, more = restricted(fitting.pixels, file_format)
         metadata = fitting.metadata if keep_metadata else fitting.metadata.stripped()
@@ -158,8 +180,25 @@ class Photograph(Decoded):
             as_gray=self.is_gray,
             extra=fitting.extra,
             is_premultiplied=fitting.is_premultiplied,
+            like=self.content if is_kept and file_format == 'JPEG' and not self.is_converted else b'',
         )
         return content, [*remarks, *more, *unwritten_metadata(metadata, file_format)]
+
+    def _kept(self, keep_metadata: bool) -> tuple[bytes, list[str]] | None:
+        """Return the file with only the repaired blocks changed, and remarks; None if that cannot be done."""
+        if self.repaired is None and keep_metadata:
+            return self.content, [COPIED]
+        # Without EXIF there is no place for another orientation than upright.
+        if self.format != 'JPEG' or self.is_converted or (self.orientation > 1 and not keep_metadata):
+            return None
+        repaired = np.zeros(self.pixels.shape[:2], bool) if self.repaired is None else self.repaired
+        pixels, changed = (as_stored(part, self.orientation) for part in (self.pixels, repaired))
+        try:
+            metadata = self.metadata.turned(self.orientation) if keep_metadata else self.metadata.stripped()
+            content = patch(self.content, pixels, changed, jpeg_header(metadata, is_gray=self.is_gray))
+        except (UnpatchableError, DirectoryError):
+            return None
+        return content, unwritten_metadata(metadata, 'JPEG')
 
     def _fitted(self, file_format: str) -> tuple[Photograph, list[str]]:
         """Return the photograph as a format can say it, and remarks: only TIFF has further channels, only PNG gamma."""

@@ -58,6 +58,8 @@ class Decoded:
         extra: (H, W, n) channels of a TIFF that are neither colour nor alpha; they are kept as they are.
         is_premultiplied: the colours are multiplied by alpha, as some TIFFs have them.
         is_converted: reading has converted the colours, so that the file's profile does not fit.
+        content: the file's bytes.
+        orientation: how the file stores the pixels, as EXIF numbers it.
     """
 
     pixels: NDArray[Any]
@@ -69,6 +71,8 @@ class Decoded:
     extra: NDArray[Any] | None = None
     is_premultiplied: bool = False
     is_converted: bool = False
+    content: bytes = field(default=b'', repr=False)
+    orientation: int = 1
 
 
 def decode_photograph(content: bytes, limits: Limits) -> Decoded:
@@ -92,6 +96,8 @@ def decode_photograph(content: bytes, limits: Limits) -> Decoded:
         decoded,
         pixels=np.ascontiguousarray(upright(decoded.pixels, file.blocks.orientation)),
         extra=None if decoded.extra is None else upright(decoded.extra, file.blocks.orientation),
+        content=content,
+        orientation=file.blocks.orientation,
     )
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image, JpegImagePlugin, PngImagePlugin
 
 from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata
 from hcl_arch.restoration.photographs.tiff_decoding import ASSOCIATED, UNASSOCIATED, UNSPECIFIED
 from hcl_arch.restoration.photographs.tiff_encoding import encode_tiff
-from hcl_arch.utils.image_blocks import METRES_PER_INCH, XMP_KEYWORD
+from hcl_arch.utils.image_blocks import APP_SEGMENTS, METRES_PER_INCH, XMP_KEYWORD, jpeg_segments
 from hcl_arch.utils.image_headers import PNG_START
 from hcl_arch.utils.pixel_values import LUMA, as_8_bit
 from hcl_arch.utils.tiff_directory import Directory, DirectoryError
@@ -115,6 +115,7 @@ def encode_photograph(
     as_gray: bool = False,
     extra: NDArray[Any] | None = None,
     is_premultiplied: bool = False,
+    like: bytes = b'',
 ) -> bytes:
     """Encode pixels.
 
@@ -127,6 +128,7 @@ def encode_photograph(
         as_gray: (H, W, 4) pixels are gray with alpha.
         extra: (H, W, n) further channels of a TIFF.
         is_premultiplied: colours of a TIFF are multiplied by alpha.
+        like: a JPEG whose tables, subsampling and coding are used for another, in the place of the quality.
 
     Raises:
         ValueError: The format does not allow that many pixels.
@@ -141,7 +143,7 @@ def encode_photograph(
     image = Image.fromarray(pixels)
     if as_gray and pixels.ndim == 3 and file_format != 'WEBP':
         image = image.convert('LA' if pixels.shape[2] == 4 else 'L')
-    options = _OPTIONS[file_format](image.mode, metadata, quality, lossless)
+    options = {**_OPTIONS[file_format](image.mode, metadata, quality, lossless), **(_coding_of(like) if like else {})}
     content = io.BytesIO()
     image.save(content, file_format, **{name: value for name, value in options.items() if value is not None})
     if file_format == 'PNG':
@@ -197,6 +199,25 @@ def _jpeg_options(mode: str, metadata: PhotographMetadata, quality: int, lossles
         'dpi': dpi,
         'xmp': xmp,
     }
+
+
+def _coding_of(content: bytes) -> dict[str, Any]:
+    """Pillow's options for a JPEG that is coded like another."""
+    with JpegImagePlugin.JpegImageFile(io.BytesIO(content)) as image:
+        tables, sampling = image.quantization, JpegImagePlugin.get_sampling(image)
+        is_progressive = 'progressive' in image.info
+    # Of rare samplings, that of the best quality.
+    return {'quality': None, 'qtables': tables, 'subsampling': max(sampling, 0), 'progressive': is_progressive or None}
+
+
+def jpeg_header(metadata: PhotographMetadata, *, is_gray: bool) -> bytes:
+    """Return the segments of a JPEG with these metadata."""
+    mode, content = 'L' if is_gray else 'RGB', io.BytesIO()
+    options = _jpeg_options(mode, metadata, 75, False)
+    given = {name: value for name, value in options.items() if value is not None}
+    Image.new(mode, (8, 8)).save(content, 'JPEG', **given)
+    data = content.getvalue()
+    return b''.join(data[start:end] for marker, start, end in jpeg_segments(data) if marker in APP_SEGMENTS)
 
 
 def _as_jpeg_xmp(metadata: PhotographMetadata) -> bytes | None:
