@@ -119,9 +119,11 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         '--quality',
-        type=whole_number(1, 100),
-        metavar='1..100',
-        help='of JPEG and WebP (default: 95; a lossless WebP stays lossless)',
+        type=_quality,
+        metavar='keep|1..100',
+        help='of JPEG, WebP, AVIF and JPEG 2000. keep (default): a file in which nothing is repaired is copied, and a '
+        'JPEG keeps its tables and every block without repaired pixels; where nothing can be kept, 95. A lossless WebP '
+        'stays lossless',
     )
     group.add_argument(
         '--strip-metadata',
@@ -259,6 +261,13 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
 def _add_telling(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--json', metavar='FILE|-', help='write a summary with the figures of every image')
     group.add_argument('-q', '--quiet', action='store_true', help='say errors only')
+
+
+def _quality(text: str) -> Optional[int]:
+    try:
+        return None if text == 'keep' else whole_number(1, 100)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f'{error} (or keep)') from None
 
 
 def _above_0(text: str) -> float:

@@ -17,6 +17,7 @@ from hcl_arch.commands.restore.models import ImageRestorer
 from hcl_arch.commands.restore.options import Options
 from hcl_arch.commands.restore.outputs import Job
 from hcl_arch.commands.restore.summary import ImageRecord, Summary
+from hcl_arch.restoration.photographs.photograph import COPIED
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.verdict import nothing_found, unusual_share
 
@@ -115,7 +116,8 @@ class Workflow:
         try:
             written = future.result()
             record.outputs = dict(written.outputs)
-            record.remarks += written.remarks
+            # Of a copy, nothing that was remarked while reading is true.
+            record.remarks = written.remarks if COPIED in written.remarks else record.remarks + written.remarks
             record.seconds = (record.seconds or 0.0) + written.seconds
         except Exception as failure:
             error = failure

@@ -28,6 +28,7 @@ from hcl_arch.restoration.photographs.photograph_encoding import (
 )
 from hcl_arch.restoration.photographs.photograph_kinds import SUFFIXES, UndecodableError
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.image_blocks import split
 from hcl_arch.utils.image_decoding import as_stored
 from hcl_arch.utils.image_limits import Limits, default_limits
 from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, read_regular_file, reason_of
@@ -35,7 +36,8 @@ from hcl_arch.utils.tiff_directory import DirectoryError
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 DEFAULT_QUALITY = 95
-COPIED = 'nothing to repair: copied byte for byte'
+_WITHOUT_QUALITY = ('PNG', 'TIFF', 'BMP')
+COPIED = 'copied byte for byte'
 # Pillow opens no PNG with a longer one.
 _LONGEST_PROFILE_OF_PNG = 2**20
 FORMAT_OF_SUFFIX = {
@@ -164,7 +166,8 @@ class Photograph(Decoded):
         file_format = self.written_format(wanted)
         if file_format not in WRITTEN_FORMATS:
             raise ValueError(f'Expected a format out of {WRITTEN_FORMATS}, got {file_format!r}.')
-        is_kept = quality is None and file_format == self.format and bool(self.content)
+        has_quality = quality is not None and file_format not in _WITHOUT_QUALITY
+        is_kept = not has_quality and file_format == self.format and bool(self.content)
         kept = self._kept(keep_metadata) if is_kept else None
         if kept is not None:
             return kept
@@ -180,7 +183,7 @@ class Photograph(Decoded):
             as_gray=self.is_gray,
             extra=fitting.extra,
             is_premultiplied=fitting.is_premultiplied,
-            like=self.content if is_kept and file_format == 'JPEG' and not self.is_converted else b'',
+            like=split(self.content).content if is_kept and file_format == 'JPEG' and not self.is_converted else b'',
         )
         return content, [*remarks, *more, *unwritten_metadata(metadata, file_format)]
 
@@ -195,7 +198,7 @@ class Photograph(Decoded):
         pixels, changed = (as_stored(part, self.orientation) for part in (self.pixels, repaired))
         try:
             metadata = self.metadata.turned(self.orientation) if keep_metadata else self.metadata.stripped()
-            content = patch(self.content, pixels, changed, jpeg_header(metadata, is_gray=self.is_gray))
+            content = patch(split(self.content).content, pixels, changed, jpeg_header(metadata, is_gray=self.is_gray))
         except (UnpatchableError, DirectoryError):
             return None
         return content, unwritten_metadata(metadata, 'JPEG')
