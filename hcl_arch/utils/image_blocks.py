@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hcl_arch.utils.image_headers import JPEG_START, PNG_START, TIFF_STARTS
+from hcl_arch.utils.iso_boxes import JP2_START, brand_of, jp2_metadata, without_exif
 from hcl_arch.utils.tiff_directory import (
     ORIENTATION,
     Directory,
@@ -87,6 +88,12 @@ class Blocks:
         stated = 1 if self.tags is None else self.tags.number(ORIENTATION, 1)
         return stated if 1 <= stated <= 8 else 1
 
+    def turn(self, orientation: int) -> None:
+        """State another orientation than that of the EXIF data."""
+        if orientation != self.orientation:
+            self.tags = self.tags or Directory()
+            self.tags.put(ORIENTATION, [orientation], 3)
+
     def tell(self, flaw: str) -> None:
         """Note a flaw once."""
         if flaw not in self.flaws and len(self.flaws) < _MOST_FLAWS:
@@ -135,6 +142,8 @@ def split(content: bytes) -> Blocks:
         return _split_webp(content)
     if content.startswith(TIFF_STARTS):
         return _split_tiff(content)
+    if brand_of(content) is not None or content.startswith(JP2_START):
+        return _split_boxes(content)
     return Blocks(content)
 
 
@@ -292,6 +301,20 @@ def _split_webp(content: bytes) -> Blocks:
     # A file that is cut short must stay so.
     missing = max(0, int.from_bytes(content[4:8], 'little') + 8 - len(content))
     blocks.content = b'RIFF' + struct.pack('<I', len(body) + missing) + body
+    return blocks
+
+
+def _split_boxes(content: bytes) -> Blocks:
+    """Profile and XMP of an AVIF or a HEIC come from its decoder, which does not look into them."""
+    if content.startswith(JP2_START):
+        blocks = Blocks(content)
+        for kind, data in jp2_metadata(content).items():
+            blocks.take(kind, data)
+        return blocks
+    hidden, exif = without_exif(content)
+    blocks = Blocks(hidden)
+    if exif:
+        blocks.take('exif', exif)
     return blocks
 
 

@@ -31,6 +31,7 @@ from hcl_arch.utils.atomic_file import atomic_file
 from hcl_arch.utils.image_blocks import split
 from hcl_arch.utils.image_decoding import as_stored
 from hcl_arch.utils.image_limits import Limits, default_limits
+from hcl_arch.utils.iso_boxes import CODESTREAM_START
 from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, read_regular_file, reason_of
 from hcl_arch.utils.tiff_directory import DirectoryError
 from hcl_arch.utils.unreadable_image import UnreadableImageError
@@ -50,8 +51,20 @@ FORMAT_OF_SUFFIX = {
     '.tif': 'TIFF',
     '.tiff': 'TIFF',
     '.bmp': 'BMP',
+    '.avif': 'AVIF',
+    **dict.fromkeys(('.jp2', '.jpf', '.jpx', '.j2k', '.j2c', '.jpc'), 'JPEG2000'),
 }
-SUFFIX_OF_FORMAT = {'PNG': '.png', 'JPEG': '.jpg', 'WEBP': '.webp', 'TIFF': '.tiff', 'BMP': '.bmp'}
+SUFFIX_OF_FORMAT = {
+    'PNG': '.png',
+    'JPEG': '.jpg',
+    'WEBP': '.webp',
+    'TIFF': '.tiff',
+    'BMP': '.bmp',
+    'AVIF': '.avif',
+    'JPEG2000': '.jp2',
+}
+# What is read and not written. A GIF would be limited to 256 colours.
+_WRITTEN_AS = {'GIF': 'PNG', 'HEIF': 'JPEG'}
 
 __all__ = ['DEFAULT_QUALITY', 'FORMAT_OF_SUFFIX', 'SUFFIXES', 'SUFFIX_OF_FORMAT', 'Photograph', 'read_photograph']
 
@@ -134,16 +147,12 @@ class Photograph(Decoded):
         return stored.reshape(shown.shape)
 
     def written_format(self, wanted: str | None = None) -> str:
-        """Return the format to write: the wanted one, else its own, else PNG if its own cannot be written.
-
-        A GIF would be limited to 256 colours, and a BMP has no transparency: both become PNG.
-        """
+        """Return the format to write: the wanted one, else its own if it can be written, else PNG, or JPEG of a HEIC."""
         if wanted is not None:
             return wanted
+        own = _WRITTEN_AS.get(self.format, self.format)
         has_alpha = self.pixels.ndim == 3 and self.pixels.shape[2] == 4
-        if self.format not in WRITTEN_FORMATS or (self.format == 'BMP' and has_alpha):
-            return 'PNG'
-        return self.format
+        return 'PNG' if own in ('BMP', 'JPEG') and has_alpha else own
 
     def encode(
         self, wanted: str | None = None, *, quality: int | None = None, keep_metadata: bool = True
@@ -151,10 +160,10 @@ class Photograph(Decoded):
         """Encode the photograph as a file.
 
         Args:
-            wanted: format to write, one of 'BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP'; None: its own.
+            wanted: format to write, one of 'AVIF', 'BMP', 'JPEG', 'JPEG2000', 'PNG', 'TIFF', 'WEBP'; None: its own.
             quality: of formats that lose some, 1 to 100. None: a file of the same format is kept as it came. If no
                 pixel has changed it is copied; of a JPEG, only the blocks of changed pixels change, and it keeps its
-                orientation; a lossless WebP stays lossless. Otherwise 95.
+                orientation; a lossless WebP stays lossless. Otherwise 95, and JPEG 2000 without loss.
             keep_metadata: False drops all metadata except the colour profile.
 
         Returns:
@@ -179,10 +188,11 @@ class Photograph(Decoded):
             file_format,
             metadata,
             quality=DEFAULT_QUALITY if quality is None else quality,
-            lossless=self.is_lossless and quality is None,
+            lossless=(self.is_lossless or file_format == 'JPEG2000') and quality is None,
             as_gray=self.is_gray,
             extra=fitting.extra,
             is_premultiplied=fitting.is_premultiplied,
+            is_codestream=self.content.startswith(CODESTREAM_START),
             like=split(self.content).content if is_kept and file_format == 'JPEG' and not self.is_converted else b'',
         )
         return content, [*remarks, *more, *unwritten_metadata(metadata, file_format)]
@@ -262,8 +272,13 @@ class Photograph(Decoded):
         return remarks
 
 
+def unwritten_format(suffix: str) -> str:
+    """Return the format to write of a file with such an extension, which is of a format that is only read."""
+    return 'JPEG' if suffix.lower() in ('.heic', '.heif', '.hif') else 'PNG'
+
+
 def read_photograph(source: Union[str, os.PathLike[str], IO[bytes]], *, limits: Limits | None = None) -> Photograph:
-    """Read a photograph: BMP, GIF, JPEG, PNG, TIFF or WebP, gray, colour or palette, with or without alpha.
+    """Read a photograph: AVIF, BMP, GIF, HEIC, JPEG, JPEG 2000, PNG, TIFF or WebP, gray, colour or palette, with or without alpha.
 
     Its EXIF orientation is applied to the pixels. CMYK becomes sRGB, palette RGB, 1 bit gray. Only the first frame or
     page is read. 16 bits stay 16 bits.

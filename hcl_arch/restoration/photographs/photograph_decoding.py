@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,21 +17,28 @@ from PIL import (
     Image,
     ImageCms,
     ImageFile,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
+    features,
 )
 
 from hcl_arch.restoration.photographs import tiff_decoding as tiff
+from hcl_arch.restoration.photographs.heif import open_heif
 from hcl_arch.restoration.photographs.photograph_kinds import Inspected, UndecodableError, inspect, is_lossless_webp
 from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata, read_metadata
+from hcl_arch.utils.image_blocks import Blocks
 from hcl_arch.utils.image_decoding import upright
 from hcl_arch.utils.image_headers import JPEG_START, PNG_START, TIFF_STARTS, Stated
 from hcl_arch.utils.image_limits import GIF_STARTS, LimitError, Limits, check_limits
+from hcl_arch.utils.iso_boxes import CODESTREAM_START, JP2_START, brand_of, picture_of
+from hcl_arch.utils.tiff_directory import read_directory
 
 # Called by their names: `Image.open` tries further decoders, and has a limit of its own for the whole process.
-_DECODERS: tuple[tuple[Any, str, type[ImageFile.ImageFile]], ...] = (
+_DECODERS: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
+    ((JP2_START, CODESTREAM_START), 'JPEG2000', Jpeg2KImagePlugin.Jpeg2KImageFile),
     (JPEG_START, 'JPEG', JpegImagePlugin.JpegImageFile),
     (PNG_START, 'PNG', PngImagePlugin.PngImageFile),
     (TIFF_STARTS, 'TIFF', TiffImagePlugin.TiffImageFile),
@@ -39,6 +47,7 @@ _DECODERS: tuple[tuple[Any, str, type[ImageFile.ImageFile]], ...] = (
     (b'BM', 'BMP', BmpImagePlugin.BmpImageFile),
 )
 _PNG_DEPTH_PLACE, _PNG_COLOUR_PLACE = 24, 25
+_LOSSY = ('JPEG', 'AVIF', 'HEIF')
 _FRAMES = 'only the first of its frames or pages is restored'
 # tifffile also logs what it raises; without a handler that would go to standard error.
 logging.getLogger('tifffile').addHandler(logging.NullHandler())
@@ -50,7 +59,8 @@ class Decoded:
 
     Attributes:
         pixels: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
-        format: Pillow's name of the file's format: 'BMP', 'GIF', 'JPEG', 'PNG', 'TIFF' or 'WEBP'.
+        format: Pillow's name of the file's format: 'AVIF', 'BMP', 'GIF', 'JPEG', 'JPEG2000', 'PNG', 'TIFF' or
+            'WEBP'; 'HEIF' of a HEIC.
         is_gray: the file has one colour channel; also with alpha, where `pixels` have four channels.
         is_lossless: the file keeps its pixels exactly.
         metadata: the file's other content.
@@ -103,7 +113,7 @@ def decode_photograph(content: bytes, limits: Limits) -> Decoded:
 
 def _decode(file: Inspected, limits: Limits) -> Decoded:
     content, blocks = file.blocks.content, file.blocks
-    file_format, decoder = next((name, kind) for start, name, kind in _DECODERS if content.startswith(start))
+    file_format, decoder = _decoder_of(content)
     form = tiff.form_of(blocks) if file_format == 'TIFF' else None
     dpi, remarks = None, [_FRAMES] if blocks.has_frames else []
     if form is not None and (form.is_deep or form.is_subsampled or tiff.is_for_tifffile(form)):
@@ -111,6 +121,7 @@ def _decode(file: Inspected, limits: Limits) -> Decoded:
     else:
         with decoder(io.BytesIO(content if form is None else tiff.for_pillow(blocks, form))) as image:
             check_limits(content, Stated(*image.size), blocks.layout, limits)
+            _take_boxes(image, blocks, file_format)
             remarks += [_FRAMES] if getattr(image, 'is_animated', False) else []
             decoded = _decode_by_pillow(image, file, form)
             dpi = image.info.get('dpi') if form is None else None
@@ -118,10 +129,51 @@ def _decode(file: Inspected, limits: Limits) -> Decoded:
     return replace(
         decoded,
         format=file_format,
-        is_lossless=file_format != 'JPEG' and (file_format != 'WEBP' or is_lossless_webp(content)),
+        is_lossless=file_format not in _LOSSY and (file_format != 'WEBP' or is_lossless_webp(content)),
         metadata=metadata,
-        remarks=(*remarks, *more, *decoded.remarks),
+        remarks=(*remarks, *_lost_depth(content, decoded), *more, *decoded.remarks),
     )
+
+
+def _decoder_of(content: bytes) -> tuple[str, Callable[[Any], Any]]:
+    brand = brand_of(content)
+    if brand == 'AVIF':
+        return brand, _open_avif
+    if brand == 'HEIF':
+        return brand, open_heif
+    return next((name, kind) for start, name, kind in _DECODERS if content.startswith(start))
+
+
+def _open_avif(stream: io.BytesIO) -> ImageFile.ImageFile:
+    if not features.check('avif'):
+        raise UndecodableError('an AVIF picture, which this Pillow cannot read: install pillow>=11.3')
+    from PIL import AvifImagePlugin
+
+    return AvifImagePlugin.AvifImageFile(stream)
+
+
+def _take_boxes(image: Image.Image, blocks: Blocks, file_format: str) -> None:
+    """Take what the decoder of an AVIF or a HEIC tells besides the pixels, without looking into it.
+
+    In these files boxes say how pixels are turned, not the EXIF data. Pillow puts this into EXIF data, which are its own,
+    since those of the file are hidden from it; libheif turns the pixels.
+    """
+    if file_format not in ('AVIF', 'HEIF'):
+        return
+    for kind, name in (('icc', 'icc_profile'), ('xmp', 'xmp')):
+        if image.info.get(name):
+            blocks.take(kind, image.info[name])
+    stated = image.info.get('exif') if file_format == 'AVIF' else None
+    blocks.turn(Blocks(b'', tags=read_directory(stated.removeprefix(b'Exif\0\0'))).orientation if stated else 1)
+
+
+def _lost_depth(content: bytes, decoded: Decoded) -> list[str]:
+    """Remark on a depth that the decoders of newer formats reduce."""
+    is_new = brand_of(content) is not None or content.startswith((JP2_START, CODESTREAM_START))
+    picture = picture_of(content) if is_new else None
+    if picture is None or picture.depth <= 8 * decoded.pixels.itemsize:
+        return []
+    return [f'read with 8 of its {picture.depth} bit']
 
 
 def _fitting_metadata(
@@ -149,6 +201,8 @@ def _decode_by_pillow(image: Image.Image, file: Inspected, form: tiff.Form | Non
 def _of_pillow(image: Image.Image, profile: bytes | None, form: tiff.Form | None) -> Decoded:
     """Return the 8-bit pixels of a loaded image; remarks tell of a conversion, after which no profile fits."""
     mode = image.mode
+    if mode == 'I;16':  # of a JPEG 2000
+        return Decoded(np.array(image), is_gray=True)
     if mode in ('I', 'F') or mode.startswith('I;'):
         raise UndecodableError(
             'it has more than 16 bit or floating point numbers: expected whole numbers of 8 or 16 bit. Convert it first'

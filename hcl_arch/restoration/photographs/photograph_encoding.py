@@ -17,12 +17,14 @@ from hcl_arch.restoration.photographs.tiff_decoding import ASSOCIATED, UNASSOCIA
 from hcl_arch.restoration.photographs.tiff_encoding import encode_tiff
 from hcl_arch.utils.image_blocks import APP_SEGMENTS, METRES_PER_INCH, XMP_KEYWORD, jpeg_segments
 from hcl_arch.utils.image_headers import PNG_START
+from hcl_arch.utils.iso_boxes import with_jp2_metadata
 from hcl_arch.utils.pixel_values import LUMA, as_8_bit
 from hcl_arch.utils.tiff_directory import Directory, DirectoryError
 
-WRITTEN_FORMATS = ('PNG', 'JPEG', 'WEBP', 'TIFF', 'BMP')
+WRITTEN_FORMATS = ('PNG', 'JPEG', 'WEBP', 'TIFF', 'BMP', 'AVIF', 'JPEG2000')
 _DEEP_FORMATS = ('PNG', 'TIFF')
-_LONGEST_SIDE = {'JPEG': 65535, 'WEBP': 16383}
+_GRAY_DEEP_FORMATS = ('JPEG2000',)
+_LONGEST_SIDE = {'JPEG': 65535, 'WEBP': 16383, 'AVIF': 65535}
 # A JPEG's metadata come in segments of 64 KB.
 _LONGEST_SEGMENT = 65533
 _JPEG_XMP_START = b'http://ns.adobe.com/xap/1.0/\0'
@@ -36,9 +38,11 @@ def restricted(pixels: NDArray[Any], file_format: str) -> tuple[NDArray[Any], li
         file_format: one of `WRITTEN_FORMATS`.
     """
     remarks = []
-    if pixels.dtype == np.uint16 and file_format not in _DEEP_FORMATS:
+    has_depth = file_format in _DEEP_FORMATS or (file_format in _GRAY_DEEP_FORMATS and pixels.ndim == 2)
+    if pixels.dtype == np.uint16 and not has_depth:
         pixels = as_8_bit(pixels)
-        remarks.append(f'written with 8 bit, all that {file_format} has')
+        here = ' here' if file_format in ('AVIF', *_GRAY_DEEP_FORMATS) else ''
+        remarks.append(f'written with 8 bit, all that {file_format} has{here}')
     if pixels.ndim == 3 and pixels.shape[2] == 4 and file_format in ('JPEG', 'BMP'):
         pixels = on_white(pixels)
         remarks.append(f'laid on white, since {file_format} has no transparency')
@@ -49,6 +53,8 @@ def unwritten_metadata(metadata: PhotographMetadata, file_format: str) -> list[s
     """Return a description of the metadata that a format cannot hold."""
     if file_format == 'TIFF':
         return [] if _tags_of(metadata) is not None else ['written without EXIF, which is damaged']
+    if file_format == 'JPEG2000' and metadata.dpi:
+        return ['written without its resolution, which JPEG2000 has no place for here']
     if file_format != 'JPEG':
         return []
     segments = {'EXIF': metadata.exif, 'XMP': _as_jpeg_xmp(metadata)}
@@ -115,6 +121,7 @@ def encode_photograph(
     as_gray: bool = False,
     extra: NDArray[Any] | None = None,
     is_premultiplied: bool = False,
+    is_codestream: bool = False,
     like: bytes = b'',
 ) -> bytes:
     """Encode pixels.
@@ -128,6 +135,7 @@ def encode_photograph(
         as_gray: (H, W, 4) pixels are gray with alpha.
         extra: (H, W, n) further channels of a TIFF.
         is_premultiplied: colours of a TIFF are multiplied by alpha.
+        is_codestream: a JPEG 2000 is without the boxes that hold metadata.
         like: a JPEG whose tables, subsampling and coding are used for another, in the place of the quality.
 
     Raises:
@@ -138,16 +146,21 @@ def encode_photograph(
         raise ValueError(f'{file_format} has at most {longest:,} pixels a side: give --format png')
     if file_format == 'TIFF':
         return _encode_tiff(pixels, metadata, as_gray, extra, ASSOCIATED if is_premultiplied else UNASSOCIATED)
-    if pixels.dtype == np.uint16:
+    if pixels.dtype == np.uint16 and file_format == 'PNG':
         return _encode_deep_png(pixels, metadata, as_gray=as_gray)
     image = Image.fromarray(pixels)
-    if as_gray and pixels.ndim == 3 and file_format != 'WEBP':
+    if as_gray and pixels.ndim == 3 and file_format not in ('WEBP', 'AVIF'):
         image = image.convert('LA' if pixels.shape[2] == 4 else 'L')
     options = {**_OPTIONS[file_format](image.mode, metadata, quality, lossless), **(_coding_of(like) if like else {})}
+    if file_format == 'JPEG2000':
+        options['no_jp2'] = is_codestream
     content = io.BytesIO()
     image.save(content, file_format, **{name: value for name, value in options.items() if value is not None})
     if file_format == 'PNG':
         return _with_chunks(content.getvalue(), _colour_chunks(metadata))
+    if file_format == 'JPEG2000':
+        exif = metadata.exif and metadata.exif.removeprefix(b'Exif\0\0')
+        return with_jp2_metadata(content.getvalue(), metadata.profile_for(image.mode), exif, metadata.xmp)
     return content.getvalue()
 
 
@@ -244,7 +257,25 @@ def _bmp_options(mode: str, metadata: PhotographMetadata, quality: int, lossless
     return {'dpi': metadata.dpi}
 
 
+def _avif_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
+    return {
+        'quality': quality,
+        'subsampling': '4:0:0' if mode == 'L' else '4:4:4',
+        'exif': metadata.exif,
+        'xmp': metadata.xmp,
+        'icc_profile': metadata.profile_for(mode),
+    }
+
+
+def _jpeg2000_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
+    # Decibels of signal to noise: 48 at 95, which is as near as JPEG comes.
+    loss = {} if lossless else {'irreversible': True, 'quality_mode': 'dB', 'quality_layers': [24 + quality / 4]}
+    return {'mct': int(mode in ('RGB', 'RGBA')), **loss}
+
+
 _OPTIONS = {
+    'AVIF': _avif_options,
+    'JPEG2000': _jpeg2000_options,
     'PNG': _png_options,
     'JPEG': _jpeg_options,
     'WEBP': _webp_options,
