@@ -167,7 +167,9 @@ def test_a_heic_needs_the_extra(monkeypatch: pytest.MonkeyPatch, command, work_f
 
 
 @pytest.mark.skipif(not features.check('avif'), reason='Pillow without AVIF')
-def test_a_heic_is_read_upright_and_written_as_jpeg(monkeypatch: pytest.MonkeyPatch, command, work_folder: Path) -> None:
+def test_a_heic_is_read_upright_and_written_as_jpeg(
+    monkeypatch: pytest.MonkeyPatch, command, work_folder: Path
+) -> None:
     """With pillow-heif's calls in the place of pillow-heif."""
     opened = Image.fromarray(photo())
     opened.info.update({'icc_profile': SRGB, 'exif': exif(6), 'xmp': XMP})

@@ -32,6 +32,7 @@ class Options:
     save: tuple[PictureKind, ...]
     format: str
     quality: Optional[int]
+    pages: Literal['first', 'all']
     composite: bool
     mask: Optional[str]
     mask_polarity: MaskPolarity

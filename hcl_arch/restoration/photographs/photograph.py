@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -155,7 +157,13 @@ class Photograph(Decoded):
         return 'PNG' if own in ('BMP', 'JPEG') and has_alpha else own
 
     def encode(
-        self, wanted: str | None = None, *, quality: int | None = None, keep_metadata: bool = True
+        self,
+        wanted: str | None = None,
+        *,
+        quality: int | None = None,
+        keep_metadata: bool = True,
+        animation: Mapping[str, Any] | None = None,
+        base: int = 0,
     ) -> tuple[bytes, list[str]]:
         """Encode the photograph as a file.
 
@@ -165,6 +173,8 @@ class Photograph(Decoded):
                 pixel has changed it is copied; of a JPEG, only the blocks of changed pixels change, and it keeps its
                 orientation; a lossless WebP stays lossless. Otherwise 95, and JPEG 2000 without loss.
             keep_metadata: False drops all metadata except the colour profile.
+            animation: Pillow's options for an animation of which this is the first frame.
+            base: place of a TIFF in the file that it becomes a page of.
 
         Returns:
             The file's bytes, and remarks on what the format could not hold.
@@ -192,7 +202,10 @@ class Photograph(Decoded):
             as_gray=self.is_gray,
             extra=fitting.extra,
             is_premultiplied=fitting.is_premultiplied,
+            floats=fitting._repaired_floats(),
             is_codestream=self.content.startswith(CODESTREAM_START),
+            animation=animation or {},
+            base=base,
             like=split(self.content).content if is_kept and file_format == 'JPEG' and not self.is_converted else b'',
         )
         return content, [*remarks, *more, *unwritten_metadata(metadata, file_format)]
@@ -220,6 +233,8 @@ class Photograph(Decoded):
         if self.extra is not None and file_format != 'TIFF':
             remarks.append(f'written without its further channels, which {file_format} has no place for')
             fitted = replace(fitted, extra=None)
+        if self.floats is not None and file_format != 'TIFF':
+            remarks.append(f'written as whole numbers, since {file_format} has no floating-point ones here')
         lost = self._lost_colours(file_format)
         if lost:
             remarks.append(f'written as sRGB, since {file_format} has no place for its {lost}')
@@ -228,6 +243,15 @@ class Photograph(Decoded):
         if fitted.is_premultiplied and file_format != 'TIFF':
             fitted = replace(fitted, pixels=as_straight(self.pixels), is_premultiplied=False)
         return fitted, remarks
+
+    def _repaired_floats(self) -> NDArray[Any] | None:
+        """The floating-point numbers of the file, those of repaired pixels from the whole numbers."""
+        if self.floats is None or self.repaired is None:
+            return self.floats
+        floats = self.floats.copy()
+        repaired = self.pixels[self.repaired].astype(np.float64) * (self.white / 65535)
+        floats[self.repaired] = repaired.reshape(len(repaired), -1)
+        return floats
 
     def _lost_colours(self, file_format: str) -> str:
         """Say which definition of the colours a format has no place for; '' if there is none."""
@@ -291,17 +315,28 @@ def read_photograph(source: Union[str, os.PathLike[str], IO[bytes]], *, limits: 
         UnreadableImageError: It cannot be read or decoded, or states more than is allowed; the message is
             'path: reason', and without the path for a stream.
     """
+    with reading(source):
+        return Photograph(**vars(decode_photograph(read_bytes(source), limits or default_limits())))
+
+
+@contextmanager
+def reading(source: Union[str, os.PathLike[str], IO[bytes]]) -> Iterator[None]:
+    """Name the file in the errors that come up."""
     name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ''
     try:
-        decoded = decode_photograph(_read_bytes(source), limits or default_limits())
+        yield
     except UndecodableError as error:
         raise UnreadableImageError(str(error), name) from error
     except OSError as error:
         raise UnreadableImageError(_words(error), name) from error
-    return Photograph(**vars(decoded))
 
 
-def _read_bytes(source: Union[str, os.PathLike[str], IO[bytes]]) -> bytes:
+def read_bytes(source: Union[str, os.PathLike[str], IO[bytes]]) -> bytes:
+    """Return the bytes of a regular file, or of a stream up to its end.
+
+    Raises:
+        OSError: They cannot be read, or are too many.
+    """
     if isinstance(source, (str, os.PathLike)):
         return read_regular_file(source)
     content = source.read(MAX_IMAGE_BYTES + 1)

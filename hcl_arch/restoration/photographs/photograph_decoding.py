@@ -26,7 +26,7 @@ from PIL import (
 )
 
 from hcl_arch.restoration.photographs import tiff_decoding as tiff
-from hcl_arch.restoration.photographs.heif import open_heif
+from hcl_arch.restoration.photographs.heif import check_heif, open_heif
 from hcl_arch.restoration.photographs.photograph_kinds import Inspected, UndecodableError, inspect, is_lossless_webp
 from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata, read_metadata
 from hcl_arch.utils.image_blocks import Blocks
@@ -48,7 +48,8 @@ _DECODERS: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
 )
 _PNG_DEPTH_PLACE, _PNG_COLOUR_PLACE = 24, 25
 _LOSSY = ('JPEG', 'AVIF', 'HEIF')
-_FRAMES = 'only the first of its frames or pages is restored'
+_PREDICTOR, _FLOAT_PREDICTOR = 317, 3
+FRAMES_REMARK = 'only the first of its frames or pages is restored'
 # tifffile also logs what it raises; without a handler that would go to standard error.
 logging.getLogger('tifffile').addHandler(logging.NullHandler())
 
@@ -68,6 +69,10 @@ class Decoded:
         extra: (H, W, n) channels of a TIFF that are neither colour nor alpha; they are kept as they are.
         is_premultiplied: the colours are multiplied by alpha, as some TIFFs have them.
         is_converted: reading has converted the colours, so that the file's profile does not fit.
+        floats: (H, W, samples) of a TIFF of floating-point numbers: these; `pixels` are their whole numbers.
+        white: the number of `floats` that is white.
+        timing: of a frame of an animation: 'duration' in milliseconds, 'loop' as Pillow counts repeats, and
+            'is_default' if the first frame is shown only where none moves.
         content: the file's bytes.
         orientation: how the file stores the pixels, as EXIF numbers it.
     """
@@ -81,6 +86,9 @@ class Decoded:
     extra: NDArray[Any] | None = None
     is_premultiplied: bool = False
     is_converted: bool = False
+    floats: NDArray[Any] | None = field(default=None, repr=False)
+    white: float = 1.0
+    timing: dict[str, Any] | None = field(default=None, repr=False)
     content: bytes = field(default=b'', repr=False)
     orientation: int = 1
 
@@ -91,6 +99,8 @@ def decode_photograph(content: bytes, limits: Limits) -> Decoded:
     Raises:
         UndecodableError: It cannot or must not be decoded.
     """
+    if brand_of(content) == 'HEIF':
+        check_heif()
     file = inspect(content, limits)
     try:
         decoded = _decode(file, limits)
@@ -106,6 +116,7 @@ def decode_photograph(content: bytes, limits: Limits) -> Decoded:
         decoded,
         pixels=np.ascontiguousarray(upright(decoded.pixels, file.blocks.orientation)),
         extra=None if decoded.extra is None else upright(decoded.extra, file.blocks.orientation),
+        floats=None if decoded.floats is None else upright(decoded.floats, file.blocks.orientation),
         content=content,
         orientation=file.blocks.orientation,
     )
@@ -113,16 +124,16 @@ def decode_photograph(content: bytes, limits: Limits) -> Decoded:
 
 def _decode(file: Inspected, limits: Limits) -> Decoded:
     content, blocks = file.blocks.content, file.blocks
-    file_format, decoder = _decoder_of(content)
+    file_format, decoder = decoder_of(content)
     form = tiff.form_of(blocks) if file_format == 'TIFF' else None
-    dpi, remarks = None, [_FRAMES] if blocks.has_frames else []
+    dpi, remarks = None, [FRAMES_REMARK] if blocks.has_frames else []
     if form is not None and (form.is_deep or form.is_subsampled or tiff.is_for_tifffile(form)):
         decoded = _decode_tiff(file, form)
     else:
         with decoder(io.BytesIO(content if form is None else tiff.for_pillow(blocks, form))) as image:
             check_limits(content, Stated(*image.size), blocks.layout, limits)
             _take_boxes(image, blocks, file_format)
-            remarks += [_FRAMES] if getattr(image, 'is_animated', False) else []
+            remarks += [FRAMES_REMARK] if getattr(image, 'is_animated', False) else []
             decoded = _decode_by_pillow(image, file, form)
             dpi = image.info.get('dpi') if form is None else None
     metadata, more = _fitting_metadata(decoded, *read_metadata(blocks, blocks.dpi or dpi))
@@ -135,7 +146,8 @@ def _decode(file: Inspected, limits: Limits) -> Decoded:
     )
 
 
-def _decoder_of(content: bytes) -> tuple[str, Callable[[Any], Any]]:
+def decoder_of(content: bytes) -> tuple[str, Callable[[Any], Any]]:
+    """Return the format of a file and Pillow's decoder for it."""
     brand = brand_of(content)
     if brand == 'AVIF':
         return brand, _open_avif
@@ -250,6 +262,8 @@ def _decode_by_opencv(content: bytes) -> NDArray[Any]:
         raise UndecodableError('it is damaged and cannot be decoded')
     if pixels.ndim == 2 or pixels.shape[2] < 3:
         return pixels
+    if pixels.dtype == np.float64:  # which OpenCV does not convert
+        return pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
 
 
@@ -268,13 +282,29 @@ def _decode_deep_png(content: bytes) -> Decoded:
 
 
 def _decode_tiff(file: Inspected, form: tiff.Form) -> Decoded:
-    """Decode what Pillow does not: 16 bits, further channels, luma and chroma."""
+    """Decode what Pillow does not: 16 bits, floating-point numbers, further channels, luma and chroma."""
+    if form.is_float:
+        return _decode_floats(file, form)
     if tiff.is_for_tifffile(form):
         return _of_samples(tiff.decode_by_tifffile(file.blocks, form), form, form.n_colours)
     samples = _decode_by_opencv(file.blocks.content)
     if form.is_subsampled:
         return Decoded(samples, remarks=('stored as YCbCr, written as RGB',))
     return _of_samples(samples, form, form.n_colours)
+
+
+def _decode_floats(file: Inspected, form: tiff.Form) -> Decoded:
+    # tifffile knows the predictor of floating-point numbers with a further library only.
+    if tiff.is_for_tifffile(form) and file.blocks.layout.number(_PREDICTOR, 1) != _FLOAT_PREDICTOR:
+        floats = tiff.decode_by_tifffile(file.blocks, form)
+    else:
+        floats = _decode_by_opencv(file.blocks.content)
+    if floats.dtype.kind != 'f':
+        raise UndecodableError('a TIFF of floating-point numbers whose compression is not read here')
+    floats = floats.reshape(*floats.shape[:2], -1)
+    pixels, white = tiff.whole_numbers(floats)
+    decoded = _of_samples(pixels[..., 0] if pixels.shape[2] == 1 else pixels, form, form.n_colours)
+    return replace(decoded, floats=floats, white=white)
 
 
 def _of_samples(samples: NDArray[Any], form: tiff.Form, n_colours: int) -> Decoded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -121,7 +122,10 @@ def encode_photograph(
     as_gray: bool = False,
     extra: NDArray[Any] | None = None,
     is_premultiplied: bool = False,
+    floats: NDArray[Any] | None = None,
     is_codestream: bool = False,
+    animation: Mapping[str, Any] | None = None,
+    base: int = 0,
     like: bytes = b'',
 ) -> bytes:
     """Encode pixels.
@@ -135,7 +139,10 @@ def encode_photograph(
         as_gray: (H, W, 4) pixels are gray with alpha.
         extra: (H, W, n) further channels of a TIFF.
         is_premultiplied: colours of a TIFF are multiplied by alpha.
+        floats: (H, W, samples) floating-point numbers of a TIFF, in the place of the pixels.
         is_codestream: a JPEG 2000 is without the boxes that hold metadata.
+        animation: Pillow's options for the further frames.
+        base: place of a TIFF in the file that it becomes a page of.
         like: a JPEG whose tables, subsampling and coding are used for another, in the place of the quality.
 
     Raises:
@@ -144,8 +151,10 @@ def encode_photograph(
     longest = _LONGEST_SIDE.get(file_format)
     if longest is not None and max(pixels.shape[:2]) > longest:
         raise ValueError(f'{file_format} has at most {longest:,} pixels a side: give --format png')
+    if file_format == 'TIFF' and floats is not None:
+        return _encode_floats(floats, metadata, base)
     if file_format == 'TIFF':
-        return _encode_tiff(pixels, metadata, as_gray, extra, ASSOCIATED if is_premultiplied else UNASSOCIATED)
+        return _encode_tiff(pixels, metadata, as_gray, extra, ASSOCIATED if is_premultiplied else UNASSOCIATED, base)
     if pixels.dtype == np.uint16 and file_format == 'PNG':
         return _encode_deep_png(pixels, metadata, as_gray=as_gray)
     image = Image.fromarray(pixels)
@@ -154,6 +163,7 @@ def encode_photograph(
     options = {**_OPTIONS[file_format](image.mode, metadata, quality, lossless), **(_coding_of(like) if like else {})}
     if file_format == 'JPEG2000':
         options['no_jp2'] = is_codestream
+    options.update(animation or {})
     content = io.BytesIO()
     image.save(content, file_format, **{name: value for name, value in options.items() if value is not None})
     if file_format == 'PNG':
@@ -165,7 +175,7 @@ def encode_photograph(
 
 
 def _encode_tiff(
-    pixels: NDArray[Any], metadata: PhotographMetadata, as_gray: bool, extra: NDArray[Any] | None, alpha: int
+    pixels: NDArray[Any], metadata: PhotographMetadata, as_gray: bool, extra: NDArray[Any] | None, alpha: int, base: int
 ) -> bytes:
     samples, kinds = pixels.reshape(*pixels.shape[:2], -1), list[int]()
     if samples.shape[2] == 4:
@@ -182,6 +192,19 @@ def _encode_tiff(
         xmp=metadata.xmp,
         profile=metadata.profile_for('L' if samples.shape[2] - len(kinds) == 1 else 'RGB'),
         dpi=metadata.dpi,
+        base=base,
+    )
+
+
+def _encode_floats(floats: NDArray[Any], metadata: PhotographMetadata, base: int) -> bytes:
+    return encode_tiff(
+        floats,
+        _tags_of(metadata) or Directory(),
+        extra=(UNASSOCIATED,) if floats.shape[2] == 4 else (),
+        xmp=metadata.xmp,
+        profile=metadata.profile_for('L' if floats.shape[2] == 1 else 'RGB'),
+        dpi=metadata.dpi,
+        base=base,
     )
 
 

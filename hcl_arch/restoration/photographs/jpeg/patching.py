@@ -46,8 +46,10 @@ def patch(content: bytes, pixels: NDArray[np.uint8], changed: NDArray[np.bool_],
         UnpatchableError: It is of a kind that is not read here, or damaged.
     """
     frame = read_coefficients(content)
-    if changed.shape != (frame.height, frame.width) or _is_rgb(content, frame) or (pixels.ndim == 3) != (
-        len(frame.components) == 3
+    if (
+        changed.shape != (frame.height, frame.width)
+        or _is_rgb(content, frame)
+        or (pixels.ndim == 3) != (len(frame.components) == 3)
     ):
         raise UnpatchableError('its colours are of a rare kind')
     for number, component in enumerate(frame.components):

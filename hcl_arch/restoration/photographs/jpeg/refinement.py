@@ -78,7 +78,9 @@ def _entries(table: _Numbers) -> list[_Entry]:
     return list(zip((table & ADVANCE_MASK).tolist(), size.tolist(), np.where(is_wrong, _TOO_MANY, skip).tolist()))
 
 
-def _read(is_known: NDArray[np.bool_], entries: list[_Entry], bits: Bits, place: int) -> tuple[_Numbers, _Numbers, _Numbers]:
+def _read(
+    is_known: NDArray[np.bool_], entries: list[_Entry], bits: Bits, place: int
+) -> tuple[_Numbers, _Numbers, _Numbers]:
     """Read the code of blocks.
 
     Args:
@@ -108,7 +110,9 @@ def _read(is_known: NDArray[np.bool_], entries: list[_Entry], bits: Bits, place:
                 found.append(end - 1)
                 signs.append(place - 1)
         elif skip == END_OF_BLOCK:
-            block += (1 << size) + (words[(place - size) >> 3] >> (32 - size - ((place - size) & 7)) & ((1 << size) - 1))
+            block += (1 << size) + (
+                words[(place - size) >> 3] >> (32 - size - ((place - size) & 7)) & ((1 << size) - 1)
+            )
             if block > n_blocks:
                 raise UnpatchableError('its code is damaged')
             end, next_passed = block * width, unknown_before[block]

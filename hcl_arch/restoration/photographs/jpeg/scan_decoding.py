@@ -126,7 +126,12 @@ def _header(frame: Frame, segment: Segment) -> tuple[list[Component], list[tuple
 
 
 def _tables_of(
-    frame: Frame, components: list[Component], choice: list[tuple[int, int]], first: int, last: int, is_progressive: bool
+    frame: Frame,
+    components: list[Component],
+    choice: list[tuple[int, int]],
+    first: int,
+    last: int,
+    is_progressive: bool,
 ) -> list[_Numbers]:
     """Return two tables for each block of a unit; for one block, if all blocks have the same."""
     if len({*choice}) == 1:

@@ -85,7 +85,9 @@ def _tables(frame: Frame) -> list[bytes]:
     for number in sorted({component.table for component in frame.components}):
         steps = frame.quantisation[number]
         is_long = bool(steps.max() > 255)
-        result.append(_segment(DQT, bytes([is_long << 4 | number]) + steps.astype('>u2' if is_long else 'u1').tobytes()))
+        result.append(
+            _segment(DQT, bytes([is_long << 4 | number]) + steps.astype('>u2' if is_long else 'u1').tobytes())
+        )
     return result
 
 
