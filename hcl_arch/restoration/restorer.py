@@ -50,7 +50,7 @@ class Restorer:
     Args:
         model: A model's name or file, see :func:`hcl_arch.model_files.load_model`, or a network that supports the calls
             of :class:`HCLNet` (it is copied); a detector is enough for :meth:`detect`.
-        device: ``auto`` (a GPU if there is one, Apple's too), or PyTorch's name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        device: ``auto`` (a GPU or Apple's if there is one), or PyTorch's name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         memory: MiB that processing may use besides the model: pictures estimated to need more are repaired in tiles,
             and reduced for detection.

@@ -29,11 +29,13 @@ class Picture(NamedTuple):
     Attributes:
         width, height: in pixels, of the largest picture in it.
         depth: bits of a sample.
+        channels: of a JPEG 2000.
     """
 
     width: int
     height: int
     depth: int = 8
+    channels: int = 4
 
 
 def brand_of(content: bytes) -> str | None:
@@ -76,7 +78,7 @@ def picture_of(content: bytes) -> Picture | None:
     """Return what an AVIF, HEIC or JPEG 2000 file states, None if it states nothing."""
     if content.startswith((JP2_START, CODESTREAM_START)):
         return _of_codestream(content)
-    sizes, depth = [], 8
+    sizes, depth = list[tuple[int, int]](), 8
     for box in all_boxes(content):
         body = content[box.start : box.end]
         if box.name == b'ispe' and len(body) >= 12:
@@ -85,7 +87,8 @@ def picture_of(content: bytes) -> Picture | None:
             depth = max(depth, *body[5:])
     if not sizes:
         return None
-    return Picture(*max(sizes, key=lambda size: size[0] * size[1]), depth)
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    return Picture(width, height, depth)
 
 
 def _of_codestream(content: bytes) -> Picture | None:
@@ -93,8 +96,8 @@ def _of_codestream(content: bytes) -> Picture | None:
     if place < 0 or place + 43 > len(content):
         return None
     right, bottom, left, top = struct.unpack_from('>4I', content, place + 8)
-    depth = (content[place + 42] & 127) + 1
-    return Picture(max(right - left, 0), max(bottom - top, 0), depth)
+    channels, depth = int.from_bytes(content[place + 40 : place + 42], 'big'), (content[place + 42] & 127) + 1
+    return Picture(max(right - left, 0), max(bottom - top, 0), depth, channels)
 
 
 def without_exif(content: bytes) -> tuple[bytes, bytes | None]:
@@ -118,7 +121,7 @@ def without_exif(content: bytes) -> tuple[bytes, bytes | None]:
 
 def _items(content: bytes, meta: Box) -> dict[int, tuple[bytes, int]]:
     """Return kind of each item, and its place in the file, by the item's number."""
-    items = {}
+    items = dict[int, tuple[bytes, int]]()
     for table in boxes(content, meta.start + 4, meta.end):
         if table.name != b'iinf':
             continue

@@ -130,8 +130,8 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
         '--pages',
         choices=('first', 'all'),
         default='first',
-        help='of a TIFF of several pages, or of an animation (GIF, PNG, WebP, AVIF); all: each is repaired, and the other '
-        'pictures are PNGs of as many frames (default: %(default)s)',
+        help='of a TIFF of several pages, or of an animation (GIF, PNG, WebP, AVIF); all: each is repaired, and the '
+        'other pictures are PNGs of as many frames (default: %(default)s)',
     )
     group.add_argument(
         '--strip-metadata',

@@ -160,6 +160,6 @@ def _line(job: Job, record: ImageRecord) -> str:
     share = record.mask_share
     mask = '' if share is None else f'mask of {record.mask_pixels:,} pixels ({100 * share:.1f} %), '
     return (
-        f'{shown(job.input.name)}: {width} x {height}{pages}, {mask}{100 * (record.corrupted_share or 0):.1f} % corrupted, '
-        f'{record.seconds:.1f} s -> {target}{remarks}'
+        f'{shown(job.input.name)}: {width} x {height}{pages}, {mask}'
+        f'{100 * (record.corrupted_share or 0):.1f} % corrupted, {record.seconds:.1f} s -> {target}{remarks}'
     )

@@ -58,7 +58,7 @@ def read_pages(
 
 
 def _tiff_pages(content: bytes, limits: Limits) -> Iterator[Decoded]:
-    left, n_reduced, pages = limits.decoded_bytes, 0, []
+    left, n_reduced, pages = limits.decoded_bytes, 0, list[Decoded]()
     for place in _directories(content):
         form = 'Q' if content[2:4] in (b'+\0', b'\0+') else 'I'
         order, head = ('<' if content.startswith(b'II') else '>'), 8 if form == 'Q' else 4

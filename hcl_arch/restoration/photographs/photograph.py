@@ -149,7 +149,7 @@ class Photograph(Decoded):
         return stored.reshape(shown.shape)
 
     def written_format(self, wanted: str | None = None) -> str:
-        """Return the format to write: the wanted one, else its own if it can be written, else PNG, or JPEG of a HEIC."""
+        """Return the format to write: the wanted one, its own if it can be written, else PNG, or JPEG of a HEIC."""
         if wanted is not None:
             return wanted
         own = _WRITTEN_AS.get(self.format, self.format)
@@ -302,7 +302,7 @@ def unwritten_format(suffix: str) -> str:
 
 
 def read_photograph(source: Union[str, os.PathLike[str], IO[bytes]], *, limits: Limits | None = None) -> Photograph:
-    """Read a photograph: AVIF, BMP, GIF, HEIC, JPEG, JPEG 2000, PNG, TIFF or WebP, gray, colour or palette, with or without alpha.
+    """Read a photograph: AVIF, BMP, GIF, HEIC, JPEG, JPEG 2000, PNG, TIFF or WebP, with or without colour and alpha.
 
     Its EXIF orientation is applied to the pixels. CMYK becomes sRGB, palette RGB, 1 bit gray. Only the first frame or
     page is read. 16 bits stay 16 bits.

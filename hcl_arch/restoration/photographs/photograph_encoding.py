@@ -239,7 +239,8 @@ def _jpeg_options(mode: str, metadata: PhotographMetadata, quality: int, lossles
 
 def _coding_of(content: bytes) -> dict[str, Any]:
     """Pillow's options for a JPEG that is coded like another."""
-    with JpegImagePlugin.JpegImageFile(io.BytesIO(content)) as image:
+    image: Any = JpegImagePlugin.JpegImageFile(io.BytesIO(content))
+    with image:
         tables, sampling = image.quantization, JpegImagePlugin.get_sampling(image)
         is_progressive = 'progressive' in image.info
     # Of rare samplings, that of the best quality.

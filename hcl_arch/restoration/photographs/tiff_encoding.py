@@ -41,7 +41,7 @@ def encode_tiff(
         base: where it will begin in the file that it becomes a page of.
     """
     order, strip_rows = tags.order, max(1, _STRIP_BYTES // pixels[0].nbytes)
-    stored = pixels.astype(pixels.dtype.newbyteorder(order), copy=False)
+    stored = pixels.astype(f'{order}{pixels.dtype.kind}{pixels.dtype.itemsize}', copy=False)
     strips = [zlib.compress(stored[row : row + strip_rows].tobytes()) for row in range(0, len(stored), strip_rows)]
     directory = Directory(order, dict(tags.entries), dict(tags.children))
     _put_layout(directory, pixels, strip_rows, extra)

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import Optional
 
-from hcl_arch.restoration.photographs.jpeg.frame import DQT, SOS, Frame, UnpatchableError, is_frame, read_frame
-from hcl_arch.restoration.photographs.jpeg.frame import segments, take_tables
+from hcl_arch.restoration.photographs.jpeg.frame import (
+    DQT,
+    SOS,
+    Frame,
+    Segment,
+    UnpatchableError,
+    is_frame,
+    read_frame,
+    segments,
+    take_tables,
+)
 from hcl_arch.restoration.photographs.jpeg.scan_decoding import decode_scan
 
 # Photographs have some ten scans at most.
@@ -19,7 +28,7 @@ def read_coefficients(content: bytes) -> Frame:
         UnpatchableError: It is damaged, or of a kind that is not read here.
     """
     frame: Optional[Frame] = None
-    before, scans = [], 0
+    before, scans = list[Segment](), 0
     for segment in segments(content):
         if is_frame(segment.marker):
             if frame is not None:

@@ -94,9 +94,9 @@ def _read(
         of the bits of their signs.
     """
     n_blocks, width = is_known.shape
-    unknown = memoryview(np.flatnonzero(~is_known))
-    unknown_before = memoryview(np.concatenate([[0], np.cumsum(width - is_known.sum(axis=1)), [0]]))
-    words, end_of_words = memoryview(bits.words), 8 * len(bits.words) - _LONGEST
+    unknown = np.flatnonzero(~is_known).data
+    unknown_before = np.concatenate([[0], np.cumsum(width - is_known.sum(axis=1)), [0]]).data
+    words, end_of_words = bits.words.data, 8 * len(bits.words) - _LONGEST
     starts, counts, found, signs = array('q'), array('q'), array('q'), array('q')
     block = at = passed = 0
     limit, end_of_block = unknown_before[1], width

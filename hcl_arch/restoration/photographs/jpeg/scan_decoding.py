@@ -180,9 +180,9 @@ def _decode(frame: Frame, scan: Scan, bits: Bits, a_stretch: int) -> None:
 
 
 def _decode_first(frame: Frame, scan: Scan, bits: Bits, a_stretch: int) -> None:
-    """Decode first coefficients alone, of which there are few; their code gives a reader too little to fall into step."""
+    """Decode first coefficients alone, which are few; their code gives readers too little to fall into step."""
     tables = [part.tolist() for part in np.split(scan.tables, 2 * scan.slots)[::2]]
-    words, ends, sizes, bits_end = memoryview(bits.words), array('q'), array('q'), bits.starts[-1].item()
+    words, ends, sizes, bits_end = bits.words.data, array('q'), array('q'), bits.starts[-1].item()
     for place, first, stop in stretches(bits, len(scan.places), a_stretch):
         for block in range(stop - first):
             entry = tables[block % scan.slots][words[place >> 3] >> (16 - (place & 7)) & 0xFFFF]
@@ -213,7 +213,7 @@ def _parts(scan: Scan, bits: Bits, a_stretch: int) -> tuple[_Numbers, _Numbers, 
 def _walk(
     scan: Scan, bits: Bits, readers: _Readers, stop: _Numbers, take: Optional[_Take] = None
 ) -> tuple[_Readers, _Numbers]:
-    """Let readers go on until they reach their ends; return where they are then, and how many blocks they have ended."""
+    """Let readers go on to their ends; return where they are then, and how many blocks they have ended."""
     numbers, done = np.arange(len(stop)), np.zeros(len(stop), np.int64)
     bit, slot, coefficient = readers
     result, counts = _Readers(*(part.copy() for part in readers)), done.copy()
