@@ -167,8 +167,8 @@ def _open_avif(stream: io.BytesIO) -> ImageFile.ImageFile:
 def _take_boxes(image: Image.Image, blocks: Blocks, file_format: str) -> None:
     """Take what the decoder of an AVIF or a HEIC tells besides the pixels, without looking into it.
 
-XX
-    of the file are hidden from it; libheif turns the pixels.
+    In these files boxes say how pixels are turned, not the EXIF data. Pillow states it in EXIF data of its own, since
+    those of the file are hidden from it; libheif turns the pixels.
     """
     if file_format not in ('AVIF', 'HEIF'):
         return
