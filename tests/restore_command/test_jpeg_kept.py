@@ -160,7 +160,8 @@ def test_of_a_rare_kind_the_tables_are_kept() -> None:
     pixels = 255 - before.pixels
     with pytest.raises(UnpatchableError, match='colours'):
         patch(content, pixels, np.ones(pixels.shape[:2], bool), b'')
-    written = before.with_pixels(pixels).encode()[0]
+    written, remarks = before.with_pixels(pixels).encode()
+    assert remarks == ['all its blocks are written anew, with its own tables']
     with Image.open(io.BytesIO(content)) as old, Image.open(io.BytesIO(written)) as new:
         assert list(new.quantization.values())[0] == list(old.quantization.values())[0]
     assert np.abs(decoded(written).astype(int) - pixels).mean() < 6

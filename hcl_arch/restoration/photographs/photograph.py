@@ -40,6 +40,9 @@ from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 DEFAULT_QUALITY = 95
 _WITHOUT_QUALITY = ('PNG', 'TIFF', 'BMP')
+# A larger JPEG is written anew: its coefficients would take gigabytes.
+_MOST_PATCHED = 10**8
+_ANEW = 'all its blocks are written anew, with its own tables'
 COPIED = 'copied byte for byte'
 # Pillow opens no PNG with a longer one.
 _LONGEST_PROFILE_OF_PNG = 2**20
@@ -208,14 +211,17 @@ class Photograph(Decoded):
             base=base,
             like=split(self.content).content if is_kept and file_format == 'JPEG' and not self.is_converted else b'',
         )
-        return content, [*remarks, *more, *unwritten_metadata(metadata, file_format)]
+        anew = [_ANEW] if is_kept and file_format == 'JPEG' and not self.is_converted else []
+        return content, [*remarks, *more, *anew, *unwritten_metadata(metadata, file_format)]
 
     def _kept(self, keep_metadata: bool) -> tuple[bytes, list[str]] | None:
         """Return the file with only the repaired blocks changed, and remarks; None if that cannot be done."""
         if self.repaired is None and keep_metadata:
             return self.content, [COPIED]
         # Without EXIF there is no place for another orientation than upright.
-        if self.format != 'JPEG' or self.is_converted or (self.orientation > 1 and not keep_metadata):
+        has_no_place = self.orientation > 1 and not keep_metadata
+        is_large = self.size[0] * self.size[1] > _MOST_PATCHED
+        if self.format != 'JPEG' or self.is_converted or has_no_place or is_large:
             return None
         repaired = np.zeros(self.pixels.shape[:2], bool) if self.repaired is None else self.repaired
         pixels, changed = (as_stored(part, self.orientation) for part in (self.pixels, repaired))
