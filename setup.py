@@ -19,7 +19,7 @@ INSTALL_REQUIRES = [
     'lpips>=0.1.4',
     'numpy>=1.22',
     'opencv-python>=4.5',
-    'pillow>=9',
+    'pillow>=9',  # from 11.3 on it reads AVIF
     'pydantic>=2.5',
     'pyyaml>=5.1',  # the first in which an option file can name a plugin (!!python/name) with the loader BasicSR uses
     'safetensors>=0.4',
@@ -38,6 +38,7 @@ APP_REQUIRES = ['gradio>=6.31,<7']  # for the page of hcl-app; needs Python 3.10
 EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for hcl-export to ONNX
 # Inpainting networks of other projects, such as LaMa; the second also knows MAT.
 FILLERS_REQUIRES = ["spandrel>=0.4; python_version >= '3.10'", "spandrel_extra_arches; python_version >= '3.10'"]
+HEIC_REQUIRES = ['pillow-heif>=0.16']  # photographs of phones
 REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
 TEST_REQUIRES = ['hypothesis', 'jsonschema', 'pytest>=7', 'pytest-xdist']
 DEV_REQUIRES = [
@@ -85,6 +86,7 @@ setup(
         'app': APP_REQUIRES,
         'export': EXPORT_REQUIRES,
         'fillers': FILLERS_REQUIRES,
+        'heic': HEIC_REQUIRES,
         'report': REPORT_REQUIRES,
         'test': TEST_REQUIRES,
         'dev': DEV_REQUIRES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 import torch
@@ -34,6 +34,11 @@ _MIB = 2**20
 # Memory for arrays of the image's size: copies, confidence, distances, masks.
 _ARRAY_BYTES_PER_PIXEL = 48
 _LEAST_MEMORY = 64
+# Looked up when they are asked, as the machine may have them by then.
+_GPUS: dict[str, Callable[[], bool]] = {
+    'cuda': lambda: torch.cuda.is_available(),
+    'mps': lambda: torch.backends.mps.is_available(),
+}
 
 
 class Restorer:
@@ -46,7 +51,7 @@ class Restorer:
     Args:
         model: A model's name or file, see :func:`hcl_arch.model_files.load_model`, or a network that supports the calls
             of :class:`HCLNet` (it is copied); a detector is enough for :meth:`detect`.
-        device: ``auto`` (a GPU if there is one), or PyTorch's name: ``cpu``, ``cuda``, ``cuda:1``.
+        device: ``auto`` (a GPU or Apple's if there is one), or PyTorch's name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         memory: MiB that processing may use besides the model: pictures estimated to need more are repaired in tiles,
             and reduced for detection.
@@ -321,12 +326,12 @@ def _found_by_user(given: np.ndarray, mask: np.ndarray) -> Finding:
 
 def _device(name: str) -> torch.device:
     if name == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+        return torch.device(next((kind for kind, is_there in _GPUS.items() if is_there()), 'cpu'))
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError) as error:
-        raise ValueError(f'device: expected auto, cpu, cuda or cuda:N, got {name!r}.') from error
-    if device.type == 'cuda' and not torch.cuda.is_available():
+        raise ValueError(f'device: expected auto, cpu, cuda, cuda:N or mps, got {name!r}.') from error
+    if device.type in _GPUS and not _GPUS[device.type]():
         raise ValueError(f'device: {name} was asked for, but PyTorch finds no GPU here; use cpu or auto.')
     return device
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hcl_arch.utils.image_headers import JPEG_START, PNG_START, TIFF_STARTS
+from hcl_arch.utils.iso_boxes import JP2_START, brand_of, jp2_metadata, without_exif
 from hcl_arch.utils.tiff_directory import (
     ORIENTATION,
     Directory,
@@ -30,7 +31,7 @@ XMP_KEYWORD = 'XML:com.adobe.xmp'
 _JPEG_EXIF, _JPEG_XMP, _JPEG_ICC = b'Exif\0\0', b'http://ns.adobe.com/xap/1.0/\0', b'ICC_PROFILE\0'
 _JPEG_FRAMES = b'MPF\0'
 # Density and colours stand in these two of the sixteen kinds of segments that programs may use.
-_KEPT_SEGMENTS, _APP_SEGMENTS, _COMMENT = (0xE0, 0xEE), range(0xE0, 0xF0), 0xFE
+_KEPT_SEGMENTS, APP_SEGMENTS, _COMMENT = (0xE0, 0xEE), range(0xE0, 0xF0), 0xFE
 _BARE_MARKERS = (0x01, *range(0xD0, 0xD8))
 _SCAN, _LAST_MARKERS = 0xDA, (0xD8, 0xD9, 0xDA)
 # As in `image_headers`: what stands between segments is passed over.
@@ -87,6 +88,12 @@ class Blocks:
         stated = 1 if self.tags is None else self.tags.number(ORIENTATION, 1)
         return stated if 1 <= stated <= 8 else 1
 
+    def turn(self, orientation: int) -> None:
+        """State another orientation than that of the EXIF data."""
+        if orientation != self.orientation:
+            self.tags = self.tags or Directory()
+            self.tags.put(ORIENTATION, [orientation], 3)
+
     def tell(self, flaw: str) -> None:
         """Note a flaw once."""
         if flaw not in self.flaws and len(self.flaws) < _MOST_FLAWS:
@@ -135,14 +142,16 @@ def split(content: bytes) -> Blocks:
         return _split_webp(content)
     if content.startswith(TIFF_STARTS):
         return _split_tiff(content)
+    if brand_of(content) is not None or content.startswith(JP2_START):
+        return _split_boxes(content)
     return Blocks(content)
 
 
 def _split_jpeg(content: bytes) -> Blocks:
     blocks, kept = Blocks(content), [memoryview(content)[:2]]
     exif, profile = list[bytes](), dict[int, bytes]()
-    for marker, start, end in _segments(content):
-        if marker in _KEPT_SEGMENTS or (marker not in _APP_SEGMENTS and marker != _COMMENT):
+    for marker, start, end in jpeg_segments(content):
+        if marker in _KEPT_SEGMENTS or (marker not in APP_SEGMENTS and marker != _COMMENT):
             kept.append(memoryview(content)[start:end])
             continue
         body = content[start + 4 : end]
@@ -162,7 +171,7 @@ def _split_jpeg(content: bytes) -> Blocks:
     return blocks
 
 
-def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+def jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield marker, start and end of the segments before the first scan, then all that follows as one."""
     place = 2
     for _ in range(_MOST_SEGMENTS):
@@ -292,6 +301,20 @@ def _split_webp(content: bytes) -> Blocks:
     # A file that is cut short must stay so.
     missing = max(0, int.from_bytes(content[4:8], 'little') + 8 - len(content))
     blocks.content = b'RIFF' + struct.pack('<I', len(body) + missing) + body
+    return blocks
+
+
+def _split_boxes(content: bytes) -> Blocks:
+    """Profile and XMP of an AVIF or a HEIC come from its decoder, which does not look into them."""
+    if content.startswith(JP2_START):
+        blocks = Blocks(content)
+        for kind, data in jp2_metadata(content).items():
+            blocks.take(kind, data)
+        return blocks
+    hidden, exif = without_exif(content)
+    blocks = Blocks(hidden)
+    if exif:
+        blocks.take('exif', exif)
     return blocks
 
 

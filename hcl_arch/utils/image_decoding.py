@@ -130,6 +130,15 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return pixels
 
 
+def as_stored(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Turn and flip upright pixels to what a camera stores with this orientation: the inverse of `upright`."""
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+
+
 def _read_within_limits(content: bytes, blocks: Blocks, limits: Limits) -> Stated:
     """Return what an image states about itself.
 

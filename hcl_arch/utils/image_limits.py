@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass
 
 from hcl_arch.utils.image_headers import JPEG_START, PNG_START, TIFF_STARTS, Stated
+from hcl_arch.utils.iso_boxes import CODESTREAM_START, JP2_START, picture_of
 from hcl_arch.utils.tiff_directory import Directory
 
 # A file of 300 KB can state 2**32 pixels.
@@ -20,6 +21,8 @@ GIF_STARTS = (b'GIF87a', b'GIF89a')
 _BMP_START, _WEBP_START = b'BM', b'RIFF'
 _WIDTH, _BITS, _COMPRESSION, _SAMPLES, _STARTS, _COUNTS = 256, 258, 259, 277, (273, 324), (279, 325)
 _BITS_OF_BMP, _COMPRESSION_OF_BMP, _SHORTEST_BMP_INFO = 28, 30, 36
+# Its decoder takes so many for each sample.
+_BITS_OF_JPEG_2000 = 32
 _CHANNELS_OF_PNG = {0: 1, 2: 3, 3: 4, 4: 4, 6: 4}
 # Bytes that a compressed one can stand for: of Deflate, of LZW, of PackBits.
 _DEFLATED, _LZW, _PACK_BITS = 1032, 2800, 64
@@ -113,6 +116,9 @@ def _bits_a_pixel(content: bytes, layout: Directory) -> int:
         return _CHANNELS_OF_PNG.get(colour, 4) * max(depth, 8)
     if content.startswith(TIFF_STARTS):
         return max(layout.number(_SAMPLES, 1), 1) * max(8, *layout.numbers(_BITS), 8)
+    if content.startswith((JP2_START, CODESTREAM_START)):
+        picture = picture_of(content)
+        return _BITS_OF_JPEG_2000 * (picture.channels if picture else 4)
     return 24 if content.startswith(JPEG_START) else 32
 
 

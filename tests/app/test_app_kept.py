@@ -84,7 +84,7 @@ def test_an_upload_is_read_once_and_then_gone(tmp_path):
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        (b'hello', 'a.png: no photograph: expected BMP'),
+        (b'hello', 'a.png: no photograph: expected AVIF'),
         (PNG[:60], 'a.png: it states 50 x 40 pixels and is cut short'),
         (b'GIF89a' + b'\xff\xff\xff\xff' + bytes(20), 'a.png: it states 65,535 x 65,535 pixels'),
         (b'GIF89a' + b'\x00\x20\x00\x20' + bytes(20), 'a.png: it states 8,192 x 8,192 pixels, more than the limit of'),

@@ -371,6 +371,10 @@ RULES = [
     Rule(r'(\.venv/bin/)?hcl-restore photo\.jpg', runs('restored/photo.jpg', 'restored/photo_mask.png', given=_PHOTOS)),
     Rule(r'hcl-restore holiday/ -o repaired/', runs(
         'repaired/a.jpg', 'repaired/a_mask.png', 'repaired/beach/b.png', 'repaired/beach/b_mask.png', given=_PHOTOS)),
+    Rule(r'hcl-restore photo\.jpg -o kept/', runs('kept/photo.jpg', given=_PHOTOS)),
+    Rule(r'hcl-restore holiday/ -o small/ --quality 80', runs('small/a.jpg', 'small/beach/b.png', given=_PHOTOS)),
+    Rule(r'hcl-restore album\.tif --pages all', runs(
+        'restored/album.tif', 'restored/album_mask.png', given=[files.write_album])),
     Rule(r'hcl-restore "scans/\*\.tif" --format png', runs(
         'restored/one.png', 'restored/two.png', 'restored/two_mask.png', given=_PHOTOS)),
     Rule(r'hcl-restore photo\.jpg -o shown/ --save restored overlay side-by-side', runs(

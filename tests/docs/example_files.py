@@ -71,6 +71,12 @@ def write_erased() -> str:
     return 'erased.png'
 
 
+def write_album() -> None:
+    """Write a TIFF of two pages."""
+    pages = np.random.default_rng(0).integers(0, 256, (2, 48, 64, 3), np.uint8)
+    cv2.imwritemulti('album.tif', list(pages))
+
+
 # ------------------------------------------------------------------ models
 
 

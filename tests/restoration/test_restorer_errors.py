@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hcl_arch.restoration import Restorer
+from hcl_arch.restoration import Restorer, restorer
 from hcl_arch.restoration.image_input import image_array
 from hcl_arch.restoration.mask_array import grown, mask_of_confidence
 from hcl_arch.restoration.user_mask import user_mask
@@ -61,7 +61,7 @@ def test_options(fake_restorer: Restorer, options: dict[str, float], message: st
 
 
 @pytest.mark.parametrize(('options', 'message'), [
-    ({'device': 'abacus'}, "device: expected auto, cpu, cuda or cuda:N, got 'abacus'"),
+    ({'device': 'abacus'}, "device: expected auto, cpu, cuda, cuda:N or mps, got 'abacus'"),
     ({'precision': 'fp8'}, 'precision must be one of'),
     ({'memory': 1}, 'memory: expected at least 64 MiB, got 1'),
     ({'min_score': 1.1}, r'min_score: expected a number in \[0, 1\], got 1.1'),
@@ -122,3 +122,15 @@ class TestPilImages:
         array = image_array(Image.new(mode, (6, 5)))
         assert array.shape == shape
         assert array.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ('has_cuda', 'has_mps', 'expected'), [(True, True, 'cuda'), (False, True, 'mps'), (False, False, 'cpu')]
+)
+def test_auto_takes_the_gpu_there_is(monkeypatch, has_cuda: bool, has_mps: bool, expected: str) -> None:
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: has_cuda)
+    monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: has_mps)
+    assert restorer._device('auto') == torch.device(expected)
+    if not has_mps:
+        with pytest.raises(ValueError, match='device: mps was asked for, but PyTorch finds no GPU here'):
+            restorer._device('mps')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -42,9 +43,21 @@ def saved(image: Image.Image, file_format: str, **options: object) -> io.BytesIO
     return stream
 
 
+def anew(photograph: Photograph) -> Photograph:
+    """The same without the file it came from, so that it is encoded and not kept."""
+    return replace(photograph, content=b'')
+
+
+def with_a_repair(photograph: Photograph) -> Photograph:
+    """The same with its first pixel inverted."""
+    pixels = photograph.pixels.copy()
+    pixels[0, 0] = np.iinfo(pixels.dtype).max - pixels[0, 0]
+    return photograph.with_pixels(pixels)
+
+
 def again(photograph: Photograph, wanted: str | None = None, **options: object) -> Photograph:
     """Write a photograph and read it back."""
-    return read_photograph(io.BytesIO(photograph.encode(wanted, **options)[0]))
+    return read_photograph(io.BytesIO(anew(photograph).encode(wanted, **options)[0]))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +86,7 @@ def test_8_bit_comes_back_exactly(mode: str, shape: tuple[int, ...], is_gray: bo
     assert written.format == file_format
     np.testing.assert_array_equal(written.pixels, photograph.pixels)
     assert written.is_gray == photograph.is_gray == (is_gray and file_format != 'WEBP')
-    with Image.open(io.BytesIO(photograph.encode()[0])) as file:
+    with Image.open(io.BytesIO(anew(photograph).encode()[0])) as file:
         assert file.mode == (mode if file_format != 'WEBP' else {'L': 'RGB', 'LA': 'RGBA'}.get(mode, mode))
 
 
@@ -171,7 +184,7 @@ def test_orientation_is_applied_and_reset(orientation: int, file_format: str) ->
     expected = UPRIGHT[orientation](pixels)
     assert photograph.pixels.shape == expected.shape
     assert np.abs(as_8_bit(photograph.pixels).astype(int) - expected).max() < 12
-    written = photograph.encode()[0]
+    written = anew(photograph).encode()[0]
     with Image.open(io.BytesIO(written)) as file:
         assert file.getexif().get(ORIENTATION, 1) == 1
         if '16' not in file_format:
@@ -194,7 +207,7 @@ def test_profile_exif_xmp_and_dpi_are_kept(file_format: str, deep: bool) -> None
     photograph = read_photograph(saved(Image.fromarray(drawn((9, 8, 3))), file_format, **options))
     if deep:
         photograph = Photograph(photograph.pixels.astype(np.uint16) * 257, file_format, metadata=photograph.metadata)
-    content = photograph.encode()[0]
+    content = anew(photograph).encode()[0]
     with Image.open(io.BytesIO(content)) as file:
         assert file.info['icc_profile'] == SRGB
         assert file.getexif()[0x010E] == 'A bridge'
@@ -231,7 +244,8 @@ def test_thumbnail_of_the_spoiled_photograph_is_left_out() -> None:
     ifd1 = exif.get_ifd(0x0201 and 1)
     ifd1[0x0103] = 6
     photograph = read_photograph(saved(Image.fromarray(drawn((9, 8, 3))), 'JPEG', exif=exif.tobytes() + thumbnail))
-    assert thumbnail not in photograph.encode()[0]
+    assert thumbnail not in anew(photograph).encode()[0]
+    assert thumbnail not in with_a_repair(photograph).encode()[0]
 
 
 def test_palette_and_1_bit() -> None:
@@ -259,7 +273,7 @@ def test_cmyk_becomes_rgb_and_says_so() -> None:
     assert 'without an ICC profile' in ' '.join(photograph.remarks)
     broken = read_photograph(saved(inks, 'JPEG', icc_profile=b'\0' * 16 + b'CMYK' + b'\0' * 200))
     assert broken.metadata.icc_profile is None
-    with Image.open(io.BytesIO(broken.encode()[0])) as file:
+    with Image.open(io.BytesIO(anew(broken).encode()[0])) as file:
         assert (file.mode, 'icc_profile' in file.info) == ('RGB', False)
 
 
@@ -366,15 +380,6 @@ def test_more_than_pillows_own_limit_within_ours_is_read(monkeypatch: pytest.Mon
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
     assert read_photograph(saved(Image.fromarray(drawn((32, 32, 3))), 'PNG')).size == (32, 32)
     assert Image.MAX_IMAGE_PIXELS == 100
-
-
-def test_float_and_32_bit_tiff_are_refused() -> None:
-    for dtype in ('float32', 'uint32', 'int16'):
-        stream = io.BytesIO()
-        tifffile.imwrite(stream, np.ones((8, 8), dtype), metadata=None)
-        stream.seek(0)
-        with pytest.raises(UnreadableImageError, match='expected whole numbers of 8 or 16 bit'):
-            read_photograph(stream)
 
 
 def test_raw_camera_file_is_not_taken_for_its_thumbnail() -> None:

@@ -167,6 +167,7 @@ def test_summary_as_json(command, make_photo) -> None:
         'input',
         'outputs',
         'size',
+        'pages',
         'megapixels',
         'corrupted_share',
         'mask_pixels',

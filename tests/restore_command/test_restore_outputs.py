@@ -272,8 +272,9 @@ def test_metadata_are_kept_or_stripped(command, make_photo) -> None:
         with Image.open(f'restored/{name}') as image:
             image.load()
             tags = image.getexif()
-            assert image.size == (12, 16)
-            assert (tags.get(0x0112, 1), tags[0x010F]) == (1, 'Maker'), name
+            # A JPEG stays as it is stored, so that its other blocks keep their pixels; the others are turned upright.
+            assert image.size == ((16, 12) if name == 'a.jpg' else (12, 16))
+            assert (tags.get(0x0112, 1), tags[0x010F]) == (6 if name == 'a.jpg' else 1, 'Maker'), name
             assert tags.get_ifd(0x8769)[0x9003] == '2020:02:02 02:02:02', name
         assert command(name, '-o', 'bare', '--strip-metadata').status == 0
         with Image.open(f'bare/{name}') as image:

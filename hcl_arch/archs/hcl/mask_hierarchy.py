@@ -216,8 +216,10 @@ def certain_pixels(confidence: Tensor, share: float) -> tuple[Tensor, Tensor]:
     values, _ = confidence.flatten(1).sort(dim=1)
     total = values.shape[1]
     n_clean = clean.flatten(1).sum(dim=1, keepdim=True)
-    keep_clean = (n_clean.double() * share).floor().long()
-    keep_corrupted = ((total - n_clean).double() * share).floor().long()
+    # Apple's GPUs have no float64; whole numbers of pixels up to 2**24 are exact without.
+    exact = torch.float32 if n_clean.device.type == 'mps' else torch.float64
+    keep_clean = (n_clean.to(exact) * share).floor().long()
+    keep_corrupted = ((total - n_clean).to(exact) * share).floor().long()
     lowest_clean = values.gather(1, (total - keep_clean).clamp(0, total - 1)).view(-1, 1, 1, 1)
     highest_corrupted = values.gather(1, (keep_corrupted - 1).clamp(0, total - 1)).view(-1, 1, 1, 1)
     certain_clean = clean & (confidence >= lowest_clean) & (keep_clean > 0).view(-1, 1, 1, 1)

@@ -25,18 +25,19 @@ PROGRAM = 'hcl-restore'
 _DESCRIPTION = """\
 Find what is corrupted in photographs, without being told where, and repair it.
 
-Takes BMP, GIF, JPEG, PNG, TIFF and WebP of any size, gray or colour, 8 or 16 bit, with or without transparency.
-Orientation, colour profile and metadata are kept. An input is never overwritten."""
+Takes AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, TIFF and WebP (and HEIC with pillow-heif) of any size, gray or colour, with
+or without transparency. Orientation, colour profile and metadata are kept. An input is never overwritten."""
 _EPILOG = """\
 files that are written:
-  NAME.EXT               the restored photograph, in the input's format (PNG for a GIF)
+  NAME.EXT               the restored photograph, in the input's format (PNG for a GIF, JPEG for a HEIC)
   NAME_mask.png          what is corrupted: white = corrupted, as other inpainting programs take it
   NAME_confidence.png    how sure it is that a pixel is NOT corrupted: black = corrupted, white = not
   NAME_overlay.png       the photograph with the corrupted region tinted and outlined
   NAME_side_by_side.png  input, overlay and restored photograph in one picture
   Folders are searched with their subfolders, whose layout is kept; hidden files are left out. Of several folders, each
   gets a folder of its name. Where inputs differ only in their extension, it joins the name: a_jpg.jpg and a_png.png;
-  other inputs that would be written to one place are refused before anything is done. JPEG and lossy WebP change
+  other inputs that would be written to one place are refused before anything is done. A photograph in which nothing is
+  repaired is copied byte for byte; in a JPEG only the blocks with repaired pixels change. Other lossy formats change
   pixels a little wherever they are written: for pixels that stay exactly, write PNG or TIFF.
 
 exit status:
@@ -119,9 +120,18 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         '--quality',
-        type=whole_number(1, 100),
-        metavar='1..100',
-        help='of JPEG and WebP (default: 95; a lossless WebP stays lossless)',
+        type=_quality,
+        metavar='keep|1..100',
+        help='of JPEG, WebP, AVIF and JPEG 2000. keep (default): a file in which nothing is repaired is copied, and a '
+        'JPEG keeps its tables and every block without repaired pixels; where nothing can be kept, 95. A lossless WebP '
+        'stays lossless',
+    )
+    group.add_argument(
+        '--pages',
+        choices=('first', 'all'),
+        default='first',
+        help='of a TIFF of several pages, or of an animation (GIF, PNG, WebP, AVIF); all: each is repaired, and the '
+        'other pictures are PNGs of as many frames (default: %(default)s)',
     )
     group.add_argument(
         '--strip-metadata',
@@ -210,7 +220,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         'inpainting network, such as LaMa, by its file or its name out of --list-models',
     )
     group.add_argument('--list-models', action='store_true', help='list the models and fillers by name, and end')
-    group.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1 ... (default: %(default)s)')
+    group.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, mps ... (default: %(default)s)')
     group.add_argument(
         '--precision', choices=get_args(Precision), default='fp32', help='of the computation (default: %(default)s)'
     )
@@ -259,6 +269,13 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
 def _add_telling(group: argparse._ArgumentGroup) -> None:
     group.add_argument('--json', metavar='FILE|-', help='write a summary with the figures of every image')
     group.add_argument('-q', '--quiet', action='store_true', help='say errors only')
+
+
+def _quality(text: str) -> Optional[int]:
+    try:
+        return None if text == 'keep' else whole_number(1, 100)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f'{error} (or keep)') from None
 
 
 def _above_0(text: str) -> float:

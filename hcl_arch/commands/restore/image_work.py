@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -21,6 +22,7 @@ from hcl_arch.commands.restore.options import STANDARD_STREAM, Options, PictureK
 from hcl_arch.commands.restore.outputs import Job, existing_output
 from hcl_arch.commands.restore.pictures import confidence_picture, overlay_picture, side_by_side
 from hcl_arch.commands.restore.user_masks import read_mask
+from hcl_arch.restoration.photographs.pages import encode_pages, read_pages
 from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
 from hcl_arch.restoration.photographs.photograph_encoding import as_seen
 from hcl_arch.restoration.result import Restoration
@@ -32,10 +34,16 @@ from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 
 class ReadImage(NamedTuple):
-    """A photograph, the user's mask if there is one, and the time for reading."""
+    """A photograph, or a page or frame, and the user's mask if there is one."""
 
     photograph: Photograph
     mask: Optional[NDArray[np.uint8]]
+
+
+class ReadFile(NamedTuple):
+    """The photographs of a file, one unless all pages are wanted, and the time for reading."""
+
+    pages: list[ReadImage]
     seconds: float
 
 
@@ -47,8 +55,8 @@ class Written(NamedTuple):
     seconds: float
 
 
-def read_image(job: Job, options: Options, stdin: Optional[bytes]) -> ReadImage:
-    """Read a photograph, and its mask.
+def read_file(job: Job, options: Options, stdin: Optional[bytes]) -> ReadFile:
+    """Read a photograph, or all its pages, and the mask.
 
     Args:
         job: the job of the photograph.
@@ -62,11 +70,14 @@ def read_image(job: Job, options: Options, stdin: Optional[bytes]) -> ReadImage:
     with silenced_libraries():
         try:
             source = io.BytesIO(stdin or b'') if job.input.is_stdin else job.input.path
-            photograph = read_photograph(source, limits=options.limits)
+            if options.pages == 'all':
+                photographs = read_pages(source, limits=options.limits)
+            else:
+                photographs = (read_photograph(source, limits=options.limits),)
         except UnreadableImageError as error:
             raise ImageError(error.reason) from error
-        mask = _read_mask(job, photograph, options)
-    return ReadImage(photograph, mask, time.monotonic() - start)
+        pages = [ReadImage(photograph, _read_mask(job, photograph, options)) for photograph in photographs]
+    return ReadFile(pages, time.monotonic() - start)
 
 
 def _read_mask(job: Job, photograph: Photograph, options: Options) -> Optional[NDArray[np.uint8]]:
@@ -110,7 +121,7 @@ def _failure(error: Exception) -> str:
     return f'cannot be restored: {text or type(error).__name__}'
 
 
-def write_pictures(job: Job, read: ReadImage, restoration: Restoration, options: Options) -> Written:
+def write_pictures(job: Job, read: ReadFile, restorations: Sequence[Restoration], options: Options) -> Written:
     """Write the requested pictures, each completely or not at all.
 
     Raises:
@@ -119,9 +130,14 @@ def write_pictures(job: Job, read: ReadImage, restoration: Restoration, options:
     start = time.monotonic()
     remarks: list[str] = []
     written: dict[PictureKind, str] = {}
+    photographs = [page.photograph for page in read.pages]
     try:
         for kind, path in job.outputs.items():
-            content = _encode(kind, job, read.photograph, restoration, options, remarks)
+            if kind == 'restored':
+                content, more = _encode_restored(job, photographs, restorations, options)
+                remarks += more
+            else:
+                content = _png([_picture(kind, *page) for page in zip(photographs, restorations)])
             _put(content, path, overwrite=options.overwrite)
             written[kind] = path
     except OSError as error:
@@ -131,27 +147,34 @@ def write_pictures(job: Job, read: ReadImage, restoration: Restoration, options:
     return Written(written, remarks, time.monotonic() - start)
 
 
-def _encode(
-    kind: PictureKind, job: Job, photograph: Photograph, restoration: Restoration, options: Options, remarks: list[str]
-) -> bytes:
-    if kind == 'restored':
-        content, more = photograph.with_repaired(restoration.image).encode(
-            job.format, quality=options.quality, keep_metadata=not options.strip_metadata
-        )
-        remarks += more
-        return content
+def _encode_restored(
+    job: Job, photographs: Sequence[Photograph], restorations: Sequence[Restoration], options: Options
+) -> tuple[bytes, list[str]]:
+    repaired = [page.with_repaired(restoration.image) for page, restoration in zip(photographs, restorations)]
+    keeps = not options.strip_metadata
+    return encode_pages(repaired, job.format, quality=options.quality, keep_metadata=keeps)
+
+
+def _picture(kind: PictureKind, photograph: Photograph, restoration: Restoration) -> NDArray[np.uint8]:
     if kind == 'mask':
-        return _png(restoration.mask)
+        return restoration.mask
     if kind == 'confidence':
-        return _png(confidence_picture(restoration.confidence))
+        return confidence_picture(restoration.confidence)
     if kind == 'overlay':
-        return _png(overlay_picture(as_seen(photograph.shown), restoration.mask))
-    return _png(side_by_side(as_seen(photograph.shown), restoration.mask, as_seen(restoration.image)))
+        return overlay_picture(as_seen(photograph.shown), restoration.mask)
+    return side_by_side(as_seen(photograph.shown), restoration.mask, as_seen(restoration.image))
 
 
-def _png(picture: NDArray[np.uint8]) -> bytes:
+def _png(pictures: Sequence[NDArray[np.uint8]]) -> bytes:
+    """Encode a picture, or several as frames; smaller ones are filled up with black to the right and below."""
+    height, width = (max(picture.shape[side] for picture in pictures) for side in (0, 1))
+    padded = [
+        np.pad(each, [(0, height - each.shape[0]), (0, width - each.shape[1])] + [(0, 0)] * (each.ndim - 2))
+        for each in pictures
+    ]
+    first, *others = map(Image.fromarray, padded)
     content = io.BytesIO()
-    Image.fromarray(picture).save(content, 'PNG', compress_level=4)
+    first.save(content, 'PNG', compress_level=4, **({'save_all': True, 'append_images': others} if others else {}))
     return content.getvalue()
 
 

@@ -16,11 +16,7 @@ STDIN_NAME = 'stdin'
 # Unsupported types of photographs: in a folder they are not failures, but they must not be skipped silently.
 OTHER_PHOTOGRAPHS = frozenset(
     {
-        '.heic',
-        '.heif',
-        '.avif',
         '.jxl',
-        '.jp2',
         '.svg',
         '.psd',
         '.pdf',

@@ -14,7 +14,7 @@ from hcl_arch.utils.precision import Precision
 PictureKind = Literal['restored', 'mask', 'confidence', 'overlay', 'side-by-side']
 PICTURE_KINDS: tuple[PictureKind, ...] = get_args(PictureKind)
 DEFAULT_KINDS: tuple[PictureKind, ...] = ('restored', 'mask')
-FORMATS = {'keep': None, 'png': 'PNG', 'jpg': 'JPEG', 'webp': 'WEBP', 'tiff': 'TIFF'}
+FORMATS = {'keep': None, 'png': 'PNG', 'jpg': 'JPEG', 'webp': 'WEBP', 'tiff': 'TIFF', 'avif': 'AVIF', 'jp2': 'JPEG2000'}
 DEFAULT_OUTPUT = 'restored'
 STANDARD_STREAM = '-'
 
@@ -32,6 +32,7 @@ class Options:
     save: tuple[PictureKind, ...]
     format: str
     quality: Optional[int]
+    pages: Literal['first', 'all']
     composite: bool
     mask: Optional[str]
     mask_polarity: MaskPolarity

@@ -13,7 +13,12 @@ from hcl_arch.commands.restore.console import shown
 from hcl_arch.commands.restore.errors import CommandError
 from hcl_arch.commands.restore.inputs import OTHER_PHOTOGRAPHS, Found, Input
 from hcl_arch.commands.restore.options import STANDARD_STREAM, Options, PictureKind
-from hcl_arch.restoration.photographs.photograph import FORMAT_OF_SUFFIX, SUFFIX_OF_FORMAT, SUFFIXES
+from hcl_arch.restoration.photographs.photograph import (
+    FORMAT_OF_SUFFIX,
+    SUFFIX_OF_FORMAT,
+    SUFFIXES,
+    unwritten_format,
+)
 from hcl_arch.utils.atomic_file import refuse_special_file
 from hcl_arch.utils.command_line import names_a_file
 from hcl_arch.utils.regular_file import reason_of
@@ -91,7 +96,7 @@ def plan_jobs(found: Found, options: Options, folder: Optional[str]) -> list[Job
         return [_single_job(item, options) for item in found.inputs]
     jobs = []
     for item, stem, suffix in _told_apart(found.inputs):
-        file_format = options.wanted_format or FORMAT_OF_SUFFIX.get(suffix.lower(), 'PNG')
+        file_format = options.wanted_format or FORMAT_OF_SUFFIX.get(suffix.lower()) or unwritten_format(suffix)
         if options.format != 'keep' or suffix.lower() not in FORMAT_OF_SUFFIX:
             suffix = SUFFIX_OF_FORMAT[file_format]
         base = os.path.join(folder, *stem.split('/'))

@@ -26,8 +26,9 @@ class ImageRecord:
     Attributes:
         input: its path, '-' for standard input.
         outputs: paths of the written pictures, by kind.
-        size: width and height in pixels, upright.
-        megapixels: their product in millions.
+        size: width and height in pixels, upright, of the first page.
+        pages: pages or frames that were restored: 1 unless all are wanted.
+        megapixels: pixels of all of them in millions.
         corrupted_share: share of corrupted pixels of the mask, in [0, 1].
         mask_pixels: number of corrupted pixels of the user's mask as it was read, before it grew; None without one.
         mask_share: their share, in [0, 1].
@@ -43,6 +44,7 @@ class ImageRecord:
     input: str
     outputs: dict[PictureKind, str] = field(default_factory=dict)
     size: Optional[tuple[int, int]] = None
+    pages: int = 1
     megapixels: Optional[float] = None
     corrupted_share: Optional[float] = None
     mask_pixels: Optional[int] = None

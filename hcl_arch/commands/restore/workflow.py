@@ -12,11 +12,12 @@ import numpy as np
 
 from hcl_arch.commands.restore.console import Console, shown
 from hcl_arch.commands.restore.errors import ImageError
-from hcl_arch.commands.restore.image_work import ReadImage, Written, read_image, restore_image, write_pictures
+from hcl_arch.commands.restore.image_work import ReadFile, Written, read_file, restore_image, write_pictures
 from hcl_arch.commands.restore.models import ImageRestorer
 from hcl_arch.commands.restore.options import Options
 from hcl_arch.commands.restore.outputs import Job
 from hcl_arch.commands.restore.summary import ImageRecord, Summary
+from hcl_arch.restoration.photographs.photograph import COPIED
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.verdict import nothing_found, unusual_share
 
@@ -66,45 +67,45 @@ class Workflow:
 
     def _read_ahead(
         self, jobs: Sequence[Job], reader: ThreadPoolExecutor
-    ) -> Iterator[tuple[Job, Optional[Future[ReadImage]]]]:
-        ahead: deque[tuple[Job, Optional[Future[ReadImage]]]] = deque()
+    ) -> Iterator[tuple[Job, Optional[Future[ReadFile]]]]:
+        ahead: deque[tuple[Job, Optional[Future[ReadFile]]]] = deque()
         for job in jobs:
-            future = None if job.problem is not None else reader.submit(read_image, job, self._options, self._stdin)
+            future = None if job.problem is not None else reader.submit(read_file, job, self._options, self._stdin)
             ahead.append((job, future))
             if len(ahead) > self._options.batch:
                 yield ahead.popleft()
         while ahead:
             yield ahead.popleft()
 
-    def _do(self, job: Job, reading: Optional[Future[ReadImage]], writer: ThreadPoolExecutor) -> None:
+    def _do(self, job: Job, reading: Optional[Future[ReadFile]], writer: ThreadPoolExecutor) -> None:
         record = ImageRecord(job.input.path)
         try:
             if reading is None:
                 raise ImageError(job.problem or '')
             read = reading.result()
-            record.size = read.photograph.size
-            record.megapixels = record.size[0] * record.size[1] / 1e6
-            record.remarks += read.photograph.remarks
+            _note_photographs(record, read)
             start = time.monotonic()
             with self._console.tiles(job.input.name) as progress:
-                restoration = restore_image(self._restorer, read, self._options, progress)
-            _note_figures(record, restoration)
-            if read.mask is None:
-                self._note_verdict(record, restoration)
+                restorations = [restore_image(self._restorer, page, self._options, progress) for page in read.pages]
+            _note_figures(record, restorations)
+            if read.pages[0].mask is None:
+                self._note_verdict(record, restorations)
             else:
-                record.mask_pixels = int(np.count_nonzero(read.mask))
-                record.mask_share = record.mask_pixels / read.mask.size
+                masks = [page.mask for page in read.pages if page.mask is not None]
+                record.mask_pixels = sum(int(np.count_nonzero(mask)) for mask in masks)
+                record.mask_share = record.mask_pixels / sum(mask.size for mask in masks)
             record.seconds = read.seconds + time.monotonic() - start
         except Exception as error:  # of any kind: the other images must still be processed
             self._tell(job, record, error)
             return
-        written = writer.submit(write_pictures, job, read, restoration, self._options)
+        written = writer.submit(write_pictures, job, read, restorations, self._options)
         self._writing.append(_Restored(job, record, written))
 
-    def _note_verdict(self, record: ImageRecord, restoration: Restoration) -> None:
+    def _note_verdict(self, record: ImageRecord, restorations: Sequence[Restoration]) -> None:
         wanted = self._options.min_score
         record.min_score = self._restorer.min_score if wanted is None else wanted
-        record.score, record.found = restoration.score, restoration.found
+        record.score = max(restoration.score for restoration in restorations)
+        record.found = any(restoration.found for restoration in restorations)
         remark = unusual_share(record.corrupted_share or 0)
         record.remarks += [remark] if remark else []
 
@@ -115,7 +116,8 @@ class Workflow:
         try:
             written = future.result()
             record.outputs = dict(written.outputs)
-            record.remarks += written.remarks
+            # Of a copy, nothing that was remarked while reading is true.
+            record.remarks = written.remarks if COPIED in written.remarks else record.remarks + written.remarks
             record.seconds = (record.seconds or 0.0) + written.seconds
         except Exception as failure:
             error = failure
@@ -132,9 +134,17 @@ class Workflow:
             self._console.line(f'[{len(self._summary.images)}/{self._summary.n_planned}] {_line(job, record)}')
 
 
-def _note_figures(record: ImageRecord, restoration: Restoration) -> None:
-    record.corrupted_share = float((restoration.mask > 0).mean())
-    record.mean_confidence = float(restoration.confidence.mean(dtype='float64'))
+def _note_photographs(record: ImageRecord, read: ReadFile) -> None:
+    photographs = [page.photograph for page in read.pages]
+    record.size, record.pages = photographs[0].size, len(photographs)
+    record.megapixels = sum(photograph.size[0] * photograph.size[1] for photograph in photographs) / 1e6
+    record.remarks += dict.fromkeys(remark for photograph in photographs for remark in photograph.remarks)
+
+
+def _note_figures(record: ImageRecord, restorations: Sequence[Restoration]) -> None:
+    n_pixels = sum(restoration.mask.size for restoration in restorations)
+    record.corrupted_share = sum(int(np.count_nonzero(each.mask)) for each in restorations) / n_pixels
+    record.mean_confidence = sum(float(each.confidence.sum(dtype='float64')) for each in restorations) / n_pixels
 
 
 def _line(job: Job, record: ImageRecord) -> str:
@@ -146,9 +156,10 @@ def _line(job: Job, record: ImageRecord) -> str:
         verdict = nothing_found(record.score or 0.0, record.min_score or 0.0, (record.size or (1, 1))[::-1])
         return f'{shown(job.input.name)}: {verdict}; left as it is -> {target}{remarks}'
     width, height = record.size or (0, 0)
+    pages = f' ({record.pages} pages)' if record.pages > 1 else ''
     share = record.mask_share
     mask = '' if share is None else f'mask of {record.mask_pixels:,} pixels ({100 * share:.1f} %), '
     return (
-        f'{shown(job.input.name)}: {width} x {height}, {mask}{100 * (record.corrupted_share or 0):.1f} % corrupted, '
-        f'{record.seconds:.1f} s -> {target}{remarks}'
+        f'{shown(job.input.name)}: {width} x {height}{pages}, {mask}'
+        f'{100 * (record.corrupted_share or 0):.1f} % corrupted, {record.seconds:.1f} s -> {target}{remarks}'
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Union
@@ -13,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.restoration.photographs.colours import Colours, colours_of
+from hcl_arch.restoration.photographs.jpeg.frame import UnpatchableError
+from hcl_arch.restoration.photographs.jpeg.patching import patch
 from hcl_arch.restoration.photographs.photograph_decoding import Decoded, decode_photograph
 from hcl_arch.restoration.photographs.photograph_encoding import (
     WRITTEN_FORMATS,
     as_straight,
     encode_photograph,
+    jpeg_header,
     luma,
     multiplied,
     restricted,
@@ -25,11 +30,20 @@ from hcl_arch.restoration.photographs.photograph_encoding import (
 )
 from hcl_arch.restoration.photographs.photograph_kinds import SUFFIXES, UndecodableError
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.image_blocks import split
+from hcl_arch.utils.image_decoding import as_stored
 from hcl_arch.utils.image_limits import Limits, default_limits
+from hcl_arch.utils.iso_boxes import CODESTREAM_START
 from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, read_regular_file, reason_of
+from hcl_arch.utils.tiff_directory import DirectoryError
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 DEFAULT_QUALITY = 95
+_WITHOUT_QUALITY = ('PNG', 'TIFF', 'BMP')
+# A larger JPEG is written anew: its coefficients would take gigabytes.
+_MOST_PATCHED = 10**8
+_ANEW = 'all its blocks are written anew, with its own tables'
+COPIED = 'copied byte for byte'
 # Pillow opens no PNG with a longer one.
 _LONGEST_PROFILE_OF_PNG = 2**20
 FORMAT_OF_SUFFIX = {
@@ -42,15 +56,33 @@ FORMAT_OF_SUFFIX = {
     '.tif': 'TIFF',
     '.tiff': 'TIFF',
     '.bmp': 'BMP',
+    '.avif': 'AVIF',
+    **dict.fromkeys(('.jp2', '.jpf', '.jpx', '.j2k', '.j2c', '.jpc'), 'JPEG2000'),
 }
-SUFFIX_OF_FORMAT = {'PNG': '.png', 'JPEG': '.jpg', 'WEBP': '.webp', 'TIFF': '.tiff', 'BMP': '.bmp'}
+SUFFIX_OF_FORMAT = {
+    'PNG': '.png',
+    'JPEG': '.jpg',
+    'WEBP': '.webp',
+    'TIFF': '.tiff',
+    'BMP': '.bmp',
+    'AVIF': '.avif',
+    'JPEG2000': '.jp2',
+}
+# What is read and not written. A GIF would be limited to 256 colours.
+_WRITTEN_AS = {'GIF': 'PNG', 'HEIF': 'JPEG'}
 
 __all__ = ['DEFAULT_QUALITY', 'FORMAT_OF_SUFFIX', 'SUFFIXES', 'SUFFIX_OF_FORMAT', 'Photograph', 'read_photograph']
 
 
 @dataclass(frozen=True)
 class Photograph(Decoded):
-    """A photograph, upright; its attributes are those of :class:`Decoded`."""
+    """A photograph, upright; its attributes are those of :class:`Decoded`, and another.
+
+    Attributes:
+        repaired: (H, W) where the pixels are others than those of the file; None: nowhere.
+    """
+
+    repaired: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,7 +100,11 @@ class Photograph(Decoded):
                 f'Expected pixels of shape {self.pixels.shape} and type {self.pixels.dtype}, got '
                 f'{pixels.shape} and {pixels.dtype}.'
             )
-        return replace(self, pixels=pixels)
+        differs = pixels != self.pixels
+        differs = differs.any(axis=2) if pixels.ndim == 3 else differs
+        if not differs.any():
+            return self
+        return replace(self, pixels=pixels, repaired=differs if self.repaired is None else differs | self.repaired)
 
     @cached_property
     def shown(self) -> NDArray[Any]:
@@ -103,7 +139,7 @@ class Photograph(Decoded):
         pixels = self.pixels.copy()
         if repaired.any():
             pixels[repaired] = self._stored(shown[repaired])
-        return replace(self, pixels=pixels)
+        return self.with_pixels(pixels)
 
     def _stored(self, shown: NDArray[Any]) -> NDArray[Any]:
         """What the file has for shown pixels, (N,) or (N, channels)."""
@@ -116,26 +152,32 @@ class Photograph(Decoded):
         return stored.reshape(shown.shape)
 
     def written_format(self, wanted: str | None = None) -> str:
-        """Return the format to write: the wanted one, else its own, else PNG if its own cannot be written.
-
-        A GIF would be limited to 256 colours, and a BMP has no transparency: both become PNG.
-        """
+        """Return the format to write: the wanted one, its own if it can be written, else PNG, or JPEG of a HEIC."""
         if wanted is not None:
             return wanted
+        own = _WRITTEN_AS.get(self.format, self.format)
         has_alpha = self.pixels.ndim == 3 and self.pixels.shape[2] == 4
-        if self.format not in WRITTEN_FORMATS or (self.format == 'BMP' and has_alpha):
-            return 'PNG'
-        return self.format
+        return 'PNG' if own in ('BMP', 'JPEG') and has_alpha else own
 
     def encode(
-        self, wanted: str | None = None, *, quality: int | None = None, keep_metadata: bool = True
+        self,
+        wanted: str | None = None,
+        *,
+        quality: int | None = None,
+        keep_metadata: bool = True,
+        animation: Mapping[str, Any] | None = None,
+        base: int = 0,
     ) -> tuple[bytes, list[str]]:
         """Encode the photograph as a file.
 
         Args:
-            wanted: format to write, one of 'BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP'; None: its own.
-            quality: quality of JPEG and WebP, 1 to 100; None: 95, and a lossless WebP stays lossless.
+            wanted: format to write, one of 'AVIF', 'BMP', 'JPEG', 'JPEG2000', 'PNG', 'TIFF', 'WEBP'; None: its own.
+            quality: of formats that lose some, 1 to 100. None: a file of the same format is kept as it came. If no
+                pixel has changed it is copied; of a JPEG, only the blocks of changed pixels change, and it keeps its
+                orientation; a lossless WebP stays lossless. Otherwise 95, and JPEG 2000 without loss.
             keep_metadata: False drops all metadata except the colour profile.
+            animation: Pillow's options for an animation of which this is the first frame.
+            base: place of a TIFF in the file that it becomes a page of.
 
         Returns:
             The file's bytes, and remarks on what the format could not hold.
@@ -146,6 +188,11 @@ class Photograph(Decoded):
         file_format = self.written_format(wanted)
         if file_format not in WRITTEN_FORMATS:
             raise ValueError(f'Expected a format out of {WRITTEN_FORMATS}, got {file_format!r}.')
+        has_quality = quality is not None and file_format not in _WITHOUT_QUALITY
+        is_kept = not has_quality and file_format == self.format and bool(self.content)
+        kept = self._kept(keep_metadata) if is_kept else None
+        if kept is not None:
+            return kept
         fitting, remarks = self._fitted(file_format)
         pixels, more = restricted(fitting.pixels, file_format)
         metadata = fitting.metadata if keep_metadata else fitting.metadata.stripped()
@@ -154,12 +201,36 @@ class Photograph(Decoded):
             file_format,
             metadata,
             quality=DEFAULT_QUALITY if quality is None else quality,
-            lossless=self.is_lossless and quality is None,
+            lossless=(self.is_lossless or file_format == 'JPEG2000') and quality is None,
             as_gray=self.is_gray,
             extra=fitting.extra,
             is_premultiplied=fitting.is_premultiplied,
+            floats=fitting._repaired_floats(),
+            is_codestream=self.content.startswith(CODESTREAM_START),
+            animation=animation or {},
+            base=base,
+            like=split(self.content).content if is_kept and file_format == 'JPEG' and not self.is_converted else b'',
         )
-        return content, [*remarks, *more, *unwritten_metadata(metadata, file_format)]
+        anew = [_ANEW] if is_kept and file_format == 'JPEG' and not self.is_converted else []
+        return content, [*remarks, *more, *anew, *unwritten_metadata(metadata, file_format)]
+
+    def _kept(self, keep_metadata: bool) -> tuple[bytes, list[str]] | None:
+        """Return the file with only the repaired blocks changed, and remarks; None if that cannot be done."""
+        if self.repaired is None and keep_metadata:
+            return self.content, [COPIED]
+        # Without EXIF there is no place for another orientation than upright.
+        has_no_place = self.orientation > 1 and not keep_metadata
+        is_large = self.size[0] * self.size[1] > _MOST_PATCHED
+        if self.format != 'JPEG' or self.is_converted or has_no_place or is_large:
+            return None
+        repaired = np.zeros(self.pixels.shape[:2], bool) if self.repaired is None else self.repaired
+        pixels, changed = (as_stored(part, self.orientation) for part in (self.pixels, repaired))
+        try:
+            metadata = self.metadata.turned(self.orientation) if keep_metadata else self.metadata.stripped()
+            content = patch(split(self.content).content, pixels, changed, jpeg_header(metadata, is_gray=self.is_gray))
+        except (UnpatchableError, DirectoryError):
+            return None
+        return content, unwritten_metadata(metadata, 'JPEG')
 
     def _fitted(self, file_format: str) -> tuple[Photograph, list[str]]:
         """Return the photograph as a format can say it, and remarks: only TIFF has further channels, only PNG gamma."""
@@ -168,6 +239,8 @@ class Photograph(Decoded):
         if self.extra is not None and file_format != 'TIFF':
             remarks.append(f'written without its further channels, which {file_format} has no place for')
             fitted = replace(fitted, extra=None)
+        if self.floats is not None and file_format != 'TIFF':
+            remarks.append(f'written as whole numbers, since {file_format} has no floating-point ones here')
         lost = self._lost_colours(file_format)
         if lost:
             remarks.append(f'written as sRGB, since {file_format} has no place for its {lost}')
@@ -176,6 +249,15 @@ class Photograph(Decoded):
         if fitted.is_premultiplied and file_format != 'TIFF':
             fitted = replace(fitted, pixels=as_straight(self.pixels), is_premultiplied=False)
         return fitted, remarks
+
+    def _repaired_floats(self) -> NDArray[Any] | None:
+        """The floating-point numbers of the file, those of repaired pixels from the whole numbers."""
+        if self.floats is None or self.repaired is None:
+            return self.floats
+        floats = self.floats.copy()
+        repaired = self.pixels[self.repaired].astype(np.float64) * (self.white / 65535)
+        floats[self.repaired] = repaired.reshape(len(repaired), -1)
+        return floats
 
     def _lost_colours(self, file_format: str) -> str:
         """Say which definition of the colours a format has no place for; '' if there is none."""
@@ -220,8 +302,13 @@ class Photograph(Decoded):
         return remarks
 
 
+def unwritten_format(suffix: str) -> str:
+    """Return the format to write of a file with such an extension, which is of a format that is only read."""
+    return 'JPEG' if suffix.lower() in ('.heic', '.heif', '.hif') else 'PNG'
+
+
 def read_photograph(source: Union[str, os.PathLike[str], IO[bytes]], *, limits: Limits | None = None) -> Photograph:
-    """Read a photograph: BMP, GIF, JPEG, PNG, TIFF or WebP, gray, colour or palette, with or without alpha.
+    """Read a photograph: AVIF, BMP, GIF, HEIC, JPEG, JPEG 2000, PNG, TIFF or WebP, with or without colour and alpha.
 
     Its EXIF orientation is applied to the pixels. CMYK becomes sRGB, palette RGB, 1 bit gray. Only the first frame or
     page is read. 16 bits stay 16 bits.
@@ -234,17 +321,28 @@ def read_photograph(source: Union[str, os.PathLike[str], IO[bytes]], *, limits: 
         UnreadableImageError: It cannot be read or decoded, or states more than is allowed; the message is
             'path: reason', and without the path for a stream.
     """
+    with reading(source):
+        return Photograph(**vars(decode_photograph(read_bytes(source), limits or default_limits())))
+
+
+@contextmanager
+def reading(source: Union[str, os.PathLike[str], IO[bytes]]) -> Iterator[None]:
+    """Name the file in the errors that come up."""
     name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else ''
     try:
-        decoded = decode_photograph(_read_bytes(source), limits or default_limits())
+        yield
     except UndecodableError as error:
         raise UnreadableImageError(str(error), name) from error
     except OSError as error:
         raise UnreadableImageError(_words(error), name) from error
-    return Photograph(**vars(decoded))
 
 
-def _read_bytes(source: Union[str, os.PathLike[str], IO[bytes]]) -> bytes:
+def read_bytes(source: Union[str, os.PathLike[str], IO[bytes]]) -> bytes:
+    """Return the bytes of a regular file, or of a stream up to its end.
+
+    Raises:
+        OSError: They cannot be read, or are too many.
+    """
     if isinstance(source, (str, os.PathLike)):
         return read_regular_file(source)
     content = source.read(MAX_IMAGE_BYTES + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,21 +17,28 @@ from PIL import (
     Image,
     ImageCms,
     ImageFile,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
+    features,
 )
 
 from hcl_arch.restoration.photographs import tiff_decoding as tiff
+from hcl_arch.restoration.photographs.heif import check_heif, open_heif
 from hcl_arch.restoration.photographs.photograph_kinds import Inspected, UndecodableError, inspect, is_lossless_webp
 from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata, read_metadata
+from hcl_arch.utils.image_blocks import Blocks
 from hcl_arch.utils.image_decoding import upright
 from hcl_arch.utils.image_headers import JPEG_START, PNG_START, TIFF_STARTS, Stated
 from hcl_arch.utils.image_limits import GIF_STARTS, LimitError, Limits, check_limits
+from hcl_arch.utils.iso_boxes import CODESTREAM_START, JP2_START, brand_of, picture_of
+from hcl_arch.utils.tiff_directory import read_directory
 
 # Called by their names: `Image.open` tries further decoders, and has a limit of its own for the whole process.
-_DECODERS: tuple[tuple[Any, str, type[ImageFile.ImageFile]], ...] = (
+_DECODERS: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
+    ((JP2_START, CODESTREAM_START), 'JPEG2000', Jpeg2KImagePlugin.Jpeg2KImageFile),
     (JPEG_START, 'JPEG', JpegImagePlugin.JpegImageFile),
     (PNG_START, 'PNG', PngImagePlugin.PngImageFile),
     (TIFF_STARTS, 'TIFF', TiffImagePlugin.TiffImageFile),
@@ -39,7 +47,9 @@ _DECODERS: tuple[tuple[Any, str, type[ImageFile.ImageFile]], ...] = (
     (b'BM', 'BMP', BmpImagePlugin.BmpImageFile),
 )
 _PNG_DEPTH_PLACE, _PNG_COLOUR_PLACE = 24, 25
-_FRAMES = 'only the first of its frames or pages is restored'
+_LOSSY = ('JPEG', 'AVIF', 'HEIF')
+_PREDICTOR, _FLOAT_PREDICTOR = 317, 3
+FRAMES_REMARK = 'only the first of its frames or pages is restored'
 # tifffile also logs what it raises; without a handler that would go to standard error.
 logging.getLogger('tifffile').addHandler(logging.NullHandler())
 
@@ -50,7 +60,8 @@ class Decoded:
 
     Attributes:
         pixels: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
-        format: Pillow's name of the file's format: 'BMP', 'GIF', 'JPEG', 'PNG', 'TIFF' or 'WEBP'.
+        format: Pillow's name of the file's format: 'AVIF', 'BMP', 'GIF', 'JPEG', 'JPEG2000', 'PNG', 'TIFF' or
+            'WEBP'; 'HEIF' of a HEIC.
         is_gray: the file has one colour channel; also with alpha, where `pixels` have four channels.
         is_lossless: the file keeps its pixels exactly.
         metadata: the file's other content.
@@ -58,6 +69,12 @@ class Decoded:
         extra: (H, W, n) channels of a TIFF that are neither colour nor alpha; they are kept as they are.
         is_premultiplied: the colours are multiplied by alpha, as some TIFFs have them.
         is_converted: reading has converted the colours, so that the file's profile does not fit.
+        floats: (H, W, samples) of a TIFF of floating-point numbers: these; `pixels` are their whole numbers.
+        white: the number of `floats` that is white.
+        timing: of a frame of an animation: 'duration' in milliseconds, 'loop' as Pillow counts repeats, and
+            'is_default' if the first frame is shown only where none moves.
+        content: the file's bytes.
+        orientation: how the file stores the pixels, as EXIF numbers it.
     """
 
     pixels: NDArray[Any]
@@ -69,6 +86,11 @@ class Decoded:
     extra: NDArray[Any] | None = None
     is_premultiplied: bool = False
     is_converted: bool = False
+    floats: NDArray[Any] | None = field(default=None, repr=False)
+    white: float = 1.0
+    timing: dict[str, Any] | None = field(default=None, repr=False)
+    content: bytes = field(default=b'', repr=False)
+    orientation: int = 1
 
 
 def decode_photograph(content: bytes, limits: Limits) -> Decoded:
@@ -77,6 +99,8 @@ def decode_photograph(content: bytes, limits: Limits) -> Decoded:
     Raises:
         UndecodableError: It cannot or must not be decoded.
     """
+    if brand_of(content) == 'HEIF':
+        check_heif()
     file = inspect(content, limits)
     try:
         decoded = _decode(file, limits)
@@ -92,30 +116,76 @@ def decode_photograph(content: bytes, limits: Limits) -> Decoded:
         decoded,
         pixels=np.ascontiguousarray(upright(decoded.pixels, file.blocks.orientation)),
         extra=None if decoded.extra is None else upright(decoded.extra, file.blocks.orientation),
+        floats=None if decoded.floats is None else upright(decoded.floats, file.blocks.orientation),
+        content=content,
+        orientation=file.blocks.orientation,
     )
 
 
 def _decode(file: Inspected, limits: Limits) -> Decoded:
     content, blocks = file.blocks.content, file.blocks
-    file_format, decoder = next((name, kind) for start, name, kind in _DECODERS if content.startswith(start))
+    file_format, decoder = decoder_of(content)
     form = tiff.form_of(blocks) if file_format == 'TIFF' else None
-    dpi, remarks = None, [_FRAMES] if blocks.has_frames else []
+    dpi, remarks = None, [FRAMES_REMARK] if blocks.has_frames else []
     if form is not None and (form.is_deep or form.is_subsampled or tiff.is_for_tifffile(form)):
         decoded = _decode_tiff(file, form)
     else:
         with decoder(io.BytesIO(content if form is None else tiff.for_pillow(blocks, form))) as image:
             check_limits(content, Stated(*image.size), blocks.layout, limits)
-            remarks += [_FRAMES] if getattr(image, 'is_animated', False) else []
+            _take_boxes(image, blocks, file_format)
+            remarks += [FRAMES_REMARK] if getattr(image, 'is_animated', False) else []
             decoded = _decode_by_pillow(image, file, form)
             dpi = image.info.get('dpi') if form is None else None
     metadata, more = _fitting_metadata(decoded, *read_metadata(blocks, blocks.dpi or dpi))
     return replace(
         decoded,
         format=file_format,
-        is_lossless=file_format != 'JPEG' and (file_format != 'WEBP' or is_lossless_webp(content)),
+        is_lossless=file_format not in _LOSSY and (file_format != 'WEBP' or is_lossless_webp(content)),
         metadata=metadata,
-        remarks=(*remarks, *more, *decoded.remarks),
+        remarks=(*remarks, *_lost_depth(content, decoded), *more, *decoded.remarks),
     )
+
+
+def decoder_of(content: bytes) -> tuple[str, Callable[[Any], Any]]:
+    """Return the format of a file and Pillow's decoder for it."""
+    brand = brand_of(content)
+    if brand == 'AVIF':
+        return brand, _open_avif
+    if brand == 'HEIF':
+        return brand, open_heif
+    return next((name, kind) for start, name, kind in _DECODERS if content.startswith(start))
+
+
+def _open_avif(stream: io.BytesIO) -> ImageFile.ImageFile:
+    if not features.check('avif'):
+        raise UndecodableError('an AVIF picture, which this Pillow cannot read: install pillow>=11.3')
+    from PIL import AvifImagePlugin
+
+    return AvifImagePlugin.AvifImageFile(stream)
+
+
+def _take_boxes(image: Image.Image, blocks: Blocks, file_format: str) -> None:
+    """Take what the decoder of an AVIF or a HEIC tells besides the pixels, without looking into it.
+
+    In these files boxes say how pixels are turned, not the EXIF data. Pillow states it in EXIF data of its own, since
+    those of the file are hidden from it; libheif turns the pixels.
+    """
+    if file_format not in ('AVIF', 'HEIF'):
+        return
+    for kind, name in (('icc', 'icc_profile'), ('xmp', 'xmp')):
+        if image.info.get(name):
+            blocks.take(kind, image.info[name])
+    stated = image.info.get('exif') if file_format == 'AVIF' else None
+    blocks.turn(Blocks(b'', tags=read_directory(stated.removeprefix(b'Exif\0\0'))).orientation if stated else 1)
+
+
+def _lost_depth(content: bytes, decoded: Decoded) -> list[str]:
+    """Remark on a depth that the decoders of newer formats reduce."""
+    is_new = brand_of(content) is not None or content.startswith((JP2_START, CODESTREAM_START))
+    picture = picture_of(content) if is_new else None
+    if picture is None or picture.depth <= 8 * decoded.pixels.itemsize:
+        return []
+    return [f'read with 8 of its {picture.depth} bit']
 
 
 def _fitting_metadata(
@@ -143,6 +213,8 @@ def _decode_by_pillow(image: Image.Image, file: Inspected, form: tiff.Form | Non
 def _of_pillow(image: Image.Image, profile: bytes | None, form: tiff.Form | None) -> Decoded:
     """Return the 8-bit pixels of a loaded image; remarks tell of a conversion, after which no profile fits."""
     mode = image.mode
+    if mode == 'I;16':  # of a JPEG 2000
+        return Decoded(np.array(image), is_gray=True)
     if mode in ('I', 'F') or mode.startswith('I;'):
         raise UndecodableError(
             'it has more than 16 bit or floating point numbers: expected whole numbers of 8 or 16 bit. Convert it first'
@@ -190,6 +262,8 @@ def _decode_by_opencv(content: bytes) -> NDArray[Any]:
         raise UndecodableError('it is damaged and cannot be decoded')
     if pixels.ndim == 2 or pixels.shape[2] < 3:
         return pixels
+    if pixels.dtype == np.float64:  # which OpenCV does not convert
+        return pixels[..., [2, 1, 0, *range(3, pixels.shape[2])]]
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
 
 
@@ -208,13 +282,29 @@ def _decode_deep_png(content: bytes) -> Decoded:
 
 
 def _decode_tiff(file: Inspected, form: tiff.Form) -> Decoded:
-    """Decode what Pillow does not: 16 bits, further channels, luma and chroma."""
+    """Decode what Pillow does not: 16 bits, floating-point numbers, further channels, luma and chroma."""
+    if form.is_float:
+        return _decode_floats(file, form)
     if tiff.is_for_tifffile(form):
         return _of_samples(tiff.decode_by_tifffile(file.blocks, form), form, form.n_colours)
     samples = _decode_by_opencv(file.blocks.content)
     if form.is_subsampled:
         return Decoded(samples, remarks=('stored as YCbCr, written as RGB',))
     return _of_samples(samples, form, form.n_colours)
+
+
+def _decode_floats(file: Inspected, form: tiff.Form) -> Decoded:
+    # tifffile knows the predictor of floating-point numbers with a further library only.
+    if tiff.is_for_tifffile(form) and file.blocks.layout.number(_PREDICTOR, 1) != _FLOAT_PREDICTOR:
+        floats = tiff.decode_by_tifffile(file.blocks, form)
+    else:
+        floats = _decode_by_opencv(file.blocks.content)
+    if floats.dtype.kind != 'f':
+        raise UndecodableError('a TIFF of floating-point numbers whose compression is not read here')
+    floats = floats.reshape(*floats.shape[:2], -1)
+    pixels, white = tiff.whole_numbers(floats)
+    decoded = _of_samples(pixels[..., 0] if pixels.shape[2] == 1 else pixels, form, form.n_colours)
+    return replace(decoded, floats=floats, white=white)
 
 
 def _of_samples(samples: NDArray[Any], form: tiff.Form, n_colours: int) -> Decoded:

@@ -5,24 +5,27 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image, JpegImagePlugin, PngImagePlugin
 
 from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata
 from hcl_arch.restoration.photographs.tiff_decoding import ASSOCIATED, UNASSOCIATED, UNSPECIFIED
 from hcl_arch.restoration.photographs.tiff_encoding import encode_tiff
-from hcl_arch.utils.image_blocks import METRES_PER_INCH, XMP_KEYWORD
+from hcl_arch.utils.image_blocks import APP_SEGMENTS, METRES_PER_INCH, XMP_KEYWORD, jpeg_segments
 from hcl_arch.utils.image_headers import PNG_START
+from hcl_arch.utils.iso_boxes import with_jp2_metadata
 from hcl_arch.utils.pixel_values import LUMA, as_8_bit
 from hcl_arch.utils.tiff_directory import Directory, DirectoryError
 
-WRITTEN_FORMATS = ('PNG', 'JPEG', 'WEBP', 'TIFF', 'BMP')
+WRITTEN_FORMATS = ('PNG', 'JPEG', 'WEBP', 'TIFF', 'BMP', 'AVIF', 'JPEG2000')
 _DEEP_FORMATS = ('PNG', 'TIFF')
-_LONGEST_SIDE = {'JPEG': 65535, 'WEBP': 16383}
+_GRAY_DEEP_FORMATS = ('JPEG2000',)
+_LONGEST_SIDE = {'JPEG': 65535, 'WEBP': 16383, 'AVIF': 65535}
 # A JPEG's metadata come in segments of 64 KB.
 _LONGEST_SEGMENT = 65533
 _JPEG_XMP_START = b'http://ns.adobe.com/xap/1.0/\0'
@@ -36,9 +39,11 @@ def restricted(pixels: NDArray[Any], file_format: str) -> tuple[NDArray[Any], li
         file_format: one of `WRITTEN_FORMATS`.
     """
     remarks = []
-    if pixels.dtype == np.uint16 and file_format not in _DEEP_FORMATS:
+    has_depth = file_format in _DEEP_FORMATS or (file_format in _GRAY_DEEP_FORMATS and pixels.ndim == 2)
+    if pixels.dtype == np.uint16 and not has_depth:
         pixels = as_8_bit(pixels)
-        remarks.append(f'written with 8 bit, all that {file_format} has')
+        here = ' here' if file_format in ('AVIF', *_GRAY_DEEP_FORMATS) else ''
+        remarks.append(f'written with 8 bit, all that {file_format} has{here}')
     if pixels.ndim == 3 and pixels.shape[2] == 4 and file_format in ('JPEG', 'BMP'):
         pixels = on_white(pixels)
         remarks.append(f'laid on white, since {file_format} has no transparency')
@@ -49,6 +54,8 @@ def unwritten_metadata(metadata: PhotographMetadata, file_format: str) -> list[s
     """Return a description of the metadata that a format cannot hold."""
     if file_format == 'TIFF':
         return [] if _tags_of(metadata) is not None else ['written without EXIF, which is damaged']
+    if file_format == 'JPEG2000' and metadata.dpi:
+        return ['written without its resolution, which JPEG2000 has no place for here']
     if file_format != 'JPEG':
         return []
     segments = {'EXIF': metadata.exif, 'XMP': _as_jpeg_xmp(metadata)}
@@ -115,6 +122,11 @@ def encode_photograph(
     as_gray: bool = False,
     extra: NDArray[Any] | None = None,
     is_premultiplied: bool = False,
+    floats: NDArray[Any] | None = None,
+    is_codestream: bool = False,
+    animation: Mapping[str, Any] | None = None,
+    base: int = 0,
+    like: bytes = b'',
 ) -> bytes:
     """Encode pixels.
 
@@ -127,6 +139,11 @@ def encode_photograph(
         as_gray: (H, W, 4) pixels are gray with alpha.
         extra: (H, W, n) further channels of a TIFF.
         is_premultiplied: colours of a TIFF are multiplied by alpha.
+        floats: (H, W, samples) floating-point numbers of a TIFF, in the place of the pixels.
+        is_codestream: a JPEG 2000 is without the boxes that hold metadata.
+        animation: Pillow's options for the further frames.
+        base: place of a TIFF in the file that it becomes a page of.
+        like: a JPEG whose tables, subsampling and coding are used for another, in the place of the quality.
 
     Raises:
         ValueError: The format does not allow that many pixels.
@@ -134,23 +151,31 @@ def encode_photograph(
     longest = _LONGEST_SIDE.get(file_format)
     if longest is not None and max(pixels.shape[:2]) > longest:
         raise ValueError(f'{file_format} has at most {longest:,} pixels a side: give --format png')
+    if file_format == 'TIFF' and floats is not None:
+        return _encode_floats(floats, metadata, base)
     if file_format == 'TIFF':
-        return _encode_tiff(pixels, metadata, as_gray, extra, ASSOCIATED if is_premultiplied else UNASSOCIATED)
-    if pixels.dtype == np.uint16:
+        return _encode_tiff(pixels, metadata, as_gray, extra, ASSOCIATED if is_premultiplied else UNASSOCIATED, base)
+    if pixels.dtype == np.uint16 and file_format == 'PNG':
         return _encode_deep_png(pixels, metadata, as_gray=as_gray)
     image = Image.fromarray(pixels)
-    if as_gray and pixels.ndim == 3 and file_format != 'WEBP':
+    if as_gray and pixels.ndim == 3 and file_format not in ('WEBP', 'AVIF'):
         image = image.convert('LA' if pixels.shape[2] == 4 else 'L')
-    options = _OPTIONS[file_format](image.mode, metadata, quality, lossless)
+    options = {**_OPTIONS[file_format](image.mode, metadata, quality, lossless), **(_coding_of(like) if like else {})}
+    if file_format == 'JPEG2000':
+        options['no_jp2'] = is_codestream
+    options.update(animation or {})
     content = io.BytesIO()
     image.save(content, file_format, **{name: value for name, value in options.items() if value is not None})
     if file_format == 'PNG':
         return _with_chunks(content.getvalue(), _colour_chunks(metadata))
+    if file_format == 'JPEG2000':
+        exif = metadata.exif and metadata.exif.removeprefix(b'Exif\0\0')
+        return with_jp2_metadata(content.getvalue(), metadata.profile_for(image.mode), exif, metadata.xmp)
     return content.getvalue()
 
 
 def _encode_tiff(
-    pixels: NDArray[Any], metadata: PhotographMetadata, as_gray: bool, extra: NDArray[Any] | None, alpha: int
+    pixels: NDArray[Any], metadata: PhotographMetadata, as_gray: bool, extra: NDArray[Any] | None, alpha: int, base: int
 ) -> bytes:
     samples, kinds = pixels.reshape(*pixels.shape[:2], -1), list[int]()
     if samples.shape[2] == 4:
@@ -167,6 +192,19 @@ def _encode_tiff(
         xmp=metadata.xmp,
         profile=metadata.profile_for('L' if samples.shape[2] - len(kinds) == 1 else 'RGB'),
         dpi=metadata.dpi,
+        base=base,
+    )
+
+
+def _encode_floats(floats: NDArray[Any], metadata: PhotographMetadata, base: int) -> bytes:
+    return encode_tiff(
+        floats,
+        _tags_of(metadata) or Directory(),
+        extra=(UNASSOCIATED,) if floats.shape[2] == 4 else (),
+        xmp=metadata.xmp,
+        profile=metadata.profile_for('L' if floats.shape[2] == 1 else 'RGB'),
+        dpi=metadata.dpi,
+        base=base,
     )
 
 
@@ -199,6 +237,26 @@ def _jpeg_options(mode: str, metadata: PhotographMetadata, quality: int, lossles
     }
 
 
+def _coding_of(content: bytes) -> dict[str, Any]:
+    """Pillow's options for a JPEG that is coded like another."""
+    image: Any = JpegImagePlugin.JpegImageFile(io.BytesIO(content))
+    with image:
+        tables, sampling = image.quantization, JpegImagePlugin.get_sampling(image)
+        is_progressive = 'progressive' in image.info
+    # Of rare samplings, that of the best quality.
+    return {'quality': None, 'qtables': tables, 'subsampling': max(sampling, 0), 'progressive': is_progressive or None}
+
+
+def jpeg_header(metadata: PhotographMetadata, *, is_gray: bool) -> bytes:
+    """Return the segments of a JPEG with these metadata."""
+    mode, content = 'L' if is_gray else 'RGB', io.BytesIO()
+    options = _jpeg_options(mode, metadata, 75, False)
+    given = {name: value for name, value in options.items() if value is not None}
+    Image.new(mode, (8, 8)).save(content, 'JPEG', **given)
+    data = content.getvalue()
+    return b''.join(data[start:end] for marker, start, end in jpeg_segments(data) if marker in APP_SEGMENTS)
+
+
 def _as_jpeg_xmp(metadata: PhotographMetadata) -> bytes | None:
     return metadata.xmp and _JPEG_XMP_START + metadata.xmp
 
@@ -223,7 +281,25 @@ def _bmp_options(mode: str, metadata: PhotographMetadata, quality: int, lossless
     return {'dpi': metadata.dpi}
 
 
+def _avif_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
+    return {
+        'quality': quality,
+        'subsampling': '4:0:0' if mode == 'L' else '4:4:4',
+        'exif': metadata.exif,
+        'xmp': metadata.xmp,
+        'icc_profile': metadata.profile_for(mode),
+    }
+
+
+def _jpeg2000_options(mode: str, metadata: PhotographMetadata, quality: int, lossless: bool) -> dict[str, Any]:
+    # Decibels of signal to noise: 48 at 95, which is as near as JPEG comes.
+    loss = {} if lossless else {'irreversible': True, 'quality_mode': 'dB', 'quality_layers': [24 + quality / 4]}
+    return {'mct': int(mode in ('RGB', 'RGBA')), **loss}
+
+
 _OPTIONS = {
+    'AVIF': _avif_options,
+    'JPEG2000': _jpeg2000_options,
     'PNG': _png_options,
     'JPEG': _jpeg_options,
     'WEBP': _webp_options,

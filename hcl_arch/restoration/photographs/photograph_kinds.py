@@ -7,8 +7,9 @@ from typing import NamedTuple
 from hcl_arch.utils.image_blocks import Blocks, split
 from hcl_arch.utils.image_headers import Stated, UnknownFormatError, read_stated
 from hcl_arch.utils.image_limits import GIF_STARTS, LimitError, Limits, check_limits
+from hcl_arch.utils.iso_boxes import CODESTREAM_START, JP2_START, brand_of, picture_of
 
-ACCEPTED = 'BMP, GIF, JPEG, PNG, TIFF or WebP'
+ACCEPTED = 'AVIF, BMP, GIF, HEIC, JPEG, JPEG 2000, PNG, TIFF or WebP'
 SUFFIXES = frozenset(
     {
         '.bmp',
@@ -23,15 +24,20 @@ SUFFIXES = frozenset(
         '.tif',
         '.tiff',
         '.webp',
+        '.avif',
+        '.heic',
+        '.heif',
+        '.hif',
+        '.jp2',
+        '.jpf',
+        '.jpx',
+        '.j2k',
+        '.j2c',
+        '.jpc',
     }
 )
 # Other files that people will try; the message tells them what the file is.
 _OTHER_STARTS: tuple[tuple[int, bytes, str], ...] = (
-    (4, b'ftyphei', 'a HEIC photograph'),
-    (4, b'ftyphev', 'a HEIC photograph'),
-    (4, b'ftypmif1', 'a HEIF photograph'),
-    (4, b'ftypmsf1', 'a HEIF photograph'),
-    (4, b'ftypavi', 'an AVIF picture'),
     (4, b'ftypcrx', 'a raw camera file'),
     (4, b'ftyp', 'a film'),
     (8, b'CR\x02', 'a raw camera file'),
@@ -43,8 +49,6 @@ _OTHER_STARTS: tuple[tuple[int, bytes, str], ...] = (
     (0, b'8BPS', 'a Photoshop document'),
     (0, b'\0\0\0\x0cJXL ', 'a JPEG XL picture'),
     (0, b'\xff\x0a', 'a JPEG XL picture'),
-    (0, b'\0\0\0\x0cjP  ', 'a JPEG 2000 picture'),
-    (0, b'\xffO\xffQ', 'a JPEG 2000 picture'),
     (0, b'v/1\x01', 'an OpenEXR picture'),
     (0, b'gimp xcf', 'a GIMP document'),
     (0, b'PK\x03\x04', 'a ZIP archive or an office document'),
@@ -77,7 +81,7 @@ def inspect(content: bytes, limits: Limits) -> Inspected:
     """
     if not content:
         raise UndecodableError('an empty file')
-    other = _other_kind(content)
+    other = None if brand_of(content) else _other_kind(content)
     if other is not None:
         raise UndecodableError(f'{other}: expected {ACCEPTED}. Convert it to one of these first')
     blocks = split(content)
@@ -96,6 +100,9 @@ def _stated(content: bytes) -> Stated | None:
         if len(content) < 10:
             return None
         return Stated(int.from_bytes(content[6:8], 'little'), int.from_bytes(content[8:10], 'little'))
+    if brand_of(content) or content.startswith((JP2_START, CODESTREAM_START)):
+        picture = picture_of(content)
+        return None if picture is None else Stated(picture.width, picture.height)
     try:
         return read_stated(content)
     except UnknownFormatError as error:

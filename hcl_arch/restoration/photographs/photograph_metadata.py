@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.parsers import expat
 
@@ -26,7 +26,7 @@ _FURTHER_TAGS = frozenset((327, 328, 330, 333, 334, 336, 342, 517, 518, 700, 346
 # Photoshop's layers show the photograph unrestored, and Photoshop shows them instead of the picture.
 _LAYERS = 37724
 _CENTIMETRES, _PER_INCH = 3, 2.54
-_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation\s*(?:=\s*["\']|>\s*))[2-8]')
+_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation\s*(?:=\s*["\']|>\s*))[1-8]')
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,20 @@ class PhotographMetadata:
     def stripped(self) -> PhotographMetadata:
         """Return what defines the picture: profile, colours and the transparent level."""
         return PhotographMetadata(icc_profile=self.icc_profile, colours=self.colours, transparent=self.transparent)
+
+    def turned(self, orientation: int) -> PhotographMetadata:
+        """Return them for pixels as a camera stores them with this orientation, of a file that states it.
+
+        Raises:
+            DirectoryError: The EXIF data are damaged.
+        """
+        if orientation == 1:
+            return self
+        tags, xmp = self.tags(), self.xmp and _XMP_ORIENTATION.sub(rb'\g<1>%d' % orientation, self.xmp)
+        tags.put(ORIENTATION, [orientation], 3)
+        if orientation >= 5:
+            _swap_sides(tags)
+        return replace(self, exif=exif_block(tags), xmp=xmp)
 
     def profile_for(self, mode: str) -> bytes | None:
         """Return the ICC profile if it fits pixels of this Pillow mode: a gray profile does not fit RGB."""
@@ -107,14 +121,20 @@ def _kept_exif(tags: Directory, *, turned: bool) -> bytes | None:
     kept = tags.without(_FILE_TAGS | _FURTHER_TAGS | {_LAYERS})
     if ORIENTATION in kept.entries:
         kept.put(ORIENTATION, [1], 3)
-    details = kept.children.get(EXIF_IFD, Directory())
-    if turned and _PIXEL_WIDTH in details.entries and _PIXEL_HEIGHT in details.entries:
+    if turned:
+        _swap_sides(kept)
+    return exif_block(kept)
+
+
+def _swap_sides(tags: Directory) -> None:
+    """Exchange the width and the height that the details state."""
+    details = tags.children.get(EXIF_IFD, Directory())
+    if _PIXEL_WIDTH in details.entries and _PIXEL_HEIGHT in details.entries:
         swapped = {
             _PIXEL_WIDTH: details.entries[_PIXEL_HEIGHT],
             _PIXEL_HEIGHT: details.entries[_PIXEL_WIDTH],
         }
-        kept.children[EXIF_IFD] = Directory(details.order, {**details.entries, **swapped}, details.children)
-    return exif_block(kept)
+        tags.children[EXIF_IFD] = Directory(details.order, {**details.entries, **swapped}, details.children)
 
 
 def _kept_xmp(packet: bytes | None, remarks: list[str]) -> bytes | None:

@@ -15,16 +15,19 @@ from hcl_arch.utils.tiff_directory import Directory
 
 EXTRA_SAMPLES = 338
 UNSPECIFIED, ASSOCIATED, UNASSOCIATED = 0, 1, 2
+FLOATS = 3
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, YCBCR = 0, 1, 2, 6
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _STARTS, _SAMPLES, _STRIP_ROWS, _COUNTS, _PLANES = 273, 277, 278, 279, 284
-_TILE_WIDTH, _TILE_HEIGHT, _TILE_STARTS, _TILE_COUNTS, _SAMPLE_FORMAT, _DEPTH = 322, 323, 324, 325, 339, 32997
+_TILE_WIDTH, _TILE_HEIGHT, _TILE_STARTS, _TILE_COUNTS, SAMPLE_FORMAT, _DEPTH = 322, 323, 324, 325, 339, 32997
 # A TIFF whose first image is a reduced one or raw sensor data is a raw camera file.
 _DNG_VERSION = 50706
 _SENSOR_PHOTOMETRICS = (32803, 34892)
 _JPEG, _DEFLATES = 7, (8, 32946)
 # tifffile unpacks these without further libraries; OpenCV and Pillow the others.
 _OF_TIFFFILE = (1, *_DEFLATES)
+# The highest numbers for which white is 1, 255 or 65,535: light may be brighter than white.
+_WHITES = ((16, 1.0), (255, 255.0), (65535, 65535.0))
 
 
 class Form(NamedTuple):
@@ -37,6 +40,7 @@ class Form(NamedTuple):
         n_colours: samples of a pixel that are colours.
         extra: kinds of the samples behind them.
         is_plain: whole numbers in one layer.
+        is_float: floating-point numbers.
     """
 
     bits: int
@@ -45,6 +49,7 @@ class Form(NamedTuple):
     n_colours: int
     extra: tuple[int, ...]
     is_plain: bool
+    is_float: bool = False
 
     @property
     def is_deep(self) -> bool:
@@ -72,19 +77,28 @@ def form_of(blocks: Blocks) -> Form:
     if EXTRA_SAMPLES not in layout.entries and samples == colours + 1:
         stated = (UNASSOCIATED,)  # OpenCV writes none
     extra = (*stated, *(UNSPECIFIED,) * (samples - colours - len(stated)))
-    is_plain = layout.number(_SAMPLE_FORMAT, 1) == 1 and layout.number(_DEPTH, 1) == 1
+    kind, is_flat = layout.number(SAMPLE_FORMAT, 1), layout.number(_DEPTH, 1) == 1
     bits = max(layout.numbers(_BITS), default=1)
-    form = Form(bits, photometric, layout.number(_COMPRESSION, 1), colours, extra, is_plain)
+    form = Form(bits, photometric, layout.number(_COMPRESSION, 1), colours, extra, *_kinds(kind, is_flat))
     if form.is_deep:
         _check_deep(form, samples)
     return form
 
 
+def _kinds(sample_format: int, is_flat: bool) -> tuple[bool, bool]:
+    """Return `is_plain` and `is_float`."""
+    return is_flat and sample_format == 1, is_flat and sample_format == FLOATS
+
+
 def _check_deep(form: Form, samples: int) -> None:
+    if form.is_float and form.bits in (16, 32, 64) and form.photometric in (BLACK_IS_ZERO, RGB):
+        if form.extra not in ((), (UNASSOCIATED,)) or (form.extra and form.n_colours == 1):
+            raise UndecodableError('a TIFF of floating-point numbers with further channels. Leave these out first')
+        return
     if form.bits != 16 or not form.is_plain:
         raise UndecodableError(
-            f'a TIFF of {samples} channels of {form.bits} bit, or of numbers with sign or point: '
-            'expected whole numbers of 8 or 16 bit. Convert it first'
+            f'a TIFF of {samples} channels of {form.bits} bit, or of numbers with sign: expected whole numbers of 8 or '
+            '16 bit, or floating-point ones. Convert it first'
         )
     if form.photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB):
         raise UndecodableError('a TIFF of 16 bit in other colours than gray or RGB. Convert it to RGB first')
@@ -102,6 +116,8 @@ def for_pillow(blocks: Blocks, form: Form) -> bytes:
 def is_for_tifffile(form: Form) -> bool:
     """Whether all samples come from tifffile: 16 bits, or 8 with more than Pillow or OpenCV know."""
     known = form.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB) and form.compression in _OF_TIFFFILE
+    if form.is_float:
+        return known
     return known and form.is_plain and (form.bits == 16 or (form.bits == 8 and len(form.extra) > 0))
 
 
@@ -127,6 +143,23 @@ def decode_by_tifffile(blocks: Blocks, form: Form) -> NDArray[Any]:
         pixels = pixels.copy()
         pixels[..., :1] = np.iinfo(pixels.dtype).max - pixels[..., :1]
     return pixels[..., 0] if samples == 1 else pixels
+
+
+def whole_numbers(floats: NDArray[Any]) -> tuple[NDArray[np.uint16], float]:
+    """Return floating-point samples as whole numbers of 16 bit, and the number that is white.
+
+    White is 1; where there are numbers far above it, 255 or 65,535. What is beyond is shown as white or black.
+
+    Raises:
+        UndecodableError: The numbers are higher than white can be, or none is finite.
+    """
+    finite = floats[np.isfinite(floats)]
+    highest = float(finite.max(initial=0))
+    white = next((white for most, white in _WHITES if highest <= most), None)
+    if white is None or not finite.size:
+        raise UndecodableError(f'a TIFF of numbers up to {highest:g}: expected 0 to 1, 255 or 65535. Convert it first')
+    shown = np.rint(np.nan_to_num(floats.astype(np.float32)).clip(0, white) * np.float32(65535 / white))
+    return shown.astype(np.uint16), white
 
 
 def _check_expansion(content: bytes, layout: Directory, form: Form) -> None:
