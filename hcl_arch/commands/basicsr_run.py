@@ -11,7 +11,7 @@ from typing import Callable, Optional
 
 from basicsr.utils.options import parse_options
 
-from hcl_arch.commands.basicsr_arguments import read_arguments
+from hcl_arch.commands.basicsr_arguments import read_arguments, refuse_wrong
 from hcl_arch.option_checks.problems import find_structure_problems
 from hcl_arch.plugin.forced_options import with_forced_options
 from hcl_arch.plugin.pipeline import OptionsError, check_options, problems_text
@@ -59,6 +59,7 @@ def run_pipeline(pipeline: Callable[[str], None], *, command: str, arguments: li
         SystemExit: With code 2, after such a message.
     """
     is_train = command == 'hcl-train'
+    refuse_wrong(arguments, is_train=is_train)
     named, passed_on = read_arguments(arguments, is_train=is_train)
     try:
         check_option_file(arguments, is_train=is_train)
@@ -111,7 +112,7 @@ def check_option_file(arguments: list[str], *, is_train: Optional[bool] = None) 
     """Check, before BasicSR reads the file, what would cause a confusing error or run code.
 
     Args:
-        arguments: The command's arguments. If they name no option file, the pipeline reports it itself.
+        arguments: The command's arguments. Without an option file nothing is checked.
         is_train: Whether the file is for training; None = if it looks like it.
 
     Raises:

@@ -384,6 +384,9 @@ RULES = [
     Rule(r'hcl-restore photo\.jpg -o lama/ --filler big-lama\.pt', runs(
         'lama/photo.jpg', given=[*_PHOTOS, files.write_lama])),
     Rule(r'hcl-restore --help', runs(says='exit status')),
+    Rule(r'python -m hcl_arch', runs(says='hcl-restore')),
+    Rule(r'python -m hcl_arch restore photo\.jpg -o again/', runs('again/photo.jpg', given=_PHOTOS)),
+    Rule(r'eval "\$\(python -m hcl_arch completion\)"', runs(says='complete -o default')),
     Rule(r'hcl-restore --list-models', runs(says='small  ')),
     Rule(r'hcl-convert official\.pt official\.safetensors', runs(
         'official.safetensors', given=[files.write_authors_checkpoint])),

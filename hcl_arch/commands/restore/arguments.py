@@ -15,11 +15,10 @@ from hcl_arch.commands.restore.options import (
     Options,
     check_options,
 )
-from hcl_arch.utils.command_line import whole_number
+from hcl_arch.utils.command_line import CommandParser, whole_number
 from hcl_arch.utils.image_limits import MAX_DECODED_BYTES, MAX_PIXELS, MIB
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision
-from hcl_arch.version import __version__
 
 PROGRAM = 'hcl-restore'
 _DESCRIPTION = """\
@@ -66,7 +65,7 @@ examples:
 
 def parse_arguments(argv: Optional[Sequence[str]]) -> Options:
     """Return the options; wrong ones end the program with status 2 and say what was expected."""
-    parser = _parser()
+    parser = make_parser()
     given = list(sys.argv[1:] if argv is None else argv)
     # Split here, since `parse_intermixed_args`, which lets options follow inputs, does not keep the two apart.
     end = given.index('--') if '--' in given else len(given)
@@ -75,18 +74,12 @@ def parse_arguments(argv: Optional[Sequence[str]]) -> Options:
     return check_options(arguments, parser)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = CommandParser(prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument(
         'inputs', nargs='*', metavar='INPUT', help='photographs, folders of them, globs, or - for standard input'
     )
-    parser.add_argument('--version', action='version', version=f'{PROGRAM} {__version__}')
     _add_writing(parser.add_argument_group('what is written'))
     _add_finding(parser.add_argument_group('what is found and repaired'))
     _add_model(parser.add_argument_group('model and machine'))
