@@ -9,7 +9,7 @@ known pixel.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, Optional, Protocol
 
 import numpy as np
@@ -18,9 +18,8 @@ from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
 from hcl_arch.restoration.mask_array import distance_to
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import enlarge_part
+from hcl_arch.restoration.stages import Progress, Report
 from hcl_arch.restoration.tiles import Span, TileGrid, smooth_step, spans
-
-Progress = Callable[[int, int], None]
 
 # Sides of tiles. Larger ones would waste less on overlaps, but fit the holes less closely, and their feature maps
 # exceed the processor's caches. The second line is in size multiples of the network.
@@ -29,8 +28,9 @@ _LEAST_TILE, _LARGEST_TILE_IN_MULTIPLES = 4, 16
 _REDUCTION = 4
 # A coarse pixel is known if at least this share of the fine pixels below it is; only these give its colour.
 _KNOWN_SHARE = 0.25
-# If tiles cost less than this share of the whole picture, because holes are few, they are used even if it would fit.
-_SPARED = 0.5
+# If tiles cost less than this share of the whole picture, because holes are few, they are used even if it would fit. A
+# large picture costs more for each of its pixels than a tile: its feature maps exceed the processor's caches.
+_SPARED = 1.0
 # Pictures with up to this many pixels are repaired whole, whatever the memory.
 _ALWAYS_FITS = 256 * 256
 
@@ -104,7 +104,7 @@ def paint(
     network.check_restores()
     levels = _levels(image, hole, network, composite, memory_bytes)
     total = sum(len(level.tiles(row)) for level in levels for row in level.grid.rows)
-    report = _Report(progress, total)
+    report = Report(progress, total)
     coarser: Optional[np.ndarray] = None
     for level in reversed(levels[1:]):
         picture = level.image.pixels.copy()
@@ -115,22 +115,6 @@ def paint(
     for rows, painted in _painted_rows(levels[0], coarser, network, report):
         image.write(result, rows, painted, levels[0].wanted[rows] if composite else None)
     return result
-
-
-class _Report:
-    """Counts tiles and reports progress."""
-
-    def __init__(self, progress: Optional[Progress], total: int) -> None:
-        self._progress, self._done, self._total = progress, 0, total
-        self._tell()
-
-    def advance(self) -> None:
-        self._done += 1
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._progress is not None:
-            self._progress(self._done, self._total)
 
 
 def _levels(
@@ -160,7 +144,7 @@ def _is_deep(hole: np.ndarray, wanted: np.ndarray, reach: float) -> bool:
 
 
 def _grid(image: ImageSource, wanted: np.ndarray, network: Painter, memory_bytes: float) -> TileGrid:
-    """One tile if the memory suffices, else tiles of limited side; also tiles if they save most of the work."""
+    """One tile if the memory suffices, else tiles of limited side; also tiles if they save work."""
     height, width, multiple = image.height, image.width, network.size_multiple
     pixels = network.padded(height) * network.padded(width)
     whole = TileGrid(spans(height, height, multiple), spans(width, width, multiple))
@@ -169,12 +153,23 @@ def _grid(image: ImageSource, wanted: np.ndarray, network: Painter, memory_bytes
     side = tile_side(memory_bytes / network.repair_bytes(), multiple)
     if network.largest_side is not None:
         side = min(side, network.largest_side)
-    tiled = TileGrid(spans(height, side, multiple), spans(width, side, multiple))
+    tiled = _cheapest(wanted, side, multiple)
     if network.largest_side is not None and max(height, width) > network.largest_side:
         return tiled
     if pixels * network.repair_bytes() > memory_bytes or _work(tiled, wanted) < _SPARED * pixels:
         return tiled
     return whole
+
+
+def _cheapest(wanted: np.ndarray, largest: int, multiple: int) -> TileGrid:
+    """The grid that covers the wanted pixels with the least work, out of tiles up to a side.
+
+    Along a long thin hole large tiles contain much that nobody wants; small ones overlap more and see less around it.
+    """
+    least = min(largest, _LARGEST_TILE)
+    sides = range(largest, least - 1, -multiple)
+    grids = (TileGrid(spans(wanted.shape[0], side, multiple), spans(wanted.shape[1], side, multiple)) for side in sides)
+    return min(grids, key=lambda grid: _work(grid, wanted))
 
 
 def _work(grid: TileGrid, wanted: np.ndarray) -> int:
@@ -190,7 +185,7 @@ def tile_side(most_pixels: float, multiple: int) -> int:
 
 
 def _painted_rows(
-    level: Level, coarser: Optional[np.ndarray], network: Painter, report: _Report
+    level: Level, coarser: Optional[np.ndarray], network: Painter, report: Report
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Strips of rows from top to bottom, (rows, W, 3) float32, as soon as they are complete; 0 where unused."""
     width = level.image.width

@@ -16,9 +16,10 @@ from hcl_arch.commands.restore.image_work import ReadImage, Written, read_image,
 from hcl_arch.commands.restore.models import ImageRestorer
 from hcl_arch.commands.restore.options import Options
 from hcl_arch.commands.restore.outputs import Job
+from hcl_arch.commands.restore.remarks import remarks_on_finding, remarks_on_mask
 from hcl_arch.commands.restore.summary import ImageRecord, Summary
 from hcl_arch.restoration.result import Restoration
-from hcl_arch.restoration.verdict import nothing_found, unusual_share
+from hcl_arch.restoration.verdict import nothing_found
 
 
 class _Restored(NamedTuple):
@@ -94,6 +95,7 @@ class Workflow:
             else:
                 record.mask_pixels = int(np.count_nonzero(read.mask))
                 record.mask_share = record.mask_pixels / read.mask.size
+                record.remarks += remarks_on_mask(read.mask)
             record.seconds = read.seconds + time.monotonic() - start
         except Exception as error:  # of any kind: the other images must still be processed
             self._tell(job, record, error)
@@ -105,8 +107,7 @@ class Workflow:
         wanted = self._options.min_score
         record.min_score = self._restorer.min_score if wanted is None else wanted
         record.score, record.found = restoration.score, restoration.found
-        remark = unusual_share(record.corrupted_share or 0)
-        record.remarks += [remark] if remark else []
+        record.remarks += remarks_on_finding(restoration, record.min_score)
 
     def _finish(self) -> None:
         """Wait until the earliest restored image is written."""

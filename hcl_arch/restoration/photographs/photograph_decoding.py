@@ -57,6 +57,7 @@ class Decoded:
         remarks: remarks for the user on how it was read.
         extra: (H, W, n) channels of a TIFF that are neither colour nor alpha; they are kept as they are.
         is_premultiplied: the colours are multiplied by alpha, as some TIFFs have them.
+        orientation: EXIF orientation with which the file is stored; `pixels` are upright.
         is_converted: reading has converted the colours, so that the file's profile does not fit.
     """
 
@@ -69,6 +70,7 @@ class Decoded:
     extra: NDArray[Any] | None = None
     is_premultiplied: bool = False
     is_converted: bool = False
+    orientation: int = 1
 
 
 def decode_photograph(content: bytes, limits: Limits) -> Decoded:
@@ -90,6 +92,7 @@ def decode_photograph(content: bytes, limits: Limits) -> Decoded:
         raise UndecodableError(f'it is damaged and cannot be decoded ({_short(str(error))})') from error
     return replace(
         decoded,
+        orientation=file.blocks.orientation,
         pixels=np.ascontiguousarray(upright(decoded.pixels, file.blocks.orientation)),
         extra=None if decoded.extra is None else upright(decoded.extra, file.blocks.orientation),
     )
