@@ -8,6 +8,7 @@ known pixel.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import NamedTuple, Optional, Protocol
@@ -19,7 +20,7 @@ from hcl_arch.restoration.mask_array import distance_to
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import enlarge_part
 from hcl_arch.restoration.stages import Progress, Report
-from hcl_arch.restoration.tiles import Span, TileGrid, smooth_step, spans
+from hcl_arch.restoration.tiles import Span, TileGrid, needed_part, smooth_step, spans
 
 # Sides of tiles. Larger ones would waste less on overlaps, but fit the holes less closely, and their feature maps
 # exceed the processor's caches. The second line is in size multiples of the network.
@@ -33,6 +34,8 @@ _KNOWN_SHARE = 0.25
 _SPARED = 1.0
 # Pictures with up to this many pixels are repaired whole, whatever the memory.
 _ALWAYS_FITS = 256 * 256
+# Pixels around what is wanted of a tile that are painted with it, or the network's reach where that is more.
+_LEAST_CONTEXT = 128
 
 
 class Painter(Protocol):
@@ -153,15 +156,19 @@ def _grid(image: ImageSource, wanted: np.ndarray, network: Painter, memory_bytes
     side = tile_side(memory_bytes / network.repair_bytes(), multiple)
     if network.largest_side is not None:
         side = min(side, network.largest_side)
-    tiled = _cheapest(wanted, side, multiple)
+    context = _context(wanted, network)
+    tiled = _cheapest(wanted, side, context, multiple)
     if network.largest_side is not None and max(height, width) > network.largest_side:
         return tiled
-    if pixels * network.repair_bytes() > memory_bytes or _work(tiled, wanted) < _SPARED * pixels:
+    if (
+        pixels * network.repair_bytes() > memory_bytes
+        or _work(tiled, wanted, _context(wanted, network), multiple) < _SPARED * pixels
+    ):
         return tiled
     return whole
 
 
-def _cheapest(wanted: np.ndarray, largest: int, multiple: int) -> TileGrid:
+def _cheapest(wanted: np.ndarray, largest: int, context: int, multiple: int) -> TileGrid:
     """The grid that covers the wanted pixels with the least work, out of tiles up to a side.
 
     Along a long thin hole large tiles contain much that nobody wants; small ones overlap more and see less around it.
@@ -169,12 +176,21 @@ def _cheapest(wanted: np.ndarray, largest: int, multiple: int) -> TileGrid:
     least = min(largest, _LARGEST_TILE)
     sides = range(largest, least - 1, -multiple)
     grids = (TileGrid(spans(wanted.shape[0], side, multiple), spans(wanted.shape[1], side, multiple)) for side in sides)
-    return min(grids, key=lambda grid: _work(grid, wanted))
+    return min(grids, key=lambda grid: _work(grid, wanted, context, multiple))
 
 
-def _work(grid: TileGrid, wanted: np.ndarray) -> int:
-    """Number of pixels in the tiles that are used."""
-    return sum(len(row.weights) * len(column.weights) for row in grid.rows for column in grid.used(row, wanted))
+def _context(wanted: np.ndarray, network: Painter) -> int:
+    """How many pixels around what is wanted are painted with it; so many that all are, for what takes a whole."""
+    if wanted.size <= _ALWAYS_FITS or network.reach == math.inf:
+        return max(wanted.shape)
+    return int(max(_LEAST_CONTEXT, network.reach))
+
+
+def _work(grid: TileGrid, wanted: np.ndarray, context: int, multiple: int) -> int:
+    """Number of pixels in the used parts of tiles."""
+    tiles = itertools.product(grid.rows, grid.columns)
+    parts = (needed_part(row, column, wanted, context=context, multiple=multiple) for row, column in tiles)
+    return sum((part[0].stop - part[0].start) * (part[1].stop - part[1].start) for part in parts if part is not None)
 
 
 def tile_side(most_pixels: float, multiple: int) -> int:
@@ -206,15 +222,45 @@ def _painted_rows(
 
 
 def _painted_tile(level: Level, row: Span, column: Span, coarser: Optional[np.ndarray], network: Painter) -> np.ndarray:
-    """A tile, (rows, columns, 3) float32: the network's picture, blended with the coarser one far from known pixels."""
-    rows, columns = row.extent, column.extent
+    """A tile, (rows, columns, 3) float32, of which the part is painted that is needed; the rest is 0."""
+    context = _context(level.wanted, network)
+    part = needed_part(row, column, level.wanted, context=context, multiple=network.size_multiple)
+    tile = np.zeros((len(row.weights), len(column.weights), 3), np.float32)
+    if part is not None:
+        rows, columns = part
+        inside = (
+            slice(rows.start - row.start, rows.stop - row.start),
+            slice(columns.start - column.start, columns.stop - column.start),
+        )
+        weighted = np.ix_(row.weights[inside[0]] > 0, column.weights[inside[1]] > 0)
+        tile[inside] = _painted_part(level, rows, columns, weighted, coarser, network)
+    return tile
+
+
+def _painted_part(
+    level: Level,
+    rows: slice,
+    columns: slice,
+    weighted: tuple[np.ndarray, ...],
+    coarser: Optional[np.ndarray],
+    network: Painter,
+) -> np.ndarray:
+    """The network's picture of a part, blended with the coarser one far from known pixels.
+
+    Args:
+        level: What is painted.
+        rows: Of the part.
+        columns: Of the part.
+        weighted: Index of what is used of it.
+        coarser: The picture at the next smaller size, if that is needed.
+        network: What paints.
+    """
     hole = level.hole[rows, columns]
     share = None if coarser is None else _share_of_coarser(hole, network.reach)
     if coarser is None or share is None:
         return network.repair(level.image.rgb(rows, columns), hole)
     enlarged = enlarge_part(coarser, rows, columns, level.image.height, level.image.width)
-    inside = np.ix_(row.weights > 0, column.weights > 0)
-    if (share[inside] == 1)[level.wanted[rows, columns][inside]].all():
+    if (share[weighted] == 1)[level.wanted[rows, columns][weighted]].all():
         return enlarged
     painted = network.repair(level.image.rgb(rows, columns), hole)
     return painted + share[..., None] * (enlarged - painted)
