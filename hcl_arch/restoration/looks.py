@@ -82,9 +82,11 @@ def detect_in_looks(
     sizes = [(plan.height // 2**halvings, plan.width // 2**halvings) for halvings in range(plan.looks)]
     report = Report(progress, sum(len(_parts(*size, network.look_multiple)) for size in sizes))
     prior: Optional[np.ndarray] = None
-    for look in range(plan.looks):
-        halvings = plan.looks - 1 - look
-        picture = finest.reduced(2**halvings) if halvings else finest
+    pictures: list[_Picture | _Reduced] = [finest]
+    for _ in range(plan.looks - 1):
+        pictures.append(pictures[-1].halved())
+    while pictures:
+        picture = pictures.pop()
         prior = _look(picture, network, prior, report)
     assert prior is not None
     cell = plan.height // prior.shape[0]
@@ -150,14 +152,13 @@ class _Picture:
             inner = inner[:, right]
         return np.ascontiguousarray(inner)
 
-    def reduced(self, factor: int) -> _Reduced:
-        """The whole picture, reduced by a whole factor; each pixel is the mean of those under it."""
-        strip = max(factor, 2**22 // self.width // factor * factor)
+    def halved(self) -> _Reduced:
+        """The whole picture at half its size; each pixel is the mean of the four under it."""
+        strip = max(2, 2**22 // self.width // 2 * 2)
         parts = []
         for start in range(0, self.height, strip):
             rows = self.rgb(slice(start, min(start + strip, self.height)), slice(0, self.width))
-            small, _ = reduce_by_area(rows, rows.shape[0] // factor, self.width // factor)
-            parts.append(small)
+            parts.append(reduce_by_area(rows, rows.shape[0] // 2, self.width // 2)[0])
         return _Reduced(np.concatenate(parts))
 
 
@@ -171,6 +172,10 @@ class _Reduced:
     def rgb(self, rows: slice, columns: slice) -> np.ndarray:
         """(rows, columns, 3) float32 in [0, 1]."""
         return np.ascontiguousarray(self._pixels[rows, columns])
+
+    def halved(self) -> _Reduced:
+        """The same at half its size."""
+        return _Reduced(reduce_by_area(self._pixels, self.height // 2, self.width // 2)[0])
 
 
 def _scaled(image: ImageSource, scale: float) -> np.ndarray:
