@@ -11,7 +11,7 @@ from typing import Callable, Optional
 
 from basicsr.utils.options import parse_options
 
-from hcl_arch.commands.basicsr_arguments import read_arguments, refuse_wrong
+from hcl_arch.commands.basicsr_arguments import read_arguments
 from hcl_arch.option_checks.problems import find_structure_problems
 from hcl_arch.plugin.forced_options import with_forced_options
 from hcl_arch.plugin.pipeline import OptionsError, check_options, problems_text
@@ -59,7 +59,6 @@ def run_pipeline(pipeline: Callable[[str], None], *, command: str, arguments: li
         SystemExit: With code 2, after such a message.
     """
     is_train = command == 'hcl-train'
-    refuse_wrong(arguments, is_train=is_train)
     named, passed_on = read_arguments(arguments, is_train=is_train)
     try:
         check_option_file(arguments, is_train=is_train)
