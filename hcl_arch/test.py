@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 
-from hcl_arch.commands.basicsr_arguments import answer_help
+from hcl_arch.commands.basicsr_arguments import answer_help, refuse_wrong
 
 
 def main() -> None:
     """Run the command."""
     answer_help('hcl-test', str(__doc__), sys.argv[1:])
+    refuse_wrong(sys.argv[1:], is_train=False)
     from basicsr.test import test_pipeline
 
     from hcl_arch.commands.basicsr_run import run_pipeline

@@ -274,9 +274,7 @@ class HCLDetector(nn.Module):
             true_mask: As for :meth:`detect`.
             generator: As for :meth:`detect`.
         """
-        image = image.contiguous(memory_format=torch.channels_last)
-        features = self.encoder(image) if self.looks == 1 else self.encoder(image, prior)
-        embeddings = self.projection_heads(features)
+        features, embeddings = self._embed(image, prior)
         mask_logits = self._mask_logits(embeddings)
         if mask_logits:
             stages = masks_of_logits(embeddings, mask_logits)
@@ -294,6 +292,12 @@ class HCLDetector(nn.Module):
         center_logits, pixel_logits = self._classify(embeddings[-1], stages[-1])
         return Detection(features, embeddings, stages, mask_logits, center_logits, pixel_logits)
 
+    def _embed(self, image: Tensor, prior: Optional[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Features and embeddings of all stages."""
+        image = image.contiguous(memory_format=torch.channels_last)
+        features = self.encoder(image) if self.looks == 1 else self.encoder(image, prior)
+        return features, self.projection_heads(features)
+
     def finest_logits(self, image: Tensor, prior: Optional[Tensor] = None) -> Tensor:
         """Look at an image once and return only the finest mask's logits, for a next look or for a mask.
 
@@ -304,7 +308,10 @@ class HCLDetector(nn.Module):
         Returns:
             (B, 1, h, w), h and w being those of the finest stage.
         """
-        return self._prior_of(self.look(image, prior))
+        if self.pixel_classifiers is None:
+            return self._prior_of(self.look(image, prior))
+        _, embeddings = self._embed(image, prior)
+        return self._mask_logits(embeddings[:1])[0]
 
     @staticmethod
     def _prior_of(detection: Detection) -> Tensor:

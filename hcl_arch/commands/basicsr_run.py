@@ -111,7 +111,7 @@ def check_option_file(arguments: list[str], *, is_train: Optional[bool] = None) 
     """Check, before BasicSR reads the file, what would cause a confusing error or run code.
 
     Args:
-        arguments: The command's arguments. If they name no option file, the pipeline reports it itself.
+        arguments: The command's arguments. Without an option file nothing is checked.
         is_train: Whether the file is for training; None = if it looks like it.
 
     Raises:

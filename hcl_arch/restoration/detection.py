@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Optional
 
 import numpy as np
 
@@ -12,12 +13,20 @@ from hcl_arch.restoration.looks import detect_in_looks
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import enlarge_rows
+from hcl_arch.restoration.stages import Progress, Report
 
 # Pictures with up to this many pixels are not reduced, whatever the memory.
 _ALWAYS_FITS = 512 * 512
 
 
-def detect(image: ImageSource, network: NetworkCalls, *, detect_side: int, memory_bytes: float) -> np.ndarray:
+def detect(
+    image: ImageSource,
+    network: NetworkCalls,
+    *,
+    detect_side: int,
+    memory_bytes: float,
+    progress: Optional[Progress] = None,
+) -> np.ndarray:
     """Return the confidence that pixels are uncorrupted.
 
     The clusters, and which of them is the uncorrupted one, are determined once for the whole picture, so all parts are
@@ -28,17 +37,20 @@ def detect(image: ImageSource, network: NetworkCalls, *, detect_side: int, memor
         network: The detecting network.
         detect_side: Length in pixels to which the short side is reduced; smaller pictures keep their size.
         memory_bytes: Memory for detection; it limits the number of pixels.
+        progress: Called with the number of finished steps and of all steps.
 
     Returns:
         (H, W) float32 in [0, 1].
     """
     if network.takes_looks:
         # At least every second pixel was decided: following edges further would lose thin structures.
-        found = detect_in_looks(image, network, detect_side=detect_side)
+        found = detect_in_looks(image, network, detect_side=detect_side, progress=progress)
         confidence = enlarge_rows(found, slice(0, image.height), image.height, image.width)
     else:
+        report = Report(progress, 1)
         reduced, _ = image.reduced(*_size(image, network, detect_side, memory_bytes))
         confidence = enlarge_along_edges(network.detect(reduced), image.luma, image.height, image.width)
+        report.advance()
     if image.transparent is not None:
         confidence[image.transparent] = 1
     return confidence

@@ -56,6 +56,11 @@ class Given(NamedTuple):
     photograph: Optional[Photograph] = None
     """The file that they come from."""
 
+    @property
+    def orientation(self) -> int:
+        """EXIF orientation with which the file is stored."""
+        return 1 if self.photograph is None else self.photograph.orientation
+
     def returned(self, picture: np.ndarray) -> np.ndarray:
         """The restored picture as it is returned: of a file, in the file's own numbers."""
         return picture if self.photograph is None else self.photograph.with_repaired(picture).pixels

@@ -12,7 +12,8 @@ from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import reduce_by_area
-from hcl_arch.restoration.tiles import spans
+from hcl_arch.restoration.stages import Progress, Report
+from hcl_arch.restoration.tiles import Span, spans
 
 # The last look at pictures with a shorter side than this is enlarged: their details are as small as the network's
 # finest grid.
@@ -61,13 +62,16 @@ def plan_looks(height: int, width: int, detect_side: int, *, least_looks: int = 
     return Plan(_up(height * scale, multiple), _up(width * scale, multiple), scale, halvings + 1)
 
 
-def detect_in_looks(image: ImageSource, network: NetworkCalls, *, detect_side: int) -> np.ndarray:
+def detect_in_looks(
+    image: ImageSource, network: NetworkCalls, *, detect_side: int, progress: Optional[Progress] = None
+) -> np.ndarray:
     """Return the confidence that pixels are uncorrupted.
 
     Args:
         image: The image to examine.
         network: A network that detects in looks.
         detect_side: See :func:`plan_looks`.
+        progress: Called with the number of finished tiles and of all tiles, over all looks.
 
     Returns:
         (h, w) float32 in [0, 1] on the last look's grid of logits, without the part beyond the picture's border.
@@ -75,11 +79,15 @@ def detect_in_looks(image: ImageSource, network: NetworkCalls, *, detect_side: i
     # Each look's logits lie on its grid of cells, those of the look before on cells twice as large.
     plan = plan_looks(image.height, image.width, detect_side, cell=max(4, network.look_cell))
     finest = _Picture(image, plan)
+    sizes = [(plan.height // 2**halvings, plan.width // 2**halvings) for halvings in range(plan.looks)]
+    report = Report(progress, sum(len(_parts(*size, network.look_multiple)) for size in sizes))
     prior: Optional[np.ndarray] = None
-    for look in range(plan.looks):
-        halvings = plan.looks - 1 - look
-        picture = finest.reduced(2**halvings) if halvings else finest
-        prior = _look(picture, network, prior)
+    pictures: list[_Picture | _Reduced] = [finest]
+    for _ in range(plan.looks - 1):
+        pictures.append(pictures[-1].halved())
+    while pictures:
+        picture = pictures.pop()
+        prior = _look(picture, network, prior, report)
     assert prior is not None
     cell = plan.height // prior.shape[0]
     # Cells that the picture fills only in part are included.
@@ -87,31 +95,35 @@ def detect_in_looks(image: ImageSource, network: NetworkCalls, *, detect_side: i
     return 1 / (1 + np.exp(-prior[:rows, :columns].clip(-30, 30)))
 
 
-def _look(picture: _Picture | _Reduced, network: NetworkCalls, prior: Optional[np.ndarray]) -> np.ndarray:
-    """Logits that pixels are uncorrupted, (H / cell, W / cell), of one look, whole or in tiles."""
-    multiple = network.look_multiple
-    height, width = picture.height, picture.width
+def _parts(height: int, width: int, multiple: int) -> list[tuple[Span, Span]]:
+    """The tiles, rows and columns, in which a picture of this size is looked at: one, or several that overlap."""
     if _up(height, multiple) * _up(width, multiple) <= _WHOLE_PIXELS:
-        return network.look(picture.rgb(slice(0, height), slice(0, width)), prior)
+        return [(spans(height, height, multiple)[0], spans(width, width, multiple)[0])]
     side = max(_TILE_SIDE // multiple, 8) * multiple
+    return [(row, column) for row in spans(height, side, multiple) for column in spans(width, side, multiple)]
+
+
+def _look(
+    picture: _Picture | _Reduced, network: NetworkCalls, prior: Optional[np.ndarray], report: Report
+) -> np.ndarray:
+    """Logits that pixels are uncorrupted, (H / cell, W / cell), of one look, whole or in tiles."""
+    height, width = picture.height, picture.width
     found: Optional[np.ndarray] = None
-    cell = 1
-    for row in spans(height, side, multiple):
-        for column in spans(width, side, multiple):
-            part = picture.rgb(row.extent, column.extent)
-            part_prior = None
-            if prior is not None:
-                ratio = height // prior.shape[0]
-                part_prior = prior[
-                    row.start // ratio : -(-row.stop // ratio), column.start // ratio : -(-column.stop // ratio)
-                ]
-            logits = network.look(part, part_prior)
-            if found is None:
-                cell = (row.stop - row.start) // logits.shape[0]
-                found = np.zeros((height // cell, width // cell), np.float32)
-            weights = np.outer(row.weights[::cell], column.weights[::cell])
-            top, left = row.start // cell, column.start // cell
-            found[top : top + logits.shape[0], left : left + logits.shape[1]] += weights * logits
+    for row, column in _parts(height, width, network.look_multiple):
+        part_prior = None
+        if prior is not None:
+            ratio = height // prior.shape[0]
+            part_prior = prior[
+                row.start // ratio : -(-row.stop // ratio), column.start // ratio : -(-column.stop // ratio)
+            ]
+        logits = network.look(picture.rgb(row.extent, column.extent), part_prior)
+        cell = (row.stop - row.start) // logits.shape[0]
+        if found is None:
+            found = np.zeros((height // cell, width // cell), np.float32)
+        weights = np.outer(row.weights[::cell], column.weights[::cell])
+        top, left = row.start // cell, column.start // cell
+        found[top : top + logits.shape[0], left : left + logits.shape[1]] += weights * logits
+        report.advance()
     assert found is not None
     return found
 
@@ -140,14 +152,13 @@ class _Picture:
             inner = inner[:, right]
         return np.ascontiguousarray(inner)
 
-    def reduced(self, factor: int) -> _Reduced:
-        """The whole picture, reduced by a whole factor; each pixel is the mean of those under it."""
-        strip = max(factor, 2**22 // self.width // factor * factor)
+    def halved(self) -> _Reduced:
+        """The whole picture at half its size; each pixel is the mean of the four under it."""
+        strip = max(2, 2**22 // self.width // 2 * 2)
         parts = []
         for start in range(0, self.height, strip):
             rows = self.rgb(slice(start, min(start + strip, self.height)), slice(0, self.width))
-            small, _ = reduce_by_area(rows, rows.shape[0] // factor, self.width // factor)
-            parts.append(small)
+            parts.append(reduce_by_area(rows, rows.shape[0] // 2, self.width // 2)[0])
         return _Reduced(np.concatenate(parts))
 
 
@@ -161,6 +172,10 @@ class _Reduced:
     def rgb(self, rows: slice, columns: slice) -> np.ndarray:
         """(rows, columns, 3) float32 in [0, 1]."""
         return np.ascontiguousarray(self._pixels[rows, columns])
+
+    def halved(self) -> _Reduced:
+        """The same at half its size."""
+        return _Reduced(reduce_by_area(self._pixels, self.height // 2, self.width // 2)[0])
 
 
 def _scaled(image: ImageSource, scale: float) -> np.ndarray:

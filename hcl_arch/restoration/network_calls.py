@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hcl_arch.archs.hcl_detector_arch import HCLDetector
 from hcl_arch.archs.image_form import MIN_IMAGE_SIZE, pad_to_multiple, to_network_range
+from hcl_arch.archs.layers.norm_folding import fold_norms
 from hcl_arch.restoration.memory_use import peak_bytes
 from hcl_arch.utils.precision import Precision, autocast, lower_weights
 
@@ -36,6 +37,7 @@ class NetworkCalls:
     def __init__(self, network: nn.Module, device: torch.device, precision: Precision) -> None:
         self.device, self.precision = device, precision
         self.network = network.eval().requires_grad_(False).to(device)
+        fold_norms(self.network)
         lower_weights(self.network, precision)
         self.size_multiple = _size_multiple(network)
         self.largest_side = _largest_side(network)

@@ -9,9 +9,9 @@ from typing import Optional, Union
 from torch import nn
 
 from hcl_arch.restoration.image_input import ImageInput
-from hcl_arch.restoration.painting import Progress
 from hcl_arch.restoration.restorer import Restorer
 from hcl_arch.restoration.result import Restoration
+from hcl_arch.restoration.stages import Progress
 from hcl_arch.restoration.user_mask import MaskInput
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision
@@ -36,6 +36,8 @@ def restore(
     composite: bool = True,
     reverse: bool = False,
     feather: Optional[float] = None,
+    fit_mask: bool = False,
+    exclude: Optional[MaskInput] = None,
     progress: Optional[Progress] = None,
 ) -> Restoration:
     """Find what is corrupted in an image and repair it; see :class:`Restorer` and :meth:`Restorer.restore`.
@@ -54,6 +56,8 @@ def restore(
         composite=composite,
         reverse=reverse,
         feather=feather,
+        fit_mask=fit_mask,
+        exclude=exclude,
         progress=progress,
     )
 

@@ -8,8 +8,9 @@ known pixel.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, Optional, Protocol
 
 import numpy as np
@@ -18,9 +19,8 @@ from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
 from hcl_arch.restoration.mask_array import distance_to
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import enlarge_part
-from hcl_arch.restoration.tiles import Span, TileGrid, smooth_step, spans
-
-Progress = Callable[[int, int], None]
+from hcl_arch.restoration.stages import Progress, Report
+from hcl_arch.restoration.tiles import Span, TileGrid, needed_part, smooth_step, spans
 
 # Sides of tiles. Larger ones would waste less on overlaps, but fit the holes less closely, and their feature maps
 # exceed the processor's caches. The second line is in size multiples of the network.
@@ -29,10 +29,16 @@ _LEAST_TILE, _LARGEST_TILE_IN_MULTIPLES = 4, 16
 _REDUCTION = 4
 # A coarse pixel is known if at least this share of the fine pixels below it is; only these give its colour.
 _KNOWN_SHARE = 0.25
-# If tiles cost less than this share of the whole picture, because holes are few, they are used even if it would fit.
-_SPARED = 0.5
+# If tiles cost less than this share of the whole picture, because holes are few, they are used even if it would fit. A
+# large picture costs more for each of its pixels than a tile: its feature maps exceed the processor's caches.
+_SPARED = 1.0
+# A pixel costs the more the larger its tile is, in proportion to the side plus this: 1.46 s a megapixel at 512, 1.89 at
+# 1024.
+_SIDE_COST = 1200
 # Pictures with up to this many pixels are repaired whole, whatever the memory.
 _ALWAYS_FITS = 256 * 256
+# Pixels around what is wanted of a tile that are painted with it, or the network's reach where that is more.
+_LEAST_CONTEXT = 128
 
 
 class Painter(Protocol):
@@ -104,7 +110,7 @@ def paint(
     network.check_restores()
     levels = _levels(image, hole, network, composite, memory_bytes)
     total = sum(len(level.tiles(row)) for level in levels for row in level.grid.rows)
-    report = _Report(progress, total)
+    report = Report(progress, total)
     coarser: Optional[np.ndarray] = None
     for level in reversed(levels[1:]):
         picture = level.image.pixels.copy()
@@ -115,22 +121,6 @@ def paint(
     for rows, painted in _painted_rows(levels[0], coarser, network, report):
         image.write(result, rows, painted, levels[0].wanted[rows] if composite else None)
     return result
-
-
-class _Report:
-    """Counts tiles and reports progress."""
-
-    def __init__(self, progress: Optional[Progress], total: int) -> None:
-        self._progress, self._done, self._total = progress, 0, total
-        self._tell()
-
-    def advance(self) -> None:
-        self._done += 1
-        self._tell()
-
-    def _tell(self) -> None:
-        if self._progress is not None:
-            self._progress(self._done, self._total)
 
 
 def _levels(
@@ -160,7 +150,7 @@ def _is_deep(hole: np.ndarray, wanted: np.ndarray, reach: float) -> bool:
 
 
 def _grid(image: ImageSource, wanted: np.ndarray, network: Painter, memory_bytes: float) -> TileGrid:
-    """One tile if the memory suffices, else tiles of limited side; also tiles if they save most of the work."""
+    """One tile if the memory suffices, else tiles of limited side; also tiles if they save work."""
     height, width, multiple = image.height, image.width, network.size_multiple
     pixels = network.padded(height) * network.padded(width)
     whole = TileGrid(spans(height, height, multiple), spans(width, width, multiple))
@@ -169,17 +159,44 @@ def _grid(image: ImageSource, wanted: np.ndarray, network: Painter, memory_bytes
     side = tile_side(memory_bytes / network.repair_bytes(), multiple)
     if network.largest_side is not None:
         side = min(side, network.largest_side)
-    tiled = TileGrid(spans(height, side, multiple), spans(width, side, multiple))
+    context = _context(wanted, network)
+    tiled = _cheapest(wanted, side, context, multiple)
     if network.largest_side is not None and max(height, width) > network.largest_side:
         return tiled
-    if pixels * network.repair_bytes() > memory_bytes or _work(tiled, wanted) < _SPARED * pixels:
+    if (
+        pixels * network.repair_bytes() > memory_bytes
+        or _work(tiled, wanted, _context(wanted, network), multiple) < _SPARED * pixels
+    ):
         return tiled
     return whole
 
 
-def _work(grid: TileGrid, wanted: np.ndarray) -> int:
-    """Number of pixels in the tiles that are used."""
-    return sum(len(row.weights) * len(column.weights) for row in grid.rows for column in grid.used(row, wanted))
+def _cheapest(wanted: np.ndarray, largest: int, context: int, multiple: int) -> TileGrid:
+    """The grid that covers the wanted pixels with the least work, out of tiles up to a side.
+
+    Along a long thin hole large tiles contain much that nobody wants; small ones overlap more and see less around it.
+    """
+    least = min(largest, _LARGEST_TILE)
+    sides = range(largest, least - 1, -multiple)
+    grids = {
+        side: TileGrid(spans(wanted.shape[0], side, multiple), spans(wanted.shape[1], side, multiple)) for side in sides
+    }
+    costs = {side: _work(grid, wanted, context, multiple) * (side + _SIDE_COST) for side, grid in grids.items()}
+    return grids[min(costs, key=lambda side: costs[side])]
+
+
+def _context(wanted: np.ndarray, network: Painter) -> int:
+    """How many pixels around what is wanted are painted with it; so many that all are, for what takes a whole."""
+    if wanted.size <= _ALWAYS_FITS or network.reach == math.inf:
+        return max(wanted.shape)
+    return int(max(_LEAST_CONTEXT, network.reach))
+
+
+def _work(grid: TileGrid, wanted: np.ndarray, context: int, multiple: int) -> int:
+    """Number of pixels in the used parts of tiles."""
+    tiles = itertools.product(grid.rows, grid.columns)
+    parts = (needed_part(row, column, wanted, context=context, multiple=multiple) for row, column in tiles)
+    return sum((part[0].stop - part[0].start) * (part[1].stop - part[1].start) for part in parts if part is not None)
 
 
 def tile_side(most_pixels: float, multiple: int) -> int:
@@ -190,7 +207,7 @@ def tile_side(most_pixels: float, multiple: int) -> int:
 
 
 def _painted_rows(
-    level: Level, coarser: Optional[np.ndarray], network: Painter, report: _Report
+    level: Level, coarser: Optional[np.ndarray], network: Painter, report: Report
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Strips of rows from top to bottom, (rows, W, 3) float32, as soon as they are complete; 0 where unused."""
     width = level.image.width
@@ -211,15 +228,45 @@ def _painted_rows(
 
 
 def _painted_tile(level: Level, row: Span, column: Span, coarser: Optional[np.ndarray], network: Painter) -> np.ndarray:
-    """A tile, (rows, columns, 3) float32: the network's picture, blended with the coarser one far from known pixels."""
-    rows, columns = row.extent, column.extent
+    """A tile, (rows, columns, 3) float32, of which the part is painted that is needed; the rest is 0."""
+    context = _context(level.wanted, network)
+    part = needed_part(row, column, level.wanted, context=context, multiple=network.size_multiple)
+    tile = np.zeros((len(row.weights), len(column.weights), 3), np.float32)
+    if part is not None:
+        rows, columns = part
+        inside = (
+            slice(rows.start - row.start, rows.stop - row.start),
+            slice(columns.start - column.start, columns.stop - column.start),
+        )
+        weighted = np.ix_(row.weights[inside[0]] > 0, column.weights[inside[1]] > 0)
+        tile[inside] = _painted_part(level, rows, columns, weighted, coarser, network)
+    return tile
+
+
+def _painted_part(
+    level: Level,
+    rows: slice,
+    columns: slice,
+    weighted: tuple[np.ndarray, ...],
+    coarser: Optional[np.ndarray],
+    network: Painter,
+) -> np.ndarray:
+    """The network's picture of a part, blended with the coarser one far from known pixels.
+
+    Args:
+        level: What is painted.
+        rows: Of the part.
+        columns: Of the part.
+        weighted: Index of what is used of it.
+        coarser: The picture at the next smaller size, if that is needed.
+        network: What paints.
+    """
     hole = level.hole[rows, columns]
     share = None if coarser is None else _share_of_coarser(hole, network.reach)
     if coarser is None or share is None:
         return network.repair(level.image.rgb(rows, columns), hole)
     enlarged = enlarge_part(coarser, rows, columns, level.image.height, level.image.width)
-    inside = np.ix_(row.weights > 0, column.weights > 0)
-    if (share[inside] == 1)[level.wanted[rows, columns][inside]].all():
+    if (share[weighted] == 1)[level.wanted[rows, columns][weighted]].all():
         return enlarged
     painted = network.repair(level.image.rgb(rows, columns), hole)
     return painted + share[..., None] * (enlarged - painted)

@@ -17,11 +17,13 @@ from hcl_arch.restoration.fillers import make_filler
 from hcl_arch.restoration.image_input import Given, ImageInput, given_image
 from hcl_arch.restoration.mask_array import check_confidence, check_grow, check_threshold, grown, mask_of_confidence
 from hcl_arch.restoration.network_calls import NetworkCalls
-from hcl_arch.restoration.painting import Painter, Progress, paint
+from hcl_arch.restoration.painting import Painter, paint
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.result import Restoration
-from hcl_arch.restoration.user_mask import MaskInput, read_user_mask
-from hcl_arch.restoration.verdict import Finding, can_be_judged, check_min_score, corruption_score, find_by
+from hcl_arch.restoration.stages import Progress, Stages
+from hcl_arch.restoration.user_mask import MaskInput, read_user_mask, user_mask
+from hcl_arch.restoration.verdict import Finding, can_be_judged, check_min_score, corruption_score, find_by, spared
+from hcl_arch.utils.image_limits import DEFAULT_MEMORY
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision, check_precision
 
@@ -73,7 +75,7 @@ class Restorer:
         *,
         device: str = 'auto',
         precision: Precision = 'fp32',
-        memory: int = 4096,
+        memory: int = DEFAULT_MEMORY,
         detect_side: Optional[int] = None,
         min_score: Optional[float] = None,
         filler: Optional[Union[str, Path]] = None,
@@ -132,6 +134,8 @@ class Restorer:
         threshold: Optional[float] = None,
         grow: float = 0,
         min_score: Optional[float] = None,
+        exclude: Optional[MaskInput] = None,
+        progress: Optional[Progress] = None,
     ) -> Finding:
         """Find what is corrupted, and decide whether anything is corrupted at all.
 
@@ -140,6 +144,8 @@ class Restorer:
             threshold: As for :meth:`restore`.
             grow: As for :meth:`restore`.
             min_score: As for :meth:`restore`.
+            exclude: As for :meth:`restore`.
+            progress: Called with the number of finished steps and of all steps.
 
         Returns:
             The final mask, the confidence, the score and whether anything is marked.
@@ -149,7 +155,9 @@ class Restorer:
         """
         threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
-        return self._find(ImageSource(given_image(image).pixels), threshold, grow, min_score)
+        given = given_image(image)
+        kept = _kept(exclude, given)
+        return spared(self._find(ImageSource(given.pixels), threshold, grow, min_score, progress), kept)
 
     def mask_of(self, confidence: np.ndarray, *, threshold: Optional[float] = None, grow: float = 0) -> np.ndarray:
         """The mask of a confidence map: see :func:`hcl_arch.restoration.mask_array.mask_of_confidence`.
@@ -168,6 +176,7 @@ class Restorer:
         composite: bool = True,
         reverse: bool = False,
         feather: float = 0,
+        fit_mask: bool = False,
         confidence: Optional[np.ndarray] = None,
         progress: Optional[Progress] = None,
     ) -> Restoration:
@@ -184,6 +193,8 @@ class Restorer:
                 network's.
             reverse: Repaint what the mask marks as uncorrupted and keep the rest.
             feather: Pixels around the mask in which the result fades into the picture; beyond them it is exact.
+            fit_mask: Whether a mask of another size is turned as a file's photograph is, and resized; one of another
+                shape is refused all the same.
             confidence: (H, W) float in [0, 1], passed on to the result with its score; by default 0 in the mask and 1
                 outside, with a score of 1, or 0 if nothing is marked.
             progress: Called with the number of finished tiles and of all tiles.
@@ -198,7 +209,13 @@ class Restorer:
         check_feather(feather)
         given = given_image(image)
         pixels, corrupted = read_user_mask(
-            mask, given.pixels, polarity=mask_polarity, channel=mask_channel, reverse=reverse
+            mask,
+            given.pixels,
+            polarity=mask_polarity,
+            channel=mask_channel,
+            reverse=reverse,
+            fit=fit_mask,
+            orientation=given.orientation,
         )
         source = ImageSource(pixels)
         if confidence is None:
@@ -222,6 +239,8 @@ class Restorer:
         composite: bool = True,
         reverse: bool = False,
         feather: Optional[float] = None,
+        fit_mask: bool = False,
+        exclude: Optional[MaskInput] = None,
         progress: Optional[Progress] = None,
     ) -> Restoration:
         """Find what is corrupted and repair it.
@@ -239,7 +258,10 @@ class Restorer:
             composite: As for :meth:`repair`.
             reverse: As for :meth:`repair`.
             feather: As for :meth:`repair`. By default 0 for a user's mask, else the model file's recommendation or 0.
-            progress: As for :meth:`repair`.
+            fit_mask: As for :meth:`repair`.
+            exclude: A mask as for :meth:`repair` of what is not corrupted, whatever is found or marked there.
+            progress: Called with the number of finished steps and of all steps that are known so far: first parts of
+                the picture to look at, then tiles to repair.
 
         Returns:
             As for :meth:`repair`. If nothing was found, the image is a copy of the input, whatever the options.
@@ -254,17 +276,26 @@ class Restorer:
         check_feather(feather)
         self._painter.check_restores()
         given = given_image(image)
+        kept = _kept(exclude, given)
         if mask is not None:
             pixels, corrupted = read_user_mask(
-                mask, given.pixels, polarity=mask_polarity, channel=mask_channel, grow=grow, reverse=reverse
+                mask,
+                given.pixels,
+                polarity=mask_polarity,
+                channel=mask_channel,
+                grow=grow,
+                reverse=reverse,
+                fit=fit_mask,
+                orientation=given.orientation,
             )
-            finding = _found_by_user(corrupted, grown(corrupted, grow))
+            finding = spared(_found_by_user(corrupted, grown(corrupted, grow)), kept)
             return self._repair(given, ImageSource(pixels), finding, composite, reverse, feather, progress)
         source = ImageSource(given.pixels)
-        finding = self._find(source, threshold, grow, min_score)
+        stages = Stages(progress)
+        finding = spared(self._find(source, threshold, grow, min_score, stages.next()), kept)
         if not finding.found:
             return Restoration(given.returned(source.pixels.copy()), *finding)
-        return self._repair(given, source, finding, composite, reverse, feather, progress)
+        return self._repair(given, source, finding, composite, reverse, feather, stages.next())
 
     def _threshold(self, threshold: Optional[float]) -> float:
         if threshold is None:
@@ -278,14 +309,20 @@ class Restorer:
         check_min_score(min_score)
         return min_score
 
-    def _find(self, source: ImageSource, threshold: float, grow: float, min_score: float) -> Finding:
-        return find_by(self._detect(source), threshold=threshold, grow=grow, min_score=min_score)
+    def _find(
+        self, source: ImageSource, threshold: float, grow: float, min_score: float, progress: Optional[Progress]
+    ) -> Finding:
+        return find_by(self._detect(source, progress), threshold=threshold, grow=grow, min_score=min_score)
 
-    def _detect(self, source: ImageSource) -> np.ndarray:
+    def _detect(self, source: ImageSource, progress: Optional[Progress] = None) -> np.ndarray:
         if not can_be_judged(source.height, source.width):
             return np.ones((source.height, source.width), np.float32)
         return detection.detect(
-            source, self._network, detect_side=self.detect_side, memory_bytes=self._network_bytes(source)
+            source,
+            self._network,
+            detect_side=self.detect_side,
+            memory_bytes=self._network_bytes(source),
+            progress=progress,
         )
 
     def _repair(
@@ -316,6 +353,11 @@ class Restorer:
     def _network_bytes(self, source: ImageSource) -> float:
         """Memory that remains besides the image's arrays."""
         return max(0.0, self.memory * _MIB - source.height * source.width * _ARRAY_BYTES_PER_PIXEL)
+
+
+def _kept(exclude: Optional[MaskInput], given: Given) -> Optional[np.ndarray]:
+    """What is excluded from a finding, (H, W) uint8, nonzero = not corrupted."""
+    return None if exclude is None else user_mask(exclude, *given.pixels.shape[:2], orientation=given.orientation)
 
 
 def _found_by_user(given: np.ndarray, mask: np.ndarray) -> Finding:

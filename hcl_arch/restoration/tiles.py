@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 
@@ -36,6 +36,35 @@ class TileGrid(NamedTuple):
     def used(self, row: Span, wanted: np.ndarray) -> list[Span]:
         """The columns of a row of tiles that contribute to the wanted pixels, (H, W) bool."""
         return [column for column in self.columns if wanted[row.weighted, column.weighted].any()]
+
+
+def needed_part(
+    row: Span, column: Span, wanted: np.ndarray, *, context: int, multiple: int
+) -> Optional[tuple[slice, slice]]:
+    """The part of a tile that wanted pixels need: the rectangle around those with a weight, and the context of it.
+
+    Args:
+        row: Rows of the tile.
+        column: Columns of the tile.
+        wanted: (H, W) bool.
+        context: Pixels on all sides.
+        multiple: Parts start at multiples of it, as tiles do, so a network's strides are aligned as on the image.
+
+    Returns:
+        Rows and columns of the image; None if the tile has no wanted pixel.
+    """
+    inside = wanted[row.weighted, column.weighted]
+    if not inside.any():
+        return None
+    is_row, is_column = np.asarray(inside.any(axis=1)), np.asarray(inside.any(axis=0))
+    return _around(row, is_row, context, multiple), _around(column, is_column, context, multiple)
+
+
+def _around(span: Span, is_wanted: np.ndarray, context: int, multiple: int) -> slice:
+    places = np.flatnonzero(is_wanted) + span.weighted.start
+    start = (int(places[0]) - context) // multiple * multiple
+    stop = -(-(int(places[-1]) + 1 + context) // multiple) * multiple
+    return slice(max(start, span.start), min(stop, span.stop))
 
 
 def spans(size: int, side: int, multiple: int) -> list[Span]:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from hcl_arch.restoration.image_input import image_array
 from hcl_arch.restoration.mask_array import as_mask, grown
+from hcl_arch.restoration.mask_fitting import MaskSizeError, fitted, size_problem
 from hcl_arch.utils.mask_options import OWN_ALPHA, MaskChannel, MaskPolarity
 from hcl_arch.utils.mask_reading import UnclearMaskError, corrupted_pixels
 from hcl_arch.utils.pixel_values import full_scale
@@ -19,7 +20,14 @@ MaskInput = Union[np.ndarray, Image.Image, str, Path]
 
 
 def user_mask(
-    mask: MaskInput, height: int, width: int, *, polarity: MaskPolarity = 'auto', channel: MaskChannel = 'auto'
+    mask: MaskInput,
+    height: int,
+    width: int,
+    *,
+    polarity: MaskPolarity = 'auto',
+    channel: MaskChannel = 'auto',
+    fit: bool = False,
+    orientation: int = 1,
 ) -> np.ndarray:
     """Convert a user's mask for an image of the given size.
 
@@ -30,6 +38,8 @@ def user_mask(
         width: W of the image.
         polarity: See :func:`hcl_arch.utils.mask_reading.corrupted_pixels`.
         channel: See there.
+        fit: Whether a mask of another size is turned and resized: see :func:`hcl_arch.restoration.mask_fitting.fitted`.
+        orientation: EXIF orientation with which the photograph is stored.
 
     Returns:
         (H, W) uint8, 255 = corrupted, 0 = uncorrupted.
@@ -40,13 +50,19 @@ def user_mask(
     """
     check_mask_options(polarity, channel)
     array = _mask_pixels(mask)
-    if array.shape[:2] != (height, width):
-        got = ' x '.join(map(str, array.shape[:2]))
-        raise ValueError(f'mask: expected the size of the image, {height} x {width} (H x W), got {got}.')
     try:
-        return as_mask(corrupted_pixels(array, polarity=polarity, channel=channel))
+        if array.shape[:2] != (height, width) and not fit:
+            size = array.shape[0], array.shape[1]
+            raise MaskSizeError(size_problem(size, (height, width), orientation, 'fit_mask=True'))
+        marked = corrupted_pixels(array, polarity=polarity, channel=channel)
+        return as_mask(fitted(marked, (height, width), orientation))
     except UnclearMaskError as error:
         raise UnclearMaskError(f'mask: {error.found}', *error.ways) from None
+    except MaskSizeError as error:
+        got = ' x '.join(map(str, array.shape[:2]))
+        raise ValueError(
+            f'mask: expected the size of the image, {height} x {width} (H x W), got {got}: {error}.'
+        ) from None
     except ValueError as error:
         raise ValueError(f'mask: {error}.') from None
 
@@ -69,6 +85,8 @@ def read_user_mask(
     channel: MaskChannel = 'auto',
     grow: float = 0,
     reverse: bool = False,
+    fit: bool = False,
+    orientation: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the pixels of an image to repair, and a user's mask for it.
 
@@ -80,13 +98,17 @@ def read_user_mask(
         channel: As for :func:`user_mask`.
         grow: Pixels around what is erased that become opaque too.
         reverse: Whether what the mask marks is kept.
+        fit: As for :func:`user_mask`.
+        orientation: As for :func:`user_mask`.
 
     Raises:
         ValueError: As :func:`user_mask`; or 'alpha' is given for an image without alpha, with other options, or where
             a file has that name.
     """
     if not means_own_alpha(mask):
-        return pixels, user_mask(mask, *pixels.shape[:2], polarity=polarity, channel=channel)
+        height, width = pixels.shape[:2]
+        ways: dict[str, Any] = {'polarity': polarity, 'channel': channel, 'fit': fit, 'orientation': orientation}
+        return pixels, user_mask(mask, height, width, **ways)
     if (polarity, channel) != ('auto', 'auto'):
         raise ValueError(f"mask: '{OWN_ALPHA}' needs no mask_polarity and no mask_channel.")
     erased = erased_pixels(pixels)

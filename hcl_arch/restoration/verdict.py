@@ -14,8 +14,8 @@ from hcl_arch.restoration.mask_array import check_confidence, grown, mask_of_con
 # and over at least this many pixels.
 _SCORED_LENGTH = 0.04
 _LEAST_SCORED = 12
-# Corruptions rarely cover more of a photograph; a mask that does is more likely a mistake.
-_USUAL_SHARE = 0.4
+# Corruptions rarely cover more of a photograph; a mask that does may well be a mistake.
+_USUAL_SHARE = 0.2
 _LONGEST_SHAPE = 100
 
 
@@ -75,6 +75,14 @@ def find_by(confidence: np.ndarray, *, threshold: float, grow: float, min_score:
     score = float(scores.max()) if len(scores) > 1 else corruption_score(confidence, threshold=threshold)
     mask[(scores < min_score)[labels]] = 0
     return Finding(grown(mask, grow), confidence, score, bool(mask.any()))
+
+
+def spared(finding: Finding, kept: Optional[np.ndarray]) -> Finding:
+    """Return a finding without the marks on pixels that are kept, (H, W) uint8, nonzero = kept; None: none are."""
+    if kept is None:
+        return finding
+    mask = np.where(kept > 0, np.uint8(0), finding.mask)
+    return finding._replace(mask=mask, found=bool(mask.any()))
 
 
 def _regions(confidence: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,10 +13,10 @@ from hcl_arch.version import __version__
 class CommandParser(argparse.ArgumentParser):
     """A parser with `--version`, whose errors are one line without the usage."""
 
-    def __init__(self, *, prog: str, description: str | None = None, **settings: Any) -> None:
+    def __init__(self, *, prog: str | None = None, description: str | None = None, **settings: Any) -> None:
         settings = {'formatter_class': argparse.RawDescriptionHelpFormatter, 'allow_abbrev': False, **settings}
         super().__init__(prog=prog, description=description, **settings)
-        self.add_argument('--version', action='version', version=f'{prog} {__version__}')
+        self.add_argument('--version', action='version', version=f'{self.prog} {__version__}')
 
     def error(self, message: str) -> NoReturn:
         """Exit with status 2."""

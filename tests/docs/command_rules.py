@@ -387,7 +387,14 @@ RULES = [
     Rule(r'hcl-restore photo\.jpg -o telea/ --filler opencv-telea', runs('telea/photo.jpg', given=_PHOTOS)),
     Rule(r'hcl-restore photo\.jpg -o lama/ --filler big-lama\.pt', runs(
         'lama/photo.jpg', given=[*_PHOTOS, files.write_lama])),
+    Rule(r'hcl-restore holiday/ -o masks/ --save mask --mask-name same', runs(
+        'masks/a.png', 'masks/beach/b.png', given=_PHOTOS)),
+    Rule(r'hcl-restore holiday/ -o corrected/ --mask masks/', runs('corrected/beach/b.png', given=_PHOTOS)),
+    Rule(r'hcl-restore holiday/ -o no-(bars|logo|stamp)/ --(region|template|exclude) .*', runs(given=_PHOTOS)),
     Rule(r'hcl-restore --help', runs(says='exit status')),
+    Rule(r'python -m hcl_arch', runs(says='hcl-restore')),
+    Rule(r'python -m hcl_arch restore photo\.jpg -o again/', runs('again/photo.jpg', given=_PHOTOS)),
+    Rule(r'eval "\$\(python -m hcl_arch completion\)"', runs(says='complete -o default')),
     Rule(r'hcl-restore --list-models', runs(says='small  ')),
     Rule(r'hcl-convert official\.pt official\.safetensors', runs(
         'official.safetensors', given=[files.write_authors_checkpoint])),

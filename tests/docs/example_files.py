@@ -60,6 +60,7 @@ def photographs() -> None:
     names = ('photo.jpg', 'spoiled.png', 'holiday/a.jpg', 'holiday/beach/b.png', 'scans/one.tif', 'scans/two.tif')
     write_images(names)
     write_mask('mine.png')
+    cv2.imwrite('logo.png', np.full((8, 12), 255, np.uint8))
     write_erased()
 
 

@@ -54,9 +54,12 @@ def test_option_of_the_table(code: str, workplace: Workplace) -> None:
         assert (Path('restored') / photo).is_file() or '--save' in code
         assert (Path('restored') / OUTPUTS.get(option, f'{Path(photo).stem}_mask.png')).is_file() or '--save' in code
     if option == '--save':
-        assert sorted(path.name for path in Path('restored').iterdir()) == [
-            f'photo_{kind}.png' for kind in sorted(code.replace('-by-', '_by_').split()[1:])
-        ]
+        kinds, _, mask_name = code.replace('-by-', '_by_').partition(' --mask-name ')
+        named = {'same': 'photo.png', 'lama': 'photo_mask001.png', '': 'photo_mask.png'}
+        names = {'alpha': 'photo_alpha.tif', 'mask': named[mask_name]}
+        assert sorted(path.name for path in Path('restored').iterdir()) == sorted(
+            names.get(kind, f'photo_{kind}.png') for kind in kinds.split()[1:]
+        )
 
 
 def test_limits_of_the_readers(workplace: Workplace) -> None:

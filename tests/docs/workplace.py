@@ -125,7 +125,9 @@ def main_of(call: Call) -> tuple[Callable[[], Any], str, list[str]]:
     assert call.program == 'python', call.program
     if call.arguments[0] == '-m':
         module = call.arguments[1]
-        return importlib.import_module(module).main, module, call.arguments[2:]
+        loaded = importlib.import_module(module)
+        main = getattr(loaded, 'main', None) or importlib.import_module(f'{module}.__main__').main
+        return main, module, call.arguments[2:]
     return load_script(call.arguments[0]).main, call.arguments[0], call.arguments[1:]
 
 

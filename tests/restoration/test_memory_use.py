@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import torch
 
@@ -26,6 +29,18 @@ def test_views_and_changes_in_place_cost_nothing() -> None:
         return x.view(-1)[::2].t()
 
     assert np.isclose(peak_bytes(run, CPU) / 1.3, 4e6, rtol=0.01)
+
+
+def test_the_compiler_is_not_imported() -> None:
+    """It took a second of every repair."""
+    code = (
+        'import sys, torch\n'
+        'from hcl_arch.restoration.memory_use import peak_bytes\n'
+        'assert peak_bytes(lambda: torch.zeros(100) + 1, torch.device("cpu")) > 0\n'
+        'print("torch._dynamo" in sys.modules)\n'
+    )
+    ran = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert ran.stdout == 'False\n'
 
 
 def test_detection_size() -> None:

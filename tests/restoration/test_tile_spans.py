@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hcl_arch.restoration.painting import tile_side
-from hcl_arch.restoration.tiles import spans
+from hcl_arch.restoration.tiles import needed_part, spans
 
 
 @pytest.mark.parametrize('size', [1, 63, 64, 65, 80, 81, 97, 200, 1000])
@@ -40,3 +40,15 @@ def test_a_picture_that_fits_is_one_tile() -> None:
 ])  # fmt: skip
 def test_the_largest_tile_that_fits(pixels: float, multiple: int, expected: int) -> None:
     assert tile_side(pixels, multiple) == expected
+
+
+def test_part_that_wanted_pixels_need() -> None:
+    """Around those with a weight in the tile, aligned, and not beyond it."""
+    wanted = np.zeros((300, 400), bool)
+    wanted[100:110, 150:170] = True
+    row, column = spans(300, 512, 16)[0], spans(400, 512, 16)[0]
+    assert needed_part(row, column, wanted, context=32, multiple=16) == (slice(64, 144), slice(112, 208))
+    assert needed_part(row, column, wanted, context=400, multiple=16) == (slice(0, 300), slice(0, 400))
+    first, second = spans(300, 192, 16)
+    assert needed_part(second, column, wanted, context=0, multiple=16) is None  # it lies where the second has no weight
+    assert needed_part(first, column, wanted, context=16, multiple=16) == (slice(80, 128), slice(128, 192))

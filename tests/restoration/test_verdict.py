@@ -203,8 +203,8 @@ class TestWording:
         assert nothing_found(score, least, (10, 10)) == text
 
     def test_an_unusual_share(self) -> None:
-        assert unusual_share(0.4) is None
-        assert unusual_share(0.412) == '41 % of the picture marked, unusually much: check the mask'
+        assert unusual_share(0.2) is None
+        assert unusual_share(0.212) == '21 % of the picture marked, unusually much: check the mask'
 
 
 @pytest.mark.parametrize(('height', 'width'), [(40, 50_000), (3, 300_000), (1_000_000, 1), (1, 101)])

@@ -188,13 +188,13 @@ def test_library_shows_the_network_srgb(tmp_path: Path) -> None:
 
     class Spy(Restorer):
         def __init__(self) -> None:
-            self.threshold, self.min_score = 0.5, 0.0
+            self.threshold, self.min_score, self.feather = 0.5, 0.0, 0
             self._painter = self
 
         def check_restores(self) -> None:
             pass
 
-        def _detect(self, source):  # type: ignore[no-untyped-def]
+        def _detect(self, source, progress):  # type: ignore[no-untyped-def]
             seen.append(source.pixels)
             return np.ones(source.pixels.shape[:2], np.float32)
 

@@ -91,7 +91,18 @@ def test_standard_input_to_a_folder_and_a_bad_one(streams, tree, capfd) -> None:
         (['a.png', '-o', '-', '--json', '-'], 'would both write to standard output'),
         (['a.png', 'b.png', '-o', '-'], '-o - takes one photograph'),
         (['a.png', 'b.png', '-o', 'b.png'], 'is a file; expected a folder'),
+        (['a.png', 'b.png', '-o', 'new.png'], 'is the name of a file; expected a folder'),
+        (['a.png', '-o', 'x.gif'], 'is the name of a file; expected a folder'),
         (['a.png', '-o', 'c.png', '--format', 'jpg'], 'contradict each other'),
+        (['a.png', '-o', 'c.png', '--save', 'alpha'], 'a name that ends in .tif'),
+        (['a.png', '--mask-name', 'masks/NAME'], "expected same, lama, or a file's name with NAME in it"),
+        (['a.png', '--region', '1,2,3'], "expected x,y,width,height in pixels or %, as 0,90%,100%,10%, got '1,2,3'"),
+        (['a.png', '--region', '0,0,0,5'], 'expected x,y,width,height'),
+        (['a.png', '--exclude', 'absent.png'], '--exclude absent.png: no such file, and no x,y,width,height'),
+        (['a.png', '--template', 'absent.png'], '--template absent.png: no such file'),
+        (['a.png', '--anchor', 'top'], 'say where a template lies'),
+        (['a.png', '--template', 'b.png', '--offset', '3'], "expected x,y in pixels or %, as 20,5%, got '3'"),
+        (['a.png', '--mask', 'alpha', '--region', '0,0,1,1'], '--mask alpha repairs what is erased, and nothing'),
         (['a.png', '-o', 'c.jpg', '--save', 'mask'], 'a name that ends in .png'),
         (['a.png', '-o', 'b.png/deep'], 'cannot be made'),
         (['a.png', '-o', '/dev/null'], 'found a pipe, a device'),
@@ -251,6 +262,7 @@ def test_bar_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
         progress(1, 4)
         progress(4, 4)
     assert '4/4' in terminal.getvalue()
+    assert '1/4' in terminal.getvalue()
     with Console(quiet=True).tiles('a.png') as progress:
         assert progress is None
     monkeypatch.setattr(sys, 'stderr', Stream())

@@ -75,6 +75,22 @@ def test_mask_of_the_users_with_the_real_restorer(model: Path, make_photo) -> No
     assert not changed[mask == 0].any()
 
 
+def test_region_less_what_is_excluded_with_the_real_restorer(model: Path, make_photo) -> None:
+    make_photo('a.png', (32, 32, 3))
+    assert (
+        main(['a.png', '--model', str(model), '--region', '8,8,8,25%', '--exclude', '8,8,4,4', '--device', 'cpu']) == 0
+    )
+    with (
+        Image.open('a.png') as before,
+        Image.open('restored/a.png') as after,
+        Image.open('restored/a_mask.png') as mask,
+    ):
+        changed, marked = (np.array(before) != np.array(after)).any(axis=2), np.array(mask) > 0
+    assert marked.sum() == 64 - 16
+    assert changed.any()
+    assert not changed[~marked].any()
+
+
 def test_option_file_for_bare_weights(tmp_path: Path, small_options: dict[str, Any], make_photo, capfd) -> None:
     import yaml
 

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 REMARK = '50 % of the picture marked, unusually much: check the mask'
+SHARES = '0.1: 0.0 %, 0.3: 50.0 %, 0.5: 50.0 %, 0.7: 50.0 %, 0.9: 50.0 %'
+ADVICE = f'--threshold would mark: {SHARES}'
 
 
 def opened(path: str) -> np.ndarray:
@@ -27,15 +29,15 @@ def test_nothing_found_leaves_the_picture_and_says_so(command, make_photo, tree,
     outcome = command('photo.png', '--json', 's.json', restorer=stub_type(min_score=0.8))
     assert outcome.status == 0
     assert outcome.lines == [
-        '[1/1] photo.png: nothing found (score 0.75, below 0.8); left as it is -> restored/photo.png'
-        ' (copied byte for byte)'
+        '[1/1] photo.png: nothing found (score 0.75, below 0.8); left as it is -> restored/photo.png '
+        f'(--min-score 0 {ADVICE}; copied byte for byte)'
     ]
     assert tree() == ['photo.png', 'restored/photo.png', 'restored/photo_mask.png', 's.json']
     assert Path('restored/photo.png').read_bytes() == Path('photo.png').read_bytes()
     assert not opened('restored/photo_mask.png').any()
     (image,) = images_of('s.json')
     assert (image['score'], image['found'], image['min_score']) == (0.75, False, 0.8)
-    assert (image['corrupted_share'], image['remarks']) == (0, ['copied byte for byte'])
+    assert (image['corrupted_share'], image['remarks']) == (0, [f'--min-score 0 {ADVICE}', 'copied byte for byte'])
 
 
 def test_the_option_counts_before_the_model(command, make_photo, stub_type: type) -> None:
@@ -56,8 +58,8 @@ def test_the_option_counts_before_the_model(command, make_photo, stub_type: type
 def test_unusually_much_is_remarked(command, make_photo) -> None:
     make_photo('a.png')
     outcome = command('a.png', '--json', 's.json')
-    assert outcome.lines[0].endswith(f' -> restored/a.png ({REMARK})')
-    assert images_of('s.json')[0]['remarks'] == [REMARK]
+    assert outcome.lines[0].endswith(f' -> restored/a.png ({REMARK}; {ADVICE})')
+    assert images_of('s.json')[0]['remarks'] == [REMARK, ADVICE]
 
 
 def test_those_with_nothing_found_are_counted(command, make_photo, stub_type: type) -> None:
@@ -83,9 +85,10 @@ def test_a_mask_of_the_user_s_is_not_judged(value: int, command, make_photo, stu
     Image.fromarray(np.full((12, 16), value, np.uint8)).save('mine.png')
     outcome = command('a.png', '--mask', 'mine.png', '--min-score', '1', '--json', 's.json')
     assert f'{100 * value / 255:.1f} % corrupted' in outcome.lines[0]
-    assert outcome.lines[0].endswith(' -> restored/a.png')
+    remark = '100 % of the picture marked, unusually much: check the mask' if value else 'the mask marks nothing'
+    assert outcome.lines[0].endswith(f' -> restored/a.png ({remark})')
     (image,) = images_of('s.json')
-    assert (image['score'], image['found'], image['min_score'], image['remarks']) == (None, None, None, [])
+    assert (image['score'], image['found'], image['min_score'], image['remarks']) == (None, None, None, [remark])
 
 
 @pytest.mark.parametrize('bad', ['-0.1', '1.01', 'nan', 'much'])

@@ -81,6 +81,8 @@ class ConvResBlock(nn.Module):
         stride: 2 halves the size.
     """
 
+    norms_follow = True
+
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
         self.first = _conv_norm_relu(in_channels, out_channels, stride=stride)

@@ -29,6 +29,8 @@ CHANNELS = tuple(_STAGES[index][3] for index in _LAST_AT_STRIDE)
 class EfficientNetLite0(nn.Module):
     """Turns an image into feature maps at the strides 2, 4, 8, 16 and 32."""
 
+    norms_follow = True
+
     def __init__(self) -> None:
         super().__init__()
         self.conv_stem = _conv(3, _STEM, 3, stride=2)
@@ -65,6 +67,8 @@ class EfficientNetLite0(nn.Module):
 class _SeparableBlock(nn.Module):
     """A depthwise convolution, then a pointwise one."""
 
+    norms_follow = True
+
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
         super().__init__()
         self.conv_dw = _conv(in_channels, in_channels, kernel_size, groups=in_channels)
@@ -79,6 +83,8 @@ class _SeparableBlock(nn.Module):
 
 class _InvertedResidual(nn.Module):
     """Pointwise convolution to a larger width, depthwise, and pointwise back; adds its input if the shapes match."""
+
+    norms_follow = True
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, widening: int) -> None:
         super().__init__()

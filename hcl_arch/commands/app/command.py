@@ -25,7 +25,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     Raises:
         SystemExit: with 2 if it cannot start; a line on standard error says why.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     if importlib.util.find_spec('gradio') is None:
         _stop(f'the page needs Gradio, which is not installed: {EXTRA}')
     _check(arguments)
@@ -35,7 +35,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         _serve(arguments, folder)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = CommandParser(
         prog='hcl-app', description='Repair photographs in a browser. Everything stays on this machine.'
     )

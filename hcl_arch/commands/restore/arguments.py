@@ -7,19 +7,20 @@ import sys
 from collections.abc import Sequence
 from typing import Optional, get_args
 
+from hcl_arch.commands.restore.mask_arguments import add_masks
 from hcl_arch.commands.restore.options import (
     DEFAULT_KINDS,
+    DEFAULT_MASK_NAME,
     DEFAULT_OUTPUT,
     FORMATS,
+    MASK_NAME_WORDS,
     PICTURE_KINDS,
     Options,
     check_options,
 )
-from hcl_arch.utils.command_line import whole_number
-from hcl_arch.utils.image_limits import MAX_DECODED_BYTES, MAX_PIXELS, MIB
-from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
+from hcl_arch.utils.command_line import CommandParser, whole_number
+from hcl_arch.utils.image_limits import DEFAULT_MEMORY, MAX_DECODED_BYTES, MAX_PIXELS, MIB
 from hcl_arch.utils.precision import Precision
-from hcl_arch.version import __version__
 
 PROGRAM = 'hcl-restore'
 _DESCRIPTION = """\
@@ -31,6 +32,8 @@ _EPILOG = """\
 files that are written:
   NAME.EXT               the restored photograph, in the input's format (PNG for a GIF, JPEG for a HEIC)
   NAME_mask.png          what is corrupted: white = corrupted, as other inpainting programs take it
+  NAME_cutout.png        the photograph, with what is corrupted transparent, for other programs and for --mask alpha
+  NAME_alpha.tif         the photograph, with the mask as a further channel, as Photoshop keeps selections
   NAME_confidence.png    how sure it is that a pixel is NOT corrupted: black = corrupted, white = not
   NAME_overlay.png       the photograph with the corrupted region tinted and outlined
   NAME_side_by_side.png  input, overlay and restored photograph in one picture
@@ -55,6 +58,9 @@ examples:
   hcl-restore photo.jpg -o shown/ --save restored overlay side-by-side
   hcl-restore photo.jpg -o mine/ --mask mine.png      repair what a mask of yours says
   hcl-restore erased.png --mask alpha          repair what is erased in the photograph
+  hcl-restore holiday/ -o masks/ --save mask --mask-name same      find only; correct the masks, and then:
+  hcl-restore holiday/ -o corrected/ --mask masks/                 repair by them
+  hcl-restore holiday/ -o no-logo/ --template logo.png --anchor bottom-right
   hcl-restore photo.jpg -o lama/ --filler big-lama.pt      find with the model, fill with LaMa
   hcl-restore photo.jpg -o more/ --threshold 0.7 --grow 4     find more, and a little around it
   hcl-restore photo.jpg -o all/ --min-score 0  repair also where hardly anything seems corrupted
@@ -67,7 +73,7 @@ examples:
 
 def parse_arguments(argv: Optional[Sequence[str]]) -> Options:
     """Return the options; wrong ones end the program with status 2 and say what was expected."""
-    parser = _parser()
+    parser = make_parser()
     given = list(sys.argv[1:] if argv is None else argv)
     # Split here, since `parse_intermixed_args`, which lets options follow inputs, does not keep the two apart.
     end = given.index('--') if '--' in given else len(given)
@@ -76,20 +82,15 @@ def parse_arguments(argv: Optional[Sequence[str]]) -> Options:
     return check_options(arguments, parser)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = CommandParser(prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument(
         'inputs', nargs='*', metavar='INPUT', help='photographs, folders of them, globs, or - for standard input'
     )
-    parser.add_argument('--version', action='version', version=f'{PROGRAM} {__version__}')
     _add_writing(parser.add_argument_group('what is written'))
     _add_finding(parser.add_argument_group('what is found and repaired'))
+    add_masks(parser.add_argument_group('masks of yours'))
     _add_model(parser.add_argument_group('model and machine'))
     _add_telling(parser.add_argument_group('what is told'))
     return parser
@@ -110,7 +111,15 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
         metavar='PICTURE',
         action='extend',
         help=f'which pictures: {", ".join(PICTURE_KINDS)} (default: {" ".join(DEFAULT_KINDS)}). Without restored and '
-        'side-by-side nothing is repaired, which takes most of the time',
+        'side-by-side nothing is repaired',
+    )
+    group.add_argument(
+        '--mask-name',
+        type=_mask_name,
+        default=DEFAULT_MASK_NAME,
+        metavar='same|lama|NAME...',
+        help='how masks are named: same: NAME.png, in a folder of their own, as IOPaint pairs them; lama: '
+        'NAME_mask001.png; or your own, such as NAME_m (default: %(default)s)',
     )
     group.add_argument(
         '--format',
@@ -138,31 +147,21 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
         action='store_true',
         help='leave out EXIF (with the place), XMP, resolution and texts; the colour profile is kept',
     )
-    group.add_argument('--overwrite', action='store_true', help='replace existing files; never an input')
+    again = group.add_mutually_exclusive_group()
+    again.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace existing files, as in a second run with other options; never an input',
+    )
+    again.add_argument(
+        '--skip-existing',
+        action='store_true',
+        help='leave out photographs whose pictures all exist, as after an interrupted run',
+    )
     group.add_argument('--dry-run', action='store_true', help='only say what would be written; no model is loaded')
 
 
 def _add_finding(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        '--mask',
-        metavar='FILE|FOLDER|alpha',
-        help='repair what a mask of yours says, white = corrupted; of a folder, the mask NAME.* or '
-        'NAME_mask.* of each photograph; alpha: what is erased in the photograph itself',
-    )
-    group.add_argument(
-        '--mask-polarity',
-        choices=get_args(MaskPolarity),
-        default='auto',
-        help='what is corrupted in a mask: the white or the black (default: auto: the white, or what is painted on '
-        'black or on transparency; an unclear mask is refused)',
-    )
-    group.add_argument(
-        '--mask-channel',
-        choices=get_args(MaskChannel),
-        default='auto',
-        help='what of a mask decides: its colour, or its alpha, opaque = corrupted, or transparent with '
-        '--mask-polarity black (default: auto: what tells its pixels apart)',
-    )
     group.add_argument(
         '--threshold',
         type=_share,
@@ -227,7 +226,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--memory',
         type=whole_number(64),
-        default=4096,
+        default=DEFAULT_MEMORY,
         metavar='MIB',
         help='photographs that would need more are restored in tiles (default: %(default)s)',
     )
@@ -276,6 +275,13 @@ def _quality(text: str) -> Optional[int]:
         return None if text == 'keep' else whole_number(1, 100)(text)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f'{error} (or keep)') from None
+
+
+def _mask_name(text: str) -> str:
+    form = MASK_NAME_WORDS.get(text, text)
+    if 'NAME' not in form or set(form) & set('/\\:'):
+        raise argparse.ArgumentTypeError(f"expected same, lama, or a file's name with NAME in it, got '{text}'")
+    return text
 
 
 def _above_0(text: str) -> float:

@@ -79,7 +79,7 @@ def _run(options: Options, console: Console, load: Callable[[Options], ImageRest
     summary.seconds = time.monotonic() - start
     _say_totals(summary, options, console)
     is_told = _write_summary(summary, options, console)
-    if status == ALL_DONE and not jobs:
+    if status == ALL_DONE and not jobs and not found.n_existing:
         return NOT_BEGUN
     return status or (SOME_FAILED if summary.n_failed or not is_told else ALL_DONE)
 
@@ -97,9 +97,21 @@ def _plan(options: Options) -> tuple[list[Job], Found]:
     jobs = [_with_mask(job, masks) for job in plan_jobs(found, options, folder)]
     files = [path for path in (options.model, options.model_options) if path is not None and os.path.exists(path)]
     summary_files = [] if options.json in (None, STANDARD_STREAM) else [str(options.json)]
+    files += [path for path in (options.template, *options.exclude) if path is not None and os.path.isfile(path)]
     refuse_overwritten_inputs(jobs, [*files, *(job.mask for job in jobs if job.mask)], summary_files)
     _check_summary_file(options, jobs)
-    return [_with_existing(job, options) for job in jobs], found
+    return [_with_existing(job, options) for job in _left_to_do(jobs, options, found)], found
+
+
+def _left_to_do(jobs: list[Job], options: Options, found: Found) -> list[Job]:
+    """Return the jobs without those that `--skip-existing` leaves out, which are noted."""
+    if not options.skip_existing:
+        return jobs
+    left = [job for job in jobs if not all(map(os.path.lexists, job.outputs.values()))]
+    found.n_existing = len(jobs) - len(left)
+    if found.n_existing:
+        found.notes.append(f'{found.n_existing} of {len(jobs)} photographs are done already, and left out')
+    return left
 
 
 def _means_own_alpha(mask: str) -> bool:

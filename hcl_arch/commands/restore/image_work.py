@@ -17,16 +17,18 @@ from PIL import Image
 from hcl_arch.commands.restore.console import Progress, shown
 from hcl_arch.commands.restore.errors import ImageError
 from hcl_arch.commands.restore.library_noise import silenced_libraries
+from hcl_arch.commands.restore.mask_making import make_excluded, make_mask
+from hcl_arch.commands.restore.mask_pictures import cutout, with_channel
 from hcl_arch.commands.restore.models import ImageRestorer
 from hcl_arch.commands.restore.options import STANDARD_STREAM, Options, PictureKind
 from hcl_arch.commands.restore.outputs import Job, existing_output
+from hcl_arch.commands.restore.picture_names import format_of
 from hcl_arch.commands.restore.pictures import confidence_picture, overlay_picture, side_by_side
-from hcl_arch.commands.restore.user_masks import read_mask
+from hcl_arch.restoration.mask_array import grown
 from hcl_arch.restoration.photographs.pages import encode_pages, read_pages
 from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
 from hcl_arch.restoration.photographs.photograph_encoding import as_seen
 from hcl_arch.restoration.result import Restoration
-from hcl_arch.restoration.user_mask import erased_pixels
 from hcl_arch.utils.atomic_file import atomic_file
 from hcl_arch.utils.mask_options import OWN_ALPHA
 from hcl_arch.utils.regular_file import reason_of
@@ -34,10 +36,11 @@ from hcl_arch.utils.unreadable_image import UnreadableImageError
 
 
 class ReadImage(NamedTuple):
-    """A photograph, or a page or frame, and the user's mask if there is one."""
+    """A photograph, or a page or frame, the user's mask if there is one, and what is excluded from any mask."""
 
     photograph: Photograph
     mask: Optional[NDArray[np.uint8]]
+    excluded: Optional[NDArray[np.uint8]]
 
 
 class ReadFile(NamedTuple):
@@ -76,19 +79,10 @@ def read_file(job: Job, options: Options, stdin: Optional[bytes]) -> ReadFile:
                 photographs = (read_photograph(source, limits=options.limits),)
         except UnreadableImageError as error:
             raise ImageError(error.reason) from error
-        pages = [ReadImage(photograph, _read_mask(job, photograph, options)) for photograph in photographs]
+        pages = [
+            ReadImage(page, make_mask(job.mask, page, options), make_excluded(page, options)) for page in photographs
+        ]
     return ReadFile(pages, time.monotonic() - start)
-
-
-def _read_mask(job: Job, photograph: Photograph, options: Options) -> Optional[NDArray[np.uint8]]:
-    if job.mask is not None:
-        return read_mask(job.mask, photograph.size, polarity=options.mask_polarity, channel=options.mask_channel)
-    if not options.repairs_erased:
-        return None
-    try:
-        return erased_pixels(photograph.pixels)
-    except ValueError as error:
-        raise ImageError(f'--{error}') from error
 
 
 def restore_image(
@@ -99,7 +93,11 @@ def restore_image(
     Raises:
         ImageError: It cannot be restored, for example because memory ran out.
     """
-    settings: dict[str, Any] = {'grow': options.grow}
+    if options.has_own_mask and not options.repairs:
+        return _marked(read, options)
+    settings: dict[str, Any] = {'grow': options.grow, 'progress': progress}
+    if read.excluded is not None:
+        settings['exclude'] = read.excluded
     if options.threshold is not None:
         settings['threshold'] = options.threshold
     if options.min_score is not None:
@@ -109,9 +107,19 @@ def restore_image(
         if not options.repairs:
             return Restoration(read.photograph.shown, *restorer.find(read.photograph.shown, **settings))
         settings.update(composite=options.composite, reverse=options.reverse, feather=options.feather)
-        return restorer.restore(read.photograph.shown, mask=mask, progress=progress, **settings)
+        return restorer.restore(read.photograph.shown, mask=mask, **settings)
     except Exception as error:  # of any kind: the other images must still be processed
         raise ImageError(_failure(error)) from error
+
+
+def _marked(read: ReadImage, options: Options) -> Restoration:
+    """The user's mask as a result, where no picture of the repair is wanted."""
+    assert read.mask is not None
+    mask = grown(read.mask, options.grow)
+    if read.excluded is not None:
+        mask = np.where(read.excluded > 0, np.uint8(0), mask)
+    confidence = (read.mask == 0).astype(np.float32)
+    return Restoration(read.photograph.shown, mask, confidence, float(mask.any()), bool(mask.any()))
 
 
 def _failure(error: Exception) -> str:
@@ -133,8 +141,8 @@ def write_pictures(job: Job, read: ReadFile, restorations: Sequence[Restoration]
     photographs = [page.photograph for page in read.pages]
     try:
         for kind, path in job.outputs.items():
-            if kind == 'restored':
-                content, more = _encode_restored(job, photographs, restorations, options)
+            if kind in ('restored', 'cutout', 'alpha'):
+                content, more = _encode_photographs(kind, job, photographs, restorations, options)
                 remarks += more
             else:
                 content = _png([_picture(kind, *page) for page in zip(photographs, restorations)])
@@ -147,12 +155,22 @@ def write_pictures(job: Job, read: ReadFile, restorations: Sequence[Restoration]
     return Written(written, remarks, time.monotonic() - start)
 
 
-def _encode_restored(
-    job: Job, photographs: Sequence[Photograph], restorations: Sequence[Restoration], options: Options
+def _encode_photographs(
+    kind: PictureKind,
+    job: Job,
+    photographs: Sequence[Photograph],
+    restorations: Sequence[Restoration],
+    options: Options,
 ) -> tuple[bytes, list[str]]:
-    repaired = [page.with_repaired(restoration.image) for page, restoration in zip(photographs, restorations)]
-    keeps = not options.strip_metadata
-    return encode_pages(repaired, job.format, quality=options.quality, keep_metadata=keeps)
+    made = [_with_content(kind, page, restoration) for page, restoration in zip(photographs, restorations)]
+    wanted = job.format if kind == 'restored' else format_of(kind)
+    return encode_pages(made, wanted, quality=options.quality, keep_metadata=not options.strip_metadata)
+
+
+def _with_content(kind: PictureKind, photograph: Photograph, restoration: Restoration) -> Photograph:
+    if kind == 'restored':
+        return photograph.with_repaired(restoration.image)
+    return (cutout if kind == 'cutout' else with_channel)(photograph, restoration.mask)
 
 
 def _picture(kind: PictureKind, photograph: Photograph, restoration: Restoration) -> NDArray[np.uint8]:

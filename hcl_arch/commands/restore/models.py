@@ -24,7 +24,16 @@ class ImageRestorer(Protocol):
     def min_score(self) -> float:
         """Least score of pictures to repair, unless another one is given."""
 
-    def find(self, image: NDArray[Any], *, threshold: float = 0.5, grow: int = 0, min_score: float = 0.0) -> Finding:
+    def find(
+        self,
+        image: NDArray[Any],
+        *,
+        threshold: float = 0.5,
+        grow: int = 0,
+        min_score: float = 0.0,
+        exclude: Optional[NDArray[Any]] = None,
+        progress: Optional[Progress] = None,
+    ) -> Finding:
         """Find what is corrupted in an image."""
 
     def restore(
@@ -38,6 +47,7 @@ class ImageRestorer(Protocol):
         composite: bool = True,
         reverse: bool = False,
         feather: Optional[int] = None,
+        exclude: Optional[NDArray[Any]] = None,
         progress: Optional[Progress] = None,
     ) -> Restoration:
         """Find what is corrupted in an image and repair it."""

@@ -13,6 +13,7 @@ from hcl_arch.commands.restore.console import shown
 from hcl_arch.commands.restore.errors import CommandError
 from hcl_arch.commands.restore.inputs import OTHER_PHOTOGRAPHS, Found, Input
 from hcl_arch.commands.restore.options import STANDARD_STREAM, Options, PictureKind
+from hcl_arch.commands.restore.picture_names import format_of, path_of, suffix_of
 from hcl_arch.restoration.photographs.photograph import (
     FORMAT_OF_SUFFIX,
     SUFFIX_OF_FORMAT,
@@ -22,14 +23,6 @@ from hcl_arch.restoration.photographs.photograph import (
 from hcl_arch.utils.atomic_file import refuse_special_file
 from hcl_arch.utils.command_line import names_a_file
 from hcl_arch.utils.regular_file import reason_of
-
-_NAME_ENDS: dict[PictureKind, str] = {
-    'restored': '',
-    'mask': '_mask',
-    'confidence': '_confidence',
-    'overlay': '_overlay',
-    'side-by-side': '_side_by_side',
-}
 
 
 @dataclass(frozen=True)
@@ -99,8 +92,10 @@ def plan_jobs(found: Found, options: Options, folder: Optional[str]) -> list[Job
         file_format = options.wanted_format or FORMAT_OF_SUFFIX.get(suffix.lower()) or unwritten_format(suffix)
         if options.format != 'keep' or suffix.lower() not in FORMAT_OF_SUFFIX:
             suffix = SUFFIX_OF_FORMAT[file_format]
-        base = os.path.join(folder, *stem.split('/'))
-        outputs = {kind: base + _NAME_ENDS[kind] + (suffix if kind == 'restored' else '.png') for kind in options.save}
+        restored = os.path.join(folder, *stem.split('/')) + suffix
+        outputs = {
+            kind: restored if kind == 'restored' else path_of(kind, folder, stem, options) for kind in options.save
+        }
         jobs.append(Job(item, outputs, file_format))
     _refuse_shared_outputs(jobs)
     return jobs
@@ -117,13 +112,17 @@ def _single_job(item: Input, options: Options) -> Job:
             f'-o {shown(options.output)} and --format {options.format} contradict each other: leave one out'
         )
     if len(options.save) == 1:
-        if options.save[0] != 'restored' and file_format != 'PNG':
+        kind = options.save[0]
+        if kind != 'restored' and file_format != format_of(kind):
             raise CommandError(
-                f'-o {shown(options.output)}: --save {options.save[0]} is written as PNG: expected a '
-                'name that ends in .png'
+                f'-o {shown(options.output)}: --save {kind} is written as {format_of(kind)}: expected a '
+                f'name that ends in {suffix_of(kind)}'
             )
         return Job(item, {options.save[0]: options.output}, file_format)
-    outputs = {kind: options.output if kind == 'restored' else f'{stem}{_NAME_ENDS[kind]}.png' for kind in options.save}
+    folder, name = os.path.split(stem)
+    outputs = {
+        kind: options.output if kind == 'restored' else path_of(kind, folder, name, options) for kind in options.save
+    }
     job = Job(item, outputs, file_format)
     _refuse_shared_outputs([job])
     return job

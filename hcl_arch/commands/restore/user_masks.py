@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 from hcl_arch.commands.restore.console import shown
 from hcl_arch.commands.restore.errors import CommandError, ImageError
 from hcl_arch.commands.restore.inputs import Input
+from hcl_arch.commands.restore.options import Options
 from hcl_arch.restoration.mask_array import as_mask
-from hcl_arch.restoration.photographs.photograph import SUFFIXES, read_photograph
-from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
+from hcl_arch.restoration.mask_fitting import MaskSizeError, fitted, size_problem
+from hcl_arch.restoration.photographs.photograph import SUFFIXES, Photograph, read_photograph
 from hcl_arch.utils.mask_reading import UnclearMaskError, corrupted_pixels
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
@@ -34,7 +36,7 @@ class UserMasks:
         self._listed: dict[str, dict[str, list[str]]] = {}
 
     def path_for(self, item: Input) -> str:
-        """Return the path of a photograph's mask: the same name, or that name with _mask, in the same subfolder.
+        """Return the path of a photograph's mask: its name, or that with _mask or _mask001, in the same subfolder.
 
         Raises:
             ImageError: There is none, or more than one.
@@ -44,8 +46,10 @@ class UserMasks:
         subfolder, name = os.path.split(item.relative)
         stem = os.path.splitext(name)[0]
         for folder in dict.fromkeys((os.path.join(self._place, subfolder), self._place)):
-            for wanted in (stem + _SUFFIX, stem):
-                matches = self._files(folder).get(wanted, [])
+            files = self._files(folder)
+            numbered = [name for name in files if re.fullmatch(re.escape(stem + _SUFFIX) + r'\d+', name)]
+            for wanted in ([stem + _SUFFIX], [stem], numbered):
+                matches = [path for name in wanted for path in files.get(name, [])]
                 if len(matches) > 1:
                     raise ImageError(f'more than one mask: {" and ".join(map(shown, matches))}. Leave one')
                 if matches:
@@ -65,30 +69,36 @@ class UserMasks:
         return self._listed[folder]
 
 
-def read_mask(
-    path: str, size: tuple[int, int], *, polarity: MaskPolarity = 'auto', channel: MaskChannel = 'auto'
-) -> NDArray[np.uint8]:
-    """Read a mask file.
-
-    Args:
-        path: path of a picture.
-        size: width and height of the photograph, upright.
-        polarity, channel: see `hcl_arch.utils.mask_reading.corrupted_pixels`.
+def read_mask(path: str, photograph: Photograph, options: Options) -> NDArray[np.uint8]:
+    """Read a mask file for a photograph.
 
     Returns:
         (H, W) uint8, 255 = corrupted, 0 = uncorrupted.
 
     Raises:
-        ImageError: It cannot be read, is of another size, or can be read in several ways.
+        ImageError: It cannot be read, does not fit the upright photograph, or can be read in several ways.
     """
+    mask = read_mask_pixels(path, options)
+    width, height = photograph.size
     try:
-        photograph = read_photograph(path)
+        if mask.shape != (height, width) and not options.fit_mask:
+            found = mask.shape[0], mask.shape[1]
+            raise MaskSizeError(size_problem(found, (height, width), photograph.orientation, '--fit-mask'))
+        return as_mask(fitted(mask > 0, (height, width), photograph.orientation))
+    except MaskSizeError as error:
+        found_size, expected = f'{mask.shape[1]} x {mask.shape[0]}', f'{width} x {height}'
+        raise ImageError(
+            f'its mask {shown(path)} has {found_size} pixels, expected {expected} as the upright photograph: {error}'
+        ) from error
+
+
+def read_mask_pixels(path: str, options: Options) -> NDArray[np.uint8]:
+    """Read a mask file at its own size; see `read_mask`."""
+    try:
+        pixels = read_photograph(path).pixels
     except UnreadableImageError as error:
         raise ImageError(f'its mask {shown(path)}: {error.reason}') from error
-    if photograph.size != size:
-        found, expected = (f'{width} x {height}' for width, height in (photograph.size, size))
-        raise ImageError(f'its mask {shown(path)} has {found} pixels, expected {expected} as the upright photograph')
     try:
-        return as_mask(corrupted_pixels(photograph.pixels, polarity=polarity, channel=channel))
+        return as_mask(corrupted_pixels(pixels, polarity=options.mask_polarity, channel=options.mask_channel))
     except UnclearMaskError as error:
         raise ImageError(f'its mask {shown(path)}: {error.worded("--mask-{} {}")}') from error

@@ -16,10 +16,11 @@ from hcl_arch.commands.restore.image_work import ReadFile, Written, read_file, r
 from hcl_arch.commands.restore.models import ImageRestorer
 from hcl_arch.commands.restore.options import Options
 from hcl_arch.commands.restore.outputs import Job
+from hcl_arch.commands.restore.remarks import remarks_on_finding, remarks_on_mask
 from hcl_arch.commands.restore.summary import ImageRecord, Summary
 from hcl_arch.restoration.photographs.photograph import COPIED
 from hcl_arch.restoration.result import Restoration
-from hcl_arch.restoration.verdict import nothing_found, unusual_share
+from hcl_arch.restoration.verdict import nothing_found
 
 
 class _Restored(NamedTuple):
@@ -27,6 +28,8 @@ class _Restored(NamedTuple):
 
     job: Job
     record: ImageRecord
+    of_reading: Sequence[str]
+    """The remarks on how it was read."""
     written: Future[Written]
 
 
@@ -94,30 +97,33 @@ class Workflow:
                 masks = [page.mask for page in read.pages if page.mask is not None]
                 record.mask_pixels = sum(int(np.count_nonzero(mask)) for mask in masks)
                 record.mask_share = record.mask_pixels / sum(mask.size for mask in masks)
+                record.remarks += dict.fromkeys(remark for mask in masks for remark in remarks_on_mask(mask))
             record.seconds = read.seconds + time.monotonic() - start
         except Exception as error:  # of any kind: the other images must still be processed
             self._tell(job, record, error)
             return
         written = writer.submit(write_pictures, job, read, restorations, self._options)
-        self._writing.append(_Restored(job, record, written))
+        of_reading = [remark for page in read.pages for remark in page.photograph.remarks]
+        self._writing.append(_Restored(job, record, of_reading, written))
 
     def _note_verdict(self, record: ImageRecord, restorations: Sequence[Restoration]) -> None:
         wanted = self._options.min_score
         record.min_score = self._restorer.min_score if wanted is None else wanted
         record.score = max(restoration.score for restoration in restorations)
         record.found = any(restoration.found for restoration in restorations)
-        remark = unusual_share(record.corrupted_share or 0)
-        record.remarks += [remark] if remark else []
+        remarks = (remark for each in restorations for remark in remarks_on_finding(each, record.min_score))
+        record.remarks += dict.fromkeys(remarks)
 
     def _finish(self) -> None:
         """Wait until the earliest restored image is written."""
-        job, record, future = self._writing[0]
+        job, record, of_reading, future = self._writing[0]
         error: Optional[Exception] = None
         try:
             written = future.result()
             record.outputs = dict(written.outputs)
-            # Of a copy, nothing that was remarked while reading is true.
-            record.remarks = written.remarks if COPIED in written.remarks else record.remarks + written.remarks
+            if COPIED in written.remarks:  # then nothing that was remarked while reading is true
+                record.remarks = [remark for remark in record.remarks if remark not in of_reading]
+            record.remarks += written.remarks
             record.seconds = (record.seconds or 0.0) + written.seconds
         except Exception as failure:
             error = failure

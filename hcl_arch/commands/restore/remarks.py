@@ -1,0 +1,31 @@
+"""Remarks on a mask that marks nothing, or so much that it may be a mistake."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hcl_arch.restoration.result import Restoration
+from hcl_arch.restoration.threshold_advice import threshold_advice
+from hcl_arch.restoration.verdict import unusual_share
+
+
+def remarks_on_finding(restoration: Restoration, min_score: float) -> list[str]:
+    """Remark on what the model has found; with what other thresholds would mark.
+
+    Args:
+        restoration: The result.
+        min_score: The least score of regions that are marked.
+    """
+    unusual = unusual_share(float((restoration.mask > 0).mean()))
+    if restoration.found and unusual is None:
+        return []
+    return [text for text in (unusual, threshold_advice(restoration.confidence, min_score=min_score)) if text]
+
+
+def remarks_on_mask(mask: NDArray[np.uint8]) -> list[str]:
+    """Remark on a mask of the user's, (H, W), nonzero = corrupted."""
+    if not mask.any():
+        return ['the mask marks nothing']
+    unusual = unusual_share(float((mask > 0).mean()))
+    return [unusual] if unusual else []
