@@ -11,14 +11,16 @@ from __future__ import annotations
 import sys
 
 from hcl_arch.commands.basicsr_arguments import answer_help
+from hcl_arch.utils.extras import ends_without
 
 
 def main() -> None:
     """Run the command."""
     answer_help('hcl-train', str(__doc__), sys.argv[1:])
-    from basicsr.train import train_pipeline
+    with ends_without('train', 'hcl-train'):
+        from basicsr.train import train_pipeline
 
-    from hcl_arch.commands.basicsr_run import run_pipeline
+        from hcl_arch.commands.basicsr_run import run_pipeline
 
     run_pipeline(train_pipeline, command='hcl-train', arguments=sys.argv[1:])
 
