@@ -44,8 +44,8 @@ class Restorer:
     Several threads may share one object: they use the network in turn.
 
     Args:
-        model: A model's name or file, see :func:`hcl_arch.model_files.load_model`, or a network that supports the calls
-            of :class:`HCLNet` (it is copied); a detector is enough for :meth:`detect`.
+        model: A model's name, file or folder, see :func:`hcl_arch.model_files.load_model`, or a network that supports
+            the calls of :class:`HCLNet` (it is copied); a detector is enough for :meth:`detect`.
         device: ``auto`` (a GPU if there is one), or PyTorch's name: ``cpu``, ``cuda``, ``cuda:1``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         memory: MiB that processing may use besides the model: pictures estimated to need more are repaired in tiles,
@@ -82,6 +82,7 @@ class Restorer:
             check_min_score(min_score)
         chosen = _device(device)
         network, self.name, info = _network(model)
+        self._model = None if isinstance(model, nn.Module) else model
         self.memory = memory
         self.detect_side = int(detect_side or info.get('detect_side') or DEFAULT_DETECT_SIDE)
         self.threshold = float(info.get('threshold', DEFAULT_THRESHOLD))
@@ -103,6 +104,53 @@ class Restorer:
         other = copy.copy(self)
         other._painter = self._network if filler is None else make_filler(filler, self._network.device)
         return other
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: Union[str, Path],
+        *,
+        revision: Optional[str] = None,
+        cache_dir: Optional[Union[str, Path]] = None,
+        local_files_only: bool = False,
+        **settings: Any,
+    ) -> Restorer:
+        """A restorer of a model in a folder, or on the hub of models.
+
+        Args:
+            model: A folder of :meth:`save_pretrained`, for which nothing is downloaded; or OWNER/NAME on the hub, which
+                needs the extra ``hub``. Offline it comes from the library's cache.
+            revision: On the hub: a branch, a tag or a commit.
+            cache_dir: Of the hub's library.
+            local_files_only: Never connect.
+            settings: As for the class: ``device``, ``precision``, ...
+
+        Raises:
+            ValueError: It cannot be had or used; the message says what to do.
+        """
+        from hcl_arch.model_files.hub import find_pretrained
+
+        found = find_pretrained(model, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only)
+        restorer = cls(found, **settings)
+        restorer.name = Path(model).absolute().name
+        return restorer
+
+    def save_pretrained(self, folder: Union[str, Path]) -> None:
+        """Write the model into a folder as hubs have it: model.safetensors, config.json and, if there is none, a card.
+
+        This object's own ``detect_side``, ``threshold`` and ``min_score`` become the folder's recommendations.
+
+        Raises:
+            ValueError: It was made from a network, whose options are not known, or cannot be written.
+        """
+        from hcl_arch.model_files import load_model
+        from hcl_arch.model_files.hub_layout import write_folder
+
+        if self._model is None:
+            raise ValueError('save_pretrained: made from a network; save that by hcl_arch.model_files.save_model.')
+        loaded = load_model(self._model)
+        own = {'detect_side': self.detect_side, 'threshold': self.threshold, 'min_score': self.min_score}
+        write_folder(Path(folder), loaded.options, loaded.network.state_dict(), {**loaded.info, **own})
 
     def detect(self, image: ImageInput) -> np.ndarray:
         """Find what is corrupted.
