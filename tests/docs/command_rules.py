@@ -9,6 +9,7 @@ import importlib
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
@@ -263,7 +264,7 @@ def installs(workplace: Workplace, command: str) -> None:
     """`make setup`, which CI runs, installs the same: packages by constraints.txt, BasicSR and this one alike."""
     *options, package = command.removeprefix('pip install ').replace('"', '').split()
     for name in required_by(package) or [*(text for text in options if text[0] != '-'), package]:
-        assert name == '.' or re.search(rf'^{name}==', CONSTRAINTS, re.MULTILINE | re.IGNORECASE), name
+        assert re.search(rf'^{name}==', CONSTRAINTS, re.MULTILINE | re.IGNORECASE), name
     if package in ('.', 'basicsr'):
         assert re.search(rf'--no-build-isolation .*{re.escape(package)}$', MAKEFILE, re.MULTILINE)
 
@@ -278,15 +279,32 @@ def installs_clones(workplace: Workplace, command: str) -> None:
 
 
 def required_by(package: str) -> list[str]:
-    """Names of the packages in the extra of `hcl-arch[extra]`; none for another package."""
-    extra = re.fullmatch(r'hcl-arch\[(\w+)\]', package)
-    if extra is None:
+    """Names of the packages that this one needs, as `hcl-arch` or `.`, or its extra; none for another package."""
+    ours = re.fullmatch(r'(?:hcl-arch|\.)(?:\[(\w+)\])?', package)
+    if ours is None:
         return []
+    kind = (ours[1] or 'install').upper()
     setup = (REPOSITORY / 'setup.py').read_text('utf-8')
-    assert f"'{extra[1]}': {extra[1].upper()}_REQUIRES" in setup
-    listed = re.search(rf'^{extra[1].upper()}_REQUIRES = \[(.*?)\]', setup, re.MULTILINE | re.DOTALL)
+    assert not ours[1] or f"'{ours[1]}': {kind}_REQUIRES" in setup
+    listed = re.search(rf'^{kind}_REQUIRES = \[(.*?)\]', setup, re.MULTILINE | re.DOTALL)
     assert listed is not None
     return re.findall(r"""["']([\w-]+)(?=[><=;\s"'])""", listed[1])
+
+
+def clones(workplace: Workplace, command: str) -> None:
+    """ADDRESS is the reader's; the other pages call the clone so, and what is typed next is in it."""
+    assert command.endswith(' hcl-arch && cd hcl-arch')
+    asked = ['git', 'ls-files', 'examples/sample.jpg', 'setup.py']
+    listed = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip('this is no clone')
+    assert len(listed.stdout.splitlines()) == 2
+
+
+def sample() -> None:
+    """Lay the sample where a clone has it."""
+    Path('examples').mkdir()
+    shutil.copy(REPOSITORY / 'examples' / 'sample.jpg', 'examples')
 
 
 def serves(workplace: Workplace, command: str) -> None:
@@ -369,6 +387,8 @@ def _places(side: int) -> Callable[[], None]:
 RULES = [
     # Repairing.
     Rule(r'(\.venv/bin/)?hcl-restore photo\.jpg', runs('restored/photo.jpg', 'restored/photo_mask.png', given=_PHOTOS)),
+    Rule(r'hcl-restore examples/sample\.jpg', runs(
+        'restored/sample.jpg', 'restored/sample_mask.png', given=[sample])),
     Rule(r'hcl-restore holiday/ -o repaired/', runs(
         'repaired/a.jpg', 'repaired/a_mask.png', 'repaired/beach/b.png', 'repaired/beach/b_mask.png', given=_PHOTOS)),
     Rule(r'hcl-restore "scans/\*\.tif" --format png', runs(
@@ -470,6 +490,11 @@ RULES = [
     Rule(r'prepare_\w+\.py .*', is_short_for_a_script),
     Rule(r'find (-L )?FOLDER -type l', finds_nothing),
     # Installing, developing.
+    Rule(r'git clone ADDRESS .*', clones),
+    Rule(r'docker (build|run) .*', covered_by('tests/test_container.py', 'test_lines_of_its_head_fit_it')),
+    Rule(r'hcl-options', runs(says='options/train_hcl_places.yml  ')),
+    Rule(r'hcl-options train_hcl_places prepare_places', runs(
+        'options/train_hcl_places.yml', 'datasets_prep/prepare_places.py')),
     Rule(r'make [\w-]+', is_target),
     Rule(r'python -m hcl_arch\.option_checks\.schema', runs(
         'docs/options.md', 'options/schema.json', given=[folders_of_generated_files])),
