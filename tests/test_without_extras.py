@@ -15,20 +15,18 @@ from tests.conftest import REPOSITORY
 
 # What the extras install, under the names by which it is imported.
 ABSENT = ('basicsr', 'huggingface_hub', 'lmdb', 'lpips', 'matplotlib', 'scipy', 'skimage', 'timm', 'torchvision')
-AS_IF_ABSENT = f"""
+AS_IF_ABSENT = """
+import sys
 from importlib.machinery import PathFinder
 find = PathFinder.find_spec
-PathFinder.find_spec = staticmethod(
-    lambda name, *where: None if name.partition('.')[0] in {ABSENT!r} else find(name, *where)
-)
-import sys
+PathFinder.find_spec = staticmethod(lambda name, *where: None if name.partition('.')[0] in {} else find(name, *where))
 """
 
 
-def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(code: str, folder: Path, *, absent: tuple[str, ...] = ABSENT) -> subprocess.CompletedProcess[str]:
     """Run Python code in a folder, in an installation without the packages."""
     environment = {**os.environ, 'PYTHONPATH': str(REPOSITORY), 'OMP_NUM_THREADS': '1', 'HCL_MODELS': str(folder)}
-    command = [sys.executable, '-c', AS_IF_ABSENT + code]
+    command = [sys.executable, '-c', AS_IF_ABSENT.format(absent) + code]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -54,6 +52,19 @@ def test_photographs_are_repaired(tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.endswith('(64, 96, 3)\n(64, 64, 3)\n')
     assert (tmp_path / 'restored' / 'photo.png').is_file()
+
+
+def test_the_page_needs_no_package_of_trainings(tmp_path: Path) -> None:
+    """Gradio brings huggingface_hub."""
+    pytest.importorskip('gradio')
+    ran = run(
+        'from hcl_arch.commands.app import server\n'
+        'from hcl_arch.commands.app.examples import make_examples\n'
+        'print(len(make_examples()))\n',
+        tmp_path,
+        absent=tuple(name for name in ABSENT if name != 'huggingface_hub'),
+    )
+    assert (ran.returncode, ran.stdout) == (0, '4\n'), ran.stderr
 
 
 @pytest.mark.parametrize(
@@ -92,16 +103,13 @@ def test_backbones_other_than_the_packaged_one_name_the_extra(tmp_path: Path) ->
 
 def test_basicsr_without_what_only_this_package_needs_is_completed(tmp_path: Path) -> None:
     """Who has BasicSR for other purposes can import both: only LPIPS itself needs lpips."""
-    alone = f'ABSENT = {("lpips", "timm", "huggingface_hub", "matplotlib")!r}\n'
-    code = AS_IF_ABSENT.replace(repr(ABSENT), 'ABSENT')
-    environment = {**os.environ, 'PYTHONPATH': str(REPOSITORY)}
-    ran = subprocess.run(
-        [sys.executable, '-c', alone + code + (
-            'import numpy, hcl_arch, basicsr\n'
-            'from basicsr.utils.registry import METRIC_REGISTRY\n'
-            'METRIC_REGISTRY.get("calculate_hcl_lpips")(*numpy.zeros((2, 64, 64, 3), "uint8"), weights="random")'
-        )], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    ran = run(
+        'import numpy, hcl_arch, basicsr\n'
+        'from basicsr.utils.registry import METRIC_REGISTRY\n'
+        'METRIC_REGISTRY.get("calculate_hcl_lpips")(*numpy.zeros((2, 64, 64, 3), "uint8"), weights="random")',
+        tmp_path,
+        absent=('huggingface_hub', 'lpips', 'matplotlib', 'timm'),
+    )
     assert ran.stderr.endswith(
         'MissingExtraError: calculate_hcl_lpips needs lpips, which is not installed: pip install "hcl-arch[train]"\n'
     )

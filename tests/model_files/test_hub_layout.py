@@ -18,10 +18,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import hcl_arch
 from hcl_arch.archs.registry import ARCHS
+from hcl_arch.commands.restore import main
 from hcl_arch.model_files import ModelFileError, load_model, save_model
 from hcl_arch.model_files.hub_layout import read_folder
 from tests.conftest import REPOSITORY
@@ -71,6 +73,8 @@ class TestFolder:
         assert load_model(folder).name == 'mine'
         assert load_model(folder / 'model.safetensors').options == load_model(folder).options
         hcl_arch.restore(IMAGE, model=folder)
+        Image.fromarray(IMAGE).save(folder / 'photo.png')
+        assert main([str(folder / 'photo.png'), '-o', str(folder / 'out'), '--model', str(folder)]) == 0
         monkeypatch.chdir(folder)
         assert hcl_arch.Restorer.from_pretrained('.').name == 'mine'
 
