@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 import setuptools
 
-from tests.docs.workplace import load_script
+from tests.docs.workplace import entry_points, load_script
 
 PAGE = (
     '# A\n\n![Before and after](docs/a.jpg)\n\n*Before and after.*\n\nSee [docs/b.md](docs/b.md), '
@@ -55,3 +55,14 @@ def test_author_and_supported_versions_are_stated_alike(script: ModuleType) -> N
     assert f'name: {author}\n' in cited
     assert "python_requires='>=3.9,<3.13'" in said
     assert 'Python 3.9 to 3.12' in (script.ROOT / 'README.md').read_text('utf-8')
+
+
+def test_setup_ends_with_what_can_be_typed(script: ModuleType) -> None:
+    makefile = (script.ROOT / 'Makefile').read_text('utf-8')
+    recipe = makefile.partition('$(READY): ')[2].partition('\n\n')[0]
+    typed = [line.split() for line in re.findall(r"@echo '  (.*)'", recipe)]
+    assert [line[0] for line in typed] == ['$(BIN)/hcl-restore', '$(BIN)/hcl-app', 'make']
+    assert {name.removeprefix('$(BIN)/') for name, *_ in typed[:2]} <= set(entry_points())
+    assert (script.ROOT / typed[0][1]).is_file()
+    assert re.search(rf'^{typed[2][1]}: setup$', makefile, re.MULTILINE)
+    assert recipe.rstrip().endswith(typed[2][-1] + "'")

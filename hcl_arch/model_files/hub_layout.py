@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from hcl_arch.model_files.network import without_files
 from hcl_arch.model_files.safetensors_file import read_tensors
 from hcl_arch.model_files.saving import save_model
 from hcl_arch.model_files.state import check_stored_whole
-from hcl_arch.utils.atomic_file import atomic_text
+from hcl_arch.utils.atomic_file import atomic_text, refuse_special_file
 from hcl_arch.utils.json_text import load_json
 from hcl_arch.utils.regular_file import read_regular_file, reason_of
 
@@ -90,13 +91,15 @@ def write_folder(
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in (WEIGHTS, CONFIG):
+            refuse_special_file(folder / name)
         save_model(folder / WEIGHTS, network_options, _small(state_dict), info)
         config = {
             'library_name': _LIBRARY, FORMAT: VERSION, 'network': without_files(network_options), 'info': dict(info)
         }  # fmt: skip
         with atomic_text(folder / CONFIG) as file:
             file.write(json.dumps(config, indent=2, ensure_ascii=False) + '\n')
-        if not (folder / CARD).exists():
+        if not os.path.lexists(folder / CARD):
             with atomic_text(folder / CARD) as file:
                 file.write(_card(folder.absolute().name, info))
     except OSError as error:

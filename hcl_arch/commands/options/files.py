@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,12 +60,13 @@ def copy_out(names: Sequence[str], folder: Path) -> list[str]:
     files = offered()
     chosen = [_chosen(name, files) for name in names]
     for name in chosen:
-        if (folder / name).exists():
+        if os.path.lexists(folder / name):
             raise FileError(f'{folder / name} is there already, and is left alone; for another folder: -o FOLDER')
     beside = dict(pair for name in chosen for pair in _beside(name, files[name]))
     for name, path in beside.items():
-        if (folder / name).exists() and (folder / name).read_bytes() != path.read_bytes():
-            raise FileError(f'{folder / name} is another one than that of this version; for another folder: -o FOLDER')
+        target = folder / name
+        if os.path.lexists(target) and not (target.is_file() and target.read_bytes() == path.read_bytes()):
+            raise FileError(f'{target} is another one than that of this version; for another folder: -o FOLDER')
     for name, path in {**beside, **{name: files[name] for name in chosen}}.items():
         _copy(path, folder / name)
     return [str(folder / name) for name in chosen]
