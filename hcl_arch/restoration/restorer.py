@@ -19,6 +19,7 @@ from hcl_arch.restoration.mask_array import check_confidence, check_grow, check_
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.painting import Painter, Progress, paint
 from hcl_arch.restoration.pixel_source import ImageSource
+from hcl_arch.restoration.pretrained import Pretrained
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.user_mask import MaskInput, read_user_mask
 from hcl_arch.restoration.verdict import Finding, can_be_judged, check_min_score, corruption_score, find_by
@@ -36,7 +37,7 @@ _ARRAY_BYTES_PER_PIXEL = 48
 _LEAST_MEMORY = 64
 
 
-class Restorer:
+class Restorer(Pretrained):
     """A model, ready to detect and repair corruption in photographs.
 
     Detection works on the whole reduced picture or, with a network that takes several looks, on the whole picture at
@@ -104,53 +105,6 @@ class Restorer:
         other = copy.copy(self)
         other._painter = self._network if filler is None else make_filler(filler, self._network.device)
         return other
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        model: Union[str, Path],
-        *,
-        revision: Optional[str] = None,
-        cache_dir: Optional[Union[str, Path]] = None,
-        local_files_only: bool = False,
-        **settings: Any,
-    ) -> Restorer:
-        """A restorer of a model in a folder, or on the hub of models.
-
-        Args:
-            model: A folder of :meth:`save_pretrained`, for which nothing is downloaded; or OWNER/NAME on the hub, which
-                needs the extra ``hub``. Offline it comes from the library's cache.
-            revision: On the hub: a branch, a tag or a commit.
-            cache_dir: Of the hub's library.
-            local_files_only: Never connect.
-            settings: As for the class: ``device``, ``precision``, ...
-
-        Raises:
-            ValueError: It cannot be had or used; the message says what to do.
-        """
-        from hcl_arch.model_files.hub import find_pretrained
-
-        found = find_pretrained(model, revision=revision, cache_dir=cache_dir, local_files_only=local_files_only)
-        restorer = cls(found, **settings)
-        restorer.name = Path(model).absolute().name
-        return restorer
-
-    def save_pretrained(self, folder: Union[str, Path]) -> None:
-        """Write the model into a folder as hubs have it: model.safetensors, config.json and, if there is none, a card.
-
-        This object's own ``detect_side``, ``threshold`` and ``min_score`` become the folder's recommendations.
-
-        Raises:
-            ValueError: It was made from a network, whose options are not known, or cannot be written.
-        """
-        from hcl_arch.model_files import load_model
-        from hcl_arch.model_files.hub_layout import write_folder
-
-        if self._model is None:
-            raise ValueError('save_pretrained: made from a network; save that by hcl_arch.model_files.save_model.')
-        loaded = load_model(self._model)
-        own = {'detect_side': self.detect_side, 'threshold': self.threshold, 'min_score': self.min_score}
-        write_folder(Path(folder), loaded.options, loaded.network.state_dict(), {**loaded.info, **own})
 
     def detect(self, image: ImageInput) -> np.ndarray:
         """Find what is corrupted.

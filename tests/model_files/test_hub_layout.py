@@ -90,9 +90,11 @@ class TestFolder:
         assert {value.dtype for value in stored.values() if value.is_floating_point()} == {torch.float16}
 
     def test_own_settings_are_saved(self, file: Path, tmp_path: Path) -> None:
-        hcl_arch.Restorer(file, detect_side=32, min_score=0.7).save_pretrained(tmp_path / 'own')
+        restorer = hcl_arch.Restorer(file, detect_side=32, min_score=0.7)
+        restorer.feather = 3.0
+        restorer.save_pretrained(tmp_path / 'own')
         own = hcl_arch.Restorer.from_pretrained(tmp_path / 'own')
-        assert (own.detect_side, own.min_score, own.threshold) == (32, 0.7, 0.4)
+        assert (own.detect_side, own.min_score, own.threshold, own.feather) == (32, 0.7, 0.4, 3.0)
 
     def test_configuration_counts_where_it_is(self, folder: Path) -> None:
         """So a threshold can be edited, and weights of other programs, which say nothing, can be used."""
