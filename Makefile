@@ -36,7 +36,10 @@ $(READY): constraints.txt setup.py pyproject.toml
 	$(PIP) download --no-build-isolation --no-deps --no-binary :all: --dest $(VENV)/src $(MASTER)
 	tar -xzf $(VENV)/src/*.tar.gz -C $(VENV)/src
 	@touch $(READY)
-	@echo 'Ready: $(BIN)/hcl-train, $(BIN)/hcl-test'
+	@echo 'Ready. Now type:'
+	@echo '  $(BIN)/hcl-restore examples/sample.jpg     repairs a photograph, into restored/'
+	@echo '  $(BIN)/hcl-app                             the same in the browser'
+	@echo '  make demo                                 trains a small network in minutes'
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)

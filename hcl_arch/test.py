@@ -8,15 +8,17 @@ from __future__ import annotations
 import sys
 
 from hcl_arch.commands.basicsr_arguments import answer_help, refuse_wrong
+from hcl_arch.utils.extras import ends_without
 
 
 def main() -> None:
     """Run the command."""
     answer_help('hcl-test', str(__doc__), sys.argv[1:])
     refuse_wrong(sys.argv[1:], is_train=False)
-    from basicsr.test import test_pipeline
+    with ends_without('train', 'hcl-test'):
+        from basicsr.test import test_pipeline
 
-    from hcl_arch.commands.basicsr_run import run_pipeline
+        from hcl_arch.commands.basicsr_run import run_pipeline
 
     run_pipeline(test_pipeline, command='hcl-test', arguments=sys.argv[1:])
 

@@ -11,15 +11,17 @@ from __future__ import annotations
 import sys
 
 from hcl_arch.commands.basicsr_arguments import answer_help, refuse_wrong
+from hcl_arch.utils.extras import ends_without
 
 
 def main() -> None:
     """Run the command."""
     answer_help('hcl-train', str(__doc__), sys.argv[1:])
     refuse_wrong(sys.argv[1:], is_train=True)
-    from basicsr.train import train_pipeline
+    with ends_without('train', 'hcl-train'):
+        from basicsr.train import train_pipeline
 
-    from hcl_arch.commands.basicsr_run import run_pipeline
+        from hcl_arch.commands.basicsr_run import run_pipeline
 
     run_pipeline(train_pipeline, command='hcl-train', arguments=sys.argv[1:])
 

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from hcl_arch.commands import convert, export, preview, report, restore
+from hcl_arch.archs.registry import ARCHS
+from hcl_arch.commands import convert, export, options, preview, report, restore
 from hcl_arch.model_files import ModelFileError, save_model
+from hcl_arch.model_files.hub_layout import write_folder
 from hcl_arch.models.validation_scores import write_csv
 from hcl_arch.restoration.photographs.photograph import Photograph
 from hcl_arch.training.checkpoints import CheckpointError, save_atomically
@@ -28,6 +30,7 @@ from preparation.stores import FolderStore
 from preparation.workshop import Workshop
 from tests.docs.example_files import write_image
 from tests.faults.time_limit import time_limit
+from tests.model_files.test_model_files import OPTIONS
 
 Write = Callable[[Path], Any]
 PIXELS = np.zeros((8, 8, 3), np.uint8)
@@ -56,11 +59,15 @@ WRITERS: dict[str, tuple[str, Write]] = {
     'hcl-export .safetensors': ('x.safetensors', command(export.main, 'small', '{}', '--overwrite')),
     'hcl-convert': ('x.pth', command(convert.main, 'photo.jpg', '{}', '--overwrite')),
     'hcl-convert .safetensors': ('x.safetensors', command(convert.main, 'photo.jpg', '{}', '--overwrite')),
+    'hcl-options': ('test_hcl_demo.yml', lambda place: copy_options_into(place.parent)),
+    'hcl-options, beside': ('schema.json', lambda place: copy_options_into(place.parent)),
     'hcl-report': ('report.md', command(report.main, '.', '--output', '{1}', '--overwrite')),
     'hcl-report, page': ('report.html', command(report.main, '.', '--output', '{1}', '--overwrite')),
     'preview': ('x.png', command(preview.main, '-opt', 'photo.jpg', '-o', '{}')),
     'Photograph.write': ('x.png', lambda place: Photograph(PIXELS).write(place)),
     'save_model': ('x.safetensors', lambda place: save_model(place, {'type': 'HCLNet'}, {'a': torch.zeros(1)}, {})),
+    'save_pretrained': ('model.safetensors', lambda place: save_model_into(place.parent)),
+    'save_pretrained, configuration': ('config.json', lambda place: save_model_into(place.parent)),
     'checkpoint': ('x.pth', lambda place: save_atomically({'params': {}}, place)),
     'scores of a test': ('x.csv', lambda place: write_csv(place, [{'image': 'a'}])),
     'panel of a test': ('x.png', lambda place: write_picture(PIXELS, place)),
@@ -69,6 +76,19 @@ WRITERS: dict[str, tuple[str, Write]] = {
     'images of a preparation': ('a.png', lambda place: store_in(place.parent)),
     'lists of a preparation': ('meta_info.txt', lambda place: write_text(place)),
 }
+
+
+def copy_options_into(folder: Path) -> None:
+    folder.rename('options')
+    try:
+        command(options.main, 'test_hcl_demo')(Path())
+    finally:
+        Path('options').rename(folder)
+
+
+def save_model_into(folder: Path) -> None:
+    network = ARCHS.build({**OPTIONS, 'refiner': ARCHS.build(OPTIONS['refiner'])})
+    write_folder(folder, OPTIONS, network.state_dict(), {})
 
 
 def prepare_in(folder: Path) -> None:

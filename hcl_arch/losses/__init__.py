@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import basicsr  # noqa: F401  (first: completing BasicSR imports this room)
-
+import hcl_arch.utils.training_extra  # noqa: F401  (first: it imports BasicSR)
 from hcl_arch.losses import baselines
 from hcl_arch.losses.hcl_contrastive_loss import HCLContrastiveLoss
 from hcl_arch.losses.hcl_id_mrf_loss import HCLIDMRFLoss

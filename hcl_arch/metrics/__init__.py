@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import basicsr  # noqa: F401  (first: completing BasicSR imports this room)
-
+import hcl_arch.utils.training_extra  # noqa: F401  (first: it imports BasicSR)
 from hcl_arch.metrics.fid_metric import HCLFID, frechet_distance
 from hcl_arch.metrics.lpips_metric import calculate_hcl_lpips
 from hcl_arch.metrics.mask_metrics import (

@@ -6,7 +6,6 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Literal, Optional
 
-import lpips
 import torch
 import torchvision
 from basicsr.utils.registry import METRIC_REGISTRY
@@ -15,6 +14,7 @@ from torch import nn
 
 from hcl_arch.metrics.image_tensor import image_pair
 from hcl_arch.metrics.pretrained_weights import PretrainedWeights, metric_device, replaced
+from hcl_arch.utils.extras import of_extra
 
 Backbone = Literal['alex', 'vgg']
 
@@ -58,6 +58,8 @@ def calculate_hcl_lpips(img: NDArray, img2: NDArray, *, net: Backbone = 'alex', 
 @cache
 def _network(net: Backbone, weights: Optional[str]) -> nn.Module:
     """Build LPIPS around the named backbone, once."""
+    with of_extra('train', 'calculate_hcl_lpips'):
+        import lpips
     constructor = _CONSTRUCTORS[net]
     enum = torchvision.models.get_model_weights(constructor).IMAGENET1K_V1
     # Only the convolutions get memory: the classifier, which LPIPS throws away, holds most of the network.

@@ -12,6 +12,7 @@ from torch import nn
 
 from hcl_arch.model_files.description import from_metadata
 from hcl_arch.model_files.errors import ModelFileError
+from hcl_arch.model_files.hub_layout import read_folder
 from hcl_arch.model_files.listing import find_model
 from hcl_arch.model_files.network import build_trained
 from hcl_arch.model_files.option_file_model import OPTION_SUFFIXES, read_option_file_model
@@ -26,7 +27,7 @@ class LoadedModel(NamedTuple):
     network: nn.Module
     """In evaluation mode, on the CPU, float32; takes the calls of ``HCLNet.forward``."""
     name: str
-    """Of the model: the file's name without its suffix, or the experiment's."""
+    """Of the model: the file's name without its suffix, the folder's, or the experiment's."""
     info: Mapping[str, Any]
     """Remarks of the file: ``description``, ``detect_side`` (px), ``threshold``, ``min_score``, ...; may be empty."""
     options: Mapping[str, Any]
@@ -39,7 +40,8 @@ def load_model(model: Union[str, os.PathLike[str]], *, options: Optional[Path] =
     Args:
         model: A name of :func:`list_models`, or the path of a file: safetensors with the configuration inside; .pth or
             .pt of BasicSR; a checkpoint of the authors' program; an option file (.yml) whose network names the weights
-            of its parts. A text without folder and suffix is a name.
+            of its parts; or of a folder with model.safetensors and config.json. A text without folder and suffix is a
+            name.
         options: The option file for a BasicSR file, whose ``network_g`` is built; by default the one that BasicSR
             copied into the experiment's folder.
 
@@ -50,6 +52,8 @@ def load_model(model: Union[str, os.PathLike[str]], *, options: Optional[Path] =
     if options is not None and path.suffix not in TORCH_SUFFIXES:
         raise ModelFileError(f'{path}: has its options inside; leave the option file out.')
     try:
+        if path.is_dir():
+            return _load_folder(path)
         if path.suffix == SUFFIX:
             return _load_safetensors(path)
         if path.suffix in OPTION_SUFFIXES:
@@ -73,8 +77,12 @@ def _path_of(model: Union[str, os.PathLike[str]]) -> Path:
     if is_name(model):
         return find_model(str(model))
     path = Path(model)
+    if path.is_dir():
+        return path
     if path.suffix not in _SUFFIXES:
-        raise ModelFileError(f'{path}: expected a model: a file that ends in {", ".join(_SUFFIXES)}, or a name.')
+        raise ModelFileError(
+            f'{path}: expected a model: a file that ends in {", ".join(_SUFFIXES)}, a folder with one, or a name.'
+        )
     if not path.exists():
         raise ModelFileError(f'{path}: there is no such file (working directory: {Path.cwd()}).')
     return path
@@ -86,6 +94,12 @@ def _load_safetensors(path: Path) -> LoadedModel:
     check_stored_whole(tensors, header.size)
     network = build_trained(description.network, tensors)
     return LoadedModel(network, path.stem, MappingProxyType(description.info), MappingProxyType(description.network))
+
+
+def _load_folder(path: Path) -> LoadedModel:
+    (network, info), tensors = read_folder(path)
+    built = build_trained(network, tensors)
+    return LoadedModel(built, path.absolute().name, MappingProxyType(info), MappingProxyType(network))
 
 
 def _trained(found: TorchFile) -> LoadedModel:

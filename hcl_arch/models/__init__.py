@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import basicsr  # noqa: F401  (first: completing BasicSR imports this room)
-
+import hcl_arch.utils.training_extra  # noqa: F401  (first: it imports BasicSR)
 from hcl_arch.models.baseline_model import BaselineModel
 from hcl_arch.models.blind_restoration_model import BlindRestorationModel
 from hcl_arch.models.hcl_model import HCLModel

@@ -21,8 +21,7 @@ RETIRED = {
 }
 # Old name -> where it is now: these are no longer in the package.
 MOVED = {
-    'hcl_arch.demo': 'the demo needs the option files, which an installed package has not: clone the repository, and '
-    'there run make demo, or python examples/demo.py',
+    'hcl_arch.demo': 'the demo is in the repository: clone it, and there run make demo, or python examples/demo.py',
 }
 
 

@@ -77,4 +77,4 @@ def _kept_restorer(
 
 def _version(file: Union[str, Path]) -> tuple[str, Optional[int]]:
     path = Path(file)
-    return str(file), path.stat().st_mtime_ns if path.is_file() else None
+    return str(file), path.stat().st_mtime_ns if path.exists() else None

@@ -19,6 +19,7 @@ from hcl_arch.restoration.mask_array import check_confidence, check_grow, check_
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.painting import Painter, paint
 from hcl_arch.restoration.pixel_source import ImageSource
+from hcl_arch.restoration.pretrained import Pretrained
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.stages import Progress, Stages
 from hcl_arch.restoration.user_mask import MaskInput, read_user_mask, user_mask
@@ -43,7 +44,7 @@ _GPUS: dict[str, Callable[[], bool]] = {
 }
 
 
-class Restorer:
+class Restorer(Pretrained):
     """A model, ready to detect and repair corruption in photographs.
 
     Detection works on the whole reduced picture or, with a network that takes several looks, on the whole picture at
@@ -51,8 +52,8 @@ class Restorer:
     Several threads may share one object: they use the network in turn.
 
     Args:
-        model: A model's name or file, see :func:`hcl_arch.model_files.load_model`, or a network that supports the calls
-            of :class:`HCLNet` (it is copied); a detector is enough for :meth:`detect`.
+        model: A model's name, file or folder, see :func:`hcl_arch.model_files.load_model`, or a network that supports
+            the calls of :class:`HCLNet` (it is copied); a detector is enough for :meth:`detect`.
         device: ``auto`` (a GPU or Apple's if there is one), or PyTorch's name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         memory: MiB that processing may use besides the model: pictures estimated to need more are repaired in tiles,
@@ -89,6 +90,7 @@ class Restorer:
             check_min_score(min_score)
         chosen = _device(device)
         network, self.name, info = _network(model)
+        self._model = None if isinstance(model, nn.Module) else model
         self.memory = memory
         self.detect_side = int(detect_side or info.get('detect_side') or DEFAULT_DETECT_SIDE)
         self.threshold = float(info.get('threshold', DEFAULT_THRESHOLD))

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-import basicsr  # noqa: F401  (first: completing BasicSR imports this room)
+import hcl_arch.utils.training_extra  # noqa: F401  (first: it imports BasicSR)

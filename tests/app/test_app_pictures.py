@@ -8,7 +8,6 @@ import pytest
 
 from hcl_arch.commands.app import display
 from hcl_arch.commands.app.downloads import download
-from hcl_arch.commands.app.examples import make_examples
 from hcl_arch.commands.app.job import Job
 from hcl_arch.commands.app.page_error import PageError
 from hcl_arch.restoration.photographs.photograph import Photograph
@@ -61,12 +60,3 @@ def test_confidence_is_shown_in_colours_and_handed_out_in_gray(fake_restorer):
     assert download(job, 'restored')[0] == 'a b.tar_restored.png'
     with pytest.raises(PageError, match='no such file'):
         download(job, 'passwd')
-
-
-def test_examples_are_the_same_each_time_and_spoiled():
-    first, second = make_examples(), make_examples()
-    assert len(first) == 4
-    for one, other in zip(first, second):
-        np.testing.assert_array_equal(one.pixels, other.pixels)
-        assert one.pixels.dtype == np.uint8
-        assert max(one.pixels.shape) == 512

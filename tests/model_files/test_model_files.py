@@ -428,9 +428,9 @@ def test_odd_paths(tmp_path: Path, refused: Callable[..., str], saved: Path) -> 
     assert 'there is no such file' in refused(tmp_path / 'no.safetensors')
     assert 'expected a model: a file that ends in' in refused(tmp_path / 'a.jpg')
     (tmp_path / 'folder.safetensors').mkdir()
-    assert 'cannot be read: Is a directory' in refused(tmp_path / 'folder.safetensors')
     (tmp_path / 'folder.pth').mkdir()
-    assert 'cannot be read' in refused(tmp_path / 'folder.pth')
+    for name in ('folder.safetensors', 'folder.pth'):
+        assert f'{name}: holds no model.safetensors; expected a folder' in refused(tmp_path / name)
     assert 'leave the option file out' in refused(saved, options=tmp_path / 'a.yml')
 
 

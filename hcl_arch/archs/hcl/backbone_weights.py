@@ -16,6 +16,7 @@ from hcl_arch.archs.hcl import efficientnet_lite
 from hcl_arch.archs.hcl.efficientnet_lite import EfficientNetLite0
 from hcl_arch.utils.apart import Apart
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.utils.extras import of_extra
 
 # Under which a file may hold its tensors.
 _ENTRIES = ('state_dict', 'model', 'params_ema', 'params')
@@ -40,7 +41,8 @@ def build_backbone(name: str, weights: Optional[str], strides: Sequence[int]) ->
     """
     if name == efficientnet_lite.NAME and weights is None:
         return EfficientNetLite0(), *_taken(name, strides, efficientnet_lite.REDUCTIONS, efficientnet_lite.CHANNELS)
-    import timm  # slow to import
+    with of_extra('train', f'backbone {name}'):
+        import timm  # slow to import
 
     _check_name(name)
     overlay: dict[str, Any] = {}
@@ -74,7 +76,8 @@ def normalisation(name: str) -> tuple[Sequence[float], Sequence[float]]:
     """Mean and deviation, by channel, of the images in [0, 1] that a backbone was trained on."""
     if name == efficientnet_lite.NAME:
         return efficientnet_lite.MEAN, efficientnet_lite.STD
-    import timm
+    with of_extra('train', f'backbone {name}'):
+        import timm
 
     config = timm.get_pretrained_cfg(name)
     if config is None:
