@@ -21,11 +21,10 @@ from hcl_arch.archs.image_form import (
     to_image_size,
     to_network_range,
 )
+from hcl_arch.archs.part_weights import load_part
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.apart import is_apart
 from hcl_arch.utils.argument_checks import check_choice
-from hcl_arch.utils.checkpoint_file import CheckpointFileError
-from hcl_arch.utils.weights_file import load_weights, misfit, weights_path
 
 RestorerInput = Literal['image', 'masked_image', 'mask', 'hole']
 MaskKind = Literal['binary', 'soft']
@@ -131,8 +130,8 @@ class DetectThenRestore(nn.Module):
         self.detector = _built('detector', detector)
         self.restorer = _built('restorer', restorer)
         self.size_multiple: int = getattr(self.detector, 'size_multiple', 1)
-        _load_part('detector', self.detector, detector_weights, detector_param_key)
-        _load_part('restorer', self.restorer, restorer_weights, restorer_param_key)
+        load_part('detector', self.detector, detector_weights, detector_param_key)
+        load_part('restorer', self.restorer, restorer_weights, restorer_param_key)
         self.freeze_detector, self.freeze_restorer = freeze_detector, freeze_restorer
         for part in self._frozen_parts():
             part.requires_grad_(False)
@@ -347,51 +346,3 @@ def _built(option: str, network: Union[nn.Module, Mapping[str, Any]]) -> nn.Modu
     if not isinstance(network, Mapping) or 'type' not in network:
         raise ValueError(f'{option} must be a network or options with a registered `type`, got {network!r}.')
     return ARCHS.build(network)
-
-
-def _load_part(part: str, network: nn.Module, path: Optional[str], param_key: Optional[str]) -> None:
-    """Load a part's weights from its own checkpoint or from that of a network which holds it under the same name."""
-    option = f'{part}_weights'
-    if path is None:
-        if param_key is not None:
-            raise ValueError(f'{part}_param_key chooses an entry of {option}, which is not given.')
-        return
-    state = _read_state(option, path, param_key)
-    state = {name[len('module.') :] if name.startswith('module.') else name: value for name, value in state.items()}
-    prefix = f'{part}.'
-    if any(name.startswith(prefix) for name in state):
-        state = {name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)}
-    wrong = misfit(network, state)
-    if wrong:
-        raise ValueError(f'{option}: {path} does not fit this {type(network).__name__}: {wrong}.')
-    network.load_state_dict(state)
-
-
-def _read_state(option: str, path: str, param_key: Optional[str]) -> dict[str, Tensor]:
-    """The entry `param_key` of a checkpoint, by default `params_ema` or else `params`."""
-    file = weights_path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f'{option}: there is no file {path}, nor a model of this name.')
-    try:
-        checkpoint = load_weights(file)
-    except (OSError, CheckpointFileError) as error:
-        raise ValueError(f'{option}: {path} cannot be read as a checkpoint: {error}') from error
-    entries: Mapping[Any, Any] = checkpoint if isinstance(checkpoint, Mapping) else {}
-    wanted = [param_key] if param_key else ['params_ema', 'params']
-    for key in wanted:
-        state = entries.get(key)
-        if isinstance(state, Mapping):
-            _check_tensors(option, path, key, state)
-            return dict(state)
-    raise ValueError(
-        f'{option}: {path} has no entry {" or ".join(wanted)}; expected a checkpoint of BasicSR, '
-        f'found entries {list(entries)[:5]}.'
-    )
-
-
-def _check_tensors(option: str, path: str, key: str, state: Mapping[Any, Any]) -> None:
-    """Refuse an entry that holds anything but named tensors."""
-    for name, value in state.items():
-        if not isinstance(name, str) or not isinstance(value, Tensor):
-            found = type(value).__name__
-            raise ValueError(f'{option}: {path}, entry {key}: expected named tensors, found {found} under {name!r}.')

@@ -15,6 +15,7 @@ from hcl_arch.archs.image_form import pad_to_multiple, to_network_range
 from hcl_arch.archs.layers.exporting import cut_back
 from hcl_arch.archs.layers.smooth_fill import smooth_fill
 from hcl_arch.archs.layers.upsample_conv import nearest_upsample_conv
+from hcl_arch.archs.part_weights import load_part
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
@@ -50,9 +51,12 @@ class HCLRepairNet(nn.Module):
             and the mask (B, 4, H, W) to an image, both in [0, 1], such as ``HCLRefineNet``. By default the first fill
             is smooth.
         freeze_filler: Do not train the filler.
+        filler_weights: Initial weights of the filler: a file (.pth, .safetensors). From a ``DetectThenRestore`` the
+            restorer is used.
 
     Raises:
-        ValueError: If a number is below 1, or the heads do not divide the coarsest width.
+        ValueError: If a number is below 1, the heads do not divide the coarsest width, or the weights do not fit.
+        FileNotFoundError: If the file of weights does not exist.
     """
 
     largest_side = 512
@@ -67,6 +71,7 @@ class HCLRepairNet(nn.Module):
         num_heads: int = 4,
         filler: Optional[Mapping[str, Any]] = None,
         freeze_filler: bool = False,
+        filler_weights: Optional[str] = None,
     ) -> None:
         super().__init__()
         check_at_least(1, dim=dim, dim_mults=dim_mults, n_context=n_context, num_heads=num_heads)
@@ -75,6 +80,8 @@ class HCLRepairNet(nn.Module):
             raise ValueError(f'num_heads: {num_heads} heads do not divide the coarsest width, {widths[-1]}.')
         self.coarseness = 2 ** len(widths)
         self.filler = None if filler is None else ARCHS.build(filler).requires_grad_(not freeze_filler)
+        if self.filler is not None:
+            load_part('restorer', self.filler, filler_weights, option='filler_weights')
         self.size_multiple = math.lcm(self.coarseness, getattr(self.filler, 'size_multiple', 1))
         self.first_conv = GatedConv2d(4 * _IN_CHANNELS, widths[0], 3)
         self.down_blocks = nn.ModuleList(GatedResBlock(width, width) for width in widths)

@@ -20,6 +20,7 @@ from PIL import Image
 from hcl_arch.commands.report.paper_tables import read_paper
 from hcl_arch.commands.report.runs_file import read_runs_file
 from hcl_arch.model_files import save_model
+from hcl_arch.model_files.network import without_files
 from hcl_arch.model_files.official_names import official_name
 from hcl_arch.utils.option_file import read_option_file
 from tests.export.test_export import REFINER, TINY, contrasting
@@ -104,13 +105,10 @@ def write_trained_model() -> None:
 
 def write_parts_of_the_packaged_model() -> None:
     """Write what the trainings of the packaged model leave, with random weights."""
-    for file in ('train_hcl_small', 'train/train_restorer_small'):
+    for file in ('train_hcl_small', 'train/train_restorer_small', 'train/train_repair_small'):
         folder = Path('experiments') / Path(file).name / 'models'
         folder.mkdir(parents=True)
-        options = {
-            key: value for key, value in read_option_file(Path('options') / f'{file}.yml')['network_g'].items()
-            if not key.endswith('_weights')
-        }  # fmt: skip
+        options = without_files(read_option_file(Path('options') / f'{file}.yml')['network_g'])
         torch.save({'params': build_network(options).state_dict()}, folder / 'net_g_latest.pth')
 
 

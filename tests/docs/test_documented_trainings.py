@@ -108,10 +108,16 @@ def test_paper(run_shrunk: Callable[[str], None]) -> None:
 
 @pytest.mark.slow
 def test_packaged_model(run_shrunk: Callable[[str], None]) -> None:
-    for file in ('train/train_hcl_small_first', 'train_hcl_small.', 'train/train_restorer_small'):
+    parts = (
+        'train/train_hcl_small_first',
+        'train_hcl_small.',
+        'train/train_restorer_small',
+        'train/train_repair_small',
+    )
+    for file in parts:
         run_shrunk(f'hcl-train -opt options/{file}')
     assert Path('experiments/train_hcl_small/models/net_g_latest.pth').is_file()
-    assert Path('experiments/train_restorer_small/models/net_g_latest.pth').is_file()
+    assert Path('experiments/train_repair_small/models/net_g_latest.pth').is_file()
 
 
 @pytest.mark.slow

@@ -41,7 +41,7 @@ from tests.options.option_files import (
 TEST_FILES = [name for name in FILES if name.startswith('test_')]
 NAMES = [*FILES, *ABLATIONS]
 # Of the model in the package: no experiment of the paper, with data of its own.
-PACKAGED = ('train_hcl_small_first', 'train_hcl_small', 'train_restorer_small', 'test_hcl_small')
+PACKAGED = ('train_hcl_small_first', 'train_hcl_small', 'train_restorer_small', 'train_repair_small', 'test_hcl_small')
 # Of the paper's experiments; the others have pages of their own.
 EXPERIMENT_FILES = [
     name for name, path in FILES.items()
