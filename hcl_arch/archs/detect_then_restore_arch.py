@@ -21,7 +21,7 @@ from hcl_arch.archs.image_form import (
     to_image_size,
     to_network_range,
 )
-from hcl_arch.archs.part_weights import load_part
+from hcl_arch.archs.network_parts import build_part, load_part
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.apart import is_apart
 from hcl_arch.utils.argument_checks import check_choice
@@ -127,8 +127,8 @@ class DetectThenRestore(nn.Module):
         self.detect_mirrored = detect_mirrored
         self.detect_enlarged = detect_enlarged
         self.mask_upsampling = mask_upsampling
-        self.detector = _built('detector', detector)
-        self.restorer = _built('restorer', restorer)
+        self.detector = build_part('detector', detector)
+        self.restorer = build_part('restorer', restorer)
         self.size_multiple: int = getattr(self.detector, 'size_multiple', 1)
         load_part('detector', self.detector, detector_weights, detector_param_key)
         load_part('restorer', self.restorer, restorer_weights, restorer_param_key)
@@ -338,11 +338,3 @@ def _check_restorer_input(restorer_input: Sequence[str]) -> None:
         raise ValueError(f'restorer_input must be a list of some of {choices}, got {restorer_input!r}.')
     for name in restorer_input:
         check_choice('restorer_input', name, choices)
-
-
-def _built(option: str, network: Union[nn.Module, Mapping[str, Any]]) -> nn.Module:
-    if isinstance(network, nn.Module):
-        return network
-    if not isinstance(network, Mapping) or 'type' not in network:
-        raise ValueError(f'{option} must be a network or options with a registered `type`, got {network!r}.')
-    return ARCHS.build(network)

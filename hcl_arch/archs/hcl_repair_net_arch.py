@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from hcl_arch.archs.image_form import pad_to_multiple, to_network_range
 from hcl_arch.archs.layers.exporting import cut_back
 from hcl_arch.archs.layers.smooth_fill import smooth_fill
 from hcl_arch.archs.layers.upsample_conv import nearest_upsample_conv
-from hcl_arch.archs.part_weights import load_part
+from hcl_arch.archs.network_parts import build_part, load_part
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
@@ -47,9 +47,9 @@ class HCLRepairNet(nn.Module):
         dim_mults: Width of each level as a multiple of ``dim``, fine to coarse; the first one is at half size.
         n_context: Number of attention blocks in the bottleneck.
         num_heads: Heads of the attention.
-        filler: Options with a registered ``type`` of a network that fills first, from the masked image, its holes gray,
-            and the mask (B, 4, H, W) to an image, both in [0, 1], such as ``HCLRefineNet``. By default the first fill
-            is smooth.
+        filler: A network, or options with a registered ``type``, that fills first, from the masked image, its holes
+            gray, and the mask (B, 4, H, W) to an image, both in [0, 1], such as ``HCLRefineNet``. By default the first
+            fill is smooth.
         freeze_filler: Do not train the filler.
         filler_weights: Initial weights of the filler: a file (.pth, .safetensors). From a ``DetectThenRestore`` the
             restorer is used.
@@ -69,7 +69,7 @@ class HCLRepairNet(nn.Module):
         dim_mults: Sequence[int] = (1, 2, 3, 4),
         n_context: int = 2,
         num_heads: int = 4,
-        filler: Optional[Mapping[str, Any]] = None,
+        filler: Union[nn.Module, Mapping[str, Any], None] = None,
         freeze_filler: bool = False,
         filler_weights: Optional[str] = None,
     ) -> None:
@@ -79,7 +79,7 @@ class HCLRepairNet(nn.Module):
         if widths[-1] % num_heads:
             raise ValueError(f'num_heads: {num_heads} heads do not divide the coarsest width, {widths[-1]}.')
         self.coarseness = 2 ** len(widths)
-        self.filler = None if filler is None else ARCHS.build(filler).requires_grad_(not freeze_filler)
+        self.filler = None if filler is None else build_part('filler', filler).requires_grad_(not freeze_filler)
         if self.filler is not None:
             load_part('restorer', self.filler, filler_weights, option='filler_weights')
         self.size_multiple = math.lcm(self.coarseness, getattr(self.filler, 'size_multiple', 1))

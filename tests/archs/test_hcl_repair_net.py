@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,6 +11,8 @@ from torch import Tensor
 from hcl_arch.archs import DetectThenRestore, HCLRepairNet
 from hcl_arch.archs.hcl_repair_net_arch import ContextBlock
 from hcl_arch.archs.layers.smooth_fill import smooth_fill
+from hcl_arch.archs.registry import ARCHS
+from hcl_arch.model_files import load_model, save_model
 
 TINY = {'dim': 8, 'dim_mults': (1, 1, 2), 'n_context': 1, 'num_heads': 2}
 DETECTOR = {'type': 'HCLDetector', 'dim': 4, 'encoder_depths': (1, 1, 1), 'num_heads': (1, 1, 1), 'window_size': 4}
@@ -41,6 +45,27 @@ def test_begins_with_what_its_filler_fills() -> None:
     painted = network(fed(image, mask))
     hole = (mask == 0).expand_as(image)
     assert torch.allclose(painted[hole], (0.9 * filled + 0.1 * image)[hole], atol=0.05)
+
+
+def test_a_model_file_keeps_the_filler(tmp_path: Path) -> None:
+    filler = {'type': 'HCLRefineNet', 'dim': 4, 'dim_mults': [1, 1]}
+    restorer = {'type': 'HCLRepairNet', **TINY, 'filler': filler}
+    options = {
+        'type': 'DetectThenRestore', 'detector': DETECTOR, 'restorer': restorer,
+        'restorer_input': ['image', 'mask'], 'freeze_detector': True,
+    }  # fmt: skip
+    network = ARCHS.build(options).eval()
+    save_model(tmp_path / 'a.safetensors', options, network.state_dict(), {})
+    loaded = load_model(tmp_path / 'a.safetensors').network
+    image, mask = torch.rand(1, 3, 32, 32), (torch.rand(1, 1, 32, 32) > 0.5).float()
+    assert torch.equal(loaded.repair(image, mask), network.repair(image, mask))
+    torch.save({'params': {f'restorer.{name}': value for name, value in network.restorer.filler.state_dict().items()}},
+               tmp_path / 'filler.pth')  # fmt: skip
+    again = HCLRepairNet(**TINY, filler=filler, filler_weights=str(tmp_path / 'filler.pth'))
+    assert again.filler is not None
+    assert torch.equal(again.filler.last_conv.weight, network.restorer.filler.last_conv.weight)
+    with pytest.raises(FileNotFoundError, match='filler_weights: there is no file'):
+        HCLRepairNet(**TINY, filler=filler, filler_weights='nowhere.pth')
 
 
 @pytest.mark.parametrize('kind', ['veil', 'opaque'])

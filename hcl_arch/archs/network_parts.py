@@ -1,14 +1,24 @@
-"""Weights of a part of a network, from files of the part or of a whole network."""
+"""Parts of a network: built from options, with weights from files of the part or of a whole network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from torch import Tensor, nn
 
+from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.checkpoint_file import CheckpointFileError
 from hcl_arch.utils.weights_file import load_weights, misfit, weights_path
+
+
+def build_part(option: str, network: Union[nn.Module, Mapping[str, Any]]) -> nn.Module:
+    """A network as it is, or built from options with a registered ``type``; the error names the option."""
+    if isinstance(network, nn.Module):
+        return network
+    if not isinstance(network, Mapping) or 'type' not in network:
+        raise ValueError(f'{option} must be a network or options with a registered `type`, got {network!r}.')
+    return ARCHS.build(network)
 
 
 def load_part(
