@@ -21,7 +21,6 @@ from PIL import Image
 from tqdm import tqdm
 
 import hcl_arch
-from hcl_arch.restoration.fillers import OPENCV
 
 from .canvas import Mask, Picture, Spoiled
 from .kinds import CLEAN, KINDS
@@ -31,6 +30,8 @@ from .repairs import figures, markdown, repaired
 
 # By which the true mask is grown, in pixels, so that no rim of the corruption is left.
 _GROW = 2
+# Fillers to compare with.
+_OPENCV = ('opencv-telea', 'opencv-ns')
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
@@ -39,7 +40,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     paths = listed(arguments.images)
     everything = cases(paths, list(dict.fromkeys(arguments.kinds)), arguments.per_kind)
     restorer = hcl_arch.Restorer(arguments.model, filler=arguments.filler)
-    by_mask = {name: hcl_arch.Restorer(arguments.model, filler=name) for name in OPENCV}
+    by_mask = {name: hcl_arch.Restorer(arguments.model, filler=name) for name in _OPENCV}
     settings = {key: getattr(arguments, key) for key in ('grow', 'feather') if getattr(arguments, key) is not None}
 
     def blind(picture: Picture) -> Picture:
