@@ -38,6 +38,7 @@ APP_REQUIRES = ['gradio>=6.31,<7']  # for the page of hcl-app; needs Python 3.10
 EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for hcl-export to ONNX
 # Inpainting networks of other projects, such as LaMa; the second also knows MAT.
 FILLERS_REQUIRES = ["spandrel>=0.4; python_version >= '3.10'", "spandrel_extra_arches; python_version >= '3.10'"]
+SERVE_REQUIRES = ['fastapi>=0.115', 'python-multipart>=0.0.18', 'uvicorn>=0.30']  # for hcl-serve
 REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
 TEST_REQUIRES = ['hypothesis', 'jsonschema', 'pytest>=7', 'pytest-xdist']
 DEV_REQUIRES = [
@@ -46,6 +47,7 @@ DEV_REQUIRES = [
     *EXPORT_REQUIRES,
     *FILLERS_REQUIRES,
     *REPORT_REQUIRES,
+    *SERVE_REQUIRES,
     'mypy',
     'playwright',
     'ruff',
@@ -86,6 +88,7 @@ setup(
         'export': EXPORT_REQUIRES,
         'fillers': FILLERS_REQUIRES,
         'report': REPORT_REQUIRES,
+        'serve': SERVE_REQUIRES,
         'test': TEST_REQUIRES,
         'dev': DEV_REQUIRES,
     },
@@ -96,6 +99,7 @@ setup(
             'hcl-export = hcl_arch.commands.export:main',
             'hcl-report = hcl_arch.commands.report:main',
             'hcl-restore = hcl_arch.commands.restore:main',
+            'hcl-serve = hcl_arch.commands.serve:main',
             'hcl-test = hcl_arch.test:main',
             'hcl-train = hcl_arch.train:main',
         ],

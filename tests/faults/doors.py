@@ -97,24 +97,25 @@ def library_door(model: Path) -> Iterator[Door]:
 @contextlib.contextmanager
 def page_door(model: Path) -> Iterator[Door]:
     """Each file through a page that is served from another thread, asked as a browser asks."""
-    from hcl_arch.commands.app.ending import private_folder
+    from hcl_arch.commands.serving.ending import private_folder
 
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(private_folder())
         os.environ['GRADIO_TEMP_DIR'] = str(folder)  # as the command does before it imports Gradio
         from hcl_arch.commands.app import server
         from hcl_arch.commands.app.limits import Limits
+        from hcl_arch.commands.serving.listening import make_server, open_socket, url_of
 
         kept = stack.enter_context(server.kept_for_visitors(Limits(), folder))
-        listening = stack.enter_context(server.open_socket('127.0.0.1', 0))
+        listening = stack.enter_context(open_socket('127.0.0.1', 0))
         restorer = hcl_arch.Restorer(str(model), device='cpu')
-        running = server.make_server(server.build_server(restorer, kept, threshold=restorer.threshold))
+        running = make_server(server.build_server(restorer, kept, threshold=restorer.threshold))
         thread = threading.Thread(target=running.run, kwargs={'sockets': [listening]}, daemon=True)
         thread.start()
         while not running.started:
             assert thread.is_alive()
             time.sleep(0.02)
-        url = server.url_of(listening)
+        url = url_of(listening)
 
         def enter(path: Path) -> Opened:
             opened = _visit(url, path)
