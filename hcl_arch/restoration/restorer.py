@@ -22,6 +22,7 @@ from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.user_mask import MaskInput, read_user_mask
 from hcl_arch.restoration.verdict import Finding, can_be_judged, check_min_score, corruption_score, find_by
+from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision, check_precision
 
@@ -75,9 +76,9 @@ class Restorer:
     ) -> None:
         check_precision(precision)
         if not memory >= _LEAST_MEMORY:
-            raise ValueError(f'memory: expected at least {_LEAST_MEMORY} MiB, got {memory}.')
+            raise InputError(f'memory: expected at least {_LEAST_MEMORY} MiB, got {memory}.')
         if detect_side is not None and detect_side < 1:
-            raise ValueError(f'detect_side: expected a length of at least 1 pixel, got {detect_side}.')
+            raise InputError(f'detect_side: expected a length of at least 1 pixel, got {detect_side}.')
         if min_score is not None:
             check_min_score(min_score)
         chosen = _device(device)
@@ -109,7 +110,8 @@ class Restorer:
 
         Args:
             image: Array (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA of uint8, uint16 or float in [0, 1], a PIL
-                image or a path. Fully transparent pixels count as uncorrupted and their colours as unknown.
+                image, a file's path or its bytes. Fully transparent pixels count as uncorrupted and their colours as
+                unknown.
 
         Returns:
             Confidence that a pixel is uncorrupted, (H, W) float32 in [0, 1]; 1 everywhere if the image is more than 100
@@ -258,7 +260,7 @@ class Restorer:
         source = ImageSource(given.pixels)
         finding = self._find(source, threshold, grow, min_score)
         if not finding.found:
-            return Restoration(given.returned(source.pixels.copy()), *finding)
+            return given.restoration(source.pixels.copy(), finding)
         return self._repair(given, source, finding, composite, reverse, feather, progress)
 
     def _threshold(self, threshold: Optional[float]) -> float:
@@ -306,7 +308,7 @@ class Restorer:
         )
         if weights is not None:
             picture = feathered(source.pixels, picture, weights)
-        return Restoration(given.returned(picture), *finding)
+        return given.restoration(picture, finding)
 
     def _network_bytes(self, source: ImageSource) -> float:
         """Memory that remains besides the image's arrays."""
@@ -325,9 +327,9 @@ def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError) as error:
-        raise ValueError(f'device: expected auto, cpu, cuda or cuda:N, got {name!r}.') from error
+        raise InputError(f'device: expected auto, cpu, cuda or cuda:N, got {name!r}.') from error
     if device.type == 'cuda' and not torch.cuda.is_available():
-        raise ValueError(f'device: {name} was asked for, but PyTorch finds no GPU here; use cpu or auto.')
+        raise InputError(f'device: {name} was asked for, but PyTorch finds no GPU here; use cpu or auto.')
     return device
 
 
@@ -336,7 +338,7 @@ def _network(model: Union[str, Path, nn.Module]) -> tuple[nn.Module, str, Any]:
     if isinstance(model, nn.Module):
         return copy.deepcopy(model), type(model).__name__, {}
     if not isinstance(model, (str, os.PathLike)):
-        raise ValueError(f'model: expected a name, a path or a network, got {type(model).__name__}.')
+        raise InputError(f'model: expected a name, a path or a network, got {type(model).__name__}.')
     from hcl_arch.model_files import load_model
     from hcl_arch.model_files.trained_parts import check_trained_parts
 

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -297,6 +298,32 @@ def serves(workplace: Workplace, command: str) -> None:
     assert (options['host'], options['model']) == ('127.0.0.1', 'small')
 
 
+def serves_programs(workplace: Workplace, command: str) -> None:
+    """The service is served by tests/serve/test_serve_command.py; here the arguments are read."""
+    asserted_test('tests/serve/test_serve_command.py', 'test_it_serves_until_interrupted')
+    (call,) = workplace.calls(command)
+    assert (parsed(call)['host'], parsed(call)['port']) == ('127.0.0.1', 7861)
+
+
+def asks_the_service(workplace: Workplace, command: str) -> None:
+    """Answer the request of `curl` by the service itself, without a network."""
+    from hcl_arch.commands.serve.receiving import Files
+    from hcl_arch.commands.serve.work import Options, answer
+    from hcl_arch.restoration.restorer import Restorer
+    from hcl_arch.utils.image_limits import Limits
+
+    workplace.give(files.photographs)
+    (call,) = workplace.calls(command)
+    query = re.search(r'127\.0\.0\.1:7861/restore(?:\?(\S+))?', ' '.join(call.arguments))
+    assert query is not None
+    options = Options(**dict(parse_qsl(query[1] or '')))
+    named = dict(re.findall(r'(image|mask)=@(\S+)', command)) or {'image': call.arguments[1][1:]}
+    given = Files(**{name: Path(file).read_bytes() for name, file in named.items()})
+    found = answer(Restorer(device='cpu'), given, options, Limits(), lambda: None)
+    assert found.refused == ''
+    assert isinstance(found.content, dict if options.answer == 'json' else bytes)
+
+
 def measures_everyday_corruption(workplace: Workplace, command: str) -> None:
     """Run the everyday benchmark on few pictures, which the tiny model looks at."""
     workplace.give(files.everyday_pictures)
@@ -398,6 +425,8 @@ RULES = [
         'small.safetensors', given=[option_files, files.write_parts_of_the_packaged_model],
         says='for hcl-restore --model')),
     Rule(r'hcl-app', serves),
+    Rule(r'hcl-serve( --root-path .*)?', serves_programs),
+    Rule(r'curl .* \S*http://127\.0\.0\.1:7861/restore\S* -o \S+', asks_the_service),
     # Trainings and tests.
     Rule(r'hcl-(train|test) -opt options/\S+\.yml( --auto_resume| --force_yml .*)?', checks_options),
     Rule(r'for method in [\w ]+; do\n *hcl-train -opt \S+\n *hcl-test -opt \S+\ndone', checks_options),

@@ -25,6 +25,7 @@ from hcl_arch.restoration.photographs.photograph_encoding import (
 )
 from hcl_arch.restoration.photographs.photograph_kinds import SUFFIXES, UndecodableError
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.image_limits import Limits, default_limits
 from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, read_regular_file, reason_of
 from hcl_arch.utils.unreadable_image import UnreadableImageError
@@ -64,7 +65,7 @@ class Photograph(Decoded):
             ValueError: The pixels have another shape or type.
         """
         if pixels.shape != self.pixels.shape or pixels.dtype != self.pixels.dtype:
-            raise ValueError(
+            raise InputError(
                 f'Expected pixels of shape {self.pixels.shape} and type {self.pixels.dtype}, got '
                 f'{pixels.shape} and {pixels.dtype}.'
             )
@@ -145,7 +146,7 @@ class Photograph(Decoded):
         """
         file_format = self.written_format(wanted)
         if file_format not in WRITTEN_FORMATS:
-            raise ValueError(f'Expected a format out of {WRITTEN_FORMATS}, got {file_format!r}.')
+            raise InputError(f'Expected a format out of {WRITTEN_FORMATS}, got {file_format!r}.')
         fitting, remarks = self._fitted(file_format)
         pixels, more = restricted(fitting.pixels, file_format)
         metadata = fitting.metadata if keep_metadata else fitting.metadata.stripped()
