@@ -324,6 +324,24 @@ def asks_the_service(workplace: Workplace, command: str) -> None:
     assert isinstance(found.content, dict if options.answer == 'json' else bytes)
 
 
+def pairs_for_iopaint(workplace: Workplace, command: str) -> None:
+    """IOPaint, which is not installed here, takes the mask whose name without ending is the photograph's."""
+    (call,) = workplace.calls(command)
+    named = dict(argument[2:].split('=') for argument in call.arguments[1:])
+    photographs = {path.stem for path in Path(named['image']).iterdir() if path.suffix in ('.jpg', '.jpeg', '.png')}
+    assert photographs
+    assert {path.stem for path in Path(named['mask']).iterdir()} == photographs
+
+
+def pairs_for_lama(workplace: Workplace, command: str) -> None:
+    """LaMa takes each `*mask*.png`, and as its photograph what stands before the last `_mask`, with the ending."""
+    (call,) = workplace.calls(command)
+    named = dict(argument.split('=') for argument in call.arguments[1:])
+    masks = list(Path(named['indir']).rglob('*mask*.png'))
+    assert masks
+    assert all(Path(str(mask).rsplit('_mask', 1)[0] + named['dataset.img_suffix']).is_file() for mask in masks)
+
+
 def measures_everyday_corruption(workplace: Workplace, command: str) -> None:
     """Run the everyday benchmark on few pictures, which the tiny model looks at."""
     workplace.give(files.everyday_pictures)
@@ -410,6 +428,12 @@ RULES = [
     Rule(r'hcl-restore photo\.jpg -o telea/ --filler opencv-telea', runs('telea/photo.jpg', given=_PHOTOS)),
     Rule(r'hcl-restore photo\.jpg -o lama/ --filler big-lama\.pt', runs(
         'lama/photo.jpg', given=[*_PHOTOS, files.write_lama])),
+    Rule(r'hcl-restore "holiday/\*\.jpg" -o masks/ --save mask', runs('masks/a_mask.png', given=_PHOTOS)),
+    Rule(r'for f in masks/\*_mask\.png; do mv .*; done', runs('masks/a.png')),
+    Rule(r'iopaint run .*', pairs_for_iopaint),
+    Rule(r'mkdir lama && cp holiday/\*\.jpg lama/', runs('lama/a.jpg', given=_PHOTOS)),
+    Rule(r'hcl-restore "lama/\*\.jpg" -o lama/ --save mask', runs('lama/a_mask.png')),
+    Rule(r'python bin/predict\.py .*', pairs_for_lama),
     Rule(r'hcl-restore --help', runs(says='exit status')),
     Rule(r'hcl-restore --list-models', runs(says='small  ')),
     Rule(r'hcl-convert official\.pt official\.safetensors', runs(

@@ -22,7 +22,7 @@ from tests.docs.documented_commands import REPOSITORY
 
 PROGRAMS = (
     'hcl-app', 'hcl-convert', 'hcl-export', 'hcl-report', 'hcl-restore', 'hcl-serve', 'hcl-test', 'hcl-train', 'curl',
-    'python', 'torchrun',
+    'iopaint', 'python', 'torchrun',
 )  # fmt: skip
 _NOTES = 'calls'
 _NOTER = f"""#!/bin/bash
