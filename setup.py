@@ -50,6 +50,7 @@ EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for 
 FILLERS_REQUIRES = ["spandrel>=0.4; python_version >= '3.10'", "spandrel_extra_arches; python_version >= '3.10'"]
 HEIC_REQUIRES = ['pillow-heif>=0.16']  # photographs of phones
 HUB_REQUIRES = ['huggingface_hub>=0.23']  # for Restorer.from_pretrained with a name
+SERVE_REQUIRES = ['fastapi>=0.115', 'python-multipart>=0.0.18', 'uvicorn>=0.30']  # for hcl-serve
 REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
 TEST_REQUIRES = ['hypothesis', 'jsonschema', 'pytest>=7', 'pytest-xdist']
 DEV_REQUIRES = [
@@ -60,6 +61,7 @@ DEV_REQUIRES = [
     *FILLERS_REQUIRES,
     *HUB_REQUIRES,
     *REPORT_REQUIRES,
+    *SERVE_REQUIRES,
     'mypy',
     'playwright',
     'ruff',
@@ -157,6 +159,7 @@ setup(
         'heic': HEIC_REQUIRES,
         'hub': HUB_REQUIRES,
         'report': REPORT_REQUIRES,
+        'serve': SERVE_REQUIRES,
         'test': TEST_REQUIRES,
         'train': TRAIN_REQUIRES,
         'dev': DEV_REQUIRES,
@@ -169,6 +172,7 @@ setup(
             'hcl-options = hcl_arch.commands.options:main',
             'hcl-report = hcl_arch.commands.report:main',
             'hcl-restore = hcl_arch.commands.restore:main',
+            'hcl-serve = hcl_arch.commands.serve:main',
             'hcl-test = hcl_arch.test:main',
             'hcl-train = hcl_arch.train:main',
         ],

@@ -69,9 +69,10 @@ from hcl_arch.version import __version__
 if TYPE_CHECKING:
     from hcl_arch import archs, data, losses, metrics, models
     from hcl_arch.restoration import Restoration, Restorer, restore
+    from hcl_arch.utils.errors import HCLError
 
 __all__ = [
-    'Restoration', 'Restorer', '__version__', 'archs', 'data', 'losses', 'metrics', 'models', 'restore'
+    'HCLError', 'Restoration', 'Restorer', '__version__', 'archs', 'data', 'losses', 'metrics', 'models', 'restore'
 ]  # fmt: skip
 
 complete_when_imported()
@@ -84,4 +85,6 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f'hcl_arch.{name}')
     if name in ('Restoration', 'Restorer', 'restore'):
         return getattr(importlib.import_module('hcl_arch.restoration'), name)
+    if name == 'HCLError':
+        return importlib.import_module('hcl_arch.utils.errors').HCLError
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -10,9 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from hcl_arch.model_files.authors_checkpoint import CONV_STAGES
+from hcl_arch.utils.errors import HCLError
 
 
-class AuthorsCheckpointError(ValueError):
+class AuthorsCheckpointError(HCLError, ValueError):
     """A checkpoint differs from those the authors' program writes; the text names the part and the key of the file."""
 
 

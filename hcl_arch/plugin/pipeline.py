@@ -45,6 +45,7 @@ from hcl_arch.training.step_watch import DEFAULT_SKIPPED_STEPS
 from hcl_arch.training.unreadable_log import UnreadableLog
 from hcl_arch.training.worker_signals import protect_workers, protected_prefetcher
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.utils.errors import HCLError
 
 Options = dict[str, Any]
 T = TypeVar('T')
@@ -334,7 +335,7 @@ def _agree_on_seed(opt: Options) -> None:
 # ------------------------------------------------------------------ options
 
 
-class OptionsError(ValueError):
+class OptionsError(HCLError, ValueError):
     """Options are not valid for their use; the message lists all problems."""
 
 

@@ -14,6 +14,7 @@ import torch
 
 from hcl_arch.archs.spandrel_network_arch import SUFFIXES, HCLSpandrelNetwork
 from hcl_arch.restoration.network_calls import NetworkCalls
+from hcl_arch.utils.errors import HCLError
 
 OPENCV: Mapping[str, int] = {'opencv-telea': cv2.INPAINT_TELEA, 'opencv-ns': cv2.INPAINT_NS}
 """Fillers that are always there, and OpenCV's numbers for them."""
@@ -30,7 +31,7 @@ _IN_HUB = ('big-lama.pt', 'Places_512_FullData_G.pth')
 _COMFYUI = ('~/ComfyUI', '~/comfy/ComfyUI')
 
 
-class FillerError(ValueError):
+class FillerError(HCLError, ValueError):
     """There is no such filler, or its file cannot be used; one line that starts with 'filler:'."""
 
 

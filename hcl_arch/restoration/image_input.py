@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
@@ -9,11 +10,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 import numpy as np
 from PIL import Image
 
+from hcl_arch.restoration.result import Restoration
+from hcl_arch.restoration.verdict import Finding
+from hcl_arch.utils.errors import InputError
+
 if TYPE_CHECKING:
     from hcl_arch.restoration.photographs.photograph import Photograph
 
-ImageInput = Union[np.ndarray, Image.Image, str, Path]
+ImageInput = Union[np.ndarray, Image.Image, str, Path, bytes]
 
+_BYTES = (bytes, bytearray, memoryview)
+# A path, or a file's content.
+FILES = (str, os.PathLike, *_BYTES)
 _EXPECTED = 'expected (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA'
 _MODES_AS_THEY_ARE = ('L', 'RGB', 'RGBA', 'F')
 _MODES_WITH_ALPHA = ('LA', 'La', 'PA', 'RGBa')
@@ -27,7 +35,7 @@ def image_array(image: ImageInput) -> np.ndarray:
 
     Args:
         image: An array of uint8, uint16 or float in [0, 1], of shape (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4)
-            RGBA; a PIL image (its pixels as they are: an EXIF orientation is not applied); or a file's path.
+            RGBA; a PIL image (its pixels as they are: an EXIF orientation is not applied); a file's path, or its bytes.
 
     Returns:
         An array of one of these shapes and dtypes; a given array itself.
@@ -35,14 +43,12 @@ def image_array(image: ImageInput) -> np.ndarray:
     Raises:
         ValueError: If it is none of these, is empty, or holds a value that is not finite or outside [0, 1].
     """
-    if isinstance(image, (str, os.PathLike)):
-        from hcl_arch.restoration.photographs.photograph import read_photograph
-
-        image = read_photograph(image).pixels
+    if isinstance(image, FILES):
+        image = _read(image).pixels
     if isinstance(image, Image.Image):
         image = _pil_pixels(image)
     if not isinstance(image, np.ndarray):
-        raise ValueError(f'image: expected a numpy array, a PIL image or a path, got {_type_name(image)}.')
+        raise InputError(f'image: expected a numpy array, a PIL image, a path or bytes, got {_type_name(image)}.')
     _check_shape(image)
     _check_values('image', image)
     return image
@@ -61,19 +67,28 @@ class Given(NamedTuple):
         """EXIF orientation with which the file is stored."""
         return 1 if self.photograph is None else self.photograph.orientation
 
-    def returned(self, picture: np.ndarray) -> np.ndarray:
+    def restoration(self, picture: np.ndarray, finding: Finding) -> Restoration:
         """The restored picture as it is returned: of a file, in the file's own numbers."""
-        return picture if self.photograph is None else self.photograph.with_repaired(picture).pixels
+        if self.photograph is None:
+            return Restoration(picture, *finding)
+        photograph = self.photograph.with_repaired(picture)
+        restoration = Restoration(photograph.pixels, *finding)
+        restoration.photograph = photograph
+        return restoration
 
 
 def given_image(image: ImageInput) -> Given:
-    """Check an image, and read it if it is a path; see :func:`image_array`."""
-    if not isinstance(image, (str, os.PathLike)):
+    """Check an image, and read it if it is a file; see :func:`image_array`."""
+    if not isinstance(image, FILES):
         return Given(image_array(image))
+    photograph = _read(image)
+    return Given(image_array(photograph.shown), photograph)
+
+
+def _read(image: Any) -> Photograph:
     from hcl_arch.restoration.photographs.photograph import read_photograph
 
-    photograph = read_photograph(image)
-    return Given(image_array(photograph.shown), photograph)
+    return read_photograph(io.BytesIO(image) if isinstance(image, _BYTES) else image)
 
 
 def _type_name(value: Any) -> str:
@@ -84,9 +99,9 @@ def _check_shape(image: np.ndarray) -> None:
     is_known = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (1, 3, 4))
     if not is_known:
         hint = ' Put the channels last.' if image.ndim == 3 and image.shape[0] in (1, 3, 4) else ''
-        raise ValueError(f'image: {_EXPECTED}, got shape {image.shape}.{hint}')
+        raise InputError(f'image: {_EXPECTED}, got shape {image.shape}.{hint}')
     if image.size == 0:
-        raise ValueError(f'image: expected at least one pixel, got shape {image.shape}.')
+        raise InputError(f'image: expected at least one pixel, got shape {image.shape}.')
 
 
 def _check_values(name: str, array: np.ndarray) -> None:
@@ -95,12 +110,12 @@ def _check_values(name: str, array: np.ndarray) -> None:
     if kind in (np.uint8, np.uint16):
         return
     if not np.issubdtype(kind, np.floating):
-        raise ValueError(f'{name}: expected uint8, uint16 or float in [0, 1], got {kind}; convert it first.')
+        raise InputError(f'{name}: expected uint8, uint16 or float in [0, 1], got {kind}; convert it first.')
     low, high = float(array.min()), float(array.max())
     if not np.isfinite(low + high):
-        raise ValueError(f'{name}: holds values that are not finite (NaN or infinite); replace them first.')
+        raise InputError(f'{name}: holds values that are not finite (NaN or infinite); replace them first.')
     if low < -_FLOAT_SLACK or high > 1 + _FLOAT_SLACK:
-        raise ValueError(f'{name}: float values must be in [0, 1], found {low:g} to {high:g}; scale them first.')
+        raise InputError(f'{name}: float values must be in [0, 1], found {low:g} to {high:g}; scale them first.')
 
 
 def _pil_pixels(image: Image.Image) -> np.ndarray:
@@ -109,7 +124,7 @@ def _pil_pixels(image: Image.Image) -> np.ndarray:
     if image.mode == 'I':
         pixels = np.asarray(image)
         if pixels.size and (pixels.min() < 0 or pixels.max() > 65535):
-            raise ValueError('image: values of a PIL image of mode I must be in 0 ... 65535.')
+            raise InputError('image: values of a PIL image of mode I must be in 0 ... 65535.')
         return pixels.astype(np.uint16)
     if image.mode == '1':
         image = image.convert('L')

@@ -7,6 +7,8 @@ import math
 import cv2
 import numpy as np
 
+from hcl_arch.utils.errors import InputError
+
 CORRUPTED = 255
 
 
@@ -32,25 +34,25 @@ def mask_of_confidence(confidence: np.ndarray, *, threshold: float = 0.5, grow: 
 def check_threshold(threshold: float) -> None:
     """Raise ValueError if it is not a number in [0, 1]."""
     if not 0 <= threshold <= 1:
-        raise ValueError(f'threshold: expected a number in [0, 1], got {threshold}.')
+        raise InputError(f'threshold: expected a number in [0, 1], got {threshold}.')
 
 
 def check_grow(grow: float, name: str = 'grow') -> None:
     """Raise ValueError, which names the option, if it is not a finite number of at least 0."""
     if not 0 <= grow < math.inf:
-        raise ValueError(f'{name}: expected a radius in pixels of at least 0, got {grow}.')
+        raise InputError(f'{name}: expected a radius in pixels of at least 0, got {grow}.')
 
 
 def check_confidence(confidence: np.ndarray, height: int | None = None, width: int | None = None) -> None:
     """Raise ValueError if it is not (H, W), floating-point and in [0, 1], or differs in size from an image."""
     if not isinstance(confidence, np.ndarray) or confidence.ndim != 2 or confidence.size == 0:
         got = getattr(confidence, 'shape', type(confidence).__name__)
-        raise ValueError(f'confidence: expected an array (H, W), got {got}.')
+        raise InputError(f'confidence: expected an array (H, W), got {got}.')
     if height is not None and confidence.shape != (height, width):
-        raise ValueError(f'confidence: expected the size of the image, {height} x {width}, got {confidence.shape}.')
+        raise InputError(f'confidence: expected the size of the image, {height} x {width}, got {confidence.shape}.')
     in_range = np.issubdtype(confidence.dtype, np.floating) and confidence.min() >= 0 and confidence.max() <= 1
     if not in_range:
-        raise ValueError('confidence: expected floating-point numbers in [0, 1].')
+        raise InputError('confidence: expected floating-point numbers in [0, 1].')
 
 
 def as_mask(corrupted: np.ndarray) -> np.ndarray:

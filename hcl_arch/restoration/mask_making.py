@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from hcl_arch.restoration.mask_array import as_mask
+from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.regions import Anchor, Length, Region
 
 _NONE = Length(0, is_share=False)
@@ -28,7 +29,7 @@ def region_mask(regions: Sequence[Region], height: int, width: int) -> np.ndarra
     for region in regions:
         rows, columns = region.slices(height, width)
         if rows.start >= rows.stop or columns.start >= columns.stop:
-            raise ValueError(f'a region lies outside of the {width} x {height} pixels of the photograph')
+            raise InputError(f'a region lies outside of the {width} x {height} pixels of the photograph')
         marked[rows, columns] = True
     return as_mask(marked)
 
@@ -60,7 +61,7 @@ def template_mask(
     result = np.zeros((height, width), bool)
     inside = marked[max(-top, 0) : max(height - top, 0), max(-left, 0) : max(width - left, 0)]
     if not inside.any():
-        raise ValueError(f'the template lies outside of the {width} x {height} pixels of the photograph')
+        raise InputError(f'the template lies outside of the {width} x {height} pixels of the photograph')
     top, left = max(top, 0), max(left, 0)
     result[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
     return as_mask(result)

@@ -16,6 +16,7 @@ from hcl_arch.archs.hcl_detector_arch import HCLDetector
 from hcl_arch.archs.image_form import MIN_IMAGE_SIZE, pad_to_multiple, to_network_range
 from hcl_arch.archs.layers.norm_folding import fold_norms
 from hcl_arch.restoration.memory_use import peak_bytes
+from hcl_arch.utils.errors import ComputationError, InputError
 from hcl_arch.utils.precision import Precision, autocast, lower_weights
 
 # Side of the picture on which memory is measured.
@@ -116,7 +117,7 @@ class NetworkCalls:
     def check_restores(self) -> None:
         """Raise ValueError if the network only detects."""
         if not self.restores:
-            raise ValueError(
+            raise InputError(
                 f'{type(self.network).__name__} only detects: it has no decoder to repair with. Use Restorer.detect, '
                 'or a model that restores, such as HCLNet or DetectThenRestore.'
             )
@@ -151,7 +152,7 @@ class NetworkCalls:
 
     def _check_finite(self, array: np.ndarray) -> None:
         if not np.isfinite(array).all():
-            raise RuntimeError(
+            raise ComputationError(
                 f'{type(self.network).__name__} computed values that are not finite (precision {self.precision}): '
                 'try precision fp32, and check the weights.'
             )
@@ -161,7 +162,7 @@ class NetworkCalls:
             return self.network(image, return_all=True, restore=False).soft_mask
         confidence = self.network(image)
         if not isinstance(confidence, Tensor) or confidence.shape != (1, 1, *image.shape[-2:]):
-            raise ValueError(
+            raise InputError(
                 f'{type(self.network).__name__} finds no corruption: expected a network that answers as HCLNet does, '
                 'or a detector that gives a confidence (B, 1, H, W).'
             )

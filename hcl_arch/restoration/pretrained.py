@@ -62,7 +62,7 @@ class Pretrained:
         from hcl_arch.model_files.hub_layout import write_folder
 
         if self._model is None:
-            raise ValueError('save_pretrained: made from a network; save that by hcl_arch.model_files.save_model.')
+            raise InputError('save_pretrained: made from a network; save that by hcl_arch.model_files.save_model.')
         loaded = load_model(self._model)
         own = {name: getattr(self, name) for name in ('detect_side', 'threshold', 'min_score', 'feather')}
         write_folder(Path(folder), loaded.options, loaded.network.state_dict(), {**loaded.info, **own})

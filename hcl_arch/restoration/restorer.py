@@ -24,6 +24,7 @@ from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.stages import Progress, Stages
 from hcl_arch.restoration.user_mask import MaskInput, read_user_mask, user_mask
 from hcl_arch.restoration.verdict import Finding, can_be_judged, check_min_score, corruption_score, find_by, spared
+from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.image_limits import DEFAULT_MEMORY
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision, check_precision
@@ -83,9 +84,9 @@ class Restorer(Pretrained):
     ) -> None:
         check_precision(precision)
         if not memory >= _LEAST_MEMORY:
-            raise ValueError(f'memory: expected at least {_LEAST_MEMORY} MiB, got {memory}.')
+            raise InputError(f'memory: expected at least {_LEAST_MEMORY} MiB, got {memory}.')
         if detect_side is not None and detect_side < 1:
-            raise ValueError(f'detect_side: expected a length of at least 1 pixel, got {detect_side}.')
+            raise InputError(f'detect_side: expected a length of at least 1 pixel, got {detect_side}.')
         if min_score is not None:
             check_min_score(min_score)
         chosen = _device(device)
@@ -118,7 +119,8 @@ class Restorer(Pretrained):
 
         Args:
             image: Array (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA of uint8, uint16 or float in [0, 1], a PIL
-                image or a path. Fully transparent pixels count as uncorrupted and their colours as unknown.
+                image, a file's path or its bytes. Fully transparent pixels count as uncorrupted and their colours as
+                unknown.
 
         Returns:
             Confidence that a pixel is uncorrupted, (H, W) float32 in [0, 1]; 1 everywhere if the image is more than 100
@@ -296,7 +298,7 @@ class Restorer(Pretrained):
         stages = Stages(progress)
         finding = spared(self._find(source, threshold, grow, min_score, stages.next()), kept)
         if not finding.found:
-            return Restoration(given.returned(source.pixels.copy()), *finding)
+            return given.restoration(source.pixels.copy(), finding)
         return self._repair(given, source, finding, composite, reverse, feather, stages.next())
 
     def _threshold(self, threshold: Optional[float]) -> float:
@@ -350,7 +352,7 @@ class Restorer(Pretrained):
         )
         if weights is not None:
             picture = feathered(source.pixels, picture, weights)
-        return Restoration(given.returned(picture), *finding)
+        return given.restoration(picture, finding)
 
     def _network_bytes(self, source: ImageSource) -> float:
         """Memory that remains besides the image's arrays."""
@@ -374,9 +376,9 @@ def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError) as error:
-        raise ValueError(f'device: expected auto, cpu, cuda, cuda:N or mps, got {name!r}.') from error
+        raise InputError(f'device: expected auto, cpu, cuda, cuda:N or mps, got {name!r}.') from error
     if device.type in _GPUS and not _GPUS[device.type]():
-        raise ValueError(f'device: {name} was asked for, but PyTorch finds no GPU here; use cpu or auto.')
+        raise InputError(f'device: {name} was asked for, but PyTorch finds no GPU here; use cpu or auto.')
     return device
 
 
@@ -385,7 +387,7 @@ def _network(model: Union[str, Path, nn.Module]) -> tuple[nn.Module, str, Any]:
     if isinstance(model, nn.Module):
         return copy.deepcopy(model), type(model).__name__, {}
     if not isinstance(model, (str, os.PathLike)):
-        raise ValueError(f'model: expected a name, a path or a network, got {type(model).__name__}.')
+        raise InputError(f'model: expected a name, a path or a network, got {type(model).__name__}.')
     from hcl_arch.model_files import load_model
     from hcl_arch.model_files.trained_parts import check_trained_parts
 

@@ -9,14 +9,15 @@ from typing import Any, Union, get_args
 import numpy as np
 from PIL import Image
 
-from hcl_arch.restoration.image_input import image_array
+from hcl_arch.restoration.image_input import FILES, image_array
 from hcl_arch.restoration.mask_array import as_mask, grown
 from hcl_arch.restoration.mask_fitting import MaskSizeError, fitted, size_problem
+from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.mask_options import OWN_ALPHA, MaskChannel, MaskPolarity
 from hcl_arch.utils.mask_reading import UnclearMaskError, corrupted_pixels
 from hcl_arch.utils.pixel_values import full_scale
 
-MaskInput = Union[np.ndarray, Image.Image, str, Path]
+MaskInput = Union[np.ndarray, Image.Image, str, Path, bytes]
 
 
 def user_mask(
@@ -60,11 +61,11 @@ def user_mask(
         raise UnclearMaskError(f'mask: {error.found}', *error.ways) from None
     except MaskSizeError as error:
         got = ' x '.join(map(str, array.shape[:2]))
-        raise ValueError(
+        raise InputError(
             f'mask: expected the size of the image, {height} x {width} (H x W), got {got}: {error}.'
         ) from None
     except ValueError as error:
-        raise ValueError(f'mask: {error}.') from None
+        raise InputError(f'mask: {error}.') from None
 
 
 def check_mask_options(polarity: str, channel: str) -> None:
@@ -74,7 +75,7 @@ def check_mask_options(polarity: str, channel: str) -> None:
         ('mask_channel', channel, get_args(MaskChannel)),
     ):
         if value not in choices:
-            raise ValueError(f'{name}: expected one of {", ".join(choices)}, got {value!r}.')
+            raise InputError(f'{name}: expected one of {", ".join(choices)}, got {value!r}.')
 
 
 def read_user_mask(
@@ -110,7 +111,7 @@ def read_user_mask(
         ways: dict[str, Any] = {'polarity': polarity, 'channel': channel, 'fit': fit, 'orientation': orientation}
         return pixels, user_mask(mask, height, width, **ways)
     if (polarity, channel) != ('auto', 'auto'):
-        raise ValueError(f"mask: '{OWN_ALPHA}' needs no mask_polarity and no mask_channel.")
+        raise InputError(f"mask: '{OWN_ALPHA}' needs no mask_polarity and no mask_channel.")
     erased = erased_pixels(pixels)
     if not reverse:
         pixels = pixels.copy()
@@ -127,7 +128,7 @@ def means_own_alpha(mask: Any) -> bool:
     if not isinstance(mask, str) or mask != OWN_ALPHA:
         return False
     if os.path.lexists(OWN_ALPHA):
-        raise ValueError(
+        raise InputError(
             f"mask: '{OWN_ALPHA}' is the photograph's own transparency, but there is a file or folder of that name "
             f'here too. Give ./{OWN_ALPHA} for that one, or rename it.'
         )
@@ -141,17 +142,17 @@ def erased_pixels(pixels: np.ndarray) -> np.ndarray:
         ValueError: If it has no alpha channel.
     """
     if pixels.ndim != 3 or pixels.shape[2] != 4:
-        raise ValueError(f"mask: '{OWN_ALPHA}' is the photograph's own transparency, and it has none.")
+        raise InputError(f"mask: '{OWN_ALPHA}' is the photograph's own transparency, and it has none.")
     return as_mask(pixels[..., 3] < full_scale(pixels) / 2)
 
 
 def _mask_pixels(mask: MaskInput) -> np.ndarray:
     if isinstance(mask, Image.Image):
         return _pil_pixels(mask)
-    if isinstance(mask, (str, os.PathLike)):
+    if isinstance(mask, FILES):
         return image_array(mask)
     if not isinstance(mask, np.ndarray):
-        raise ValueError(f'mask: expected a numpy array, a PIL image or a path, got {type(mask).__name__}.')
+        raise InputError(f'mask: expected a numpy array, a PIL image, a path or bytes, got {type(mask).__name__}.')
     return mask
 
 
@@ -169,7 +170,7 @@ def _ranged(values: np.ndarray) -> np.ndarray:
     """Values of a mode without a range of its own: up to 1, 255 or 65535."""
     low, high = values.min(initial=0), values.max(initial=0)
     if not (low >= 0 and high <= 65535):
-        raise ValueError(f'mask: values of PIL modes I and F must be in 0 ... 65535, found {low} to {high}.')
+        raise InputError(f'mask: values of PIL modes I and F must be in 0 ... 65535, found {low} to {high}.')
     if high <= 1:
         return values.astype(np.float32)
     return np.rint(values).astype(np.uint8 if high <= 255 else np.uint16)

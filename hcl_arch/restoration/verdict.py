@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from hcl_arch.restoration.mask_array import check_confidence, grown, mask_of_confidence
+from hcl_arch.utils.errors import InputError
 
 # A score is a mean over this factor times the square root of the picture's pixel count, the length of a thin scratch,
 # and over at least this many pixels.
@@ -100,7 +101,7 @@ def _regions(confidence: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np
 def check_min_score(min_score: float) -> None:
     """Raise ValueError if it is not a number in [0, 1]."""
     if not isinstance(min_score, (int, float, np.floating)) or not 0 <= min_score <= 1:
-        raise ValueError(f'min_score: expected a number in [0, 1], got {min_score}.')
+        raise InputError(f'min_score: expected a number in [0, 1], got {min_score}.')
 
 
 def can_be_judged(height: int, width: int) -> bool:

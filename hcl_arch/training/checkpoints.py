@@ -15,13 +15,14 @@ import torch
 from hcl_arch.training.step_watch import DEFAULT_SKIPPED_STEPS
 from hcl_arch.utils.atomic_file import atomic_file, remove_partial_files
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.regular_file import reason_of
 
 _MARK_OF_FOLDERS = 0x10
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(HCLError, RuntimeError):
     """A checkpoint cannot be written or read; the message names the file and says what to do."""
 
 

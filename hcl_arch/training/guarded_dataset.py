@@ -10,6 +10,7 @@ from torch.utils import data
 
 from hcl_arch.training.data_order import Draw
 from hcl_arch.training.unreadable_log import UnreadableLog
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.random_state import derived_seed, seed_generators
 from hcl_arch.utils.unreadable_image import UnreadableImageError
 
@@ -22,7 +23,7 @@ READING_ERRORS = (UnreadableImageError, FileNotFoundError, PermissionError)
 _SYSTEM_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
-class SampleError(RuntimeError):
+class SampleError(HCLError, RuntimeError):
     """A sample cannot be made, for another reason than an unreadable image; the message names it."""
 
 

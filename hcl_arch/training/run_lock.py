@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from hcl_arch.utils.atomic_file import open_to_append
+from hcl_arch.utils.errors import HCLError
 
 try:
     import fcntl
@@ -19,7 +20,7 @@ LOCK_FILE = '.lock'
 _held: dict[Path, IO[str]] = {}
 
 
-class RunInUseError(RuntimeError):
+class RunInUseError(HCLError, RuntimeError):
     """Another training is writing into the run's folder."""
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from hcl_arch.utils.atomic_file import open_to_append
+from hcl_arch.utils.errors import HCLError
 
 # Iterations after which a GPU has normally finished: its flags can then be read without waiting.
 _LAG = 8
@@ -21,7 +22,7 @@ _LAG = 8
 DEFAULT_SKIPPED_STEPS = 30
 
 
-class NonFiniteError(RuntimeError):
+class NonFiniteError(HCLError, RuntimeError):
     """Too many steps in a row had a non-finite loss or gradient."""
 
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from hcl_arch.utils.atomic_file import open_to_append
+from hcl_arch.utils.errors import HCLError
 
 try:
     import fcntl
@@ -14,7 +15,7 @@ except ImportError:  # Windows: two workers may then list an image twice
     fcntl = None  # type: ignore[assignment]
 
 
-class TooManyUnreadableError(OSError):
+class TooManyUnreadableError(HCLError, OSError):
     """More images cannot be read than the options allow."""
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Optional, Union
 
+from hcl_arch.utils.errors import HCLError, InputError
 
-class ArgumentError(ValueError):
+
+class ArgumentError(HCLError, ValueError):
     """An argument has a value that it cannot have.
 
     Attributes:
@@ -34,16 +36,16 @@ def check_at_least(least: int, **arguments: Optional[Union[int, Sequence[int]]])
         if isinstance(value, Sequence):
             if not value or min(value) < least:
                 found = list(value) if value else 'none'
-                raise ValueError(f'{name}: expects one or more whole numbers of at least {least}, got {found}.')
+                raise InputError(f'{name}: expects one or more whole numbers of at least {least}, got {found}.')
         elif value is not None and value < least:
-            raise ValueError(f'{name}: expects a whole number of at least {least}, got {value}.')
+            raise InputError(f'{name}: expects a whole number of at least {least}, got {value}.')
 
 
 def check_above_zero(**arguments: float) -> None:
     """Raise ValueError naming the first argument that is not above 0."""
     for name, value in arguments.items():
         if not value > 0:
-            raise ValueError(f'{name}: expects a number above 0, got {value}.')
+            raise InputError(f'{name}: expects a number above 0, got {value}.')
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:

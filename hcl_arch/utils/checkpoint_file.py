@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.pickle_cost import PickleCost, PickleError
 from hcl_arch.utils.regular_file import check_regular_file
 
@@ -20,7 +21,7 @@ _OLD_PICKLES = 5
 _MAX_BYTES = 2**63 - 1
 
 
-class CheckpointFileError(ValueError):
+class CheckpointFileError(HCLError, ValueError):
     """A file cannot be loaded as a checkpoint; the message says why, without the file's name.
 
     Args:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.image_blocks import Blocks, split
 from hcl_arch.utils.image_headers import (
     JPEG_START,
@@ -25,7 +26,7 @@ _MULTIPLIED_ALPHA = 1
 _REDUCED_FLAGS = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 
 
-class DamagedImageError(ValueError):
+class DamagedImageError(HCLError, ValueError):
     """The bytes are not an image that can and may be decoded; the message says why, without a file's name."""
 
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Callable, NamedTuple, Optional
 
+from hcl_arch.utils.errors import HCLError
+
 TIFF_STARTS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 _WIDTH, _HEIGHT, _COMPRESSION, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA_SAMPLES = 256, 257, 259, 322, 323, 338
 _TAGS = (_WIDTH, _HEIGHT, _COMPRESSION, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA_SAMPLES)
@@ -202,7 +204,7 @@ class Stated(NamedTuple):
     scans: int = 1
 
 
-class UnknownFormatError(ValueError):
+class UnknownFormatError(HCLError, ValueError):
     """The bytes are not of a known format, or of a variant that OpenCV does not support."""
 
 

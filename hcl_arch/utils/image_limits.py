@@ -6,6 +6,7 @@ import os
 import struct
 from dataclasses import dataclass
 
+from hcl_arch.utils.errors import HCLError, InputError
 from hcl_arch.utils.image_headers import JPEG_START, PNG_START, TIFF_STARTS, Stated
 from hcl_arch.utils.iso_boxes import CODESTREAM_START, JP2_START, picture_of
 from hcl_arch.utils.tiff_directory import Directory
@@ -35,7 +36,7 @@ _LARGE_WEBP, _PIXELS_A_BYTE_OF_WEBP = 2**24, 4096
 _MOST_SHARING = 4
 
 
-class LimitError(ValueError):
+class LimitError(HCLError, ValueError):
     """A file states more than is allowed, or more than it can hold; the message goes on after 'it states'."""
 
 
@@ -77,7 +78,7 @@ def _number(name: str, otherwise: float) -> float:
     except ValueError:
         value = 0
     if not 0 < value < float('inf'):
-        raise ValueError(f'{name} in the environment: expected a number above 0, got {text!r}')
+        raise InputError(f'{name} in the environment: expected a number above 0, got {text!r}')
     return value
 
 

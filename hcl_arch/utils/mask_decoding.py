@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.image_decoding import decode_image
 from hcl_arch.utils.mask_reading import UnclearMaskError, corrupted_pixels
 
@@ -13,7 +14,7 @@ from hcl_arch.utils.mask_reading import UnclearMaskError, corrupted_pixels
 WHITE_FROM = 128
 
 
-class NoMaskError(ValueError):
+class NoMaskError(HCLError, ValueError):
     """An image can be decoded, but it is no mask; the message says why, without a file's name."""
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.pixel_values import full_scale
 
@@ -25,7 +26,7 @@ _WHITE = ('polarity', 'white', 'what is bright is corrupted')
 _BLACK = ('polarity', 'black', 'what is dark is')
 
 
-class UnclearMaskError(ValueError):
+class UnclearMaskError(HCLError, ValueError):
     """A mask picture that can be read in several ways, or in none.
 
     Args:

@@ -6,8 +6,10 @@ import difflib
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from hcl_arch.utils.errors import HCLError
 
-class OptionError(ValueError):
+
+class OptionError(HCLError, ValueError):
     """A single option is wrong.
 
     Args:

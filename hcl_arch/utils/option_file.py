@@ -7,17 +7,18 @@ from typing import Any
 
 import yaml
 
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.regular_file import read_regular_file, reason_of
 from hcl_arch.utils.yaml_loader import load_yaml
 
 MAX_BYTES = 2**20
 
 
-class OptionFileError(ValueError):
+class OptionFileError(HCLError, ValueError):
     """The option file cannot be used as it is; the message says what to change."""
 
 
-class YamlFileError(ValueError):
+class YamlFileError(HCLError, ValueError):
     """A file's YAML is not accepted; the message says why and in which line, without the file's name."""
 
 

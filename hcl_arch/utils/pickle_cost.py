@@ -8,6 +8,8 @@ import struct
 from collections.abc import Callable
 from typing import Any, Union
 
+from hcl_arch.utils.errors import HCLError
+
 MAX_COST = 256 * 2**20
 # Bytes that an instruction, an item in a container and a call take at most, the work of carrying it out included.
 _STEP, _ITEM, _CALL = 128, 128, 1024
@@ -20,7 +22,7 @@ _LATIN = (b'latin1', b'latin-1')
 _REBUILD_AS_TYPE = 'torch._tensor _rebuild_from_type_v2'
 
 
-class PickleError(ValueError):
+class PickleError(HCLError, ValueError):
     """A pickle is not loaded; the message says why."""
 
 

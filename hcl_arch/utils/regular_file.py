@@ -6,15 +6,17 @@ import errno
 import os
 import stat
 
+from hcl_arch.utils.errors import HCLError
+
 # OpenCV counts the bytes of a buffer in signed 32 bits.
 MAX_IMAGE_BYTES = 2**31 - 1
 
 
-class FileTooLargeError(OSError):
+class FileTooLargeError(HCLError, OSError):
     """A file is larger than expected."""
 
 
-class NotRegularFileError(OSError):
+class NotRegularFileError(HCLError, OSError):
     """The path is a folder, a pipe, a device or a socket."""
 
 

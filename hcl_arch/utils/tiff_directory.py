@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from hcl_arch.utils.errors import HCLError
+
 ORIENTATION, EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x0112, 0x8769, 0x8825, 0xA005
 # Directories are read at these tags only: a thumbnail and other pictures show the photograph unrestored.
 _CHILDREN = {0: (EXIF_IFD, GPS_IFD), EXIF_IFD: (INTEROP_IFD,)}
@@ -28,7 +30,7 @@ _MOST_ENTRIES = 4096
 _MOST_NUMBERS = 8192
 
 
-class DirectoryError(ValueError):
+class DirectoryError(HCLError, ValueError):
     """A directory is damaged, or states more than its file has."""
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hcl_arch.utils.errors import HCLError
 
-class UnreadableImageError(OSError):
+
+class UnreadableImageError(HCLError, OSError):
     """An image cannot be read or decoded; the message is 'path: reason'.
 
     Args:

@@ -14,6 +14,7 @@ from typing import Any, Optional
 
 import yaml
 
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.version import __version__
 
 MAX_NODES = 100_000
@@ -22,7 +23,7 @@ MAX_DEPTH = 100
 MAX_BITS, MAX_DIGITS = 64, 100
 
 
-class YamlLimitError(yaml.YAMLError):
+class YamlLimitError(HCLError, yaml.YAMLError):
     """The text is well-formed, but larger or deeper than allowed; the message says where."""
 
 
@@ -95,11 +96,11 @@ _Base: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 _VALUE_ERRORS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
-class YamlTagError(yaml.YAMLError):
+class YamlTagError(HCLError, yaml.YAMLError):
     """The text asks for Python objects; the message says where, and what to do."""
 
 
-class YamlKeyError(yaml.YAMLError):
+class YamlKeyError(HCLError, yaml.YAMLError):
     """A key is invalid or given twice; the message says where."""
 
 

@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # of `restorer_fake`, under any 
 
 from restorer_fake import FakeRestorer  # noqa: E402
 
+from tests.tiny_model import write_tiny_model  # noqa: E402
+
 CHROMIUMS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable')
 MEGAPIXELS, FILE_BYTES, FILES = 1.0, 2 * 2**20, 5
 START_SECONDS = 60
@@ -37,12 +39,23 @@ class Served:
         self.host, self.port = urlsplit(url).hostname, urlsplit(url).port
 
 
-def serve(restorer, limits, **options):
+def below(path: str, app):
+    """An application as a proxy shows it below a path, which it takes off and Uvicorn, told of it, puts back."""
+
+    async def shown(scope, receive, send):
+        await app({**scope, 'root_path': path}, receive, send)
+
+    return shown
+
+
+def serve(restorer, limits, root_path='', **options):
     """Serve a page from another thread until the generator is closed."""
     from hcl_arch.commands.app import server
+    from hcl_arch.commands.serving.listening import make_server, open_socket, url_of
 
-    with server.kept_for_visitors(limits) as kept, server.open_socket('127.0.0.1', 0) as listening:
-        running = server.make_server(server.build_server(restorer, kept, **options))
+    with server.kept_for_visitors(limits) as kept, open_socket('127.0.0.1', 0) as listening:
+        app = server.build_server(restorer, kept, **options)
+        running = make_server(below(root_path, app) if root_path else app)
         thread = threading.Thread(target=running.run, kwargs={'sockets': [listening]}, daemon=True)
         thread.start()
         end = time.monotonic() + START_SECONDS
@@ -50,7 +63,7 @@ def serve(restorer, limits, **options):
             assert thread.is_alive(), 'the page could not be served'
             assert time.monotonic() < end, 'the page is not served in time'
             time.sleep(0.02)
-        yield Served(server.url_of(listening), kept, restorer)
+        yield Served(url_of(listening), kept, restorer)
         running.should_exit = True
         thread.join(START_SECONDS)
 
@@ -126,30 +139,7 @@ def fake_restorer():
 @pytest.fixture(scope='session')
 def tiny_model(tmp_path_factory):
     """A file with a tiny network of random weights."""
-    import torch
-
-    from hcl_arch.archs import HCLNet
-    from hcl_arch.model_files import save_model
-
-    torch.manual_seed(0)
-    path = tmp_path_factory.mktemp('model') / 'tiny.safetensors'
-    options = {
-        'dim': 8,
-        'dim_mults': [1, 2],
-        'encoder_depths': [1, 1],
-        'decoder_depths': [1, 1],
-        'num_heads': [1, 2],
-        'window_size': 4,
-        'bottleneck_depth': 1,
-        'bottleneck_window_size': 4,
-        'proj_dim': 8,
-        'conf_thresholds': [1.0, 0.95],
-        'kmeans_iters': 1,
-    }
-    network = HCLNet(**options)
-    info = {'description': 'random weights', 'detect_side': 64}
-    save_model(path, {'type': 'HCLNet', **options}, network.state_dict(), info)
-    return path
+    return write_tiny_model(tmp_path_factory.mktemp('model') / 'tiny.safetensors')
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ import urllib.request
 import pytest
 
 from hcl_arch.commands.app import main
-from hcl_arch.commands.app.ending import ended_by_signals, private_folder
-from hcl_arch.commands.app.server import open_socket, url_of
+from hcl_arch.commands.serving.ending import ended_by_signals, private_folder
+from hcl_arch.commands.serving.listening import open_socket, url_of
 
 
 def error_of(arguments, capsys) -> str:

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
+from urllib.parse import parse_qsl
 
 import pytest
 from packaging.specifiers import SpecifierSet
@@ -326,6 +327,50 @@ def serves(workplace: Workplace, command: str) -> None:
     assert (options['host'], options['model']) == ('127.0.0.1', 'small')
 
 
+def serves_programs(workplace: Workplace, command: str) -> None:
+    """The service is served by tests/serve/test_serve_command.py; here the arguments are read."""
+    asserted_test('tests/serve/test_serve_command.py', 'test_it_serves_until_interrupted')
+    (call,) = workplace.calls(command)
+    assert (parsed(call)['host'], parsed(call)['port']) == ('127.0.0.1', 7861)
+
+
+def asks_the_service(workplace: Workplace, command: str) -> None:
+    """Answer the request of `curl` by the service itself, without a network."""
+    from hcl_arch.commands.serve.receiving import Files
+    from hcl_arch.commands.serve.work import Options, answer
+    from hcl_arch.restoration.restorer import Restorer
+    from hcl_arch.utils.image_limits import Limits
+
+    workplace.give(files.photographs)
+    (call,) = workplace.calls(command)
+    query = re.search(r'127\.0\.0\.1:7861/restore(?:\?(\S+))?', ' '.join(call.arguments))
+    assert query is not None
+    options = Options(**dict(parse_qsl(query[1] or '')))
+    named = dict(re.findall(r'(image|mask)=@(\S+)', command)) or {'image': call.arguments[1][1:]}
+    given = Files(**{name: Path(file).read_bytes() for name, file in named.items()})
+    found = answer(Restorer(device='cpu'), given, options, Limits(), lambda: None)
+    assert found.refused == ''
+    assert isinstance(found.content, dict if options.answer == 'json' else bytes)
+
+
+def pairs_for_iopaint(workplace: Workplace, command: str) -> None:
+    """IOPaint, which is not installed here, takes the mask whose name without ending is the photograph's."""
+    (call,) = workplace.calls(command)
+    named = dict(argument[2:].split('=') for argument in call.arguments[1:])
+    photographs = {path.stem for path in Path(named['image']).iterdir() if path.suffix in ('.jpg', '.jpeg', '.png')}
+    assert photographs
+    assert {path.stem for path in Path(named['mask']).iterdir()} == photographs
+
+
+def pairs_for_lama(workplace: Workplace, command: str) -> None:
+    """LaMa takes each `*mask*.png`, and as its photograph what stands before the last `_mask`, with the ending."""
+    (call,) = workplace.calls(command)
+    named = dict(argument.split('=') for argument in call.arguments[1:])
+    masks = list(Path(named['indir']).rglob('*mask*.png'))
+    assert masks
+    assert all(Path(str(mask).rsplit('_mask', 1)[0] + named['dataset.img_suffix']).is_file() for mask in masks)
+
+
 def measures_everyday_corruption(workplace: Workplace, command: str) -> None:
     """Run the everyday benchmark on few pictures, which the tiny model looks at."""
     workplace.give(files.everyday_pictures)
@@ -422,6 +467,12 @@ RULES = [
         'masks/a.png', 'masks/beach/b.png', given=_PHOTOS)),
     Rule(r'hcl-restore holiday/ -o corrected/ --mask masks/', runs('corrected/beach/b.png', given=_PHOTOS)),
     Rule(r'hcl-restore holiday/ -o no-(bars|logo|stamp)/ --(region|template|exclude) .*', runs(given=_PHOTOS)),
+    Rule(r'hcl-restore "holiday/\*\.jpg" -o masks/ --save mask', runs('masks/a_mask.png', given=_PHOTOS)),
+    Rule(r'for f in masks/\*_mask\.png; do mv .*; done', runs('masks/a.png')),
+    Rule(r'iopaint run .*', pairs_for_iopaint),
+    Rule(r'mkdir lama && cp holiday/\*\.jpg lama/', runs('lama/a.jpg', given=_PHOTOS)),
+    Rule(r'hcl-restore "lama/\*\.jpg" -o lama/ --save mask', runs('lama/a_mask.png')),
+    Rule(r'python bin/predict\.py .*', pairs_for_lama),
     Rule(r'hcl-restore --help', runs(says='exit status')),
     Rule(r'python -m hcl_arch', runs(says='hcl-restore')),
     Rule(r'python -m hcl_arch restore photo\.jpg -o again/', runs('again/photo.jpg', given=_PHOTOS)),
@@ -440,6 +491,8 @@ RULES = [
         'small.safetensors', given=[option_files, files.write_parts_of_the_packaged_model],
         says='for hcl-restore --model')),
     Rule(r'hcl-app', serves),
+    Rule(r'hcl-serve( --root-path .*)?', serves_programs),
+    Rule(r'curl .* \S*http://127\.0\.0\.1:7861/restore\S* -o \S+', asks_the_service),
     # Trainings and tests.
     Rule(r'hcl-(train|test) -opt options/\S+\.yml( --auto_resume| --force_yml .*)?', checks_options),
     Rule(r'for method in [\w ]+; do\n *hcl-train -opt \S+\n *hcl-test -opt \S+\ndone', checks_options),

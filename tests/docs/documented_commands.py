@@ -16,6 +16,7 @@ PAGES = [
     *sorted((REPOSITORY / 'docs').glob('*.md')),
     REPOSITORY / 'datasets_prep' / 'README.md',
     REPOSITORY / 'hcl_arch' / 'weights' / 'README.md',
+    REPOSITORY / 'integrations' / 'comfyui' / 'README.md',
 ]
 OPTION_FILES = sorted((REPOSITORY / 'options').rglob('*.yml'))
 # What the fences of code blocks may be marked with; a fence without a mark holds commands.

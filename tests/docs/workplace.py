@@ -21,8 +21,8 @@ from typing import Any, Callable, NamedTuple
 from tests.docs.documented_commands import REPOSITORY
 
 PROGRAMS = (
-    'hcl-app', 'hcl-convert', 'hcl-export', 'hcl-options', 'hcl-report', 'hcl-restore', 'hcl-test', 'hcl-train',
-    'python', 'torchrun',
+    'hcl-app', 'hcl-convert', 'hcl-export', 'hcl-options', 'hcl-report', 'hcl-restore', 'hcl-serve', 'hcl-test',
+    'hcl-train', 'curl', 'iopaint', 'python', 'torchrun',
 )  # fmt: skip
 _NOTES = 'calls'
 _NOTER = f"""#!/bin/bash

@@ -1,4 +1,4 @@
-"""The four ways in for a file: command, library, page and data set; what each makes of it, and what that costs.
+"""The five ways in for a file: command, library, page, service and data set; what each makes of it, at what cost.
 
     python -m tests.faults.doors DOOR FOLDER MODEL
 
@@ -7,6 +7,7 @@ opens every file of a folder by one way, in one process, and prints a line of JS
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gc
 import html
@@ -14,6 +15,7 @@ import io
 import json
 import os
 import re
+import socket
 import sys
 import threading
 import time
@@ -97,24 +99,21 @@ def library_door(model: Path) -> Iterator[Door]:
 @contextlib.contextmanager
 def page_door(model: Path) -> Iterator[Door]:
     """Each file through a page that is served from another thread, asked as a browser asks."""
-    from hcl_arch.commands.app.ending import private_folder
+    from hcl_arch.commands.serving.ending import private_folder
 
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(private_folder())
         os.environ['GRADIO_TEMP_DIR'] = str(folder)  # as the command does before it imports Gradio
         from hcl_arch.commands.app import server
         from hcl_arch.commands.app.limits import Limits
+        from hcl_arch.commands.serving.listening import make_server, open_socket, url_of
 
         kept = stack.enter_context(server.kept_for_visitors(Limits(), folder))
-        listening = stack.enter_context(server.open_socket('127.0.0.1', 0))
+        listening = stack.enter_context(open_socket('127.0.0.1', 0))
         restorer = hcl_arch.Restorer(str(model), device='cpu')
-        running = server.make_server(server.build_server(restorer, kept, threshold=restorer.threshold))
-        thread = threading.Thread(target=running.run, kwargs={'sockets': [listening]}, daemon=True)
-        thread.start()
-        while not running.started:
-            assert thread.is_alive()
-            time.sleep(0.02)
-        url = server.url_of(listening)
+        running = make_server(server.build_server(restorer, kept, threshold=restorer.threshold))
+        stack.enter_context(_running(running, listening))
+        url = url_of(listening)
 
         def enter(path: Path) -> Opened:
             opened = _visit(url, path)
@@ -123,8 +122,44 @@ def page_door(model: Path) -> Iterator[Door]:
             return opened
 
         yield enter
-        running.should_exit = True
-        thread.join(MOST_SECONDS)
+
+
+@contextlib.contextmanager
+def service_door(model: Path) -> Iterator[Door]:
+    """Each file through the service, served from another thread."""
+    from hcl_arch.commands.serve.queue import Queue
+    from hcl_arch.commands.serve.service import Limits, build_service
+    from hcl_arch.commands.serving.listening import make_server, open_socket, url_of
+
+    restorer = hcl_arch.Restorer(str(model), device='cpu')
+    running = make_server(build_service(restorer, Limits(), Queue(waiting=1, timeout=MOST_SECONDS)))
+    with open_socket('127.0.0.1', 0) as listening, _running(running, listening):
+        url = f'{url_of(listening)}restore?answer=json'
+
+        def enter(path: Path) -> Opened:
+            try:
+                said = json.loads(_ask(url, path.read_bytes(), {'Content-Type': 'image/*'}))
+            except urllib.error.HTTPError as error:
+                if error.code not in (413, 422):
+                    raise
+                return Opened(message=f'{path.name}: {json.loads(error.read())["detail"]}')
+            pictures = (io.BytesIO(base64.b64decode(said[name])) for name in ('restored', 'mask'))
+            return Opened(*(read_photograph(picture).pixels for picture in pictures))
+
+        yield enter
+
+
+@contextlib.contextmanager
+def _running(server: Any, listening: socket.socket) -> Iterator[None]:
+    """Serve from another thread."""
+    thread = threading.Thread(target=server.run, kwargs={'sockets': [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    yield
+    server.should_exit = True
+    thread.join(MOST_SECONDS)
 
 
 def _visit(url: str, path: Path) -> Opened:
@@ -185,6 +220,7 @@ DOORS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Door]]] = {
     'command': command_door,
     'library': library_door,
     'page': page_door,
+    'service': service_door,
     'data set': data_set_door,
 }
 

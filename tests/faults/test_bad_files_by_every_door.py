@@ -26,6 +26,8 @@ SHARED = REPOSITORY.parent / 'shared' / 'faults'
 MOST_REFUSED_SECONDS, MOST_REFUSED_MIB = 2.0, 500.0
 # No regular file, or too large for one: not to be sent to a page.
 SPECIAL = 'special_'
+# Doors to which the content of a file is sent.
+SENT = ('page', 'service')
 # Measures a door of 0.2 s and 256 MiB, and one of nothing.
 KNOWN_COSTS = """
 import json, time
@@ -73,11 +75,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='the kinds of files of POSIX')
 @pytest.mark.parametrize('door', DOORS)
 def test_bad_files(door: str, corpus: Path, model: Path, tmp_path: Path) -> None:
-    if door == 'page':
-        pytest.importorskip('gradio')
+    if door in SENT:
+        pytest.importorskip({'page': 'gradio', 'service': 'fastapi'}[door])
     records, errors = opened(door, corpus, model, tmp_path)
     assert 'Traceback' not in errors, errors
-    names = {path.name for path in corpus.iterdir() if door != 'page' or not path.name.startswith(SPECIAL)}
+    names = {path.name for path in corpus.iterdir() if door not in SENT or not path.name.startswith(SPECIAL)}
     assert names - set(records) == set(), errors
     assert [record for record in records.values() if record['left']] == []
     for name, record in records.items():
@@ -97,7 +99,7 @@ def test_bad_files(door: str, corpus: Path, model: Path, tmp_path: Path) -> None
 
 def opened(door: str, corpus: Path, model: Path, folder: Path) -> tuple[dict[str, dict[str, Any]], str]:
     """What a door says of every file, by name, and what it prints else; nothing is left in its folder."""
-    if door == 'page':
+    if door in SENT:
         sendable = folder / 'sendable'
         sendable.mkdir()
         for path in corpus.iterdir():

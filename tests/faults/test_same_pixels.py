@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,13 +73,14 @@ GOOD: dict[str, bytes] = {
 
 @pytest.fixture(scope='module')
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Door]]:
-    """Command, library and page with the same network, which tells regions apart."""
+    """Command, library, page and service with the same network, which tells regions apart."""
     pytest.importorskip('gradio')
     folder = tmp_path_factory.mktemp('models')
     write_named_model(folder)
     model = folder / 'small.safetensors'
-    with DOORS['command'](model) as command, DOORS['library'](model) as library, DOORS['page'](model) as page:
-        yield {'command': command, 'library': library, 'page': page}
+    names = ('command', 'library', 'page', 'service')
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(DOORS[name](model)) for name in names}
 
 
 @pytest.fixture

@@ -6,17 +6,15 @@ of that: pictures go through our own routes (`hcl_arch.commands.app.routes`), un
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hcl_arch.commands.serving.hosts import Hosts
 from hcl_arch.utils.json_text import load_json
 
 # Whole paths by method: everything that the page requests.
@@ -51,13 +49,11 @@ class Guard:
 
     Args:
         app: the application to protect.
-        host_names: names under which the page may be requested; numeric addresses are always accepted. A web site whose
-            name is made to resolve to this machine (DNS rebinding) thus reads nothing.
+        hosts: names under which the page may be requested.
     """
 
-    def __init__(self, app: ASGIApp, host_names: Iterable[str]) -> None:
-        self._app = app
-        self._host_names = frozenset(name.lower() for name in host_names)
+    def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
+        self._app, self._hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with a refusal."""
@@ -67,9 +63,10 @@ class Guard:
         if scope['type'] != 'http':
             await send({'type': 'websocket.close', 'code': 1008})
             return
-        send = _with_headers(send, scope['path'])
+        path = _path_of(scope)
+        send = _with_headers(send, path)
         refusal = self._refusal(scope)
-        if refusal is None and _JSON.fullmatch(scope['path']) and scope['method'] == 'POST':
+        if refusal is None and _JSON.fullmatch(path) and scope['method'] == 'POST':
             body = await _read_body(receive)
             refusal = body if isinstance(body, PlainTextResponse) else _refuse_body(body)
             if isinstance(body, bytes):
@@ -80,26 +77,20 @@ class Guard:
             await refusal(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
-        headers = Headers(scope=scope)
-        host = headers.get('host', '')
-        if not self._is_ours(host):
-            return PlainTextResponse('This page is not served under that name.', 403)
-        method, path = scope['method'], scope['path']
+        refusal = self._hosts.refusal(Headers(scope=scope), scope['method'])
+        if refusal is not None:
+            return refusal
+        method, path = scope['method'], _path_of(scope)
         allowed = _READ if method in ('GET', 'HEAD') else _WRITE if method == 'POST' else None
         if allowed is None or not allowed.fullmatch(path) or '..' in path:
             return PlainTextResponse('There is nothing here.', 404)
-        if method == 'POST' and not _is_same_origin(headers, host):
-            return PlainTextResponse('Requests from other pages are refused.', 403)
         return None
 
-    def _is_ours(self, host: str) -> bool:
-        name = _name_of(host)
-        return name in self._host_names or _is_address(name)
 
-
-def own_names() -> set[str]:
-    """Host names of this machine, besides addresses."""
-    return {'localhost', socket.gethostname().lower(), socket.getfqdn().lower()}
+def _path_of(scope: Scope) -> str:
+    """The path of a request without the one below which a proxy shows the page."""
+    path: str = scope['path']
+    return path.removeprefix(scope.get('root_path', ''))
 
 
 def names_file(value: Any) -> bool:
@@ -163,25 +154,3 @@ def _with_headers(send: Send, path: str) -> Send:
         await send(message)
 
     return send_with_headers
-
-
-def _is_same_origin(headers: Headers, host: str) -> bool:
-    origin = headers.get('origin')
-    if headers.get('sec-fetch-site', 'same-origin') not in ('same-origin', 'none'):
-        return False
-    return origin is None or urlsplit(origin).netloc.lower() == host.lower()
-
-
-def _name_of(host: str) -> str:
-    try:
-        return (urlsplit(f'//{host}').hostname or '').lower()
-    except ValueError:
-        return ''
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

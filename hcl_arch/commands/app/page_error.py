@@ -8,6 +8,8 @@ import logging
 from collections.abc import Iterator
 from typing import Any, Callable
 
+from hcl_arch.utils.errors import HCLError
+
 _log = logging.getLogger(__name__)
 # Messages of unforeseen exceptions must not be shown: they can contain paths of the machine.
 UNFORESEEN = 'Something went wrong here. The terminal in which hcl-app runs says what.'
@@ -16,7 +18,7 @@ Updates = dict[Any, Any]
 Handler = Callable[..., Iterator[Updates]]
 
 
-class PageError(Exception):
+class PageError(HCLError):
     """An error shown to the visitor, in plain words and without any path of this machine."""
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import threading
 import webbrowser
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Optional
 
 import gradio as gr
@@ -17,18 +15,15 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from hcl_arch.commands.app.ending import private_folder
 from hcl_arch.commands.app.examples import Example
-from hcl_arch.commands.app.guard import Guard, own_names
+from hcl_arch.commands.app.guard import Guard
 from hcl_arch.commands.app.kept import Kept
 from hcl_arch.commands.app.limits import Limits
 from hcl_arch.commands.app.page import build_page, mount_options
 from hcl_arch.commands.app.routes import build_routes
+from hcl_arch.commands.serving.ending import private_folder
+from hcl_arch.commands.serving.hosts import Hosts
 from hcl_arch.restoration.restorer import Restorer
-
-# Connections at a time; more are answered with 503.
-MOST_CONNECTIONS = 64
-_STOP_SECONDS = 3
 
 
 def build_server(
@@ -52,7 +47,7 @@ def build_server(
     page = build_page(restorer, kept, examples=examples, threshold=threshold)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, routes=list(build_routes(kept)))
     app = gr.mount_gradio_app(app, page, path='/', **mount_options())
-    return Guard(app, own_names() | set(host_names))
+    return Guard(app, Hosts(host_names))
 
 
 @contextlib.contextmanager
@@ -64,59 +59,6 @@ def kept_for_visitors(limits: Limits, folder: Optional[Path] = None) -> Iterator
             yield kept
         finally:
             kept.clear()
-
-
-def open_socket(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
-
-    Args:
-        host: a name or address of this machine.
-        port: 0 uses any free one.
-
-    Raises:
-        OSError: the address cannot be used.
-    """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listening = socket.socket(family, kind, protocol)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(128)
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
-def url_of(listening: socket.socket) -> str:
-    """Return the page's address for a browser on this machine."""
-    host, port = listening.getsockname()[:2]
-    if host in ('0.0.0.0', '::'):
-        host = '127.0.0.1'
-    return f'http://[{host}]:{port}/' if ':' in host else f'http://{host}:{port}/'
-
-
-class _Server(uvicorn.Server):
-    """Ends orderly and within seconds, however often it is asked to; a second Ctrl-C would else end it half-way."""
-
-    def handle_exit(self, sig: int, frame: Optional[FrameType]) -> None:
-        """End soon."""
-        self.should_exit = True
-
-
-def make_server(app: ASGIApp) -> uvicorn.Server:
-    """Return a server for `build_server`; it logs nothing but errors."""
-    config = uvicorn.Config(
-        app,
-        log_level='error',
-        access_log=False,
-        server_header=False,
-        lifespan='on',
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=_STOP_SECONDS,
-        ws='none',
-    )
-    return _Server(config)
 
 
 def open_browser_soon(url: str, server: uvicorn.Server) -> None:

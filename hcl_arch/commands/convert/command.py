@@ -20,11 +20,12 @@ from hcl_arch.model_files.authors_sizes import AuthorsCheckpointError
 from hcl_arch.model_files.official_checkpoint import Baseline, convert_baseline
 from hcl_arch.utils.atomic_file import atomic_files, refuse_special_file
 from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
 from hcl_arch.utils.regular_file import reason_of
 
 
-class ConvertError(Exception):
+class ConvertError(HCLError):
     """The command cannot do what was asked; the text is for the user."""
 
 

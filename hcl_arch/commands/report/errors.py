@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hcl_arch.utils.errors import HCLError
 
-class ReportError(Exception):
+
+class ReportError(HCLError):
     """An error that the user has to fix; the message says what."""

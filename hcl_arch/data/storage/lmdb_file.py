@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.regular_file import check_regular_file, reason_of
 
 _HEADER = struct.Struct('<QHHHH')  # number, padding, flags, end of the nodes' places, start of the nodes
@@ -21,7 +22,7 @@ _BRANCH, _LEAF = 0x01, 0x02
 _BIG_DATA = 0x01
 
 
-class DamagedTreeError(ValueError):
+class DamagedTreeError(HCLError, ValueError):
     """A page of the tree is missing or malformed."""
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.pixel_values import linear_to_srgb, srgb_to_linear
 
 # Linear sRGB to XYZ under D50, to which profiles refer (IEC 61966-2-1, adapted by Bradford's matrix).
@@ -186,7 +187,7 @@ def _fixed(data: bytes) -> NDArray[Any]:
 
 def _regular(matrix: NDArray[Any]) -> NDArray[Any]:
     if abs(np.linalg.det(matrix)) < 1e-6:
-        raise ValueError('primaries in one line')
+        raise InputError('primaries in one line')
     return matrix
 
 
@@ -200,7 +201,7 @@ def _curve(tag: bytes) -> Curve:
         return _parametric(int.from_bytes(tag[8:10], 'big'), _fixed(tag[12 : 12 + (len(tag) - 12) // 4 * 4]))
     (count,) = struct.unpack_from('>I', tag, 8)
     if not tag.startswith(b'curv') or count > 65536:
-        raise ValueError('no curve')
+        raise InputError('no curve')
     table = np.frombuffer(tag[12 : 12 + 2 * count], '>u2').astype(np.float64)
     if len(table) < 2:
         return _power(table[0] / 256 if count else 1.0)
@@ -209,7 +210,7 @@ def _curve(tag: bytes) -> Curve:
 
 def _power(exponent: float) -> Curve:
     if not 0.05 < exponent < 20:
-        raise ValueError('no gamma')
+        raise InputError('no gamma')
     return lambda x: x**exponent
 
 

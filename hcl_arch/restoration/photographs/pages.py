@@ -22,6 +22,7 @@ from hcl_arch.restoration.photographs.photograph_decoding import (
 )
 from hcl_arch.restoration.photographs.photograph_kinds import UndecodableError, inspect
 from hcl_arch.restoration.photographs.tiff_encoding import joined_pages
+from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.image_decoding import upright
 from hcl_arch.utils.image_headers import TIFF_STARTS
 from hcl_arch.utils.image_limits import MIB, Limits, default_limits
@@ -138,9 +139,9 @@ def encode_pages(
     if own == 'TIFF':
         return _encode_tiff(pages, keep_metadata)
     if own not in _ANIMATED.values():
-        raise ValueError(f'{own} holds one page or frame, and it has {len(pages)}: give --format tiff, png or webp')
+        raise InputError(f'{own} holds one page or frame, and it has {len(pages)}: give --format tiff, png or webp')
     if len({page.pixels.shape[:2] for page in pages}) > 1:
-        raise ValueError(f'its {len(pages)} pages have several sizes, and {own} holds one: give --format tiff')
+        raise InputError(f'its {len(pages)} pages have several sizes, and {own} holds one: give --format tiff')
     return _encode_animation(pages, own, quality, keep_metadata)
 
 

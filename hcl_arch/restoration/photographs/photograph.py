@@ -30,6 +30,7 @@ from hcl_arch.restoration.photographs.photograph_encoding import (
 )
 from hcl_arch.restoration.photographs.photograph_kinds import SUFFIXES, UndecodableError
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.image_blocks import split
 from hcl_arch.utils.image_decoding import as_stored
 from hcl_arch.utils.image_limits import Limits, default_limits
@@ -96,7 +97,7 @@ class Photograph(Decoded):
             ValueError: The pixels have another shape or type.
         """
         if pixels.shape != self.pixels.shape or pixels.dtype != self.pixels.dtype:
-            raise ValueError(
+            raise InputError(
                 f'Expected pixels of shape {self.pixels.shape} and type {self.pixels.dtype}, got '
                 f'{pixels.shape} and {pixels.dtype}.'
             )
@@ -187,7 +188,7 @@ class Photograph(Decoded):
         """
         file_format = self.written_format(wanted)
         if file_format not in WRITTEN_FORMATS:
-            raise ValueError(f'Expected a format out of {WRITTEN_FORMATS}, got {file_format!r}.')
+            raise InputError(f'Expected a format out of {WRITTEN_FORMATS}, got {file_format!r}.')
         has_quality = quality is not None and file_format not in _WITHOUT_QUALITY
         is_kept = not has_quality and file_format == self.format and bool(self.content)
         kept = self._kept(keep_metadata) if is_kept else None

@@ -16,6 +16,7 @@ from PIL import Image, JpegImagePlugin, PngImagePlugin
 from hcl_arch.restoration.photographs.photograph_metadata import PhotographMetadata
 from hcl_arch.restoration.photographs.tiff_decoding import ASSOCIATED, UNASSOCIATED, UNSPECIFIED
 from hcl_arch.restoration.photographs.tiff_encoding import encode_tiff
+from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.image_blocks import APP_SEGMENTS, METRES_PER_INCH, XMP_KEYWORD, jpeg_segments
 from hcl_arch.utils.image_headers import PNG_START
 from hcl_arch.utils.iso_boxes import with_jp2_metadata
@@ -150,7 +151,7 @@ def encode_photograph(
     """
     longest = _LONGEST_SIDE.get(file_format)
     if longest is not None and max(pixels.shape[:2]) > longest:
-        raise ValueError(f'{file_format} has at most {longest:,} pixels a side: give --format png')
+        raise InputError(f'{file_format} has at most {longest:,} pixels a side: give --format png')
     if file_format == 'TIFF' and floats is not None:
         return _encode_floats(floats, metadata, base)
     if file_format == 'TIFF':
@@ -320,7 +321,7 @@ def _encode_deep_png(pixels: NDArray[Any], metadata: PhotographMetadata, *, as_g
         pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR if pixels.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
     done, content = cv2.imencode('.png', pixels)
     if not done:
-        raise ValueError('OpenCV cannot encode it as PNG')
+        raise InputError('OpenCV cannot encode it as PNG')
     return _with_chunks(content.tobytes(), [*_metadata_chunks(metadata, mode), *chunks])
 
 

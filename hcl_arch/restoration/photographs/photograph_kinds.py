@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.image_blocks import Blocks, split
 from hcl_arch.utils.image_headers import Stated, UnknownFormatError, read_stated
 from hcl_arch.utils.image_limits import GIF_STARTS, LimitError, Limits, check_limits
@@ -57,7 +58,7 @@ _OTHER_STARTS: tuple[tuple[int, bytes, str], ...] = (
 _LOOKED_AT = 512
 
 
-class UndecodableError(ValueError):
+class UndecodableError(HCLError, ValueError):
     """The bytes are not a photograph that can and may be decoded; the message says why, without a name."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from xml.parsers import expat
 
 from hcl_arch.restoration.photographs.colours import is_usable
+from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.image_blocks import (
     LAYOUT_TAGS,
     MOST_METADATA,
@@ -151,7 +152,7 @@ def _is_xml(packet: bytes) -> bool:
     """Whether it is well-formed XML in UTF-8, which PNG asks for, and defines no entities of its own."""
 
     def refuse(*_: Any) -> None:
-        raise ValueError('a document type')
+        raise InputError('a document type')
 
     parser = expat.ParserCreate('UTF-8', namespace_separator=' ')
     parser.StartDoctypeDeclHandler = refuse

@@ -1,4 +1,4 @@
-"""An orderly end of the page, whatever ends it: Ctrl-C, SIGTERM, a closed terminal; or its folder is removed later."""
+"""An orderly end of a server, whatever ends it: Ctrl-C, SIGTERM, a closed terminal; or its folder is removed later."""
 
 from __future__ import annotations
 

@@ -1,0 +1,144 @@
+"""The work on one request, in the worker's thread."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Annotated, Any, Literal, NamedTuple, Optional, Union
+
+import cv2
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from hcl_arch.commands.serve.queue import CheckStop
+from hcl_arch.commands.serve.receiving import Files
+from hcl_arch.restoration.mask_array import grown
+from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
+from hcl_arch.restoration.restorer import Restorer
+from hcl_arch.restoration.user_mask import user_mask
+from hcl_arch.restoration.verdict import Finding
+from hcl_arch.utils.image_limits import Limits
+from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
+from hcl_arch.utils.unreadable_image import UnreadableImageError
+
+MOST_GROWN = 256
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Options(BaseModel):
+    """What a request may ask for, in its URL."""
+
+    model_config = ConfigDict(extra='forbid')
+
+    answer: Literal['restored', 'mask', 'json'] = Field('restored', description='`mask` does not run the repair')
+    threshold: Optional[_Share] = Field(None, description='pixels with less confidence are repaired')
+    grow: Annotated[int, Field(ge=0, le=MOST_GROWN, description='pixels by which the mask is enlarged')] = 0
+    min_score: Optional[_Share] = Field(None, description='regions with a lower score are left alone')
+    mask_polarity: MaskPolarity = 'auto'
+    mask_channel: MaskChannel = 'auto'
+
+
+class Answer(NamedTuple):
+    """What a request gets: a PNG, JSON, or why its files cannot be used."""
+
+    content: Union[bytes, dict[str, Any]] = b''
+    headers: dict[str, str] = {}
+    refused: str = ''
+
+
+def answer(restorer: Restorer, files: Files, options: Options, limits: Limits, check_stop: CheckStop) -> Answer:
+    """Work on a request.
+
+    Args:
+        restorer: finds and repairs.
+        files: of the request.
+        options: of the request.
+        limits: what a file may state.
+        check_stop: raises when nobody waits for the answer any more.
+    """
+    try:
+        photograph = _read('image', files.image, limits)
+        finding = _finding(restorer, photograph, files.mask, options, limits)
+        check_stop()
+        if options.answer == 'mask':
+            return Answer(_mask_png(finding.mask), _headers(finding))
+        restored, remarks = _restored(restorer, photograph, finding, files.mask is not None, check_stop)
+    except MemoryError:
+        return Answer(refused='image: there is not enough memory for it')
+    except ValueError as error:
+        return Answer(refused=str(error))
+    if options.answer == 'restored':
+        return Answer(restored, _headers(finding))
+    return Answer(_as_json(restored, finding, [*photograph.remarks, *remarks]))
+
+
+def _read(name: str, content: bytes, limits: Limits) -> Photograph:
+    try:
+        return read_photograph(io.BytesIO(content), limits=limits)
+    except UnreadableImageError as error:
+        raise ValueError(f'{name}: {error.reason}') from None
+
+
+def _finding(
+    restorer: Restorer, photograph: Photograph, mask: bytes | None, options: Options, limits: Limits
+) -> Finding:
+    if mask is None:
+        return restorer.find(
+            photograph.shown, threshold=options.threshold, grow=options.grow, min_score=options.min_score
+        )
+    width, height = photograph.size
+    given = user_mask(
+        _read('mask', mask, limits).pixels,
+        height,
+        width,
+        polarity=options.mask_polarity,
+        channel=options.mask_channel,
+    )
+    found = bool(given.any())
+    return Finding(grown(given, options.grow), (given == 0).astype(np.float32), float(found), found)
+
+
+def _restored(
+    restorer: Restorer, photograph: Photograph, finding: Finding, is_given: bool, check_stop: CheckStop
+) -> tuple[bytes, list[str]]:
+    """The repaired photograph as a PNG, and remarks on what a PNG could not hold."""
+    if finding.found:
+        restoration = restorer.repair(
+            photograph.shown,
+            finding.mask,
+            feather=0 if is_given else restorer.feather,
+            confidence=finding.confidence,
+            progress=lambda done, total: check_stop(),
+        )
+        photograph = photograph.with_repaired(restoration.image)
+    return photograph.encode('PNG')
+
+
+def _mask_png(mask: np.ndarray) -> bytes:
+    return cv2.imencode('.png', mask)[1].tobytes()
+
+
+def _share(finding: Finding) -> float:
+    return float(np.count_nonzero(finding.mask)) / finding.mask.size
+
+
+def _headers(finding: Finding) -> dict[str, str]:
+    return {
+        'X-HCL-Score': f'{finding.score:.4f}',
+        'X-HCL-Share': f'{_share(finding):.6f}',
+        'X-HCL-Found': str(finding.found).lower(),
+    }
+
+
+def _as_json(restored: bytes, finding: Finding, remarks: list[str]) -> dict[str, Any]:
+    height, width = finding.mask.shape
+    return {
+        'score': finding.score,
+        'share': _share(finding),
+        'found': finding.found,
+        'width': width,
+        'height': height,
+        'remarks': remarks,
+        'restored': base64.b64encode(restored).decode('ascii'),
+        'mask': base64.b64encode(_mask_png(finding.mask)).decode('ascii'),
+    }

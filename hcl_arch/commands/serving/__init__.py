@@ -1,0 +1,1 @@
+"""What the page and the service share: command line, listening, host names, ending."""
