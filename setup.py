@@ -169,6 +169,7 @@ setup(
             'hcl-app = hcl_arch.commands.app:main',
             'hcl-convert = hcl_arch.commands.convert:main',
             'hcl-export = hcl_arch.commands.export:main',
+            'hcl-new-training = hcl_arch.commands.new_training:main',
             'hcl-options = hcl_arch.commands.options:main',
             'hcl-report = hcl_arch.commands.report:main',
             'hcl-restore = hcl_arch.commands.restore:main',

@@ -39,6 +39,12 @@ COMMANDS = (
         'hcl_arch.commands.app.command:make_parser',
     ),
     Command(
+        'hcl-new-training',
+        'a training on a folder of photographs of yours',
+        'hcl_arch.commands.new_training:main',
+        'hcl_arch.commands.new_training.arguments:make_parser',
+    ),
+    Command(
         'hcl-train',
         'train a network by an option file',
         'hcl_arch.train:main',

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.model_files.errors import ModelFileError
 from hcl_arch.model_files.network import without_files
 from hcl_arch.model_files.torch_file import TorchFile
+from hcl_arch.option_checks.files import is_file_argument
 from hcl_arch.utils.apart import Apart
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
 
 OPTION_SUFFIXES = ('.yml', '.yaml')
+# Weights that a network begins with, and is no more than begun with.
+_BEGINNINGS = ('backbone_weights', 'vgg_weights')
 
 
 def read_option_file_model(path: Path) -> TorchFile:
@@ -22,7 +27,7 @@ def read_option_file_model(path: Path) -> TorchFile:
             (``DetectThenRestore`` with ``detector_weights`` and ``restorer_weights``).
 
     Raises:
-        ModelFileError: If it cannot be read or names no weights.
+        ModelFileError: If it cannot be read, or names no weights, or those of one part only.
         ValueError: If the network or a file of weights does not fit.
     """
     try:
@@ -40,4 +45,19 @@ def read_option_file_model(path: Path) -> TorchFile:
     name = options.get('name')
     with Apart():
         state = ARCHS.build(network).state_dict()
+    _check_parts(path, network, state)
     return TorchFile(without_files(network), state, name if isinstance(name, str) else path.stem, {})
+
+
+def _check_parts(path: Path, network: Mapping[str, Any], state: Iterable[str]) -> None:
+    """Refuse a detector or a restorer without weights, which would be a random one."""
+    for part in ('detector', 'restorer'):
+        options = network.get(part)
+        if not isinstance(options, Mapping) or network.get(f'{part}_weights'):
+            continue
+        is_file = any(is_file_argument(key) and value and key not in _BEGINNINGS for key, value in options.items())
+        if not is_file and any(name.startswith(f'{part}.') for name in state):
+            raise ModelFileError(
+                f'option file {path}: its {part} has no weights and would be a random one; name a trained file in '
+                f'network_g: {part}_weights.'
+            )

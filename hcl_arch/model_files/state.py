@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _PREFIX = 'module.'
+# Of networks that find and repair.
+_PARTS = ('detector.', 'restorer.')
 
 
 def check_state(network: nn.Module, state: Mapping[Any, Any]) -> dict[str, Tensor]:
@@ -28,7 +30,8 @@ def check_state(network: nn.Module, state: Mapping[Any, Any]) -> dict[str, Tenso
     found = {_own_name(name): value for name, value in state.items()}
     expected = network.state_dict()
     kind = type(network).__name__
-    _refuse([name for name in expected if name not in found], f'is missing; expected by this {kind}')
+    missing = [name for name in expected if name not in found]
+    _refuse(missing, f'is missing; expected by this {kind}{_missing_part(missing, found)}')
     _refuse([name for name in found if name not in expected], f'is foreign; nothing of that name in this {kind}')
     return {name: _checked(name, found[name], tensor) for name, tensor in expected.items()}
 
@@ -75,6 +78,14 @@ def _checked(name: str, value: Any, expected: Tensor) -> Tensor:
 
 def _own_name(name: Any) -> str:
     return str(name).removeprefix(_PREFIX)
+
+
+def _missing_part(missing: Iterable[str], found: Iterable[str]) -> str:
+    """A remark on a part that is not there at all; empty where something of each is."""
+    for part in _PARTS:
+        if any(name.startswith(part) for name in missing) and not any(name.startswith(part) for name in found):
+            return f'. The file holds no {part[:-1]}: take one of a training of the whole network'
+    return ''
 
 
 def _refuse(names: list[str], fault: str) -> None:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Any, Optional, TypeVar, Union
 
+from hcl_arch.utils.errors import InputError
+
 Made = TypeVar('Made', bound='Pretrained')
 
 

@@ -97,3 +97,30 @@ def test_wrong_options_and_unreadable_images_are_named(
     with pytest.raises(SystemExit, match='2'):
         main(['-opt', str(option_file), '-o', str(tmp_path / 'sheet.png')])
     assert "'type' expects a registered data set, got 'BlandCorruptionDataset'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['val_corruptions', 'val_everyday', 'val_masks'])
+def test_photographs_in_the_place_of_all_folders(
+    name: str, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file of all kinds of corruption, without any of its folders, on scikit-image's pictures."""
+    monkeypatch.chdir(tmp_path)
+    option_file = repository / 'options' / 'preview_corruptions.yml'
+    main(['-opt', str(option_file), '-o', 'x.png', '--dataset', name, '--count', '6', '--photos', 'scikit-image'])
+    picture = cv2.imread('x.png')
+    assert picture is not None
+    assert picture.std() > 30
+    assert 'x.png: 6 of 28 samples' in capsys.readouterr().out
+
+
+def test_photographs_of_the_user(
+    option_file: Path, make_folder: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = make_folder('mine', 3)
+    sheet = str(tmp_path / 'x.png')
+    main(['-opt', str(option_file), '-o', sheet, '--dataset', 'val', '--photos', str(mine)])
+    assert '3 of 3 samples' in capsys.readouterr().out
+    assert {Path(path).parent for path in open_dataset(option_file, 'val', str(mine)).image_paths()} == {mine}
+    with pytest.raises(SystemExit):
+        main(['-opt', str(option_file), '-o', sheet, '--photos', str(tmp_path / 'none')])
+    assert 'expected a folder of images' in capsys.readouterr().err

@@ -409,6 +409,42 @@ def installs_the_backbone(workplace: Workplace, command: str) -> None:
     assert any(f'/{folder}/models/{named[1]}' in other.text for other in all_commands())
 
 
+def makes_training(workplace: Workplace, command: str) -> None:
+    """Of the packaged model itself, which the tiny one of that name cannot stand for."""
+    workplace.give(files.album)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('HCL_MODELS', str(Path.home()))
+        workplace.run(command)
+    assert read_option_file(Path('photos.yml'))['path']['pretrain_network_g'] == 'small'
+    assert len(list(Path('datasets/photos').rglob('*.jpg'))) == 12
+
+
+def trains_on_photographs(workplace: Workplace, command: str) -> None:
+    """The options are checked; the training: tests/new_training/test_new_training.py."""
+    asserted_test('tests/new_training/test_new_training.py', 'test_four_commands_from_photographs_to_a_repair')
+    for call in workplace.calls(command):
+        _check_options(workplace, call)
+    files.write_trained_model('photos')
+
+
+def does_every_part(workplace: Workplace, command: str) -> None:
+    """All runs that GNU parallel or Slurm begin, one after the other."""
+    workplace.give(files.album)
+    several = re.fullmatch(r'parallel -j \d+ (.*) ::: \{1\.\.(\d+)\}', command)
+    text = several[1].replace('{}', '"$SLURM_ARRAY_TASK_ID"') if several else command
+    counts = re.findall(r'(?:^|[^\d])/(\d+)', text)
+    assert not several or counts == [several[2]]
+    shutil.rmtree('repaired', ignore_errors=True)
+    for number in range(1, int(counts[0]) + 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv('SLURM_ARRAY_JOB_ID', '7')
+            patch.setenv('SLURM_ARRAY_TASK_ID', str(number))
+            workplace.run(text)
+        (summary,) = [*Path().glob(f'summary_{number}.json'), *Path().glob(f'summary_7_{number}.json')]
+        summary.unlink()
+    assert sorted(path.name for path in Path('repaired').glob('*.jpg')) == sorted(f'{index}.jpg' for index in range(12))
+
+
 def links(workplace: Workplace, command: str) -> None:
     workplace.give(Path('data').mkdir)
     workplace.calls(command.replace('/path/to/data', str(Path('data').absolute())))
@@ -473,6 +509,9 @@ RULES = [
     Rule(r'mkdir lama && cp holiday/\*\.jpg lama/', runs('lama/a.jpg', given=_PHOTOS)),
     Rule(r'hcl-restore "lama/\*\.jpg" -o lama/ --save mask', runs('lama/a_mask.png')),
     Rule(r'python bin/predict\.py .*', pairs_for_lama),
+    Rule(r'hcl-restore photo\.jpg -o tuned/ --model experiments/photos/\S+ .*', runs(
+        'tuned/photo.jpg', given=_PHOTOS)),
+    Rule(r'(parallel .* )?hcl-restore photos/ -o repaired/ --shard .*', does_every_part),
     Rule(r'hcl-restore --help', runs(says='exit status')),
     Rule(r'python -m hcl_arch', runs(says='hcl-restore')),
     Rule(r'python -m hcl_arch restore photo\.jpg -o again/', runs('again/photo.jpg', given=_PHOTOS)),
@@ -494,6 +533,13 @@ RULES = [
     Rule(r'hcl-serve( --root-path .*)?', serves_programs),
     Rule(r'curl .* \S*http://127\.0\.0\.1:7861/restore\S* -o \S+', asks_the_service),
     # Trainings and tests.
+    Rule(r'hcl-new-training ~/photos', makes_training),
+    Rule(r'python -m hcl_arch\.commands\.preview -opt photos\.yml -o photos\.png', runs(
+        'photos.png', more=('--count', '2'))),
+    Rule(r'hcl-train -opt photos\.yml', trains_on_photographs),
+    Rule(r'hcl-export experiments/photos/\S+ photos\.safetensors --half --info .*', runs(
+        'photos.safetensors', says='for hcl-restore --model')),
+    Rule(r'torchrun --nnodes=2 .* -m hcl_arch\.train -opt options/\S+ --launcher pytorch .*', launches),
     Rule(r'hcl-(train|test) -opt options/\S+\.yml( --auto_resume| --force_yml .*)?', checks_options),
     Rule(r'for method in [\w ]+; do\n *hcl-train -opt \S+\n *hcl-test -opt \S+\ndone', checks_options),
     Rule(r'hcl-train --check -opt FILE', checks_a_file_of_any_name),
@@ -515,6 +561,8 @@ RULES = [
         'report_small/report.md', given=[option_files, results_of('options/report_small.yml')], more=('--curves', ''))),
     Rule(r'python -m hcl_arch\.commands\.preview -opt options/preview_corruptions\.yml -o sheet\.png', runs(
         'sheet.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
+    Rule(r'python -m hcl_arch\.commands\.preview .* --photos (~/photos|scikit-image)', runs(
+        'sheet.png', given=[option_files, files.album], more=('--count', '2'))),
     Rule(r'python -m hcl_arch\.commands\.preview .* -o corruptions\.png --dataset val_corruptions', runs(
         'corruptions.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
     Rule(r'python -m hcl_arch\.commands\.preview .* -o masks\.png --dataset val_masks', runs(

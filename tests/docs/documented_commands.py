@@ -27,11 +27,11 @@ _FENCE = re.compile(
 )
 _INLINE = re.compile(r'`([^`\n]+)`')
 # A program with arguments: the names of programs alone stand in sentences.
-_PROGRAM = r'(?:[\w./-]*/)?(?:hcl-\w+|python|torchrun|pip|make|find|prepare_\w+\.py|tar|mkdir)'
+_PROGRAM = r'(?:[\w./-]*/)?(?:hcl-[\w-]+|python|torchrun|pip|make|find|prepare_\w+\.py|tar|mkdir)'
 _COMMAND = re.compile(rf'(?:[A-Z_]+=\S+ )*{_PROGRAM} +\S.*')
 # In the head of an option file: a line of its own, or behind the sentence that it belongs to; a remark in brackets may
 # follow.
-_USAGE = re.compile(r'(?:^# +|: |`)((?:hcl-\w+|python|torchrun|make) [^`\n]*?)(?: {2,}\(.*\)|`.*)?$', re.MULTILINE)
+_USAGE = re.compile(r'(?:^# +|: |`)((?:hcl-[\w-]+|python|torchrun|make) [^`\n]*?)(?: {2,}\(.*\)|`.*)?$', re.MULTILINE)
 
 
 class Block(NamedTuple):

@@ -95,12 +95,12 @@ def write_named_model(folder: Path) -> None:
     save_model(folder / 'small.safetensors', NETWORK, network().state_dict(), INFO)
 
 
-def write_trained_model() -> None:
-    """Write what `hcl-train -opt options/train_hcl_places.yml` leaves, with a tiny network."""
-    folder = Path('experiments/train_hcl_places')
+def write_trained_model(name: str = 'train_hcl_places') -> None:
+    """Write what `hcl-train -opt options/train_hcl_places.yml` leaves, or another training, with a tiny network."""
+    folder = Path('experiments') / name
     (folder / 'models').mkdir(parents=True)
     torch.save({'params': network().state_dict()}, folder / 'models' / 'net_g_latest.pth')
-    (folder / 'train_hcl_places.yml').write_text(yaml.safe_dump({'name': 'train_hcl_places', 'network_g': NETWORK}))
+    (folder / f'{name}.yml').write_text(yaml.safe_dump({'name': name, 'network_g': NETWORK}))
 
 
 def write_parts_of_the_packaged_model() -> None:
@@ -206,6 +206,12 @@ def own_photographs() -> None:
     content = (folder / '0.jpg').read_bytes()
     for index in range(1, 503):
         (folder / f'{index}.jpg').write_bytes(content)
+
+
+def album() -> None:
+    """A folder of photographs at home, and one here."""
+    for folder in (Path.home() / 'photos', Path('photos')):
+        write_images((str(folder / f'{index}.jpg') for index in range(12)), height=96, width=128)
 
 
 def preview_pictures() -> None:

@@ -21,8 +21,8 @@ from typing import Any, Callable, NamedTuple
 from tests.docs.documented_commands import REPOSITORY
 
 PROGRAMS = (
-    'hcl-app', 'hcl-convert', 'hcl-export', 'hcl-options', 'hcl-report', 'hcl-restore', 'hcl-serve', 'hcl-test',
-    'hcl-train', 'curl', 'iopaint', 'python', 'torchrun',
+    'hcl-app', 'hcl-convert', 'hcl-export', 'hcl-new-training', 'hcl-options', 'hcl-report', 'hcl-restore', 'hcl-serve',
+    'hcl-test', 'hcl-train', 'curl', 'iopaint', 'python', 'torchrun',
 )  # fmt: skip
 _NOTES = 'calls'
 _NOTER = f"""#!/bin/bash
@@ -134,7 +134,7 @@ def main_of(call: Call) -> tuple[Callable[[], Any], str, list[str]]:
 
 def entry_points() -> dict[str, str]:
     """The programs as setup.py gives them: {'hcl-train': 'hcl_arch.train:main', ...}."""
-    return dict(re.findall(r"'(hcl-\w+) = ([\w.]+:\w+)'", (REPOSITORY / 'setup.py').read_text('utf-8')))
+    return dict(re.findall(r"'(hcl-[\w-]+) = ([\w.]+:\w+)'", (REPOSITORY / 'setup.py').read_text('utf-8')))
 
 
 def load_script(name: str) -> Any:

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
+from hcl_arch.archs.registry import ARCHS
+from hcl_arch.commands.export import main as export
 from hcl_arch.model_files import ModelFileError
 from hcl_arch.model_files.trained_parts import check_trained_parts
 from hcl_arch.restoration import Restorer
+from tests.new_training.conftest import NETWORK
 
 ALONE = {'type': 'DetectThenRestore', 'freeze_detector': True}
 
@@ -69,3 +73,30 @@ def test_parts_of_the_training_before(tmp_path: Path) -> None:
 
 def test_named_models_pass() -> None:
     check_trained_parts('small')
+
+
+@pytest.mark.parametrize(('part', 'other'), [('detector', 'restorer'), ('restorer', 'detector')])
+def test_a_file_without_a_part(tmp_path: Path, part: str, other: str) -> None:
+    """Neither the weights of BasicSR nor an option file that names those of the other part stand for a whole model."""
+    state = ARCHS.build(NETWORK).state_dict()
+    path = experiment(tmp_path / 'a', network_g=NETWORK, train={'total_iter': 9})
+    torch.save({'params': {name: value for name, value in state.items() if not name.startswith(part)}}, path)
+    with pytest.raises(ModelFileError, match=f'The file holds no {part}: take one of a training of the whole network'):
+        Restorer(path, device='cpu')
+    torch.save({'params': state}, path)
+    option_file = tmp_path / 'joined.yml'
+    option_file.write_text(yaml.safe_dump({'network_g': {**NETWORK, f'{other}_weights': str(path)}}))
+    with pytest.raises(ModelFileError, match=f'its {part} has no weights and would be a random one; .*{part}_weights'):
+        Restorer(option_file, device='cpu')
+    both = {**NETWORK, 'detector_weights': str(path), 'restorer_weights': str(path)}
+    option_file.write_text(yaml.safe_dump({'network_g': both}))
+    Restorer(option_file, device='cpu')
+
+
+def test_a_part_alone_is_exported_as_no_whole_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = experiment(tmp_path / 'a', network_g=NETWORK, train={'total_iter': 9, 'detector_iter': 9})
+    torch.save({'params': ARCHS.build(NETWORK).state_dict()}, path)
+    with pytest.raises(SystemExit):
+        export([str(path), str(tmp_path / 'out.safetensors')])
+    assert 'holds a detector alone' in capsys.readouterr().err
+    assert not (tmp_path / 'out.safetensors').exists()

@@ -15,6 +15,7 @@ from hcl_arch.commands.export.parts import Part, build_part
 from hcl_arch.commands.export.program_file import program_runner, smallest_side, to_program
 from hcl_arch.commands.export.remarks import remarks
 from hcl_arch.model_files import LoadedModel, ModelFileError, load_model, save_model
+from hcl_arch.model_files.trained_parts import check_trained_parts
 from hcl_arch.utils.atomic_file import atomic_file, refuse_special_file
 from hcl_arch.utils.regular_file import reason_of
 
@@ -36,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         _check_output(arguments.out, arguments.model, arguments.overwrite)
         if arguments.out.suffix == '.onnx':
             require_onnx()
+        if arguments.out.suffix == '.safetensors' or arguments.part == 'all':  # a part alone needs no other
+            check_trained_parts(arguments.model, arguments.options)
         model = load_model(arguments.model, options=arguments.options)
         if arguments.out.suffix == '.safetensors':
             state = {name: tensor.half() if arguments.half and tensor.is_floating_point() else tensor

@@ -4,7 +4,9 @@
 
 Each sample shows the input, the truth, the mask (white = corrupted) and the noise (what is put into the holes), with
 the name of its corruption and the share of corrupted pixels. A table of shares by corruption is printed. Works with
-every registered data set that gives `lq`, `gt` and `mask`.
+every registered data set that gives `lq`, `gt` and `mask`. Without data sets, look at photographs of yours:
+
+    python -m hcl_arch.commands.preview -opt options/preview_corruptions.yml -o sheet.png --photos ~/photos
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Optional
 
 from hcl_arch.utils.command_line import CommandParser
 
+SCIKIT_IMAGE = 'scikit-image'
 PICTURES = ('png', 'jpg', 'jpeg', 'webp')
 
 
@@ -29,6 +32,12 @@ def parse_arguments(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument('-opt', type=Path, required=True, help='option file')
     parser.add_argument('-o', '--output', type=Path, required=True, help='picture to write, e.g. sheet.png')
     parser.add_argument('--dataset', help='its name under `datasets:`; by default train, or the first one')
+    parser.add_argument(
+        '--photos',
+        metavar=f'FOLDER|{SCIKIT_IMAGE}',
+        help='take these photographs, not the folders of the option file; masks and pictures are drawn then, and '
+        f"letters are OpenCV's. {SCIKIT_IMAGE}: those that come with it",
+    )
     parser.add_argument('--count', type=int, default=16, help='number of samples (default: %(default)s)')
     parser.add_argument('--columns', type=int, default=2, help='samples side by side (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of the training samples (default: %(default)s)')

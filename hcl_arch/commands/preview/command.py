@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from basicsr.utils.registry import DATASET_REGISTRY
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from hcl_arch.commands.preview.photographs import folder_of, on_photographs
 from hcl_arch.utils.atomic_file import refuse_special_file
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
 from hcl_arch.utils.pictures import captioned_row, mask_picture, stack_rows, write_picture
@@ -26,8 +28,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     try:
         refuse_special_file(arguments.output)
-        dataset = open_dataset(arguments.opt, arguments.dataset)
-        samples = draw_samples(dataset, count=arguments.count, seed=arguments.seed)
+        with folder_of(arguments.photos) if arguments.photos else contextlib.nullcontext() as photos:
+            dataset = open_dataset(arguments.opt, arguments.dataset, photos)
+            samples = draw_samples(dataset, count=arguments.count, seed=arguments.seed)
         write_picture(contact_sheet(samples, columns=arguments.columns), arguments.output)
     except (OSError, ValueError) as error:  # a mistake in the options or the data, named by the message
         print(f'python -m hcl_arch.commands.preview: error: {error}', file=sys.stderr)
@@ -35,12 +38,13 @@ def run(arguments: argparse.Namespace) -> None:
     print(f'{share_table(samples)}\n{arguments.output}: {len(samples)} of {len(dataset)} samples')
 
 
-def open_dataset(option_file: Path, name: Optional[str] = None) -> Any:
+def open_dataset(option_file: Path, name: Optional[str] = None, photos: Optional[str] = None) -> Any:
     """Return a data set of an option file, built as BasicSR does.
 
     Args:
         option_file: the file.
         name: the data set's key under `datasets:`; None = 'train', or else the first one.
+        photos: a folder of photographs in the place of its own; None = its own.
 
     Raises:
         OptionFileError: the file does not exist or has no such data set.
@@ -55,14 +59,16 @@ def open_dataset(option_file: Path, name: Optional[str] = None) -> Any:
     key = name or ('train' if 'train' in datasets else next(iter(datasets)))
     if key not in datasets:
         raise OptionFileError(f'option file {option_file} has no data set {key}; it has {", ".join(datasets)}')
+    where = f"option file {option_file}, data set '{key}'"
+    options = datasets[key] if photos is None else on_photographs(datasets[key], photos, where)
     # BasicSR's own parser also sets the phase, but looks for GPUs as well.
     kind = datasets[key].get('type')
     if kind not in DATASET_REGISTRY:
         raise OptionFileError(
-            f"option file {option_file}, data set '{key}': 'type' expects a registered data set, got "
+            f"{where}: 'type' expects a registered data set, got "
             f'{kind!r}. Known: {", ".join(sorted(DATASET_REGISTRY.keys()))}.'
         )
-    return build_dataset({'name': key, **datasets[key], 'phase': key.split('_')[0]})
+    return build_dataset({'name': key, **options, 'phase': key.split('_')[0]})
 
 
 def draw_samples(dataset: Any, *, count: int, seed: int) -> list[Mapping[str, Any]]:

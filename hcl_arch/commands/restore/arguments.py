@@ -18,6 +18,7 @@ from hcl_arch.commands.restore.options import (
     Options,
     check_options,
 )
+from hcl_arch.commands.restore.shard import parse_shard
 from hcl_arch.utils.command_line import CommandParser, whole_number
 from hcl_arch.utils.image_limits import DEFAULT_MEMORY, MAX_DECODED_BYTES, MAX_PIXELS, MIB
 from hcl_arch.utils.precision import Precision
@@ -256,6 +257,12 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         default=2,
         metavar='N',
         help='read N photographs ahead and write N behind while the network works (default: %(default)s)',
+    )
+    group.add_argument(
+        '--shard',
+        type=parse_shard,
+        metavar='I/N',
+        help='do only part I of N: N runs, on as many machines, with 1/N to N/N do each photograph once',
     )
     group.add_argument(
         '--threads',

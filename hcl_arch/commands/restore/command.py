@@ -79,7 +79,7 @@ def _run(options: Options, console: Console, load: Callable[[Options], ImageRest
     summary.seconds = time.monotonic() - start
     _say_totals(summary, options, console)
     is_told = _write_summary(summary, options, console)
-    if status == ALL_DONE and not jobs and not found.n_existing:
+    if status == ALL_DONE and not found.inputs:
         return NOT_BEGUN
     return status or (SOME_FAILED if summary.n_failed or not is_told else ALL_DONE)
 
@@ -100,7 +100,11 @@ def _plan(options: Options) -> tuple[list[Job], Found]:
     files += [path for path in (options.template, *options.exclude) if path is not None and os.path.isfile(path)]
     refuse_overwritten_inputs(jobs, [*files, *(job.mask for job in jobs if job.mask)], summary_files)
     _check_summary_file(options, jobs)
-    return [_with_existing(job, options) for job in _left_to_do(jobs, options, found)], found
+    # Only here, so that each part gives a photograph the name that it has in a run of all.
+    own = [job for job in jobs if options.shard is None or options.shard.takes(job.input.relative)]
+    if jobs and not own:
+        found.notes.append('none of the photographs is of this part (--shard)')
+    return [_with_existing(job, options) for job in _left_to_do(own, options, found)], found
 
 
 def _left_to_do(jobs: list[Job], options: Options, found: Found) -> list[Job]:

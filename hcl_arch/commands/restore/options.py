@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Optional, get_args
 
+from hcl_arch.commands.restore.shard import Shard
 from hcl_arch.utils.image_limits import MIB, Limits
 from hcl_arch.utils.mask_options import OWN_ALPHA, MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision
@@ -67,6 +68,7 @@ class Options:
     threads: Optional[int]
     max_megapixels: float
     max_decoded: float
+    shard: Optional[Shard]
 
     @property
     def repairs(self) -> bool:
