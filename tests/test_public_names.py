@@ -122,17 +122,23 @@ def test_a_path_without_a_known_ending_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def _is_method(value: object) -> bool:
+    return inspect.isfunction(value) or isinstance(value, (classmethod, staticmethod))
+
+
 def test_the_reference_has_every_public_name() -> None:
     lines = '\n'.join(re.findall(r'^#+ .*', REFERENCE, re.MULTILINE))
     headings = re.findall(r'`(?:hcl_arch\.)?([\w.]+)', lines)
     assert set(hcl_arch.__all__) <= set(headings)
     for owner in (hcl_arch.Restorer, hcl_arch.Restoration):
-        public = {name for name, value in vars(owner).items() if inspect.isfunction(value) and name[0] != '_'}
+        public = {name for name, value in vars(owner).items() if _is_method(value) and name[0] != '_'}
         assert {f'{owner.__name__}.{name}' for name in public} <= set(headings)
 
 
-@pytest.mark.parametrize('name', ['restore', 'Restorer', 'Restorer.restore', 'Restorer.repair', 'Restorer.find',
-                                  'Restorer.with_filler', 'Restoration.save'])  # fmt: skip
+@pytest.mark.parametrize('name', [
+    'restore', 'Restorer', 'Restorer.restore', 'Restorer.repair', 'Restorer.find', 'Restorer.with_filler',
+    'Restorer.from_pretrained', 'Restorer.save_pretrained', 'Restoration.save',
+])  # fmt: skip
 def test_the_reference_has_every_argument(name: str) -> None:
     value: object = hcl_arch
     for part in name.split('.'):
@@ -140,5 +146,5 @@ def test_the_reference_has_every_argument(name: str) -> None:
     title = re.escape(name if '.' in name else f'hcl_arch.{name}')
     section = re.search(rf'^#+ .*?`{title}\(.*?(?=^#|\Z)', REFERENCE, re.MULTILINE | re.DOTALL)
     assert section is not None
-    arguments = set(inspect.signature(value).parameters) - {'self'}  # type: ignore[arg-type]
+    arguments = set(inspect.signature(value).parameters) - {'self', 'settings'}  # type: ignore[arg-type]
     assert {one for one in arguments if not re.search(rf'\b{one}\b', section[0])} == set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.image_decoding import upright
 
 # Sides that differ by this share, or by a pixel, are of one shape: sizes are rounded when pictures are resized.
@@ -14,7 +15,7 @@ _MARKED_SHARE = 0.25
 _TURNED = 5
 
 
-class MaskSizeError(ValueError):
+class MaskSizeError(HCLError, ValueError):
     """A mask of another size than the photograph; the message says what it is, and what to do."""
 
 

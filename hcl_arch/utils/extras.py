@@ -6,12 +6,14 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
+from hcl_arch.utils.errors import HCLError
+
 _OURS = 'hcl_arch'
 # Distributions that are called otherwise than what is imported.
 _DISTRIBUTIONS = {'skimage': 'scikit-image'}
 
 
-class MissingExtraError(ModuleNotFoundError):
+class MissingExtraError(HCLError, ModuleNotFoundError):
     """A package that one of our extras brings is not installed."""
 
 

@@ -503,8 +503,8 @@ RULES = [
         'masks/a.png', 'masks/beach/b.png', given=_PHOTOS)),
     Rule(r'hcl-restore holiday/ -o corrected/ --mask masks/', runs('corrected/beach/b.png', given=_PHOTOS)),
     Rule(r'hcl-restore holiday/ -o no-(bars|logo|stamp)/ --(region|template|exclude) .*', runs(given=_PHOTOS)),
-    Rule(r'hcl-restore "holiday/\*\.jpg" -o masks/ --save mask', runs('masks/a_mask.png', given=_PHOTOS)),
-    Rule(r'for f in masks/\*_mask\.png; do mv .*; done', runs('masks/a.png')),
+    Rule(r'hcl-restore "holiday/\*\.jpg" -o masks/ --save mask --mask-name same', runs(
+        'masks/a.png', given=_PHOTOS)),
     Rule(r'iopaint run .*', pairs_for_iopaint),
     Rule(r'mkdir lama && cp holiday/\*\.jpg lama/', runs('lama/a.jpg', given=_PHOTOS)),
     Rule(r'hcl-restore "lama/\*\.jpg" -o lama/ --save mask', runs('lama/a_mask.png')),

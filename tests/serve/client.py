@@ -26,7 +26,7 @@ class Gate(FakeRestorer):
         self.open.set()
         self.stopped = 0
 
-    def find(self, image, *, threshold=None, grow=0, min_score=None):
+    def find(self, image, *, threshold=None, grow=0, min_score=None, progress=None):
         """As `Restorer.find`."""
         self.begun.set()
         confidence = self.detect(image)

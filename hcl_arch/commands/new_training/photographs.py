@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from hcl_arch.data.storage.folder_walk import walk_files
 from hcl_arch.data.storage.image_root import IMAGE_EXTENSIONS, LMDB_SUFFIX, is_lmdb, open_root
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.image_headers import UnknownFormatError, read_stated
 from hcl_arch.utils.regular_file import read_regular_file
 
@@ -22,7 +23,7 @@ LEAST_SIDE = 64
 LEAST_TRAINING, LEAST_VALIDATION = 6, 2
 
 
-class NewTrainingError(ValueError):
+class NewTrainingError(HCLError, ValueError):
     """Why no training can be made; one line."""
 
 

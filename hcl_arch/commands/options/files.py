@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.errors import HCLError
 from hcl_arch.utils.regular_file import reason_of
 
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -20,7 +21,7 @@ _BESIDE = {_OPTIONS: 'schema.json', _SCRIPTS: 'preparation/*.py'}
 _REMARK = re.compile(r'# yaml-language-server:.*\n')
 
 
-class FileError(ValueError):
+class FileError(HCLError, ValueError):
     """A file cannot be copied; one line that says why."""
 
 

@@ -58,7 +58,7 @@ def answer(restorer: Restorer, files: Files, options: Options, limits: Limits, c
     """
     try:
         photograph = _read('image', files.image, limits)
-        finding = _finding(restorer, photograph, files.mask, options, limits)
+        finding = _finding(restorer, photograph, files.mask, options, limits, check_stop)
         check_stop()
         if options.answer == 'mask':
             return Answer(_mask_png(finding.mask), _headers(finding))
@@ -80,11 +80,20 @@ def _read(name: str, content: bytes, limits: Limits) -> Photograph:
 
 
 def _finding(
-    restorer: Restorer, photograph: Photograph, mask: bytes | None, options: Options, limits: Limits
+    restorer: Restorer,
+    photograph: Photograph,
+    mask: bytes | None,
+    options: Options,
+    limits: Limits,
+    check_stop: CheckStop,
 ) -> Finding:
     if mask is None:
         return restorer.find(
-            photograph.shown, threshold=options.threshold, grow=options.grow, min_score=options.min_score
+            photograph.shown,
+            threshold=options.threshold,
+            grow=options.grow,
+            min_score=options.min_score,
+            progress=lambda done, total: check_stop(),
         )
     width, height = photograph.size
     given = user_mask(

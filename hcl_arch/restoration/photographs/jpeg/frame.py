@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcl_arch.restoration.photographs.jpeg.huffman import Code
+from hcl_arch.utils.errors import HCLError
 
 SOI, EOI, SOS, DQT, DHT, DRI, JFIF, ADOBE = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xE0, 0xEE
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2
@@ -22,7 +23,7 @@ _END_OF_CODE = re.compile(rb'\xff+[^\x00\xff\xd0-\xd7]', re.DOTALL)
 SIDE = 8
 
 
-class UnpatchableError(ValueError):
+class UnpatchableError(HCLError, ValueError):
     """A JPEG of a kind whose coefficients are not read here, or a damaged one."""
 
 
