@@ -72,6 +72,7 @@ def test_the_page_needs_no_package_of_trainings(tmp_path: Path) -> None:
     [
         ('hcl-train', 'hcl_arch.train', ['-opt', 'x.yml']),
         ('hcl-test', 'hcl_arch.test', ['-opt', 'x.yml']),
+        ('hcl-new-training', 'hcl_arch.commands.new_training', ['photos']),
         ('hcl-report', 'hcl_arch.commands.report', ['results/x']),
         ('python -m hcl_arch.commands.preview', 'hcl_arch.commands.preview', ['-opt', 'x.yml', '-o', 'x.png']),
     ],

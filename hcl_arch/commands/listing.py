@@ -39,6 +39,18 @@ COMMANDS = (
         'hcl_arch.commands.app.command:make_parser',
     ),
     Command(
+        'hcl-serve',
+        'the same for other programs, over HTTP',
+        'hcl_arch.commands.serve:main',
+        'hcl_arch.commands.serve.command:make_parser',
+    ),
+    Command(
+        'hcl-options',
+        'list and copy the option files of trainings',
+        'hcl_arch.commands.options:main',
+        'hcl_arch.commands.options:make_parser',
+    ),
+    Command(
         'hcl-new-training',
         'a training on a folder of photographs of yours',
         'hcl_arch.commands.new_training:main',

@@ -27,10 +27,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     Returns:
         The exit status: 0, or 2 if nothing was written, of which one line on standard error says why.
     """
-    parser = CommandParser(prog='hcl-options', description=__doc__)
-    parser.add_argument('names', nargs='*', metavar='NAME', help='of files to write, with or without folder and ending')
-    parser.add_argument('-o', '--output', type=Path, default=Path(), metavar='FOLDER', help='default: this folder')
-    arguments = parser.parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     try:
         lines = copy_out(arguments.names, arguments.output) if arguments.names else listing()
     except FileError as error:
@@ -38,3 +35,11 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return 2
     print('\n'.join(lines))
     return 0
+
+
+def make_parser() -> CommandParser:
+    """The parser of the command line."""
+    parser = CommandParser(prog='hcl-options', description=__doc__)
+    parser.add_argument('names', nargs='*', metavar='NAME', help='of files to write, with or without folder and ending')
+    parser.add_argument('-o', '--output', type=Path, default=Path(), metavar='FOLDER', help='default: this folder')
+    return parser

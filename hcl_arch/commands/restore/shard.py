@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 
 class Shard(NamedTuple):
-    """Part `number` of `count`, counted from 1."""
+    """Part `number` of `parts`, counted from 1."""
 
     number: int
-    count: int
+    parts: int
 
     def takes(self, name: str) -> bool:
         """Whether a photograph is of this part; its name below the inputs alone says so, whatever lies beside it."""
         digest = hashlib.sha256(name.encode('utf-8', 'surrogateescape')).digest()
-        return int.from_bytes(digest[:8], 'big') % self.count == self.number - 1
+        return int.from_bytes(digest[:8], 'big') % self.parts == self.number - 1
 
 
 def parse_shard(text: str) -> Shard:

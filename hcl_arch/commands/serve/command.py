@@ -21,7 +21,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     Raises:
         SystemExit: with 2 if it cannot start; a line on standard error says why.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     if any(importlib.util.find_spec(name) is None for name in NEEDED):
         stop(PROG, 'the service needs FastAPI, which is not installed: pip install "hcl-arch[serve]"')
     check(arguments, PROG)
@@ -31,7 +31,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         _serve(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
     parser = CommandParser(
         prog=PROG,
         description='Repair photographs for other programs: POST an image to /restore. /docs describes the requests, '
