@@ -6,6 +6,7 @@ import io
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -78,7 +79,7 @@ def check(content: bytes, *, may_fail: bool = False) -> None:
         assert may_fail
         return
     for wanted in FORMATS:
-        written = photograph.encode(wanted)[0]
+        written = replace(photograph, content=b'').encode(wanted)[0]  # a copy would keep what is damaged
         with warnings.catch_warnings():
             warnings.simplefilter('error')
             read_by_pillow(written)
@@ -155,7 +156,7 @@ def test_bigtiff_becomes_classic_exif() -> None:
             40_001: (16, 1, struct.pack('<Q', 2**40))}  # fmt: skip
     photograph = read_photograph(io.BytesIO(hp.tiff(bytes(48 * 40), 48, 40, more=more, big=True)))
     for wanted in FORMATS[:4]:
-        with Image.open(io.BytesIO(photograph.encode(wanted)[0])) as image:
+        with Image.open(io.BytesIO(replace(photograph, content=b'').encode(wanted)[0])) as image:
             tags = image.getexif()
             assert tags[0x010E] == 'A bridge'
             assert tags[40_000] == (7, 2**31)

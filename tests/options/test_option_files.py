@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 
 from hcl_arch.commands.report.paper_tables import read_paper
 from hcl_arch.commands.report.runs_file import check_entries, read_runs_file
+from hcl_arch.model_files.network import without_files
 from hcl_arch.option_checks.problems import find_problems
 from tests.options.option_files import (
     ABLATIONS,
@@ -81,7 +82,7 @@ def test_basicsr_reads_the_ablation(name: str, monkeypatch: pytest.MonkeyPatch) 
 
 def on_meta(options: Mapping[str, Any]) -> nn.Module:
     """The network without memory for its weights, and without looking for those of its parts."""
-    return _on_meta(json.dumps({key: value for key, value in options.items() if not key.endswith('_weights')}))
+    return _on_meta(json.dumps(without_files(options)))
 
 
 @functools.cache  # most files share their networks
