@@ -36,11 +36,11 @@ def test_beyond_the_queue_is_told_to_come_back(serving):
 def test_what_takes_too_long_is_stopped_and_frees_its_place(serving):
     service = serving(Gate(), waiting=1, timeout=0.5)
     service.restorer.open.clear()
-    with ThreadPoolExecutor(2) as pool:  # the second one is never begun
+    with ThreadPoolExecutor(2) as pool:  # on a fast machine the second one is never begun
         replies = [pool.submit(service.restore, png(spoiled(square))) for square in (3, 4)]
         assert [future.result().status for future in replies] == [504, 504]
     until(lambda: service.queue._taken == 0)
-    assert service.restorer.stopped == service.restorer.detections == 1
+    assert 1 <= service.restorer.stopped <= service.restorer.detections <= 2
     service.restorer.open.set()
     assert service.restore(png(spoiled(6))).status == 200
 
