@@ -1,7 +1,7 @@
 """Weight gradients of convolutions in the memory layout that the processor is fast in.
 
-The networks keep their tensors channels_last. Without AVX-512, oneDNN computes the weight gradient of a larger kernel
-three to five times as fast from tensors in the usual layout, copies included.
+The networks keep their tensors channels_last. Without AVX-512, oneDNN computes the weight gradient of a 3 x 3 kernel
+1.6 to 4.8 times as fast from tensors in the usual layout, copies included (64 to 512 channels, 256 to 32 pixels).
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import pty
 import shutil
@@ -20,13 +19,7 @@ import pytest
 from hcl_arch.commands.app import main
 from hcl_arch.commands.serving.ending import ended_by_signals, private_folder
 from hcl_arch.commands.serving.listening import open_socket, url_of
-
-
-def error_of(arguments, capsys) -> str:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    return capsys.readouterr().err
+from tests.command_errors import error_of, hide
 
 
 @pytest.mark.parametrize(
@@ -42,23 +35,20 @@ def error_of(arguments, capsys) -> str:
     ],
 )
 def test_wrong_options_are_told_in_one_line(arguments, message, capsys):
-    error = error_of(arguments, capsys)
+    error = error_of(main, arguments, capsys)
     assert message in error
     assert error.count('\n') == 1
     assert error.startswith('hcl-app: error: ')
 
 
 def test_a_missing_gradio_is_told(monkeypatch, capsys):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, 'find_spec', lambda name, *rest: None if name == 'gradio' else find(name, *rest)
-    )
-    assert 'pip install "hcl-arch[app]"' in error_of([], capsys)
+    hide('gradio', monkeypatch)
+    assert 'pip install "hcl-arch[app]"' in error_of(main, [], capsys)
 
 
 def test_a_port_in_use_is_told(capsys):
     with open_socket('127.0.0.1', 0) as taken:
-        error = error_of(['--port', str(taken.getsockname()[1]), '--no-browser'], capsys)
+        error = error_of(main, ['--port', str(taken.getsockname()[1]), '--no-browser'], capsys)
     assert '--port 0 takes a free port' in error
 
 
@@ -152,7 +142,7 @@ def private_folder_in(path):
 
 def test_signals_are_as_before_where_the_page_cannot_start(capsys):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    error_of(['--port', '0', '--model', 'no/such/file.pth', '--no-browser'], capsys)
+    error_of(main, ['--port', '0', '--model', 'no/such/file.pth', '--no-browser'], capsys)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 

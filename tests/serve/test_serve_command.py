@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import signal
 import subprocess
 import sys
@@ -11,13 +10,7 @@ import urllib.request
 import pytest
 
 from hcl_arch.commands.serve import main
-
-
-def error_of(arguments, capsys) -> str:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    return capsys.readouterr().err
+from tests.command_errors import error_of, hide
 
 
 @pytest.mark.parametrize(
@@ -34,18 +27,15 @@ def error_of(arguments, capsys) -> str:
     ],
 )
 def test_wrong_options_are_told_in_one_line(arguments, message, capsys):
-    error = error_of(arguments, capsys)
+    error = error_of(main, arguments, capsys)
     assert message in error
     assert error.count('\n') == 1
     assert error.startswith('hcl-serve: error: ')
 
 
 def test_a_missing_library_is_told(monkeypatch, capsys):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, 'find_spec', lambda name, *rest: None if name == 'fastapi' else find(name, *rest)
-    )
-    assert 'pip install "hcl-arch[serve]"' in error_of([], capsys)
+    hide('fastapi', monkeypatch)
+    assert 'pip install "hcl-arch[serve]"' in error_of(main, [], capsys)
 
 
 @pytest.mark.parametrize('ending', ['SIGINT', pytest.param('SIGTERM', marks=pytest.mark.slow)])
