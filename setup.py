@@ -51,6 +51,7 @@ FILLERS_REQUIRES = ["spandrel>=0.4; python_version >= '3.10'", "spandrel_extra_a
 HEIC_REQUIRES = ['pillow-heif>=0.16']  # photographs of phones
 HUB_REQUIRES = ['huggingface_hub>=0.23']  # for Restorer.from_pretrained with a name
 SERVE_REQUIRES = ['fastapi>=0.115', 'python-multipart>=0.0.18', 'uvicorn>=0.30']  # for hcl-serve
+ONNX_REQUIRES = ['onnxruntime>=1.20']  # for hcl-restore --runtime onnx
 REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
 TEST_REQUIRES = ['hypothesis', 'jsonschema', 'pytest>=7', 'pytest-xdist']
 DEV_REQUIRES = [
@@ -158,6 +159,7 @@ setup(
         'fillers': FILLERS_REQUIRES,
         'heic': HEIC_REQUIRES,
         'hub': HUB_REQUIRES,
+        'onnx': ONNX_REQUIRES,
         'report': REPORT_REQUIRES,
         'serve': SERVE_REQUIRES,
         'test': TEST_REQUIRES,

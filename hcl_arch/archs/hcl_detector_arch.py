@@ -292,25 +292,28 @@ class HCLDetector(nn.Module):
         center_logits, pixel_logits = self._classify(embeddings[-1], stages[-1])
         return Detection(features, embeddings, stages, mask_logits, center_logits, pixel_logits)
 
-    def _embed(self, image: Tensor, prior: Optional[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    def _embed(
+        self, image: Tensor, prior: Optional[Tensor], told: Optional[Tensor] = None
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Features and embeddings of all stages."""
         image = image.contiguous(memory_format=torch.channels_last)
-        features = self.encoder(image) if self.looks == 1 else self.encoder(image, prior)
+        features = self.encoder(image) if self.looks == 1 else self.encoder(image, prior, told)
         return features, self.projection_heads(features)
 
-    def finest_logits(self, image: Tensor, prior: Optional[Tensor] = None) -> Tensor:
+    def finest_logits(self, image: Tensor, prior: Optional[Tensor] = None, told: Optional[Tensor] = None) -> Tensor:
         """Look at an image once and return only the finest mask's logits, for a next look or for a mask.
 
         Args:
             image: (B, 3, H, W) RGB in [-1, 1], H and W multiples of ``look_multiple``.
             prior: As for :meth:`look`.
+            told: As for :class:`TimmEncoder`; only with ``mask_from: pixels``.
 
         Returns:
             (B, 1, h, w), h and w being those of the finest stage.
         """
         if self.pixel_classifiers is None:
             return self._prior_of(self.look(image, prior))
-        _, embeddings = self._embed(image, prior)
+        _, embeddings = self._embed(image, prior, told)
         return self._mask_logits(embeddings[:1])[0]
 
     @staticmethod

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hcl_arch.archs.layers.exporting import is_exporting
+from hcl_arch.utils.image_limits import MIN_IMAGE_SIZE
 
-MIN_IMAGE_SIZE = 16
 MapUpsampling = Literal['nearest', 'bilinear']
 
 

@@ -6,20 +6,17 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hcl_arch.model_files.description import FORMAT, VERSION, Description, from_metadata
 from hcl_arch.model_files.errors import ModelFileError
-from hcl_arch.model_files.network import without_files
-from hcl_arch.model_files.safetensors_file import read_tensors
-from hcl_arch.model_files.saving import save_model
-from hcl_arch.model_files.state import check_stored_whole
+from hcl_arch.model_files.safetensors_file import read_header, read_tensors
 from hcl_arch.utils.atomic_file import atomic_text, refuse_special_file
 from hcl_arch.utils.json_text import load_json
 from hcl_arch.utils.regular_file import read_regular_file, reason_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS, CONFIG, CARD = 'model.safetensors', 'config.json', 'README.md'
 _LIBRARY = 'hcl-arch'
@@ -64,15 +61,26 @@ def read_folder(folder: Path) -> FolderModel:
     Raises:
         ModelFileError: A file is missing or cannot be used.
     """
+    from hcl_arch.model_files.state import check_stored_whole
+
+    description = read_description(folder)
+    header, tensors = read_tensors(folder / WEIGHTS)
+    check_stored_whole(tensors, header.size)
+    return FolderModel(description, tensors)
+
+
+def read_description(folder: Path) -> Description:
+    """Read what a model's folder says of its network; see :func:`read_folder`.
+
+    Raises:
+        ModelFileError: A file is missing or cannot be used.
+    """
     weights, config = folder / WEIGHTS, folder / CONFIG
     if not weights.exists():
         raise ModelFileError(
             f'{folder}: holds no {WEIGHTS}; expected a folder of save_pretrained, or the path of a file.'
         )
-    header, tensors = read_tensors(weights)
-    description = _read_config(config) if config.exists() else from_metadata(weights, header.metadata)
-    check_stored_whole(tensors, header.size)
-    return FolderModel(description, tensors)
+    return _read_config(config) if config.exists() else from_metadata(weights, read_header(weights).metadata)
 
 
 def write_folder(
@@ -89,6 +97,9 @@ def write_folder(
     Raises:
         ModelFileError: As there.
     """
+    from hcl_arch.model_files.network import without_files
+    from hcl_arch.model_files.saving import save_model
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in (WEIGHTS, CONFIG):
@@ -125,8 +136,8 @@ def _small(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _halved(tensor: Tensor) -> Tensor:
-    half = tensor.to(torch.float16)
-    return half if torch.equal(half.to(tensor.dtype), tensor) else tensor
+    half = tensor.half()
+    return half if half.to(tensor.dtype).equal(tensor) else tensor
 
 
 def _card(name: str, info: Mapping[str, Any]) -> str:

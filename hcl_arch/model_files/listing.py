@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Optional
 
 from hcl_arch.model_files.description import from_metadata
 from hcl_arch.model_files.errors import ModelFileError
+from hcl_arch.model_files.graphs import find_graphs
 from hcl_arch.model_files.safetensors_file import SUFFIX, read_header
 from hcl_arch.utils.model_folders import PACKAGE_FOLDER, user_folder
 
@@ -33,6 +34,8 @@ class ModelEntry(NamedTuple):
     """Why the file cannot be used; None if it can, as far as its header tells."""
     hides: Optional[Path] = None
     """The package's model of the same name, which this one of the user's takes the place of."""
+    runtimes: tuple[str, ...] = ('torch',)
+    """What can compute it, as ``hcl-restore --runtime`` names it."""
 
 
 def list_models() -> list[ModelEntry]:
@@ -72,7 +75,8 @@ def model_line(entry: ModelEntry) -> str:
     text = f'UNREADABLE: {entry.problem}' if entry.problem else entry.description or '(no description)'
     hides = ' [in the place of the one in the package]' if entry.hides else ''
     where = 'in the package' if entry.source == 'package' else str(entry.path)
-    return f'{entry.name}  {size}  {where}{hides}  {text}'
+    runtimes = '' if entry.problem else f'  {", ".join(entry.runtimes)}'
+    return f'{entry.name}  {size}  {where}{hides}{runtimes}  {text}'
 
 
 def _files(folder: Path) -> list[Path]:
@@ -85,10 +89,11 @@ def _files(folder: Path) -> list[Path]:
 def _entry(path: Path, source: Literal['package', 'user'], hides: Optional[Path]) -> ModelEntry:
     try:
         header = read_header(path)
-        info = from_metadata(path, header.metadata).info
+        network, info = from_metadata(path, header.metadata)
+        runtimes = ('torch',) if find_graphs(path, network) is None else ('torch', 'onnx')
     except ModelFileError as error:
         return ModelEntry(path.stem, path, source, _size(path), '', str(error), hides)
-    return ModelEntry(path.stem, path, source, header.size, _one_line(info), None, hides)
+    return ModelEntry(path.stem, path, source, header.size, _one_line(info), None, hides, runtimes)
 
 
 def _one_line(info: Mapping[str, object]) -> str:

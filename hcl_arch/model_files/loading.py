@@ -13,12 +13,12 @@ from torch import nn
 from hcl_arch.model_files.description import from_metadata
 from hcl_arch.model_files.errors import ModelFileError
 from hcl_arch.model_files.hub_layout import read_folder
-from hcl_arch.model_files.listing import find_model
 from hcl_arch.model_files.network import build_trained
-from hcl_arch.model_files.option_file_model import OPTION_SUFFIXES, read_option_file_model
+from hcl_arch.model_files.option_file_model import read_option_file_model
+from hcl_arch.model_files.places import OPTION_SUFFIXES, TORCH_SUFFIXES, path_of
 from hcl_arch.model_files.safetensors_file import SUFFIX, read_tensors
 from hcl_arch.model_files.state import check_stored_whole
-from hcl_arch.model_files.torch_file import TORCH_SUFFIXES, TorchFile, read_torch_file
+from hcl_arch.model_files.torch_file import TorchFile, read_torch_file
 
 
 class LoadedModel(NamedTuple):
@@ -48,7 +48,7 @@ def load_model(model: Union[str, os.PathLike[str]], *, options: Optional[Path] =
     Raises:
         ModelFileError: If there is no such model, or its file cannot be used; one line that says why.
     """
-    path = _path_of(model)
+    path = path_of(model)
     if options is not None and path.suffix not in TORCH_SUFFIXES:
         raise ModelFileError(f'{path}: has its options inside; leave the option file out.')
     try:
@@ -63,29 +63,6 @@ def load_model(model: Union[str, os.PathLike[str]], *, options: Optional[Path] =
         raise
     except ValueError as error:
         raise ModelFileError(f'{path}: {error}') from error
-
-
-def is_name(model: Union[str, os.PathLike[str]]) -> bool:
-    """Whether this is a model's name and not the path of a file."""
-    return isinstance(model, str) and os.path.basename(model) == model and Path(model).suffix not in _SUFFIXES
-
-
-_SUFFIXES = (SUFFIX, *TORCH_SUFFIXES, *OPTION_SUFFIXES)
-
-
-def _path_of(model: Union[str, os.PathLike[str]]) -> Path:
-    if is_name(model):
-        return find_model(str(model))
-    path = Path(model)
-    if path.is_dir():
-        return path
-    if path.suffix not in _SUFFIXES:
-        raise ModelFileError(
-            f'{path}: expected a model: a file that ends in {", ".join(_SUFFIXES)}, a folder with one, or a name.'
-        )
-    if not path.exists():
-        raise ModelFileError(f'{path}: there is no such file (working directory: {Path.cwd()}).')
-    return path
 
 
 def _load_safetensors(path: Path) -> LoadedModel:

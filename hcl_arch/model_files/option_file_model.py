@@ -14,7 +14,6 @@ from hcl_arch.option_checks.files import is_file_argument
 from hcl_arch.utils.apart import Apart
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
 
-OPTION_SUFFIXES = ('.yml', '.yaml')
 # Weights that a network begins with, and is no more than begun with.
 _BEGINNINGS = ('backbone_weights', 'vgg_weights')
 

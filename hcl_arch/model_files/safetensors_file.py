@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import safetensors.torch
+import numpy as np
 from safetensors import SafetensorError
-from torch import Tensor
 
 from hcl_arch.model_files.errors import ModelFileError
 from hcl_arch.utils.atomic_file import atomic_file
 from hcl_arch.utils.json_text import load_json
 from hcl_arch.utils.regular_file import check_regular_file, read_regular_file, reason_of
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 SUFFIX = '.safetensors'
+_Array = TypeVar('_Array')
 # A file begins with the length of its header, as eight bytes in little-endian order.
 _LENGTH_BYTES = 8
 # For a network with a thousand layers it is a few hundred KiB; a longer one would only keep a reader busy.
@@ -59,12 +62,29 @@ def read_tensors(path: Path) -> tuple[Header, dict[str, Tensor]]:
     Raises:
         ModelFileError: It cannot be read, is no safetensors file, or is damaged.
     """
+    import safetensors.torch
+
+    return _read(path, safetensors.torch.load)
+
+
+def read_arrays(path: Path) -> tuple[Header, dict[str, np.ndarray]]:
+    """Like :func:`read_tensors`, without PyTorch; of bfloat16, which NumPy lacks, it knows nothing.
+
+    Raises:
+        ModelFileError: As there.
+    """
+    import safetensors.numpy
+
+    return _read(path, safetensors.numpy.load)
+
+
+def _read(path: Path, load: Callable[[bytes], dict[str, _Array]]) -> tuple[Header, dict[str, _Array]]:
     header = read_header(path)
     try:
-        return header, safetensors.torch.load(read_regular_file(path, max_bytes=_MAX_FILE_BYTES))
+        return header, load(read_regular_file(path, max_bytes=_MAX_FILE_BYTES))
     except OSError as error:
         raise ModelFileError(f'{path}: cannot be read: {reason_of(error)}.') from error
-    # The library supports number types that PyTorch lacks (KeyError), and checks less than it claims (the others).
+    # The library supports number types that PyTorch or NumPy lacks (KeyError); its checks are less than it claims.
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise ModelFileError(f'{path}: is damaged, get it again ({" ".join(str(error).split())}).') from error
 
@@ -75,6 +95,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     Raises:
         ModelFileError: It cannot be written.
     """
+    import safetensors.torch
+
     # Copied, because the format supports neither strides nor shared storages.
     content = safetensors.torch.save(
         {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, dict(metadata)

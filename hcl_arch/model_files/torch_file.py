@@ -15,7 +15,6 @@ from hcl_arch.utils.checkpoint_file import CheckpointFileError, load_checkpoint
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
 from hcl_arch.utils.regular_file import reason_of
 
-TORCH_SUFFIXES = ('.pth', '.pt')
 # Keys of the weights' running mean, which is used in tests, and of the weights themselves.
 _ENTRIES = ('params_ema', 'params')
 _NETWORK = 'network_g'

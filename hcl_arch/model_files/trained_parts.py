@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from hcl_arch.model_files.errors import ModelFileError
-from hcl_arch.model_files.torch_file import TORCH_SUFFIXES
+from hcl_arch.model_files.places import TORCH_SUFFIXES
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
 
 _JOINED = (

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Optional
+from typing import TYPE_CHECKING, Optional, cast
 
 import numpy as np
 
-from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
+from hcl_arch.restoration.calls import Calls
 from hcl_arch.restoration.edge_aware import enlarge_along_edges
 from hcl_arch.restoration.looks import detect_in_looks
-from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import enlarge_rows
 from hcl_arch.restoration.stages import Progress, Report
+from hcl_arch.utils.image_limits import MIN_IMAGE_SIZE
+
+if TYPE_CHECKING:
+    from hcl_arch.restoration.network_calls import NetworkCalls
 
 # Pictures with up to this many pixels are not reduced, whatever the memory.
 _ALWAYS_FITS = 512 * 512
@@ -21,7 +24,7 @@ _ALWAYS_FITS = 512 * 512
 
 def detect(
     image: ImageSource,
-    network: NetworkCalls,
+    network: Calls,
     *,
     detect_side: int,
     memory_bytes: float,
@@ -48,8 +51,9 @@ def detect(
         confidence = enlarge_rows(found, slice(0, image.height), image.height, image.width)
     else:
         report = Report(progress, 1)
-        reduced, _ = image.reduced(*_size(image, network, detect_side, memory_bytes))
-        confidence = enlarge_along_edges(network.detect(reduced), image.luma, image.height, image.width)
+        calls = cast('NetworkCalls', network)  # by PyTorch alone
+        reduced, _ = image.reduced(*_size(image, calls, detect_side, memory_bytes))
+        confidence = enlarge_along_edges(calls.detect(reduced), image.luma, image.height, image.width)
         report.advance()
     if image.transparent is not None:
         confidence[image.transparent] = 1

@@ -6,14 +6,12 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 import cv2
 import numpy as np
-import torch
 
-from hcl_arch.archs.spandrel_network_arch import SUFFIXES, HCLSpandrelNetwork
-from hcl_arch.restoration.network_calls import NetworkCalls
+from hcl_arch.restoration.painting import Painter
 from hcl_arch.utils.errors import HCLError
 
 OPENCV: Mapping[str, int] = {'opencv-telea': cv2.INPAINT_TELEA, 'opencv-ns': cv2.INPAINT_NS}
@@ -22,12 +20,10 @@ OPENCV: Mapping[str, int] = {'opencv-telea': cv2.INPAINT_TELEA, 'opencv-ns': cv2
 FOLDER_VARIABLE = 'HCL_FILLERS'
 # Pixels around a point from which OpenCV takes its colour.
 _RADIUS = 3
-# How far from known pixels a network of another project fills well; their receptive fields span a picture.
-_REACH = 256
-# Tiles overlap by three times this: enough for a ramp that nobody sees.
-_MULTIPLE = 64
 # What IOPaint keeps among the downloads of torch.hub.
 _IN_HUB = ('big-lama.pt', 'Places_512_FullData_G.pth')
+# What may hold a network: see `hcl_arch.archs.spandrel_network_arch.SUFFIXES`, which needs PyTorch.
+_SUFFIXES = ('.pth', '.pt', '.ckpt', '.safetensors')
 _COMFYUI = ('~/ComfyUI', '~/comfy/ComfyUI')
 
 
@@ -78,26 +74,12 @@ class OpenCVFiller:
         return np.stack(filled, axis=2).astype(np.float32) / 65535
 
 
-class NetworkFiller(NetworkCalls):
-    """A network of another project, on a device, in float32."""
-
-    reach = _REACH
-
-    def __init__(self, name: str, network: HCLSpandrelNetwork, device: torch.device) -> None:
-        super().__init__(network, device, 'fp32')
-        self.name, self.restores = name, True
-        self.size_multiple = math.lcm(network.size_multiple, _MULTIPLE)
-
-
-Filler = Union[OpenCVFiller, NetworkFiller]
-
-
-def make_filler(filler: Union[str, os.PathLike[str]], device: torch.device) -> Filler:
+def make_filler(filler: Union[str, os.PathLike[str]], device: Any) -> Painter:
     """Make a filler.
 
     Args:
         filler: ``opencv-telea`` or ``opencv-ns``, the name of a file that :func:`filler_files` lists, or a file's path.
-        device: Where a network computes.
+        device: Where a network computes, a `torch.device` or its name.
 
     Raises:
         FillerError: If there is no such filler, or its file holds no inpainting network; the message names it.
@@ -106,15 +88,13 @@ def make_filler(filler: Union[str, os.PathLike[str]], device: torch.device) -> F
         return OpenCVFiller(str(filler))
     path = _path_of(filler)
     try:
-        network = HCLSpandrelNetwork(weights=path)
+        from hcl_arch.restoration.network_filler import NetworkFiller
+
+        return NetworkFiller(path, device)
     except (ImportError, OSError, ValueError) as error:
+        if isinstance(error, ImportError) and error.name == 'torch':
+            raise FillerError(f'filler: {path} needs PyTorch, which is not installed: pip install torch') from error
         raise FillerError(f'filler: {error}') from error
-    if not network.inpaints:
-        raise FillerError(
-            f'filler: {path}: holds {network.architecture}, which takes no mask: expected an inpainting '
-            'network, such as LaMa.'
-        )
-    return NetworkFiller(path.stem, network, device)
 
 
 def _path_of(filler: Union[str, os.PathLike[str]]) -> Path:
@@ -125,7 +105,7 @@ def _path_of(filler: Union[str, os.PathLike[str]]) -> Path:
     if path.name not in files:
         raise FillerError(
             f'filler: there is none of the name {path.name!r}; known: {", ".join([*OPENCV, *files])}. '
-            f'For others give a file that ends in {", ".join(SUFFIXES)}.'
+            f'For others give a file that ends in {", ".join(_SUFFIXES)}.'
         )
     return files[path.name]
 
@@ -146,6 +126,6 @@ def filler_files() -> list[FillerFile]:
 
 def _weights_in(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and path.is_file())
     except OSError:  # it does not exist or is not readable
         return []

@@ -8,12 +8,12 @@ from typing import NamedTuple, Optional
 import cv2
 import numpy as np
 
-from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
-from hcl_arch.restoration.network_calls import NetworkCalls
+from hcl_arch.restoration.calls import Calls
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import reduce_by_area
 from hcl_arch.restoration.stages import Progress, Report
 from hcl_arch.restoration.tiles import Span, spans
+from hcl_arch.utils.image_limits import MIN_IMAGE_SIZE
 
 # The last look at pictures with a shorter side than this is enlarged: their details are as small as the network's
 # finest grid.
@@ -63,7 +63,7 @@ def plan_looks(height: int, width: int, detect_side: int, *, least_looks: int = 
 
 
 def detect_in_looks(
-    image: ImageSource, network: NetworkCalls, *, detect_side: int, progress: Optional[Progress] = None
+    image: ImageSource, network: Calls, *, detect_side: int, progress: Optional[Progress] = None
 ) -> np.ndarray:
     """Return the confidence that pixels are uncorrupted.
 
@@ -103,9 +103,7 @@ def _parts(height: int, width: int, multiple: int) -> list[tuple[Span, Span]]:
     return [(row, column) for row in spans(height, side, multiple) for column in spans(width, side, multiple)]
 
 
-def _look(
-    picture: _Picture | _Reduced, network: NetworkCalls, prior: Optional[np.ndarray], report: Report
-) -> np.ndarray:
+def _look(picture: _Picture | _Reduced, network: Calls, prior: Optional[np.ndarray], report: Report) -> np.ndarray:
     """Logits that pixels are uncorrupted, (H / cell, W / cell), of one look, whole or in tiles."""
     height, width = picture.height, picture.width
     found: Optional[np.ndarray] = None

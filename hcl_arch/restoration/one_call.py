@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
-from typing import Optional, Union
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 from hcl_arch.restoration.image_input import ImageInput
 from hcl_arch.restoration.restorer import Restorer
@@ -15,6 +14,10 @@ from hcl_arch.restoration.stages import Progress
 from hcl_arch.restoration.user_mask import MaskInput
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision
+from hcl_arch.utils.runtime import Runtime
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _last: dict[tuple, Restorer] = {}
 _last_lock = threading.Lock()
@@ -24,6 +27,7 @@ def restore(
     image: ImageInput,
     *,
     model: Union[str, Path, nn.Module] = 'small',
+    runtime: Runtime = 'auto',
     device: str = 'auto',
     precision: Precision = 'fp32',
     filler: Optional[Union[str, Path]] = None,
@@ -44,7 +48,7 @@ def restore(
 
     The last call's model is kept for the next one, unless a network was given or the model's file has changed.
     """
-    restorer = _kept_restorer(model, device, precision, filler)
+    restorer = _kept_restorer(model, filler, runtime=runtime, device=device, precision=precision)
     return restorer.restore(
         image,
         mask=mask,
@@ -62,16 +66,14 @@ def restore(
     )
 
 
-def _kept_restorer(
-    model: Union[str, Path, nn.Module], device: str, precision: Precision, filler: Optional[Union[str, Path]]
-) -> Restorer:
-    if isinstance(model, nn.Module):
-        return Restorer(model, device=device, precision=precision, filler=filler)
-    key = (_version(model), device, precision, None if filler is None else _version(filler))
+def _kept_restorer(model: Union[str, Path, nn.Module], filler: Optional[Union[str, Path]], **settings: Any) -> Restorer:
+    if not isinstance(model, (str, os.PathLike)):
+        return Restorer(model, filler=filler, **settings)
+    key = (_version(model), None if filler is None else _version(filler), *settings.values())
     with _last_lock:
         if key not in _last:
             _last.clear()
-            _last[key] = Restorer(model, device=device, precision=precision, filler=filler)
+            _last[key] = Restorer(model, filler=filler, **settings)
         return _last[key]
 
 

@@ -15,12 +15,12 @@ from typing import NamedTuple, Optional, Protocol
 
 import numpy as np
 
-from hcl_arch.archs.image_form import MIN_IMAGE_SIZE
 from hcl_arch.restoration.mask_array import distance_to
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.resampling import enlarge_part
 from hcl_arch.restoration.stages import Progress, Report
 from hcl_arch.restoration.tiles import Span, TileGrid, needed_part, smooth_step, spans
+from hcl_arch.utils.image_limits import MIN_IMAGE_SIZE
 
 # Sides of tiles. Larger ones would waste less on overlaps, but fit the holes less closely, and their feature maps
 # exceed the processor's caches. The second line is in size multiples of the network.
@@ -42,7 +42,7 @@ _LEAST_CONTEXT = 128
 
 
 class Painter(Protocol):
-    """What fills holes: a network, by :class:`hcl_arch.restoration.network_calls.NetworkCalls`, or a filler."""
+    """What fills holes: a network, by :class:`hcl_arch.restoration.calls.Calls`, or a filler."""
 
     size_multiple: int
     """To which the sides of tiles are padded."""

@@ -5,22 +5,20 @@ from __future__ import annotations
 import copy
 import os
 from pathlib import Path
-from typing import Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Optional, Union
 
 import numpy as np
-import torch
-from torch import nn
 
 from hcl_arch.restoration import detection
 from hcl_arch.restoration.feathering import check_feather, feather_weights, feathered
 from hcl_arch.restoration.fillers import make_filler
 from hcl_arch.restoration.image_input import Given, ImageInput, given_image
 from hcl_arch.restoration.mask_array import check_confidence, check_grow, check_threshold, grown, mask_of_confidence
-from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.painting import Painter, paint
 from hcl_arch.restoration.pixel_source import ImageSource
 from hcl_arch.restoration.pretrained import Pretrained
 from hcl_arch.restoration.result import Restoration
+from hcl_arch.restoration.runtimes import make_network
 from hcl_arch.restoration.stages import Progress, Stages
 from hcl_arch.restoration.user_mask import MaskInput, read_user_mask, user_mask
 from hcl_arch.restoration.verdict import Finding, can_be_judged, check_min_score, corruption_score, find_by, spared
@@ -28,6 +26,10 @@ from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.image_limits import DEFAULT_MEMORY
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision, check_precision
+from hcl_arch.utils.runtime import Runtime
+
+if TYPE_CHECKING:
+    from torch import nn
 
 DEFAULT_DETECT_SIDE = 256
 DEFAULT_THRESHOLD = 0.5
@@ -38,11 +40,6 @@ _MIB = 2**20
 # Memory for arrays of the image's size: copies, confidence, distances, masks.
 _ARRAY_BYTES_PER_PIXEL = 48
 _LEAST_MEMORY = 64
-# Looked up when they are asked, as the machine may have them by then.
-_GPUS: dict[str, Callable[[], bool]] = {
-    'cuda': lambda: torch.cuda.is_available(),
-    'mps': lambda: torch.backends.mps.is_available(),
-}
 
 
 class Restorer(Pretrained):
@@ -55,10 +52,13 @@ class Restorer(Pretrained):
     Args:
         model: A model's name, file or folder, see :func:`hcl_arch.model_files.load_model`, or a network that supports
             the calls of :class:`HCLNet` (it is copied); a detector is enough for :meth:`detect`.
+        runtime: What computes: ``torch``; ``onnx``: onnxruntime, without importing PyTorch, on the processor in fp32,
+            see :mod:`hcl_arch.model_files.onnx_model`; or ``auto``: PyTorch where it is installed.
         device: ``auto`` (a GPU or Apple's if there is one), or PyTorch's name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         memory: MiB that processing may use besides the model: pictures estimated to need more are repaired in tiles,
             and reduced for detection.
+        threads: Of the computation, with PyTorch for the whole process; by default what computes decides.
         detect_side: Length in pixels to which a picture's short side is reduced for detection; by default the model
             file's recommendation, else 256.
         min_score: In [0, 1]: regions with a lower score, see :func:`hcl_arch.restoration.verdict.corruption_score`, are
@@ -75,8 +75,10 @@ class Restorer(Pretrained):
         self,
         model: Union[str, Path, nn.Module] = 'small',
         *,
+        runtime: Runtime = 'auto',
         device: str = 'auto',
         precision: Precision = 'fp32',
+        threads: Optional[int] = None,
         memory: int = DEFAULT_MEMORY,
         detect_side: Optional[int] = None,
         min_score: Optional[float] = None,
@@ -89,9 +91,10 @@ class Restorer(Pretrained):
             raise InputError(f'detect_side: expected a length of at least 1 pixel, got {detect_side}.')
         if min_score is not None:
             check_min_score(min_score)
-        chosen = _device(device)
-        network, self.name, info = _network(model)
-        self._model = None if isinstance(model, nn.Module) else model
+        self._network, self.name, info = make_network(
+            model, runtime=runtime, device=device, precision=precision, threads=threads
+        )
+        self._model = model if isinstance(model, (str, os.PathLike)) else None
         self.memory = memory
         self.detect_side = int(detect_side or info.get('detect_side') or DEFAULT_DETECT_SIDE)
         self.threshold = float(info.get('threshold', DEFAULT_THRESHOLD))
@@ -101,8 +104,7 @@ class Restorer(Pretrained):
         self.min_score = float(least)
         self.feather = float(info.get('feather', DEFAULT_FEATHER))
         check_feather(self.feather)
-        self._network = NetworkCalls(network, chosen, precision)
-        self._painter: Painter = self._network if filler is None else make_filler(filler, chosen)
+        self._painter: Painter = self._network if filler is None else make_filler(filler, self._network.device)
 
     def with_filler(self, filler: Optional[Union[str, Path]]) -> Restorer:
         """The same model, whose network is shared, with another filler; None = the model's own restorer.
@@ -368,29 +370,3 @@ def _found_by_user(given: np.ndarray, mask: np.ndarray) -> Finding:
     """The finding given by a user's mask and the final mask made from it, which are taken as true."""
     found = bool(mask.any())
     return Finding(mask, (given == 0).astype(np.float32), float(found), found)
-
-
-def _device(name: str) -> torch.device:
-    if name == 'auto':
-        return torch.device(next((kind for kind, is_there in _GPUS.items() if is_there()), 'cpu'))
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f'device: expected auto, cpu, cuda, cuda:N or mps, got {name!r}.') from error
-    if device.type in _GPUS and not _GPUS[device.type]():
-        raise InputError(f'device: {name} was asked for, but PyTorch finds no GPU here; use cpu or auto.')
-    return device
-
-
-def _network(model: Union[str, Path, nn.Module]) -> tuple[nn.Module, str, Any]:
-    """A network that may be changed, its name, and its file's remarks."""
-    if isinstance(model, nn.Module):
-        return copy.deepcopy(model), type(model).__name__, {}
-    if not isinstance(model, (str, os.PathLike)):
-        raise InputError(f'model: expected a name, a path or a network, got {type(model).__name__}.')
-    from hcl_arch.model_files import load_model
-    from hcl_arch.model_files.trained_parts import check_trained_parts
-
-    check_trained_parts(str(model))
-    loaded = load_model(model)
-    return loaded.network, loaded.name, loaded.info

@@ -35,7 +35,9 @@ def of_extra(extra: str, purpose: str) -> Iterator[None]:
         if package == _OURS:
             raise
         missing = _DISTRIBUTIONS.get(package, package)
-        message = f'{purpose} needs {missing}, which is not installed: pip install "hcl-arch[{extra}]"'
+        # PyTorch comes with every extra, where the package is installed with what it requires.
+        brings = 'torch' if package == 'torch' else f'"hcl-arch[{extra}]"'
+        message = f'{purpose} needs {missing}, which is not installed: pip install {brings}'
         raise MissingExtraError(message, name=error.name) from error
 
 

@@ -15,6 +15,8 @@ from hcl_arch.utils.tiff_directory import Directory
 MAX_PIXELS = 2**28
 MAX_DECODED_BYTES = 2**30
 MIB = 2**20
+# Side of the smallest picture that networks take; smaller ones are mirrored.
+MIN_IMAGE_SIZE = 16
 # MiB that a repair may use by default. More makes no photograph faster: large ones are faster in tiles.
 DEFAULT_MEMORY = 2048
 # A progressive JPEG takes some ten passes; a forged one of some MB takes ten thousand, which takes hours.

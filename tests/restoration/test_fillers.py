@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from hcl_arch.archs import HCLDetector
+from hcl_arch.archs.spandrel_network_arch import SUFFIXES
 from hcl_arch.commands.restore import main
 from hcl_arch.commands.restore.models import model_lines
 from hcl_arch.restoration import Restorer, fillers, restore
@@ -167,3 +168,8 @@ class TestCommand:
         assert f'--filler: {match}' in said
         assert 'Traceback' not in said
         assert not Path('restored').exists()
+
+
+def test_files_that_are_listed_are_those_that_can_be_read() -> None:
+    """The list is made without PyTorch, which the reader needs."""
+    assert fillers._SUFFIXES == SUFFIXES

@@ -246,7 +246,7 @@ class TestNetworks:
         self, monkeypatch: pytest.MonkeyPatch, fake_restorer: Restorer
     ) -> None:
         loaded = SimpleNamespace(network=fake_restorer._network.network, name='dark', info={'detect_side': 96})
-        monkeypatch.setattr('hcl_arch.model_files.load_model', lambda _: loaded)
+        monkeypatch.setattr('hcl_arch.restoration.torch_network.load_model', lambda _: loaded)
         named = Restorer('dark', device='cpu')
         assert (named.name, named.detect_side) == ('dark', 96)
         assert Restorer('dark', device='cpu', detect_side=50).detect_side == 50
@@ -256,7 +256,7 @@ class TestNetworks:
         self, monkeypatch: pytest.MonkeyPatch, fake_restorer: Restorer, photograph: np.ndarray
     ) -> None:
         loaded = SimpleNamespace(network=fake_restorer._network.network, name='dark', info={'feather': 5})
-        monkeypatch.setattr('hcl_arch.model_files.load_model', lambda _: loaded)
+        monkeypatch.setattr('hcl_arch.restoration.torch_network.load_model', lambda _: loaded)
         named = Restorer('dark', device='cpu', detect_side=fake_restorer.detect_side)
         assert named.feather == 5
         found = named.restore(photograph)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hcl_arch.restoration import Restorer, restorer
+from hcl_arch.restoration import Restorer, torch_network
 from hcl_arch.restoration.image_input import image_array
 from hcl_arch.restoration.mask_array import grown, mask_of_confidence
 from hcl_arch.restoration.user_mask import user_mask
@@ -130,7 +130,7 @@ class TestPilImages:
 def test_auto_takes_the_gpu_there_is(monkeypatch, has_cuda: bool, has_mps: bool, expected: str) -> None:
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: has_cuda)
     monkeypatch.setattr(torch.backends.mps, 'is_available', lambda: has_mps)
-    assert restorer._device('auto') == torch.device(expected)
+    assert torch_network.find_device('auto') == torch.device(expected)
     if not has_mps:
         with pytest.raises(ValueError, match='device: mps was asked for, but PyTorch finds no GPU here'):
-            restorer._device('mps')
+            torch_network.find_device('mps')

@@ -162,7 +162,7 @@ class TestTheLeastScore:
     ) -> None:
         info: dict[str, Any] = {'min_score': 0.8}
         loaded = SimpleNamespace(network=fake_restorer._network.network, name='dark', info=info)
-        monkeypatch.setattr('hcl_arch.model_files.load_model', lambda _: loaded)
+        monkeypatch.setattr('hcl_arch.restoration.torch_network.load_model', lambda _: loaded)
         assert Restorer('dark', device='cpu').min_score == 0.8
         assert not Restorer('dark', device='cpu').find(spotted()).found
         assert Restorer('dark', device='cpu', min_score=0).min_score == 0
@@ -186,7 +186,7 @@ class TestTheLeastScore:
             fake_restorer.restore(spotted(), mask=np.ones((64, 80), bool), min_score=bad)
 
     def test_the_function_hands_it_on(self, monkeypatch: pytest.MonkeyPatch, fake_restorer: Restorer) -> None:
-        monkeypatch.setattr(one_call, '_kept_restorer', lambda *_: fake_restorer)
+        monkeypatch.setattr(one_call, '_kept_restorer', lambda *_, **__: fake_restorer)
         assert restore(spotted()).found
         assert not restore(spotted(), min_score=0.9).found
 

@@ -98,13 +98,15 @@ class TimmEncoder(nn.Module):
                     module.eval()
         return self
 
-    def forward(self, image: Tensor, prior: Optional[Tensor] = None) -> list[Tensor]:
+    def forward(self, image: Tensor, prior: Optional[Tensor] = None, told: Optional[Tensor] = None) -> list[Tensor]:
         """Encode.
 
         Args:
             image: (B, 3, H, W) in [-1, 1], H and W multiples of 2**(n_conv_stages + levels - 1).
             prior: (B, 1, h, w), logits that pixels are uncorrupted, found by a coarser look, at the finest stage's size
                 or a half of it; only with ``takes_prior``, and None where there was none.
+            told: 1 where there is a prior, 0 where it counts as None: one number, for graphs, which are made once for
+                both.
 
         Returns:
             The stages' feature maps, fine to coarse: (B, widths[i], H / 2**(n_conv_stages + i), W / ...).
@@ -112,7 +114,7 @@ class TimmEncoder(nn.Module):
         image = (to_image_range(image) - self.mean) / self.std
         maps = checkpointed(self._backbone_maps, image, enabled=self.use_checkpoint)
         levels = [*(fine(image) for fine in self.fine), *maps]
-        priors = self._priors(levels, prior)
+        priors = self._priors(levels, prior, told)
         joined = self.top(torch.cat([levels[-1], *priors[-1]], dim=1))
         found = [joined]
         for level in reversed(range(len(self.up))):
@@ -125,7 +127,7 @@ class TimmEncoder(nn.Module):
         maps = self.backbone(image)
         return [maps[index] for index in self.taken]
 
-    def _priors(self, levels: Sequence[Tensor], prior: Optional[Tensor]) -> list[list[Tensor]]:
+    def _priors(self, levels: Sequence[Tensor], prior: Optional[Tensor], told: Optional[Tensor]) -> list[list[Tensor]]:
         """For each level what it is joined with of the coarser look, (B, 2, h, w); nothing where none is taken."""
         if not self.takes_prior:
             return [[] for _ in levels]
@@ -137,7 +139,8 @@ class TimmEncoder(nn.Module):
         confidences = [confidence]
         for _ in levels[1:]:
             confidences.append(F.avg_pool2d(confidences[-1], 2))
-        return [[torch.cat([each, torch.ones_like(each)], dim=1)] for each in confidences]
+        priors = [torch.cat([each, torch.ones_like(each)], dim=1) for each in confidences]
+        return [[each if told is None else each * told] for each in priors]
 
 
 def _conv_norm_relu(in_channels: int, out_channels: int, *, kernel_size: int = 3, stride: int = 1) -> nn.Sequential:

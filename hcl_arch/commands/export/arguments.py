@@ -3,6 +3,7 @@
 OUT.onnx         ONNX, for images of any size from 16 px up; needs: pip install "hcl-arch[export]"
 OUT.pt2          a program of torch.export, for images larger than the network's size multiple; takes minutes
 OUT.safetensors  the network with its configuration inside, for hcl-restore --model
+OUT.onnx.zip     graphs without weights, for hcl-restore --runtime onnx: of NAME.safetensors beside it as NAME.onnx.zip
 
     hcl-export small detector.onnx --part detect
     hcl-export experiments/mine/models/net_g_latest.pth mine.safetensors --info detect_side=128
@@ -21,7 +22,7 @@ from typing import Any, Literal, Optional, get_args
 
 from hcl_arch.utils.command_line import CommandParser
 
-SUFFIXES = ('.onnx', '.pt2', '.safetensors')
+SUFFIXES = ('.onnx', '.pt2', '.safetensors', '.onnx.zip')
 PartName = Literal['detect', 'restore', 'all']
 OPSETS = range(18, 21)  # of ONNX
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from hcl_arch.commands.export.arguments import SUFFIXES, PartName, make_parser
-from hcl_arch.commands.export.comparison import Runner, compare
+from hcl_arch.commands.export.comparison import Difference, compare
 from hcl_arch.commands.export.errors import ExportError
+from hcl_arch.commands.export.graphs_file import compare_graphs, make_graphs
 from hcl_arch.commands.export.onnx_file import onnx_runner, require_onnx, to_onnx
-from hcl_arch.commands.export.parts import Part, build_part
+from hcl_arch.commands.export.parts import build_part
 from hcl_arch.commands.export.program_file import program_runner, smallest_side, to_program
 from hcl_arch.commands.export.remarks import remarks
 from hcl_arch.model_files import LoadedModel, ModelFileError, load_model, save_model
@@ -35,9 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     """
     try:
         _check_output(arguments.out, arguments.model, arguments.overwrite)
-        if arguments.out.suffix == '.onnx':
+        if '.onnx' in arguments.out.suffixes:
             require_onnx()
-        if arguments.out.suffix == '.safetensors' or arguments.part == 'all':  # a part alone needs no other
+        if arguments.out.suffix in ('.safetensors', '.zip') or arguments.part == 'all':  # a part alone needs no other
             check_trained_parts(arguments.model, arguments.options)
         model = load_model(arguments.model, options=arguments.options)
         if arguments.out.suffix == '.safetensors':
@@ -46,13 +48,15 @@ def run(arguments: argparse.Namespace) -> int:
             save_model(arguments.out, model.options, state, {**model.info, **dict(arguments.info)})
             print(f'{arguments.out}: {model.name}, for hcl-restore --model')
             return 0
+        if arguments.out.suffix == '.zip':
+            return _export_graphs(model, arguments.out)
         return _export(model, arguments.out, arguments.part, arguments.opset)
     except (ExportError, ModelFileError) as error:
         make_parser().error(str(error))
 
 
 def _check_output(out: Path, model: str, overwrite: bool) -> None:
-    if out.suffix not in SUFFIXES:
+    if not out.name.endswith(SUFFIXES):
         raise ExportError(f'{out}: expected a name that ends in {", ".join(SUFFIXES)}.')
     if out.is_dir() or not out.parent.is_dir():
         raise ExportError(f'{out}: cannot be written: expected the name of a file in a folder that exists.')
@@ -66,24 +70,35 @@ def _check_output(out: Path, model: str, overwrite: bool) -> None:
         raise ExportError(f'{out}: {reason_of(error)}.') from error
 
 
+def _export_graphs(model: LoadedModel, out: Path) -> int:
+    made = make_graphs(model)
+    content = made.archive()
+    _write(out, content)
+    print(f'{out}: {model.name}, for hcl-restore --runtime onnx, {len(content) / 2**10:.0f} KiB. Against PyTorch:')
+    return _report(compare_graphs(made, model), out)
+
+
+def _write(out: Path, content: bytes) -> None:
+    try:
+        with atomic_file(out) as file:
+            file.write(content)
+    except OSError as error:
+        raise ExportError(f'{out}: cannot be written: {reason_of(error)}.') from error
+
+
 def _export(model: LoadedModel, out: Path, name: PartName, opset: int) -> int:
     part = build_part(model.network, name)
     least = SMALLEST_SIDE if out.suffix == '.onnx' else smallest_side(part)
     texts = remarks(model, part, smallest_side=least)
     content = to_onnx(part, opset=opset, remarks=texts) if out.suffix == '.onnx' else to_program(part, remarks=texts)
     run = onnx_runner(content) if out.suffix == '.onnx' else program_runner(content)
-    try:
-        with atomic_file(out) as file:
-            file.write(content)
-    except OSError as error:
-        raise ExportError(f'{out}: cannot be written: {reason_of(error)}.') from error
+    _write(out, content)
     print(f'{out}: {model.name}, {name}, {len(content) / 2**20:.1f} MiB. Against PyTorch:')
-    return _report(run, model, part, least, out)
-
-
-def _report(run: Runner, model: LoadedModel, part: Part, least: int, out: Path) -> int:
     sizes = [(least, least), *(size for size in _CHECKED if min(size) >= least), (2 * least + 5, 3 * least)]
-    differences = compare(run, model.network, part, sizes)
+    return _report(compare(run, model.network, part, sizes), out)
+
+
+def _report(differences: Sequence[Difference], out: Path) -> int:
     for difference in differences:
         print(f'  {difference.line()}')
     if all(difference.is_small for difference in differences):

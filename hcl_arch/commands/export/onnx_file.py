@@ -58,7 +58,7 @@ def to_onnx(part: Part, *, opset: int, remarks: Mapping[str, str]) -> bytes:
                 dynamic_axes=dict.fromkeys((*interface.inputs, *interface.outputs), _AXES),
             )  # fmt: skip
         except Exception as error:  # any operation of the network that ONNX lacks
-            raise ExportError(f'PyTorch cannot write this network as ONNX: {_first_line(error)}.') from error
+            raise ExportError(f'PyTorch cannot write this network as ONNX: {first_line(error)}.') from error
         model = onnx.load(path)
     onnx.helper.set_model_props(model, dict(remarks))
     onnx.checker.check_model(model)
@@ -76,7 +76,7 @@ def onnx_runner(content: bytes) -> Runner:
     try:
         session = onnxruntime.InferenceSession(content, providers=['CPUExecutionProvider'])
     except Exception as error:
-        raise ExportError(f'onnxruntime does not take the file: {_first_line(error)}.') from error
+        raise ExportError(f'onnxruntime does not take the file: {first_line(error)}.') from error
     names = [given.name for given in session.get_inputs()]
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -87,5 +87,6 @@ def onnx_runner(content: bytes) -> Runner:
     return run
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The kind of an error, and what it says first."""
     return f'{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}'[:300]

@@ -22,7 +22,7 @@ from hcl_arch.commands.new_training.photographs import (
 )
 from hcl_arch.model_files import ModelFileError, load_model
 from hcl_arch.model_files.listing import find_model
-from hcl_arch.model_files.loading import is_name
+from hcl_arch.model_files.places import is_name
 from hcl_arch.model_files.trained_parts import check_trained_parts
 from hcl_arch.utils.atomic_file import atomic_text
 from hcl_arch.utils.regular_file import reason_of

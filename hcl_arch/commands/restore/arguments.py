@@ -22,6 +22,7 @@ from hcl_arch.commands.restore.shard import parse_shard
 from hcl_arch.utils.command_line import CommandParser, whole_number
 from hcl_arch.utils.image_limits import DEFAULT_MEMORY, MAX_DECODED_BYTES, MAX_PIXELS, MIB
 from hcl_arch.utils.precision import Precision
+from hcl_arch.utils.runtime import Runtime
 
 PROGRAM = 'hcl-restore'
 _DESCRIPTION = """\
@@ -220,6 +221,13 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         'inpainting network, such as LaMa, by its file or its name out of --list-models',
     )
     group.add_argument('--list-models', action='store_true', help='list the models and fillers by name, and end')
+    group.add_argument(
+        '--runtime',
+        choices=get_args(Runtime),
+        default='auto',
+        help='what computes: torch; onnx: onnxruntime, which starts in a part of the time, on the processor, for the '
+        'packaged model and what is built like it; auto: PyTorch where it is installed (default: %(default)s)',
+    )
     group.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, mps ... (default: %(default)s)')
     group.add_argument(
         '--precision', choices=get_args(Precision), default='fp32', help='of the computation (default: %(default)s)'
@@ -268,7 +276,7 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         '--threads',
         type=whole_number(1),
         metavar='N',
-        help='threads of the computation (default: as many as PyTorch takes)',
+        help='threads of the computation (default: as many as the runtime takes)',
     )
 
 

@@ -27,6 +27,7 @@ from hcl_arch.commands.restore.user_masks import UserMasks
 from hcl_arch.commands.restore.workflow import Workflow
 from hcl_arch.restoration.user_mask import means_own_alpha
 from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, reason_of
+from hcl_arch.utils.runtime import RuntimeChoiceError
 
 ALL_DONE, SOME_FAILED, NOT_BEGUN, INTERRUPTED = 0, 1, 2, 130
 
@@ -165,7 +166,7 @@ def _do(
     except Exception as error:  # of any kind: without a model nothing can be started
         from hcl_arch.restoration.fillers import FillerError
 
-        if isinstance(error, FillerError):
+        if isinstance(error, (FillerError, RuntimeChoiceError)):
             raise CommandError(f'--{shown(str(error))}') from error
         kind = '' if isinstance(error, (ValueError, OSError)) else f'{type(error).__name__}: '
         raise CommandError(f'--model {shown(options.model)}: {kind}{shown(str(error))}') from error

@@ -11,6 +11,7 @@ from hcl_arch.commands.restore.console import Progress
 from hcl_arch.commands.restore.options import Options
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.verdict import Finding
+from hcl_arch.utils.runtime import choose_runtime
 
 
 class ImageRestorer(Protocol):
@@ -59,23 +60,22 @@ def make_restorer(options: Options) -> ImageRestorer:
     Raises:
         ValueError, OSError: It does not exist or cannot be used.
     """
-    import torch
-
-    from hcl_arch.model_files import load_model
-    from hcl_arch.model_files.trained_parts import check_trained_parts
     from hcl_arch.restoration.restorer import Restorer
 
-    if options.threads is not None:
-        torch.set_num_threads(options.threads)
     settings: dict[str, Any] = {
+        'runtime': options.runtime,
         'device': options.device,
         'precision': options.precision,
+        'threads': options.threads,
         'memory': options.memory,
         'detect_side': options.detect_side,
         'filler': options.filler,
     }
-    if options.model_options is None:
+    if options.model_options is None or choose_runtime(options.runtime) == 'onnx':
         return Restorer(options.model, **settings)
+    from hcl_arch.model_files import load_model
+    from hcl_arch.model_files.trained_parts import check_trained_parts
+
     check_trained_parts(options.model, Path(options.model_options))
     loaded = load_model(options.model, options=Path(options.model_options))
     settings['detect_side'] = options.detect_side or loaded.info.get('detect_side')

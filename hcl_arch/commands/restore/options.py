@@ -13,6 +13,7 @@ from hcl_arch.utils.image_limits import MIB, Limits
 from hcl_arch.utils.mask_options import OWN_ALPHA, MaskChannel, MaskPolarity
 from hcl_arch.utils.precision import Precision
 from hcl_arch.utils.regions import Anchor, Region
+from hcl_arch.utils.runtime import Runtime
 
 PictureKind = Literal['restored', 'mask', 'confidence', 'cutout', 'alpha', 'overlay', 'side-by-side']
 PICTURE_KINDS: tuple[PictureKind, ...] = get_args(PictureKind)
@@ -54,6 +55,7 @@ class Options:
     threshold: Optional[float]
     min_score: Optional[float]
     reverse: bool
+    runtime: Runtime
     device: str
     precision: Precision
     batch: int

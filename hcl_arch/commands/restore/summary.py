@@ -12,7 +12,6 @@ from typing import Any, Optional
 import cv2
 import numpy as np
 import PIL
-import torch
 
 from hcl_arch.commands.restore.options import STANDARD_STREAM, Options, PictureKind
 from hcl_arch.utils.atomic_file import atomic_file
@@ -113,7 +112,7 @@ class Summary:
             'versions': {
                 'hcl_arch': __version__,
                 'python': platform.python_version(),
-                'torch': torch.__version__,
+                **{name: version_of(name) for name in ('torch', 'onnxruntime')},
                 'numpy': np.__version__,
                 'pillow': PIL.__version__,
                 'opencv': cv2.__version__,
@@ -134,3 +133,8 @@ class Summary:
             return
         with atomic_file(Path(place), durable=False) as file:
             file.write(text.encode('ascii'))
+
+
+def version_of(package: str) -> Optional[str]:
+    """Return the version of a package if it is in use, else None."""
+    return getattr(sys.modules.get(package), '__version__', None)

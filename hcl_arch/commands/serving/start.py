@@ -6,7 +6,6 @@ import argparse
 import socket
 
 import numpy as np
-import torch
 
 from hcl_arch.commands.serving.arguments import stop
 from hcl_arch.commands.serving.listening import open_socket
@@ -27,10 +26,13 @@ def listen(arguments: argparse.Namespace, prog: str) -> socket.socket:
 
 def load(arguments: argparse.Namespace, prog: str, **options: str | None) -> Restorer:
     """Return the model that the options name, tried once; ends the program if it cannot be used."""
-    if arguments.threads is not None:
-        torch.set_num_threads(arguments.threads)
     try:
-        restorer = Restorer(arguments.model, device=arguments.device, **options)  # type: ignore[arg-type]
+        restorer = Restorer(
+            arguments.model,
+            device=arguments.device,
+            threads=arguments.threads,
+            **options,  # type: ignore[arg-type]
+        )
         restorer.restore(np.zeros((64, 64, 3), np.uint8))  # a model that cannot repair fails now
     except (OSError, ValueError, RuntimeError) as error:
         stop(prog, f'--model {arguments.model}: {error}')
