@@ -34,7 +34,7 @@ def gradients(net, image, *, mixed):
 
 
 @pytest.mark.parametrize(
-    'kernel, padding, dilation', [(3, 1, 1), (5, 2, 1), (5, 0, 1), (5, (2, 1), 1), (5, 4, 2), (3, 3, 1)]
+    ('kernel', 'padding', 'dilation'), [(3, 1, 1), (5, 2, 1), (5, 0, 1), (5, (2, 1), 1), (5, 4, 2), (3, 3, 1)]
 )
 @pytest.mark.parametrize('bias', [False, True])
 @pytest.mark.parametrize('stride', [1, 2])

@@ -74,8 +74,8 @@ class PreparedConv2d(nn.Conv2d):
 class _MixedDepthwise(torch.autograd.Function):
     """A depthwise convolution in 16 bits whose backward pass is made of what oneDNN is fast in.
 
-    oneDNN's gradient of a depthwise convolution's input takes up to twenty times as long as the convolution itself with a
-    stride above 1 in 16 bits, and that of 5 x 5 weights up to fifty times as long as that of 3 x 3 weights.
+    oneDNN is slow at two gradients of depthwise convolutions in 16 bits: that of the input where the stride is above 1
+    (20 times the convolution itself), and that of 5 x 5 weights (100 times that of 3 x 3 weights).
     """
 
     @staticmethod
