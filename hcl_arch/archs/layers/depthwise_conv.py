@@ -92,7 +92,6 @@ class _MixedDepthwise(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
         (grad,) = gradients
         x, weight = ctx.saved_tensors
-        stride, padding, dilation = ctx.geometry
         for_x, for_weight, for_bias = ctx.needs_input_grad[:3]
         grad_x = grad_weight = grad_bias = None
         with torch.autocast('cpu', enabled=False):
