@@ -62,10 +62,11 @@ class BlindRestorationModel(InterruptibleModel):
     Up to iteration ``train.phase1_iter`` the true mask guides the restoration, afterwards the predicted one, or in a
     random ``train.true_mask_share`` of the iterations still the true one. Up to ``train.detector_iter`` (default 0)
     only the detector is trained. These options give weighted losses: ``mask_opt`` (binary cross-entropy of the mask
-    logits, averaged over the stages, and with ``iou_weight`` a soft IoU of the corrupted region), ``pixel_opt`` and ``perceptual_opt`` (of the restored image, and of a coarse image unless
-    ``perceptual_coarse_opt`` replaces it), ``texture_opt`` (of the restored image; ``HCLIDMRFLoss``) and ``gan_opt``.
-    With ``gan_opt`` the log also has ``r_gan_pix``: the norm of the weighted adversarial loss's gradient with respect
-    to the restored image, divided by that of the weighted pixel loss. Far above 1, the images collapse.
+    logits, averaged over the stages, and with ``iou_weight`` a soft IoU of the corrupted region), ``pixel_opt`` and
+    ``perceptual_opt`` (of the restored image, and of a coarse image unless ``perceptual_coarse_opt`` replaces it),
+    ``texture_opt`` (of the restored image; ``HCLIDMRFLoss``) and ``gan_opt``. With ``gan_opt`` the log also has
+    ``r_gan_pix``: the norm of the weighted adversarial loss's gradient with respect to the restored image, divided by
+    that of the weighted pixel loss. Far above 1, the images collapse.
 
     With ``train.accumulation_steps`` (default 1) a batch passes through the networks in this many parts, one after the
     other. Their gradients are summed before the step, so memory is that of a part and the step that of the batch. The
@@ -89,8 +90,8 @@ class BlindRestorationModel(InterruptibleModel):
 
     TRAIN_KEYS: ClassVar[tuple[str, ...]] = (
         'ema_decay', 'optim_g', 'optim_d', 'scheduler', 'total_iter', 'warmup_iter', 'detector_iter', 'phase1_iter',
-        'true_mask_share', 'accumulation_steps', 'max_skipped_steps', 'mask_opt', 'pixel_opt', 'perceptual_opt', 'perceptual_coarse_opt',
-        'texture_opt', 'gan_opt',
+        'true_mask_share', 'accumulation_steps', 'max_skipped_steps', 'mask_opt', 'pixel_opt', 'perceptual_opt',
+        'perceptual_coarse_opt', 'texture_opt', 'gan_opt',
     )  # fmt: skip
     # Learning rates of `optim_g` for parts of the network whose parameters' names start so; the rest has `lr`.
     PART_LEARNING_RATES: ClassVar[Mapping[str, str]] = {
