@@ -54,6 +54,7 @@ class Options:
     feather: Optional[int]
     threshold: Optional[float]
     min_score: Optional[float]
+    repair_pixelated: bool
     reverse: bool
     runtime: Runtime
     device: str
