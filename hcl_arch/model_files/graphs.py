@@ -25,8 +25,8 @@ _DESCRIPTION = 'graphs.json'
 _MOST_BYTES, _MOST_VALUES = 2**24, 10**5
 # Options that matter in training only.
 _OF_TRAININGS = (
-    'detach_classifier', 'freeze_detector', 'freeze_restorer', 'frozen_norm', 'grow_in_training', 'look_window',
-    'use_checkpoint', 'weight_init',
+    'detach_classifier', 'freeze_detector', 'freeze_filler', 'freeze_restorer', 'frozen_norm', 'grow_in_training',
+    'look_window', 'use_checkpoint', 'weight_init',
 )  # fmt: skip
 
 

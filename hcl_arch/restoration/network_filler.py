@@ -10,6 +10,7 @@ import torch
 
 from hcl_arch.archs.spandrel_network_arch import HCLSpandrelNetwork
 from hcl_arch.restoration.network_calls import NetworkCalls
+from hcl_arch.utils.errors import InputError
 
 # How far from known pixels a network of another project fills well; their receptive fields span a picture.
 _REACH = 256
@@ -33,7 +34,7 @@ class NetworkFiller(NetworkCalls):
     def __init__(self, path: Path, device: Union[torch.device, str]) -> None:
         network = HCLSpandrelNetwork(weights=path)
         if not network.inpaints:
-            raise ValueError(
+            raise InputError(
                 f'{path}: holds {network.architecture}, which takes no mask: expected an inpainting '
                 'network, such as LaMa.'
             )
