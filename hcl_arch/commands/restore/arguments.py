@@ -157,7 +157,8 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
     again.add_argument(
         '--skip-existing',
         action='store_true',
-        help='leave out photographs whose pictures all exist, as after an interrupted run',
+        help='make only the pictures that are not there yet, as after an interrupted run; those that are stay as they '
+        'are',
     )
     group.add_argument('--dry-run', action='store_true', help='only say what would be written; no model is loaded')
 

@@ -21,6 +21,7 @@ from hcl_arch.commands.restore.outputs import (
     output_folder,
     plan_jobs,
     refuse_overwritten_inputs,
+    without_existing,
 )
 from hcl_arch.commands.restore.summary import ImageRecord, Summary
 from hcl_arch.commands.restore.user_masks import UserMasks
@@ -108,13 +109,12 @@ def _plan(options: Options) -> tuple[list[Job], Found]:
 
 
 def _left_to_do(jobs: list[Job], options: Options, found: Found) -> list[Job]:
-    """Return the jobs without those that `--skip-existing` leaves out, which are noted."""
+    """Return the jobs less what `--skip-existing` leaves out, which is noted."""
     if not options.skip_existing:
         return jobs
-    left = [job for job in jobs if not all(map(os.path.lexists, job.outputs.values()))]
-    found.n_existing = len(jobs) - len(left)
-    if found.n_existing:
-        found.notes.append(f'{found.n_existing} of {len(jobs)} photographs are done already, and left out')
+    left = [job for job in map(without_existing, jobs) if job.outputs]
+    if len(left) < len(jobs):
+        found.notes.append(f'{len(jobs) - len(left)} of {len(jobs)} photographs are done already, and left out')
     return left
 
 

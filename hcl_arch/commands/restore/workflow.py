@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -88,8 +89,9 @@ class Workflow:
             read = reading.result()
             _note_photographs(record, read)
             start = time.monotonic()
+            wanted = replace(self._options, save=tuple(job.outputs))  # fewer where some are there already
             with self._console.tiles(job.input.name) as progress:
-                restorations = [restore_image(self._restorer, page, self._options, progress) for page in read.pages]
+                restorations = [restore_image(self._restorer, page, wanted, progress) for page in read.pages]
             _note_figures(record, restorations)
             if read.pages[0].mask is None:
                 self._note_verdict(record, restorations)
