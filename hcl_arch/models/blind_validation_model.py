@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from hcl_arch.archs.blind_restoration import Guidance
-from hcl_arch.metrics.hole_share_bins import check_bins
+from hcl_arch.utils.hole_share_bins import check_bins
 from hcl_arch.models.panel import panel_row
 from hcl_arch.models.validation_sample import ValidationSample, samples_of_batch
 from hcl_arch.models.validation_scores import ImageScores, SampleNames, Scorer, bin_rows, gather_scores, write_csv
