@@ -71,9 +71,10 @@ DEV_REQUIRES = [
 
 def read_version() -> str:
     """Return `hcl_arch.__version__` without importing the package, which needs torch."""
-    match = re.search(r"^__version__ = '(.+)'$", (ROOT / 'hcl_arch' / 'version.py').read_text('utf-8'), re.MULTILINE)
+    text = (ROOT / 'hcl_arch' / 'utils' / 'version.py').read_text('utf-8')
+    match = re.search(r"^__version__ = '(.+)'$", text, re.MULTILINE)
     if match is None:
-        raise RuntimeError("hcl_arch/version.py must hold a line `__version__ = '...'`")
+        raise RuntimeError("hcl_arch/utils/version.py must hold a line `__version__ = '...'`")
     return match.group(1)
 
 
