@@ -100,6 +100,12 @@ def test_commands_of_trainings_name_the_extra(command: str, module: str, argumen
     )
 
 
+def test_a_cluster_names_the_extra(tmp_path: Path) -> None:
+    ran = run('from hcl_arch.integrations.ray import main\nmain(["photo.jpg"])', tmp_path, absent=('pyarrow', 'ray'))
+    assert ran.returncode == 2
+    assert ran.stderr.endswith('which is not installed: pip install "hcl-arch[ray]"\n')
+
+
 @pytest.mark.parametrize('room', ['data', 'losses', 'metrics', 'models', 'training'])
 def test_imports_for_trainings_name_the_extra(room: str, tmp_path: Path) -> None:
     ran = run(f'import hcl_arch.{room}', tmp_path)
