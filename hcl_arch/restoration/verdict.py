@@ -90,6 +90,12 @@ def spared(finding: Finding, kept: Optional[np.ndarray]) -> Finding:
     return finding._replace(mask=mask, found=bool(mask.any()))
 
 
+def found_by_user(given: np.ndarray, mask: np.ndarray) -> Finding:
+    """The finding given by a user's mask and the final mask made from it, which are taken as true."""
+    found = bool(mask.any())
+    return Finding(mask, (given == 0).astype(np.float32), float(found), found)
+
+
 def _regions(confidence: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Connected regions of marked pixels: (H, W) labels from 1 up, 0 = not marked, and the score of each label."""
     count, labels = cv2.connectedComponents(marked.view(np.uint8), connectivity=8)

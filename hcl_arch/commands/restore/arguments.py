@@ -199,6 +199,12 @@ def _add_finding(group: argparse._ArgumentGroup) -> None:
         'says, else 0; for a mask of yours: 0)',
     )
     group.add_argument(
+        '--repair-pixelated',
+        action='store_true',
+        help='also repair what is found pixelated; otherwise it is only marked, since a repair would invent '
+        'what it hides',
+    )
+    group.add_argument(
         '--composite',
         action=argparse.BooleanOptionalAction,
         default=True,
