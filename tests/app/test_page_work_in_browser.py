@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from browsing import download_all, file, photograph, png, upload, wait_for_status, wait_until_done
@@ -89,10 +90,29 @@ def test_a_page_that_is_left_lets_its_work_end(visit, slow):
     wait_for_status(page, 'Repairing …')
     page.wait_for_selector('#one .cancel >> visible=true')
     (task,) = slow.kept.tasks._unfinished
-    page.goto('about:blank')
-    assert task._stop.wait(30)
+    page.reload()
+    for _ in range(300):
+        if not task._stop.is_set():
+            page.wait_for_timeout(100)
+    assert task._stop.is_set()
     slow.restorer.goes.set()
-    upload_again = visit(url=slow.url)
-    upload(upload_again, png(photograph()), 'second.png')
-    wait_until_done(upload_again)
+    upload(page, png(photograph()), 'second.png')
+    wait_until_done(page)
     assert [job.restoration is None for job, *_ in slow.kept.jobs._items.values()] == [True, False]
+
+
+def test_what_was_found_may_come_later_than_the_result(visit, slow):
+    """The photograph, asked for when something was found, is still on its way when the repair is done."""
+    slow.restorer.step = lambda: slow.restorer.goes.wait(0.4)
+    page = visit(url=slow.url)
+
+    def delay(route) -> None:
+        time.sleep(1.5)
+        route.continue_()
+
+    page.route('**/before', delay)
+    upload(page, png(photograph()))
+    wait_until_done(page)
+    page.wait_for_function("() => document.querySelector('.after').naturalWidth === 320")
+    assert page.get_attribute('.view', 'data-show') == 'result'
+    assert page.evaluate("() => document.querySelector('.before').naturalWidth") == 320

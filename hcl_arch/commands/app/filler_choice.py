@@ -15,7 +15,7 @@ from hcl_arch.restoration.restorer import Restorer
 _log = logging.getLogger(__name__)
 OWN = 'own'
 _LABELS = {
-    OWN: 'The network that comes with the page',
+    OWN: 'The model’s own network',
     'opencv-telea': 'Simple, from the edges inwards (OpenCV, Telea)',
     'opencv-ns': 'Simple, along the lines (OpenCV, Navier-Stokes)',
 }

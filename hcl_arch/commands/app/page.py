@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from string import Template
 
 from hcl_arch.commands.app import display
@@ -38,9 +38,9 @@ def build_page(limits: Limits, examples: Sequence[Example], fillers: FillerChoic
         'threshold': threshold,
         'grow': MAX_GROW,
         'examples': ''.join(_example(example) for example in examples),
-        'fillers': _options(fillers.labels, fillers.default),
-        'polarities': _options(POLARITIES),
-        'channels': _options(CHANNELS),
+        'fillers': _options(fillers.labels.items(), fillers.default),
+        'polarities': _options(POLARITIES.items()),
+        'channels': _options(CHANNELS.items()),
     }
     return Template(read_static('page.html')).substitute(values)
 
@@ -59,8 +59,8 @@ def _example(example: Example) -> str:
     return f'<button type="button"><img alt="" src="{picture}"><span>{name}{note}</span></button>'
 
 
-def _options(labels: Mapping[str, str], chosen: str = '') -> str:
+def _options(labels: Iterable[tuple[str, str]], chosen: str = '') -> str:
     return ''.join(
         f'<option value="{html.escape(key)}"{" selected" if key == chosen else ""}>{html.escape(label)}</option>'
-        for key, label in labels.items()
+        for key, label in labels
     )

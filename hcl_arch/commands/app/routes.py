@@ -22,7 +22,7 @@ from hcl_arch.commands.app.page_error import PageError, worded
 from hcl_arch.commands.app.sent import read_options, read_own_mask
 from hcl_arch.commands.app.several import Several
 from hcl_arch.commands.app.single import Single
-from hcl_arch.commands.app.tasks import Result
+from hcl_arch.commands.app.tasks import Result, Task
 from hcl_arch.commands.app.uploads import too_large
 from hcl_arch.utils.json_text import load_json
 
@@ -45,75 +45,93 @@ def build_routes(kept: Kept, single: Single, several: Several, page: str) -> lis
     async def index(request: Request) -> Response:
         return HTMLResponse(page)
 
-    async def upload(request: Request) -> Response:
-        length = request.headers.get('content-length', '0')
-        if not length.isdigit() or int(length) > kept.limits.file_bytes:
-            return PlainTextResponse(too_large(kept.limits), 413)
+    work, files = _Work(kept, single, several), _Files(kept)
+    told = {'open': work.open, 'repair': work.repair, 'several': work.several, 'marks': work.change, 'mask': work.mask}
+    return [
+        Route('/', index),
+        *(Route(f'/static/{name}', _static(name, kind, text)) for name, kind, text in _static_files()),
+        *(Route(f'/hcl/{name}', _told(handler), methods=['POST']) for name, handler in told.items()),
+        Route('/hcl/upload', files.upload, methods=['POST']),
+        Route('/hcl/task/{token}', files.task),
+        Route('/hcl/task/{token}/cancel', files.cancel, methods=['POST']),
+        Route('/hcl/photo/{token}/{what}', files.photo),
+        Route('/hcl/several/{token}', files.archive),
+    ]
+
+
+class _Work:
+    """What the browser asks for with values as JSON, and what it is told at once."""
+
+    def __init__(self, kept: Kept, single: Single, several: Several) -> None:
+        self._kept, self._single, self._several = kept, single, several
+
+    def open(self, sent: Result) -> Result:
+        options = read_options(sent)
+        return self._started(lambda task: self._single.open(sent, options, task))
+
+    def repair(self, sent: Result) -> Result:
+        token, options = sent.get('id'), read_options(sent)
+        self._kept.jobs.get(token)
+        return self._started(lambda task: self._single.repair(token, options, task))
+
+    def several(self, sent: Result) -> Result:
+        order = self._several.order(sent)
+        return self._started(lambda task: self._several.run(order, task))
+
+    def change(self, sent: Result) -> Result:
+        return self._single.change(sent.get('id'), sent)
+
+    def mask(self, sent: Result) -> Result:
+        if 'upload' in sent:
+            name, picture = self._kept.uploads.open(sent['upload'])
+            sent['token'] = self._kept.masks.add(MaskPicture(name, picture.pixels), weight=picture.pixels.nbytes)
+        own = read_own_mask(sent, self._kept.masks)
+        assert own is not None
+        marked = own.marked()
+        said = f'{own.picture.name} marks {np.count_nonzero(marked):,} pixels, {100 * marked.mean():.1f} %.'
+        return {'token': sent['token'], 'said': said}
+
+    def _started(self, work: Callable[[Task], Result]) -> Result:
+        return {'task': self._kept.tasks.start(work)}
+
+
+class _Files:
+    """Files that come and go, and the work that makes them."""
+
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
+
+    async def upload(self, request: Request) -> Response:
+        length, limits = request.headers.get('content-length', '0'), self._kept.limits
+        if not length.isdigit() or int(length) > limits.file_bytes:
+            return PlainTextResponse(too_large(limits), 413)
         try:
-            token = await kept.uploads.receive(request.headers.get('x-file-name', ''), request.stream())
+            token = await self._kept.uploads.receive(request.headers.get('x-file-name', ''), request.stream())
         except PageError as error:
             return PlainTextResponse(str(error), 413)
         except ClientDisconnect:
             return PlainTextResponse('Cut short.', 400)
         return JSONResponse({'token': token})
 
-    def start_open(sent: Result) -> Result:
-        options = read_options(sent)
-        return {'task': kept.tasks.start(lambda task: single.open(sent, options, task))}
-
-    def start_repair(sent: Result) -> Result:
-        kept.jobs.get(sent.get('id'))
-        options = read_options(sent)
-        return {'task': kept.tasks.start(lambda task: single.repair(sent['id'], options, task))}
-
-    def start_several(sent: Result) -> Result:
-        order = several.order(sent)
-        return {'task': kept.tasks.start(lambda task: several.run(order, task))}
-
-    def take_mask(sent: Result) -> Result:
-        if 'upload' in sent:
-            name, picture = kept.uploads.open(sent['upload'])
-            sent['token'] = kept.masks.add(MaskPicture(name, picture.pixels), weight=picture.pixels.nbytes)
-        own = read_own_mask(sent, kept.masks)
-        assert own is not None
-        marked = own.marked()
-        said = f'{own.picture.name} marks {np.count_nonzero(marked):,} pixels, {100 * marked.mean():.1f} %.'
-        return {'token': sent['token'], 'said': said}
-
-    async def task(request: Request) -> Response:
-        after = request.query_params.get('after', '')
+    async def task(self, request: Request) -> Response:
+        token, after = request.path_params['token'], request.query_params.get('after', '')
         number = int(after) if after.isascii() and after.isdigit() and len(after) < 6 else 0
-        return await _answered(lambda: JSONResponse(kept.tasks.get(request.path_params['token']).view(number)))
+        return await _answered(lambda: JSONResponse(self._kept.tasks.get(token).view(number)))
 
-    async def cancel(request: Request) -> Response:
+    async def cancel(self, request: Request) -> Response:
         def stop() -> Response:
-            kept.tasks.get(request.path_params['token']).stop()
+            self._kept.tasks.get(request.path_params['token']).stop()
             return JSONResponse({})
 
         return await _answered(stop)
 
-    async def photo(request: Request) -> Response:
+    async def photo(self, request: Request) -> Response:
         token, what = request.path_params['token'], request.path_params['what']
-        return await _answered(lambda: _photo(kept.jobs.get(token), what))
+        return await _answered(lambda: _photo(self._kept.jobs.get(token), what))
 
-    async def archive(request: Request) -> Response:
-        token = request.path_params['token']
-        return await _answered(lambda: FileResponse(kept.archives.get(token), media_type=ZIP, filename='restored.zip'))
-
-    return [
-        Route('/', index),
-        *(Route(f'/static/{name}', _static(name, kind, text)) for name, kind, text in _static_files()),
-        Route('/hcl/upload', upload, methods=['POST']),
-        Route('/hcl/open', _told(start_open), methods=['POST']),
-        Route('/hcl/marks', _told(lambda sent: single.change(sent.get('id'), sent)), methods=['POST']),
-        Route('/hcl/repair', _told(start_repair), methods=['POST']),
-        Route('/hcl/several', _told(start_several), methods=['POST']),
-        Route('/hcl/mask', _told(take_mask), methods=['POST']),
-        Route('/hcl/task/{token}', task),
-        Route('/hcl/task/{token}/cancel', cancel, methods=['POST']),
-        Route('/hcl/photo/{token}/{what}', photo),
-        Route('/hcl/several/{token}', archive),
-    ]
+    async def archive(self, request: Request) -> Response:
+        token, name = request.path_params['token'], 'restored.zip'
+        return await _answered(lambda: FileResponse(self._kept.archives.get(token), media_type=ZIP, filename=name))
 
 
 def read_static(name: str) -> str:

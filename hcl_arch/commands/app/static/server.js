@@ -33,7 +33,7 @@ export async function follow(token, tell) {
 export const cancel = (token) => ask('hcl/task/' + token + '/cancel', {});
 
 // A page that is left lets its work end; the request outlives the page.
-export const cancelAtEnd = (token) => navigator.sendBeacon('hcl/task/' + token + '/cancel');
+export const cancelAtEnd = (token) => fetch('hcl/task/' + token + '/cancel', {method: 'POST', keepalive: true});
 
 // Send a file; returns {name, token} or {name, error}.
 export function send(file, progress) {

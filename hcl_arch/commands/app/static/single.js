@@ -18,7 +18,7 @@ const undo = find('.undo'), clear = find('.clear'), repair = find('#repair');
 const threshold = slider(find('#threshold'), change);
 const grow = slider(find('#grow'), change);
 // The photograph that is shown; whether a change waits, the telling of changes, and why the last one was refused.
-let current = null, waits = false, telling = null, trouble = '';
+let taking = Promise.resolve(), current = null, waits = false, telling = null, trouble = '';
 
 const load = (source) => new Promise((resolve, reject) => {
   const image = new Image();
@@ -44,12 +44,16 @@ function settle() {
   undo.disabled = clear.disabled = !marks.strokes.length;
 }
 
-// Show a state of a photograph as the server describes it.
-async function take(value) {
+// Show a state of a photograph as the server describes it, after those before it.
+function take(value) {
+  taking = taking.catch(() => {}).then(() => takeNext(value));
+  return taking;
+}
+
+async function takeNext(value) {
   const isNew = !current || current.id !== value.id;
   current = value;
   const mask = await load(value.mask);
-  if (current !== value) return;  // a newer one is here
   if (isNew) await begin(value);
   threshold.set(value.threshold);
   grow.set(value.grow);
@@ -142,8 +146,10 @@ async function tellAll() {
 }
 
 async function startRepair() {
-  await telling;
-  if (trouble) throw new Error(trouble);
+  if (telling) {
+    await telling;
+    if (trouble) throw new Error(trouble);
+  }
   return ask('hcl/repair', {id: current.id, ...options(panel)});
 }
 

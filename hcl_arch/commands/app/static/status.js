@@ -15,7 +15,7 @@ export class Status {
       cancel(this.token).catch((error) => this.fail(error.message));
       this.say('Stopping …');
     });
-    window.addEventListener('pagehide', () => { if (this.token) cancelAtEnd(this.token); });
+    window.addEventListener('pagehide', () => { if (this.token) cancelAtEnd(this.token).catch(() => {}); });
   }
 
   get isBusy() { return this.element.classList.contains('busy'); }
