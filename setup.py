@@ -50,6 +50,7 @@ EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for 
 FILLERS_REQUIRES = ["spandrel>=0.4; python_version >= '3.10'", "spandrel_extra_arches; python_version >= '3.10'"]
 HEIC_REQUIRES = ['pillow-heif>=0.16']  # photographs of phones
 HUB_REQUIRES = ['huggingface_hub>=0.23']  # for Restorer.from_pretrained with a name
+RAY_REQUIRES = ['ray[data]>=2.60,<2.64']  # for many machines; 2.64 lets a bad photograph be tried for ever
 SERVE_REQUIRES = ['fastapi>=0.115', 'python-multipart>=0.0.18', 'uvicorn>=0.30']  # for hcl-serve
 REPORT_REQUIRES = ['matplotlib>=3.6']  # for the curves of hcl-report
 TEST_REQUIRES = ['hypothesis', 'jsonschema', 'pytest>=7', 'pytest-xdist']
@@ -60,6 +61,7 @@ DEV_REQUIRES = [
     *EXPORT_REQUIRES,
     *FILLERS_REQUIRES,
     *HUB_REQUIRES,
+    *RAY_REQUIRES,
     *REPORT_REQUIRES,
     *SERVE_REQUIRES,
     'mypy',
@@ -71,9 +73,10 @@ DEV_REQUIRES = [
 
 def read_version() -> str:
     """Return `hcl_arch.__version__` without importing the package, which needs torch."""
-    match = re.search(r"^__version__ = '(.+)'$", (ROOT / 'hcl_arch' / 'version.py').read_text('utf-8'), re.MULTILINE)
+    text = (ROOT / 'hcl_arch' / 'utils' / 'version.py').read_text('utf-8')
+    match = re.search(r"^__version__ = '(.+)'$", text, re.MULTILINE)
     if match is None:
-        raise RuntimeError("hcl_arch/version.py must hold a line `__version__ = '...'`")
+        raise RuntimeError("hcl_arch/utils/version.py must hold a line `__version__ = '...'`")
     return match.group(1)
 
 
@@ -158,6 +161,7 @@ setup(
         'fillers': FILLERS_REQUIRES,
         'heic': HEIC_REQUIRES,
         'hub': HUB_REQUIRES,
+        'ray': RAY_REQUIRES,
         'report': REPORT_REQUIRES,
         'serve': SERVE_REQUIRES,
         'test': TEST_REQUIRES,

@@ -2,20 +2,16 @@
 
     python benchmarks/bench_inference.py                                   # batch 1 at 256 x 256, float32 and bfloat16
     python benchmarks/bench_inference.py --batch 16 --precision bf16 --compile default     # on a GPU, if there is one
-    python benchmarks/bench_inference.py --scaling 128 256 512 1024        # how cost grows with the number of pixels
 
 The yardstick, a plain convolution, is taken in the same process before and after; its median counts. Memory is the peak
-of the process so far: for that of one precision name it alone. With --scaling each size has a process of its own.
+of the process so far: for that of one precision name it alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
@@ -40,11 +36,10 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     parser.add_argument('--warm-up', type=int, help='runs before these (1; 3 if compiled)')
     parser.add_argument('--no-parts', action='store_true', help='do not time the parts')
     parser.add_argument('--least-memory', action='store_true', help="leave the C library's allocator as it is")
-    parser.add_argument('--scaling', type=int, nargs='+', help='measure these sides, each in a process of its own')
     parser.add_argument('--json', type=Path, help='file for the figures')
     arguments = parser.parse_args(argv)
-    results = scaling(arguments) if arguments.scaling else [measure(arguments, p) for p in arguments.precision]
-    print(scaling_table(results) if arguments.scaling else table(results))
+    results = [measure(arguments, precision) for precision in arguments.precision]
+    print(table(results))
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2), encoding='utf-8')
 
@@ -79,21 +74,6 @@ def measure(arguments: argparse.Namespace, precision: str) -> dict[str, Any]:
     return {**result, 'part_seconds': dict(parts.seconds)}
 
 
-def scaling(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Measure every size and precision in a process of its own."""
-    results = []
-    for precision in arguments.precision:
-        for side in arguments.scaling:
-            command = [sys.executable, __file__, '--size', str(side), '--batch', str(arguments.batch)]
-            command += ['--precision', precision, '--device', arguments.device, '--json', '/dev/stderr']
-            command += ['--no-parts', '--repeats', str(arguments.repeats)]
-            command += ['--least-memory'] * arguments.least_memory
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            results += json.loads(done.stderr[done.stderr.index('[\n') :])
-            print(f'{precision} {side}: {results[-1]["median_seconds_per_image"]:.2f} s', file=sys.stderr)
-    return results
-
-
 def table(results: list[dict[str, Any]]) -> str:
     """The figures as Markdown: in all, then by parts."""
     lines = [
@@ -117,31 +97,6 @@ def table(results: list[dict[str, Any]]) -> str:
         for name in results[0]['yardstick_gflops']
     }
     lines.append('\nyardstick: ' + ', '.join(f'{name} {speed:.0f} GFLOP/s' for name, speed in yardsticks.items()))
-    return '\n'.join(lines)
-
-
-def scaling_table(results: list[dict[str, Any]]) -> str:
-    """Cost by size as Markdown, with the exponent against the number of pixels from each size to the next."""
-    lines = [
-        '| precision | size | s an image | exponent | memory above start, GiB | exponent | peak GiB | x yardstick |',
-        '|---|---|---|---|---|---|---|---|',
-    ]
-    previous: Optional[dict[str, Any]] = None
-    for result in results:
-        seconds, memory = result['median_seconds_per_image'], result['peak_above_start_gib']
-        exponents = ['', '']
-        if previous is not None and previous['precision'] == result['precision']:
-            pixels = math.log(math.prod(result['size']) / math.prod(previous['size']))
-            ratios = (
-                seconds / previous['median_seconds_per_image'],
-                memory / previous['peak_above_start_gib'],
-            )
-            exponents = [f'{math.log(ratio) / pixels:.2f}' for ratio in ratios]
-        lines.append(
-            f'| {result["precision"]} | {result["size"][0]} x {result["size"][1]} | {seconds:.2f} | {exponents[0]} '
-            f'| {memory:.2f} | {exponents[1]} | {result["peak_gib"]:.2f} | {result["times_yardstick"]["float32"]:.2f} |'
-        )
-        previous = result
     return '\n'.join(lines)
 
 

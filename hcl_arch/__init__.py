@@ -64,7 +64,7 @@ from typing import TYPE_CHECKING, Any
 
 from hcl_arch.plugin.basicsr_import import complete_when_imported
 from hcl_arch.plugin.retired_modules import run_retired_modules
-from hcl_arch.version import __version__
+from hcl_arch.utils.version import __version__
 
 if TYPE_CHECKING:
     from hcl_arch import archs, data, losses, metrics, models

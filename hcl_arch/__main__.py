@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 from hcl_arch.commands.listing import COMMANDS
 from hcl_arch.utils.completion import completion_script
-from hcl_arch.version import __version__
+from hcl_arch.utils.version import __version__
 
 _USAGE = 'usage: python -m hcl_arch COMMAND ..., or COMMAND ... alone; COMMAND --help says more'
 

@@ -14,8 +14,8 @@ FILES = sorted(PACKAGE.rglob('*.py'))
 
 # From the ground up. A room imports only from rooms before it; rooms of one group do not import from each other.
 ROOMS = (
-    'version', 'utils', 'archs', 'data', 'metrics', 'training', 'losses', 'models', 'option_checks', 'plugin',
-    'model_files', 'restoration', 'commands', ('train', 'test'), '__init__', '__main__',
+    'utils', 'archs', 'data', 'metrics', 'training', 'losses', 'models', 'option_checks', 'plugin', 'model_files',
+    'restoration', 'commands', 'integrations', ('train', 'test'), '__init__', '__main__',
 )  # fmt: skip
 # The same inside two rooms: sub-rooms and the files beside them. A name that is not listed is of the group `ON_TOP`.
 ON_TOP = 'on top'

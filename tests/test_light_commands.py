@@ -13,7 +13,7 @@ from hcl_arch.commands.convert.arguments import LEGACY_VERSIONS as OFFERED_VERSI
 from hcl_arch.model_files.authors_config import LEGACY_VERSIONS
 from hcl_arch.model_files.official_checkpoint import Baseline
 from hcl_arch.plugin.retired_modules import RETIRED
-from hcl_arch.version import __version__
+from hcl_arch.utils.version import __version__
 from tests.docs.workplace import entry_points
 
 HEAVY = {'torch', 'basicsr', 'numpy', 'cv2', 'PIL', 'scipy', 'starlette', 'yaml'}

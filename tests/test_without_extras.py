@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import REPOSITORY
+from tests.docs.example_files import write_results
 
 # What the extras install, under the names by which it is imported.
 ABSENT = ('basicsr', 'huggingface_hub', 'lmdb', 'lpips', 'matplotlib', 'scipy', 'skimage', 'timm', 'torchvision')
@@ -66,13 +67,27 @@ def test_the_page_needs_no_package_of_trainings(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stdout) == (0, '4\n'), ran.stderr
 
 
+def test_results_are_reported(tmp_path: Path) -> None:
+    """Tables and pictures; the missing curves are said to be so, with the extra that brings them."""
+    write_results(tmp_path / 'results' / 'mine', 'Places')
+    ran = run(
+        'sys.argv[1:] = ["results/mine"]\n'
+        'from hcl_arch.commands.report import main\n'
+        'main()\n'
+        f'assert not set(sys.modules) & {{*{ABSENT!r}, "torch"}}\n',
+        tmp_path,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert 'Install the extra hcl_arch[report]' in ran.stderr
+    assert 'Places' in (tmp_path / 'report' / 'report.md').read_text('utf-8')
+
+
 @pytest.mark.parametrize(
     ('command', 'module', 'arguments'),
     [
         ('hcl-train', 'hcl_arch.train', ['-opt', 'x.yml']),
         ('hcl-test', 'hcl_arch.test', ['-opt', 'x.yml']),
         ('hcl-new-training', 'hcl_arch.commands.new_training', ['photos']),
-        ('hcl-report', 'hcl_arch.commands.report', ['results/x']),
         ('python -m hcl_arch.commands.preview', 'hcl_arch.commands.preview', ['-opt', 'x.yml', '-o', 'x.png']),
     ],
 )
@@ -82,6 +97,12 @@ def test_commands_of_trainings_name_the_extra(command: str, module: str, argumen
     assert ran.stderr == (
         f'{command}: error: {command} needs basicsr, which is not installed: pip install "hcl-arch[train]"\n'
     )
+
+
+def test_a_cluster_names_the_extra(tmp_path: Path) -> None:
+    ran = run('from hcl_arch.integrations.ray import main\nmain(["photo.jpg"])', tmp_path, absent=('pyarrow', 'ray'))
+    assert ran.returncode == 2
+    assert ran.stderr.endswith('which is not installed: pip install "hcl-arch[ray]"\n')
 
 
 @pytest.mark.parametrize('room', ['data', 'losses', 'metrics', 'models', 'training'])

@@ -15,7 +15,7 @@ from typing import Any, Callable, Optional
 from tqdm import tqdm
 
 from hcl_arch.utils.atomic_file import atomic_file, atomic_text
-from hcl_arch.version import __version__
+from hcl_arch.utils.version import __version__
 from preparation.items import PreparationError, PreparationInterruptedError
 from preparation.record import RECORD_NAME, Plan, PrepRecord, list_name, read_record
 from preparation.workshop import UNFINISHED_SUFFIX, Workshop, check_folder_name, check_plan, remove_leftover

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from hcl_arch.data.storage.image_root import is_lmdb
 from hcl_arch.utils.atomic_file import atomic_text
 from hcl_arch.utils.safe_names import on_one_line
-from hcl_arch.version import __version__
+from hcl_arch.utils.version import __version__
 from preparation.item_check import check_items
 from preparation.items import (
     EncodedImage,

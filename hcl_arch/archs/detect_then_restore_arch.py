@@ -26,7 +26,7 @@ from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.apart import is_apart
 from hcl_arch.utils.argument_checks import check_choice
 
-RestorerInput = Literal['image', 'masked_image', 'mask', 'hole']
+RestorerInput = Literal['image', 'masked_image', 'mask', 'hole', 'confidence']
 MaskKind = Literal['binary', 'soft']
 
 # Confidences are kept this far from 0 and 1 before they are made logits.
@@ -50,7 +50,8 @@ class DetectThenRestore(nn.Module):
         restorer: A network, or options with a registered ``type``, that gives (B, 3, H, W) for what ``restorer_input``
             lists.
         restorer_input: Input of the restorer, concatenated along the channels in this order: ``image`` (3 channels),
-            ``masked_image`` (3, the image with its holes filled), ``mask`` (1, 1 = uncorrupted), ``hole`` (1 - mask).
+            ``masked_image`` (3, the image with its holes filled), ``mask`` (1, 1 = uncorrupted), ``hole`` (1 - mask),
+            ``confidence`` (1, the detector's, however the mask was grown; of a given mask the mask itself).
         mask_kind: Whether this mask is ``binary`` or ``soft`` (the confidence). With a soft mask, the losses of the
             restoration also reach the detector.
         masked_value: What fills the holes of ``masked_image``, in [0, 1].
@@ -118,6 +119,7 @@ class DetectThenRestore(nn.Module):
         if restorer_multiple < 1:
             raise ValueError(f'restorer_multiple must be at least 1, got {restorer_multiple}.')
         self.restorer_input = tuple(restorer_input)
+        self.takes_confidence = 'confidence' in restorer_input
         self.mask_kind = mask_kind
         self.masked_value = masked_value
         self.restorer_is_signed = restorer_range[0] == -1
@@ -189,28 +191,32 @@ class DetectThenRestore(nn.Module):
         finest = to_image_size(mask_logits[0], height, width, self.size_multiple, mode=self.mask_upsampling)
         soft_mask = torch.sigmoid(finest)
         mask = binary_mask(soft_mask)
-        restored = lq
+        restored, confidence = lq, soft_mask
         if restore:
             if guidance == 'true':
                 assert true_mask is not None
-                guide = true_mask.to(lq.dtype)
+                guide = confidence = true_mask.to(lq.dtype)
             else:
                 guide = soft_mask if self.mask_kind == 'soft' else mask
             if self.training and self.grow_in_training[1]:
                 least, most = self.grow_in_training
                 guide = _with_grown_holes(guide, int(torch.randint(least, most + 1, ())))
-            restored = self._restore(lq, 1 - guide if reverse else guide, features)
+            if reverse:
+                guide, confidence = 1 - guide, 1 - confidence
+            restored = self._restore(lq, guide, confidence, features)
         if not return_all:
             return restored
         return BlindOutput(restored=restored, coarse=restored, mask=mask, soft_mask=soft_mask, mask_logits=mask_logits)
 
-    def repair(self, lq: Tensor, mask: Tensor, *, reverse: bool = False) -> Tensor:
+    def repair(self, lq: Tensor, mask: Tensor, *, reverse: bool = False, confidence: Optional[Tensor] = None) -> Tensor:
         """Restore images by a given mask; the detector does not run.
 
         Args:
             lq: (B, 3, H, W) RGB in [0, 1], of any size from 16 pixels up.
             mask: (B, 1, H, W), 1 = uncorrupted.
             reverse: Keep what the mask calls corrupted and repaint the rest.
+            confidence: (B, 1, H, W) in [0, 1], that pixels are uncorrupted, as found, for a restorer that takes it; by
+                default the mask.
 
         Returns:
             The restored image, (B, 3, H, W) in [0, 1].
@@ -221,7 +227,10 @@ class DetectThenRestore(nn.Module):
         check_image(lq)
         check_guidance(lq, mask, 'true')
         mask = mask.to(lq.dtype)
-        return self._restore(lq, 1 - mask if reverse else mask)
+        confidence = mask if confidence is None else confidence.to(lq.dtype)
+        if reverse:
+            mask, confidence = 1 - mask, 1 - confidence
+        return self._restore(lq, mask, confidence)
 
     def _detect(self, lq: Tensor) -> tuple[list[Tensor], Optional[Tensor]]:
         """Logits that pixels are uncorrupted, (B, 1, h, w) on the padded grid, fine to coarse; and see ``_look``."""
@@ -269,18 +278,21 @@ class DetectThenRestore(nn.Module):
             )
         return confidence
 
-    def _restore(self, lq: Tensor, mask: Tensor, features: Optional[Tensor] = None) -> Tensor:
-        """The restored image for a mask (B, 1, H, W), 1 = to be kept, and what ``_look`` gives beside the logits."""
-        painted = self._paint(lq, mask, features)
+    def _restore(self, lq: Tensor, mask: Tensor, confidence: Tensor, features: Optional[Tensor] = None) -> Tensor:
+        """The restored image for a mask and a confidence (B, 1, H, W), and what ``_look`` gives beside the logits.
+
+        In both, 1 = to be kept.
+        """
+        painted = self._paint(lq, mask, confidence, features)
         restored = mask * lq + (1 - mask) * painted if self.composite else painted
         return restored if self.training else restored.clamp(0, 1)
 
-    def _paint(self, lq: Tensor, mask: Tensor, features: Optional[Tensor]) -> Tensor:
+    def _paint(self, lq: Tensor, mask: Tensor, confidence: Tensor, features: Optional[Tensor]) -> Tensor:
         """The restorer's image, (B, 3, H, W), around [0, 1]."""
         images = {'image': lq, 'masked_image': mask * lq + (1 - mask) * self.masked_value}
         if self.restorer_is_signed:
             images = {name: to_network_range(image) for name, image in images.items()}
-        maps = {**images, 'mask': mask, 'hole': 1 - mask}
+        maps = {**images, 'mask': mask, 'hole': 1 - mask, 'confidence': confidence}
         fed = pad_to_multiple(torch.cat([maps[name] for name in self.restorer_input], dim=1), self.restorer_multiple)
         painted = self._run_restorer(fed)[..., : lq.shape[-2], : lq.shape[-1]]
         return to_image_range(painted) if self.restorer_is_signed else painted

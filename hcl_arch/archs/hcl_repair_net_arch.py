@@ -19,7 +19,7 @@ from hcl_arch.archs.network_parts import build_part, load_part
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.utils.argument_checks import check_at_least
 
-# The filled image, the image as it is, the mask.
+# The filled image, the image as it is, the mask; and the confidence, if it is taken.
 _IN_CHANNELS = 7
 # What to add to the fill (3), contrast and brightness of the correction (3 each), and which to use.
 _OUT_CHANNELS = 10
@@ -38,7 +38,8 @@ class HCLRepairNet(nn.Module):
     much of which. Both come from a U-Net on the image at half size. In its bottleneck, every place attends to all
     others, and the less to one the more of it is a hole.
 
-    As the restorer of ``DetectThenRestore`` it needs ``restorer_input: [image, mask]``.
+    As the restorer of ``DetectThenRestore`` it needs ``restorer_input: [image, mask]``, or with
+    ``takes_confidence`` ``[image, mask, confidence]``.
 
     Differs from the paper, whose restorers see only what is uncorrupted.
 
@@ -51,6 +52,8 @@ class HCLRepairNet(nn.Module):
             gray, and the mask (B, 4, H, W) to an image, both in [0, 1], such as ``HCLRefineNet``. By default the first
             fill is smooth.
         freeze_filler: Do not train the filler.
+        takes_confidence: Whether it also sees how surely a pixel is uncorrupted: so it can trust a given mask, and be
+            careful with one that was found.
         filler_weights: Initial weights of the filler: a file (.pth, .safetensors). From a ``DetectThenRestore`` the
             restorer is used.
 
@@ -71,6 +74,7 @@ class HCLRepairNet(nn.Module):
         num_heads: int = 4,
         filler: Union[nn.Module, Mapping[str, Any], None] = None,
         freeze_filler: bool = False,
+        takes_confidence: bool = False,
         filler_weights: Optional[str] = None,
     ) -> None:
         super().__init__()
@@ -83,7 +87,7 @@ class HCLRepairNet(nn.Module):
         if self.filler is not None:
             load_part('restorer', self.filler, filler_weights, option='filler_weights')
         self.size_multiple = math.lcm(self.coarseness, getattr(self.filler, 'size_multiple', 1))
-        self.first_conv = GatedConv2d(4 * _IN_CHANNELS, widths[0], 3)
+        self.first_conv = GatedConv2d(4 * (_IN_CHANNELS + takes_confidence), widths[0], 3)
         self.down_blocks = nn.ModuleList(GatedResBlock(width, width) for width in widths)
         self.downsamples = nn.ModuleList(
             nn.Conv2d(fine, coarse, 3, stride=2, padding=1) for fine, coarse in zip(widths, widths[1:])
@@ -107,16 +111,17 @@ class HCLRepairNet(nn.Module):
         """Paint images anew.
 
         Args:
-            x: (B, 4, H, W): the RGB image as it is, in [0, 1], and the mask, 1 = uncorrupted.
+            x: (B, 4, H, W): the RGB image as it is, in [0, 1], and the mask, 1 = uncorrupted; with ``takes_confidence``
+                (B, 5, H, W), the confidence in [0, 1] behind them.
 
         Returns:
             (B, 3, H, W) around [0, 1]; not composited.
         """
         height, width = x.shape[-2:]
         padded = pad_to_multiple(x, self.size_multiple)
-        image, mask = padded[:, :3], padded[:, 3:]
+        image, mask = padded[:, :3], padded[:, 3:4]
         first_fill = self._first_fill(image, mask)
-        seen = torch.cat([to_network_range(first_fill), to_network_range(image), mask], dim=1)
+        seen = torch.cat([to_network_range(first_fill), to_network_range(image), padded[:, 3:]], dim=1)
         maps = self._maps(seen, 1 - mask).float()
         fill, contrast, brightness, share = maps.split((3, 3, 3, 1), dim=1)
         corrected = image * (1 + contrast) + brightness

@@ -59,13 +59,14 @@ class BlindRestorationModel(InterruptibleModel):
     returns a named tuple that is a :class:`hcl_arch.archs.blind_restoration.BlindRestoration`. Examples are ``VCNet``,
     ``DetectThenRestore`` and ``HCLNet``.
 
-    Up to iteration ``train.phase1_iter`` the true mask guides the restoration, afterwards the predicted one. Up to
-    ``train.detector_iter`` (default 0) only the detector is trained. These options give weighted losses: ``mask_opt``
-    (binary cross-entropy of the mask logits, averaged over the stages, and with ``iou_weight`` a soft IoU of the
-    corrupted region), ``pixel_opt`` and ``perceptual_opt`` (of the restored image, and of a coarse image unless
-    ``perceptual_coarse_opt`` replaces it), ``texture_opt`` (of the restored image; ``HCLIDMRFLoss``) and ``gan_opt``.
-    With ``gan_opt`` the log also has ``r_gan_pix``: the norm of the weighted adversarial loss's gradient with respect
-    to the restored image, divided by that of the weighted pixel loss. Far above 1, the images collapse.
+    Up to iteration ``train.phase1_iter`` the true mask guides the restoration, afterwards the predicted one, or in a
+    random ``train.true_mask_share`` of the iterations still the true one. Up to ``train.detector_iter`` (default 0)
+    only the detector is trained. These options give weighted losses: ``mask_opt`` (binary cross-entropy of the mask
+    logits, averaged over the stages, and with ``iou_weight`` a soft IoU of the corrupted region), ``pixel_opt`` and
+    ``perceptual_opt`` (of the restored image, and of a coarse image unless ``perceptual_coarse_opt`` replaces it),
+    ``texture_opt`` (of the restored image; ``HCLIDMRFLoss``) and ``gan_opt``. With ``gan_opt`` the log also has
+    ``r_gan_pix``: the norm of the weighted adversarial loss's gradient with respect to the restored image, divided by
+    that of the weighted pixel loss. Far above 1, the images collapse.
 
     With ``train.accumulation_steps`` (default 1) a batch passes through the networks in this many parts, one after the
     other. Their gradients are summed before the step, so memory is that of a part and the step that of the batch. The
@@ -89,8 +90,8 @@ class BlindRestorationModel(InterruptibleModel):
 
     TRAIN_KEYS: ClassVar[tuple[str, ...]] = (
         'ema_decay', 'optim_g', 'optim_d', 'scheduler', 'total_iter', 'warmup_iter', 'detector_iter', 'phase1_iter',
-        'accumulation_steps', 'max_skipped_steps', 'mask_opt', 'pixel_opt', 'perceptual_opt', 'perceptual_coarse_opt',
-        'texture_opt', 'gan_opt',
+        'true_mask_share', 'accumulation_steps', 'max_skipped_steps', 'mask_opt', 'pixel_opt', 'perceptual_opt',
+        'perceptual_coarse_opt', 'texture_opt', 'gan_opt',
     )  # fmt: skip
     # Learning rates of `optim_g` for parts of the network whose parameters' names start so; the rest has `lr`.
     PART_LEARNING_RATES: ClassVar[Mapping[str, str]] = {
@@ -140,6 +141,7 @@ class BlindRestorationModel(InterruptibleModel):
         train_opt = self.opt['train']
         self.detector_iter = train_opt.get('detector_iter', 0)
         self.phase1_iter = train_opt['phase1_iter']
+        self.true_mask_share = train_opt.get('true_mask_share', 0)
         self.accumulation_steps = train_opt.get('accumulation_steps', 1)
         self.net_d = self._build_discriminator()
         self.cri_gan = self._build_loss('gan_opt')
@@ -227,7 +229,7 @@ class BlindRestorationModel(InterruptibleModel):
         """Train on the batch; return the losses, and of each network whether its step was left out."""
         parts = self._parts()
         restore = current_iter > self.detector_iter
-        guidance = 'true' if current_iter <= self.phase1_iter else 'predicted'
+        guidance = 'true' if current_iter <= self.phase1_iter or self._draws_true_mask() else 'predicted'
         self._step_g.start()
         if self.net_d is not None:
             self._step_d.start()
@@ -252,6 +254,9 @@ class BlindRestorationModel(InterruptibleModel):
         for name, is_skipped in skipped.items():
             self._statistics[name].set_back(is_skipped)
         return total, skipped
+
+    def _draws_true_mask(self) -> bool:
+        return bool(self.true_mask_share) and float(torch.rand(())) < self.true_mask_share
 
     def get_current_log(self) -> dict[str, float]:
         """The last iteration's losses as numbers; only here does the host wait for the device."""

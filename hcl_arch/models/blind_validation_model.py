@@ -16,12 +16,12 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from hcl_arch.archs.blind_restoration import Guidance
-from hcl_arch.metrics.hole_share_bins import check_bins
 from hcl_arch.models.panel import panel_row
 from hcl_arch.models.validation_sample import ValidationSample, samples_of_batch
 from hcl_arch.models.validation_scores import ImageScores, SampleNames, Scorer, bin_rows, gather_scores, write_csv
 from hcl_arch.training.checkpoints import CheckpointError, damage_of
 from hcl_arch.utils.argument_checks import check_choice
+from hcl_arch.utils.hole_share_bins import check_bins
 from hcl_arch.utils.model_folders import SUFFIX
 from hcl_arch.utils.option_error import check_keys
 from hcl_arch.utils.pictures import mask_picture, stack_rows, write_picture

@@ -17,10 +17,10 @@ from basicsr.utils.dist_util import get_dist_info
 from basicsr.utils.registry import METRIC_REGISTRY
 from numpy.typing import NDArray
 
-from hcl_arch.metrics.hole_share_bins import INFINITE, Bin, bin_name, in_bin
 from hcl_arch.metrics.set_metric import SetMetric, is_set_metric
 from hcl_arch.models.validation_sample import ValidationSample, metric_arguments
 from hcl_arch.utils.atomic_file import atomic_file
+from hcl_arch.utils.hole_share_bins import INFINITE, Bin, bin_name, in_bin
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,9 @@ class TrainSection(OptionSection):
     warmup_iter: Annotated[float, count(-1)] = Field(-1, description='iterations in which the learning rate rises')
     ema_decay: Annotated[float, number(0, 1)] = Field(0, description='of the averaged weights; 0 = none')
     phase1_iter: Annotated[float, count(0)] = Field(0, description='iterations in which the true mask guides')
+    true_mask_share: Annotated[float, number(0, 1)] = Field(
+        0, description='share of the later iterations in which it still guides'
+    )
     detector_iter: Annotated[float, count(0)] = Field(0, description='iterations that train the detector alone')
     accumulation_steps: Annotated[Any, ELSEWHERE] = Field(1, description='parts that a batch is computed in')
     max_skipped_steps: Annotated[Any, ELSEWHERE] = Field(

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Callable, get_args
 
 from hcl_arch.archs.blind_restoration import Guidance
-from hcl_arch.metrics.hole_share_bins import check_bins
 from hcl_arch.models import BlindRestorationModel
 from hcl_arch.option_checks.run_options import RunOptions
 from hcl_arch.utils.argument_checks import ArgumentError, check_choice
+from hcl_arch.utils.hole_share_bins import check_bins
 from hcl_arch.utils.option_lines import Place, problem
 from hcl_arch.utils.precision import check_compile, check_precision
 

@@ -22,7 +22,7 @@ from hcl_arch.utils.option_lines import problem
 _ARGUMENTS = ('return_all', 'true_mask', 'guidance', 'restore')
 # Shape, besides the channels, of the images with which a part of a network is tried.
 _BATCH = 2
-_CHANNELS = {'image': 3, 'masked_image': 3, 'mask': 1, 'hole': 1}
+_CHANNELS = {'image': 3, 'masked_image': 3, 'mask': 1, 'hole': 1, 'confidence': 1}
 
 
 def check_networks(run: RunOptions) -> Iterator[str]:

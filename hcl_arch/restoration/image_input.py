@@ -67,13 +67,11 @@ class Given(NamedTuple):
         """EXIF orientation with which the file is stored."""
         return 1 if self.photograph is None else self.photograph.orientation
 
-    def restoration(self, picture: np.ndarray, finding: Finding) -> Restoration:
+    def restoration(self, picture: np.ndarray, finding: Finding, pixelated: float = 0.0) -> Restoration:
         """The restored picture as it is returned: of a file, in the file's own numbers."""
-        if self.photograph is None:
-            return Restoration(picture, *finding)
-        photograph = self.photograph.with_repaired(picture)
-        restoration = Restoration(photograph.pixels, *finding)
-        restoration.photograph = photograph
+        photograph = None if self.photograph is None else self.photograph.with_repaired(picture)
+        restoration = Restoration(picture if photograph is None else photograph.pixels, *finding)
+        restoration.photograph, restoration.pixelated = photograph, pixelated
         return restoration
 
 

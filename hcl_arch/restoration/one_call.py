@@ -38,6 +38,7 @@ def restore(
     feather: Optional[float] = None,
     fit_mask: bool = False,
     exclude: Optional[MaskInput] = None,
+    repair_pixelated: bool = False,
     progress: Optional[Progress] = None,
 ) -> Restoration:
     """Find what is corrupted in an image and repair it; see :class:`Restorer` and :meth:`Restorer.restore`.
@@ -58,6 +59,7 @@ def restore(
         feather=feather,
         fit_mask=fit_mask,
         exclude=exclude,
+        repair_pixelated=repair_pixelated,
         progress=progress,
     )
 

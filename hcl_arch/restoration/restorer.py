@@ -19,11 +19,20 @@ from hcl_arch.restoration.mask_array import check_confidence, check_grow, check_
 from hcl_arch.restoration.network_calls import NetworkCalls
 from hcl_arch.restoration.painting import Painter, paint
 from hcl_arch.restoration.pixel_source import ImageSource
+from hcl_arch.restoration.pixelation import pixelated_regions
 from hcl_arch.restoration.pretrained import Pretrained
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.stages import Progress, Stages
 from hcl_arch.restoration.user_mask import MaskInput, read_user_mask, user_mask
-from hcl_arch.restoration.verdict import Finding, can_be_judged, check_min_score, corruption_score, find_by, spared
+from hcl_arch.restoration.verdict import (
+    Finding,
+    can_be_judged,
+    check_min_score,
+    corruption_score,
+    find_by,
+    found_by_user,
+    spared,
+)
 from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.image_limits import DEFAULT_MEMORY
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
@@ -223,12 +232,12 @@ class Restorer(Pretrained):
         )
         source = ImageSource(pixels)
         if confidence is None:
-            finding = _found_by_user(corrupted, corrupted)
+            finding = found_by_user(corrupted, corrupted)
         else:
             check_confidence(confidence, source.height, source.width)
             confidence = confidence.astype(np.float32)
             finding = Finding(corrupted, confidence, corruption_score(confidence), bool(corrupted.any()))
-        return self._repair(given, source, finding, composite, reverse, feather, progress)
+        return given.restoration(self._repair(source, finding.mask, composite, reverse, feather, progress), finding)
 
     def restore(
         self,
@@ -245,6 +254,7 @@ class Restorer(Pretrained):
         feather: Optional[float] = None,
         fit_mask: bool = False,
         exclude: Optional[MaskInput] = None,
+        repair_pixelated: bool = False,
         progress: Optional[Progress] = None,
     ) -> Restoration:
         """Find what is corrupted and repair it.
@@ -264,6 +274,8 @@ class Restorer(Pretrained):
             feather: As for :meth:`repair`. By default 0 for a user's mask, else the model file's recommendation or 0.
             fit_mask: As for :meth:`repair`.
             exclude: A mask as for :meth:`repair` of what is not corrupted, whatever is found or marked there.
+            repair_pixelated: Whether regions that look pixelated are repaired too. By default they are only marked,
+                since a repair would invent what they hide. Not used if a mask is given.
             progress: Called with the number of finished steps and of all steps that are known so far: first parts of
                 the picture to look at, then tiles to repair.
 
@@ -292,14 +304,20 @@ class Restorer(Pretrained):
                 fit=fit_mask,
                 orientation=given.orientation,
             )
-            finding = spared(_found_by_user(corrupted, grown(corrupted, grow)), kept)
-            return self._repair(given, ImageSource(pixels), finding, composite, reverse, feather, progress)
+            finding = spared(found_by_user(corrupted, grown(corrupted, grow)), kept)
+            picture = self._repair(ImageSource(pixels), finding.mask, composite, reverse, feather, progress)
+            return given.restoration(picture, finding)
         source = ImageSource(given.pixels)
         stages = Stages(progress)
-        finding = spared(self._find(source, threshold, grow, min_score, stages.next()), kept)
-        if not finding.found:
-            return given.restoration(source.pixels.copy(), finding)
-        return self._repair(given, source, finding, composite, reverse, feather, stages.next())
+        found = self._find(source, threshold, 0, min_score, stages.next())
+        finding = spared(found._replace(mask=grown(found.mask, grow)), kept)
+        left = pixelated_regions(source.pixels, found.mask) & (not repair_pixelated and not reverse)
+        hole = spared(found._replace(mask=grown(np.where(left, np.uint8(0), found.mask), grow)), kept)
+        if hole.found:
+            picture = self._repair(source, hole.mask, composite, reverse, feather, stages.next())
+        else:
+            picture = source.pixels.copy()
+        return given.restoration(picture, finding, float(left.mean()))
 
     def _threshold(self, threshold: Optional[float]) -> float:
         if threshold is None:
@@ -331,28 +349,19 @@ class Restorer(Pretrained):
 
     def _repair(
         self,
-        given: Given,
         source: ImageSource,
-        finding: Finding,
+        mask: np.ndarray,
         composite: bool,
         reverse: bool,
         feather: float,
         progress: Optional[Progress],
-    ) -> Restoration:
-        hole = (finding.mask == 0) if reverse else (finding.mask > 0)
+    ) -> np.ndarray:
+        hole = (mask == 0) if reverse else (mask > 0)
         weights = feather_weights(hole, feather) if composite and feather >= 1 and hole.any() else None
         hole = hole if weights is None else weights > 0
-        picture = paint(
-            source,
-            hole,
-            self._painter,
-            composite=composite,
-            memory_bytes=self._network_bytes(source),
-            progress=progress,
-        )
-        if weights is not None:
-            picture = feathered(source.pixels, picture, weights)
-        return given.restoration(picture, finding)
+        memory = self._network_bytes(source)
+        picture = paint(source, hole, self._painter, composite=composite, memory_bytes=memory, progress=progress)
+        return picture if weights is None else feathered(source.pixels, picture, weights)
 
     def _network_bytes(self, source: ImageSource) -> float:
         """Memory that remains besides the image's arrays."""
@@ -362,12 +371,6 @@ class Restorer(Pretrained):
 def _kept(exclude: Optional[MaskInput], given: Given) -> Optional[np.ndarray]:
     """What is excluded from a finding, (H, W) uint8, nonzero = not corrupted."""
     return None if exclude is None else user_mask(exclude, *given.pixels.shape[:2], orientation=given.orientation)
-
-
-def _found_by_user(given: np.ndarray, mask: np.ndarray) -> Finding:
-    """The finding given by a user's mask and the final mask made from it, which are taken as true."""
-    found = bool(mask.any())
-    return Finding(mask, (given == 0).astype(np.float32), float(found), found)
 
 
 def _device(name: str) -> torch.device:

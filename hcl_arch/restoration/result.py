@@ -34,6 +34,8 @@ class Restoration(_Fields):
 
     photograph: Optional[Photograph] = None
     """Of a file: the repaired photograph with its profile and metadata."""
+    pixelated: float = 0.0
+    """The share of the image's pixels, in [0, 1], that are marked but left as they were, because they are pixelated."""
 
     def save(
         self,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from hcl_arch.restoration.verdict import find_by
+from hcl_arch.restoration.verdict import judged
 
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
 # Of larger pictures every n-th row and column is counted: the shares are advice.
@@ -22,8 +22,8 @@ def marked_shares(confidence: np.ndarray, *, min_score: float = 0.0) -> dict[flo
     """
     step = math.ceil(math.sqrt(confidence.size / _MOST_PIXELS))
     sample = np.ascontiguousarray(confidence[::step, ::step])
-    findings = {value: find_by(sample, threshold=value, grow=0, min_score=min_score) for value in THRESHOLDS}
-    return {value: float((finding.mask > 0).mean()) for value, finding in findings.items()}
+    masks = {value: judged(sample, threshold=value, min_score=min_score)[0] for value in THRESHOLDS}
+    return {value: float((mask > 0).mean()) for value, mask in masks.items()}
 
 
 def threshold_advice(confidence: np.ndarray, *, min_score: float) -> str:

@@ -51,10 +51,8 @@ def corruption_score(confidence: np.ndarray, *, threshold: float = 0.5) -> float
         ValueError: If it is not such a map.
     """
     check_confidence(confidence)
-    labels, scores = _regions(confidence, confidence < threshold)
-    if len(scores) == 1:
-        _, scores = _regions(confidence, np.ones(confidence.shape, bool))
-    return float(scores.max())
+    _, scores = _regions(confidence, confidence < threshold)
+    return _highest(scores, confidence)
 
 
 def find_by(confidence: np.ndarray, *, threshold: float, grow: float, min_score: float) -> Finding:
@@ -70,12 +68,18 @@ def find_by(confidence: np.ndarray, *, threshold: float, grow: float, min_score:
     Raises:
         ValueError: If a number is out of its range, or the confidence has another shape or range.
     """
+    mask, scores = judged(confidence, threshold=threshold, min_score=min_score)
+    return Finding(grown(mask, grow), confidence, _highest(scores, confidence), bool(mask.any()))
+
+
+def judged(confidence: np.ndarray, *, threshold: float, min_score: float) -> tuple[np.ndarray, np.ndarray]:
+    """The mask of :func:`find_by` before it grows, and the scores of its regions, after a 0 for what is in none."""
     check_min_score(min_score)
     mask = mask_of_confidence(confidence, threshold=threshold)
     labels, scores = _regions(confidence, mask > 0)
-    score = float(scores.max()) if len(scores) > 1 else corruption_score(confidence, threshold=threshold)
-    mask[(scores < min_score)[labels]] = 0
-    return Finding(grown(mask, grow), confidence, score, bool(mask.any()))
+    if len(scores) > 1:
+        mask[(scores < min_score)[labels]] = 0
+    return mask, scores
 
 
 def spared(finding: Finding, kept: Optional[np.ndarray]) -> Finding:
@@ -86,16 +90,37 @@ def spared(finding: Finding, kept: Optional[np.ndarray]) -> Finding:
     return finding._replace(mask=mask, found=bool(mask.any()))
 
 
+def found_by_user(given: np.ndarray, mask: np.ndarray) -> Finding:
+    """The finding given by a user's mask and the final mask made from it, which are taken as true."""
+    found = bool(mask.any())
+    return Finding(mask, (given == 0).astype(np.float32), float(found), found)
+
+
 def _regions(confidence: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Connected regions of marked pixels: (H, W) labels from 1 up, 0 = not marked, and the score of each label."""
     count, labels = cv2.connectedComponents(marked.view(np.uint8), connectivity=8)
-    scored = min(confidence.size, max(_LEAST_SCORED, round(_SCORED_LENGTH * math.sqrt(confidence.size))))
+    scored = _n_scored(confidence)
     region, corrupted = labels[marked], 1 - confidence[marked].astype(np.float64)
     order = np.lexsort((-corrupted, region))
     region, corrupted = region[order], corrupted[order]
     rank = np.arange(region.size) - np.searchsorted(region, np.arange(count))[region]
     scores = np.bincount(region, weights=corrupted * (rank < scored), minlength=count) / scored
     return labels, scores.clip(0, 1)
+
+
+def _highest(scores: np.ndarray, confidence: np.ndarray) -> float:
+    """The highest score of regions; without any, that of all pixels, of which most need not be sorted."""
+    if len(scores) > 1:
+        return float(scores.max())
+    scored = _n_scored(confidence)
+    lowest = np.sort(np.partition(confidence, scored - 1, axis=None)[:scored])
+    # One after the other, as in a region: NumPy's sum adds in pairs, which rounds otherwise.
+    return float((np.cumsum(1 - lowest.astype(np.float64))[-1] / scored).clip(0, 1))
+
+
+def _n_scored(confidence: np.ndarray) -> int:
+    """How many pixels a score is a mean over."""
+    return min(confidence.size, max(_LEAST_SCORED, round(_SCORED_LENGTH * math.sqrt(confidence.size))))
 
 
 def check_min_score(min_score: float) -> None:

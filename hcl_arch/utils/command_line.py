@@ -7,7 +7,7 @@ import mimetypes
 import os
 from typing import Any, NoReturn
 
-from hcl_arch.version import __version__
+from hcl_arch.utils.version import __version__
 
 
 class CommandParser(argparse.ArgumentParser):

@@ -15,7 +15,7 @@ from typing import Any, Optional
 import yaml
 
 from hcl_arch.utils.errors import HCLError
-from hcl_arch.version import __version__
+from hcl_arch.utils.version import __version__
 
 MAX_NODES = 100_000
 MAX_DEPTH = 100

@@ -122,3 +122,40 @@ def test_wrong_numbers() -> None:
         HCLRepairNet(**{**TINY, 'num_heads': 3})
     with pytest.raises(ValueError, match='dim: expects a whole number of at least 1'):
         HCLRepairNet(**{**TINY, 'dim': 0})
+
+
+@pytest.fixture
+def sure_or_not() -> DetectThenRestore:
+    """Blind restoration whose restorer paints the confidence."""
+
+    class Painter(torch.nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            assert x.shape[1] == 5
+            return x[:, 4:].expand(-1, 3, -1, -1)
+
+    torch.manual_seed(0)
+    options = {'restorer_input': ['image', 'mask', 'confidence'], 'composite': False}
+    return DetectThenRestore(DETECTOR, Painter(), **options).eval()  # type: ignore[arg-type]
+
+
+def test_the_confidence_is_the_detector_s_or_the_given_mask(sure_or_not: DetectThenRestore) -> None:
+    image, mask = torch.rand(1, 3, 32, 32), (torch.rand(1, 1, 32, 32) > 0.5).float()
+    assert sure_or_not.takes_confidence
+    found = sure_or_not(image, return_all=True)
+    assert torch.equal(found.restored, found.soft_mask.expand(-1, 3, -1, -1))
+    by_truth = sure_or_not(image, return_all=True, true_mask=mask, guidance='true').restored
+    assert torch.equal(by_truth, mask.expand(-1, 3, -1, -1))
+    assert torch.equal(sure_or_not.repair(image, mask), mask.expand(-1, 3, -1, -1))
+    doubted = sure_or_not.repair(image, mask, confidence=0.25 * mask)
+    assert torch.equal(doubted, 0.25 * mask.expand(-1, 3, -1, -1))
+    reversed_ = sure_or_not.repair(image, mask, confidence=0.25 * mask, reverse=True)
+    assert torch.equal(reversed_, 1 - 0.25 * mask.expand(-1, 3, -1, -1))
+
+
+def test_a_restorer_that_takes_the_confidence_depends_on_it() -> None:
+    torch.manual_seed(0)
+    network = HCLRepairNet(**TINY, takes_confidence=True)
+    torch.nn.init.normal_(network.last_conv.weight, std=0.1)
+    image, mask = torch.rand(1, 3, 32, 32), (torch.rand(1, 1, 32, 32) > 0.5).float()
+    sure, doubtful = (network(torch.cat([image, mask, share * mask], dim=1)) for share in (1, 0.5))
+    assert not torch.allclose(sure, doubtful)

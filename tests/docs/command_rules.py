@@ -449,6 +449,20 @@ def does_every_part(workplace: Workplace, command: str) -> None:
     assert sorted(path.name for path in Path('repaired').glob('*.jpg')) == sorted(f'{index}.jpg' for index in range(12))
 
 
+def runs_on_a_cluster(workplace: Workplace, command: str) -> None:
+    """Here one worker; more, and what becomes of them: tests/integrations/test_ray.py."""
+    for package in ('ray', 'pyarrow'):
+        pytest.importorskip(package, reason='needs the extra ray')
+    import ray
+
+    workplace.give(files.album)
+    try:
+        workplace.run(re.sub(r'--workers \d+', '--workers 1', command))
+    finally:
+        ray.shutdown()
+    assert len(list(Path('repaired').glob('*.jpg'))) == 12
+
+
 def links(workplace: Workplace, command: str) -> None:
     workplace.give(Path('data').mkdir)
     workplace.calls(command.replace('/path/to/data', str(Path('data').absolute())))
@@ -516,6 +530,7 @@ RULES = [
     Rule(r'hcl-restore photo\.jpg -o tuned/ --model experiments/photos/\S+ .*', runs(
         'tuned/photo.jpg', given=_PHOTOS)),
     Rule(r'(parallel .* )?hcl-restore photos/ -o repaired/ --shard .*', does_every_part),
+    Rule(r'python -m hcl_arch\.integrations\.ray photos/ -o repaired/ .*', runs_on_a_cluster),
     Rule(r'hcl-restore --help', runs(says='exit status')),
     Rule(r'python -m hcl_arch', runs(says='hcl-restore')),
     Rule(r'python -m hcl_arch restore photo\.jpg -o again/', runs('again/photo.jpg', given=_PHOTOS)),

@@ -74,6 +74,22 @@ def test_one_generator_forward_an_iteration_guided_by_phase(options: dict[str, A
     assert calls == ['true', 'predicted', 'predicted']
 
 
+def test_a_share_of_the_later_iterations_keeps_the_true_mask(options: dict[str, Any], batch: dict[str, Any]) -> None:
+    options['train']['true_mask_share'] = 0.4
+    model = build_model(options)
+    torch.manual_seed(0)
+    drawn = [model._draws_true_mask() for _ in range(1000)]
+    assert 350 < sum(drawn) < 450
+    calls: list[str] = []
+    model.net_g.register_forward_hook(
+        lambda module, args, kwargs, output: calls.append(kwargs['guidance']), with_kwargs=True
+    )
+    model.feed_data(batch)
+    model.true_mask_share = 1
+    model.optimize_parameters(3)
+    assert calls == ['true']
+
+
 def test_the_detector_alone_comes_first_where_asked_for(options: dict[str, Any], batch: dict[str, Any]) -> None:
     options['train'].update(detector_iter=1, classifier_opt={'loss_weight': 1.0, 'pixel_weight': 1.0})
     model = build_model(options)

@@ -12,10 +12,10 @@ import pytest
 from basicsr.utils.registry import METRIC_REGISTRY
 from numpy.typing import NDArray
 
-from hcl_arch.metrics.hole_share_bins import bin_name, check_bins, in_bin
 from hcl_arch.metrics.set_metric import SetMetric
 from hcl_arch.models.validation_sample import ValidationSample
 from hcl_arch.models.validation_scores import ImageScores, SampleNames, Scorer, bin_rows, write_csv
+from hcl_arch.utils.hole_share_bins import bin_name, check_bins, in_bin
 
 
 class SpreadOfBrightness(SetMetric):

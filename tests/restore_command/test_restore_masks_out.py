@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ from PIL import Image
 
 from hcl_arch.restoration.photographs.photograph import read_photograph
 from hcl_arch.restoration.user_mask import user_mask
+from hcl_arch.restoration.verdict import Finding
 
 
 @pytest.mark.parametrize(
@@ -121,10 +123,38 @@ class TestSecondRun:
         assert len(outcome.restorer.calls) == 2
         again = command('set', '--skip-existing')
         assert (again.status, again.restorer.calls) == (0, [])
-        Path('restored/c_mask.png').unlink()
-        half = command('set', '--skip-existing')
-        assert half.status == 1
-        assert 'restored/c.png exists already' in half.err
+
+    def test_a_photograph_of_which_a_picture_is_missing(self, command, make_photo, tmp_path: Path) -> None:
+        """What is missing is made, as a whole run makes it, and what is there stays, whatever it is."""
+        make_photo('a.png')
+        assert command('a.png', '-o', 'whole/').status == command('a.png', '-o', 'some/').status == 0
+        Path('some/a_mask.png').unlink()
+        Path('some/a.png').write_bytes(b'corrected by hand')
+        outcome = command('a.png', '-o', 'some/', '--skip-existing', '--json', 'summary.json')
+        assert outcome.status == 0, outcome.err
+        assert Path('some/a_mask.png').read_bytes() == Path('whole/a_mask.png').read_bytes()
+        assert Path('some/a.png').read_bytes() == b'corrected by hand'
+        (image,) = json.loads(Path('summary.json').read_text())['images']
+        assert image['outputs'] == {'mask': 'some/a_mask.png'}
+
+    def test_a_missing_mask_alone_needs_no_repair(self, command, make_photo, stub_type) -> None:
+        class Finder(stub_type):
+            def find(self, image, **options):
+                return Finding(*super().restore(image, **options)[1:])
+
+            def restore(self, image, **options):
+                raise AssertionError('repairs')
+
+        make_photo('a.png')
+        Path('restored').mkdir()
+        Path('restored/a.png').touch()
+        assert command('a.png', '--skip-existing', restorer=Finder()).status == 0
+        assert Path('restored/a_mask.png').is_file()
+
+    def test_a_file_named_as_standard_output_says_nothing(self, command, make_photo) -> None:
+        make_photo('a.png')
+        Path('-').touch()
+        assert command('a.png', '-o', '-', '--skip-existing').out
 
     def test_not_both(self, command, make_photo) -> None:
         make_photo('a.png')

@@ -62,6 +62,20 @@ def test_unusually_much_is_remarked(command, make_photo) -> None:
     assert images_of('s.json')[0]['remarks'] == [REMARK, ADVICE]
 
 
+def test_what_is_pixelated_is_left_with_a_remark(command, make_photo, stub_type: type) -> None:
+    make_photo('a.png')
+
+    class Leaves(stub_type):
+        def restore(self, image, **options):
+            result = super().restore(image, **options)
+            result.pixelated = 0.0 if options['repair_pixelated'] else 0.125
+            return result
+
+    remark = '12.5 % of the picture is pixelated, marked but left as it is; --repair-pixelated repairs it'
+    assert remark in command('a.png', restorer=Leaves()).lines[0]
+    assert 'pixelated' not in command('a.png', '--repair-pixelated', '--overwrite', restorer=Leaves()).lines[0]
+
+
 def test_those_with_nothing_found_are_counted(command, make_photo, stub_type: type) -> None:
     for name in ('a.png', 'b.png', 'c.png'):
         make_photo(name)

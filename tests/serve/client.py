@@ -11,6 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.verdict import Finding, corruption_score
 from tests.app.restorer_fake import FakeRestorer
 
@@ -45,6 +46,14 @@ class Gate(FakeRestorer):
             self.stopped += 1
             raise
         return super().repair(image, mask, confidence=confidence)
+
+    def restore(self, image, *, progress, repair_pixelated, **options):
+        """As `Restorer.restore`."""
+        self.pixelated_repaired = repair_pixelated
+        finding = self.find(image, **options)
+        if not finding.found:
+            return Restoration(image.copy(), *finding)
+        return self.repair(image, finding.mask, confidence=finding.confidence, progress=progress)
 
 
 class Reply(NamedTuple):

@@ -53,6 +53,13 @@ def test_nothing_found_leaves_the_photograph_as_it_is(service):
     assert np.array_equal(reply.pixels, spoiled(8))
 
 
+def test_what_is_pixelated_is_repaired_on_demand(service):
+    assert service.restore(png(spoiled(8)), 'answer=json').json['pixelated'] == 0
+    assert not service.restorer.pixelated_repaired
+    service.restore(png(spoiled(8)), 'repair_pixelated=true')
+    assert service.restorer.pixelated_repaired
+
+
 def test_a_mask_of_ones_own_is_used(service):
     mask = np.zeros((40, 48), np.uint8)
     mask[30:35, 20:30] = 255

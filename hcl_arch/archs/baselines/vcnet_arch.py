@@ -77,10 +77,10 @@ class VCNet(DetectThenRestore):
         features = layers.encode(to_network_range(padded))
         return [layers.decoder(features)], features
 
-    def _paint(self, lq: Tensor, mask: Tensor, features: Optional[Tensor]) -> Tensor:
+    def _paint(self, lq: Tensor, mask: Tensor, confidence: Tensor, features: Optional[Tensor]) -> Tensor:
         layers = self._mask_layers()
         if layers is None:
-            return super()._paint(lq, mask, features)
+            return super()._paint(lq, mask, confidence, features)
         if features is None:
             features = layers.encode(to_network_range(pad_to_multiple(lq, self.size_multiple)))
         return self.restorer(torch.cat([lq, mask], dim=1), features.detach())

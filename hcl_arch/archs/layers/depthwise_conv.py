@@ -72,9 +72,10 @@ class PreparedConv2d(nn.Conv2d):
 
 
 class _MixedDepthwise(torch.autograd.Function):
-    """A depthwise convolution with a 16-bit forward pass and a float32 backward pass.
+    """A depthwise convolution in 16 bits whose backward pass is made of what oneDNN is fast in.
 
-    oneDNN's backward pass of depthwise convolutions takes four to six times as long in bfloat16 as in float32.
+    oneDNN is slow at two gradients of depthwise convolutions in 16 bits: that of the input where the stride is above 1
+    (20 times the convolution itself), and that of 5 x 5 weights (100 times that of 3 x 3 weights).
     """
 
     @staticmethod
@@ -88,14 +89,51 @@ class _MixedDepthwise(torch.autograd.Function):
             return F.conv2d(x, weight.to(x.dtype), own_bias, stride, padding, dilation, x.shape[1])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        (grad,) = gradients
         x, weight = ctx.saved_tensors
-        stride, padding, dilation = ctx.geometry
-        wanted = [ctx.needs_input_grad[0], ctx.needs_input_grad[1], ctx.has_bias and ctx.needs_input_grad[2]]
-        bias_sizes = [weight.shape[0]] if ctx.has_bias else None
+        for_x, for_weight, for_bias = ctx.needs_input_grad[:3]
+        grad_x = grad_weight = grad_bias = None
         with torch.autocast('cpu', enabled=False):
-            grad_x, grad_weight, grad_bias = torch.ops.aten.convolution_backward(
-                grad.float(), x.float(), weight.float(), bias_sizes, stride, padding, dilation, False, [0, 0],
-                x.shape[1], wanted,
-            )  # fmt: skip
-        return None if grad_x is None else grad_x.to(grad.dtype), grad_weight, grad_bias, None, None, None
+            if for_x:
+                grad_x = _input_gradient(grad, x, weight, ctx.geometry)
+            if for_weight:
+                grad_weight = _weight_gradient(grad, x, weight, ctx.geometry)
+            if ctx.has_bias and for_bias:
+                grad_bias = grad.sum((0, 2, 3), dtype=torch.float32)
+        return grad_x, grad_weight, grad_bias, None, None, None
+
+
+def _input_gradient(grad: Tensor, x: Tensor, weight: Tensor, geometry: Any) -> Tensor:
+    stride, padding, dilation = geometry
+    reach = [d * (k - 1) - p for d, k, p in zip(dilation, weight.shape[2:], padding)]
+    if max(stride) == 1 and min(reach) >= 0:
+        return F.conv2d(grad, weight.flip(2, 3).to(grad.dtype), None, 1, reach, dilation, x.shape[1])
+    return _backward(grad.float(), x.float(), weight, geometry, 0).to(grad.dtype)
+
+
+def _weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, geometry: Any) -> Tensor:
+    stride, padding, dilation = geometry
+    if tuple(weight.shape[2:]) != (5, 5) or max(dilation) > 1:
+        return _backward(grad, x, weight, geometry, 1).to(weight.dtype)
+    # Of a 5 x 5 kernel's four corners of 3 x 3 weights.
+    x = F.pad(x, (padding[1], padding[1], padding[0], padding[0]))
+    spans = [(size - 1) * step + 3 for size, step in zip(grad.shape[2:], stride)]
+    gradient = torch.empty_like(weight)
+    corner = weight[:, :, :3, :3]
+    for top in (0, 2):
+        for left in (0, 2):
+            part = x[:, :, top : top + spans[0], left : left + spans[1]].contiguous(memory_format=torch.channels_last)
+            of_part = _backward(grad, part, corner, (stride, (0, 0), dilation), 1)
+            gradient[:, :, top : top + 3, left : left + 3] = of_part
+    return gradient
+
+
+def _backward(grad: Tensor, x: Tensor, weight: Tensor, geometry: Any, wanted: int) -> Tensor:
+    """PyTorch's gradient of the input (0) or of the weights (1)."""
+    stride, padding, dilation = geometry
+    gradients: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+        grad, x, weight.to(x.dtype), None, stride, padding, dilation, False, [0, 0], x.shape[1],
+        [wanted == 0, wanted == 1, False],
+    )  # fmt: skip
+    return gradients[wanted]

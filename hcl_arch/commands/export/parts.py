@@ -170,11 +170,12 @@ class DetectThenRestorePart(Part):
         return (confidence >= 0.5).to(confidence.dtype), confidence
 
     def restore(self, image: Tensor, mask: Tensor) -> Tensor:
-        return self.network._restore(image, mask)
+        return self.network._restore(image, mask, mask)
 
     def restore_blindly(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         mask, confidence = self.detect(image)
-        return self.restore(image, confidence if self.network.mask_kind == 'soft' else mask), mask, confidence
+        guide = confidence if self.network.mask_kind == 'soft' else mask
+        return self.network._restore(image, guide, confidence), mask, confidence
 
     def _logits(self, image: Tensor) -> Tensor:
         """The detector's logits on its own grid, for a padded image in [-1, 1]."""

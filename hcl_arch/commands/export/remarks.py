@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hcl_arch.commands.export.parts import INTERFACES, Part
 from hcl_arch.model_files import LoadedModel
-from hcl_arch.version import __version__
+from hcl_arch.utils.version import __version__
 
 _GLOSSARY = (
     'image, restored: (batch, 3, height, width) RGB float32 in [0, 1]; mask: (batch, 1, height, width), '

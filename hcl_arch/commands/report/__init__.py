@@ -13,13 +13,11 @@ from collections.abc import Sequence
 from typing import Optional
 
 from hcl_arch.commands.report.arguments import parse_arguments
-from hcl_arch.utils.extras import ends_without
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
     """Run the command."""
     arguments = parse_arguments(argv)
-    with ends_without('train', 'hcl-report'):
-        from hcl_arch.commands.report.command import run
+    from hcl_arch.commands.report.command import run
 
     run(arguments)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Optional
 
 from hcl_arch.commands.report.errors import ReportError
-from hcl_arch.metrics.hole_share_bins import INFINITE, in_bin
+from hcl_arch.utils.hole_share_bins import INFINITE, in_bin
 
 ALL = 'all'
 """Name of the bin that holds all images."""

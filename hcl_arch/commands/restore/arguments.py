@@ -75,17 +75,22 @@ examples:
 def parse_arguments(argv: Optional[Sequence[str]]) -> Options:
     """Return the options; wrong ones end the program with status 2 and say what was expected."""
     parser = make_parser()
+    return check_options(parsed(parser, argv), parser)
+
+
+def parsed(parser: argparse.ArgumentParser, argv: Optional[Sequence[str]]) -> argparse.Namespace:
+    """Return what a parser of these arguments, and maybe of more, reads; None: those of the program."""
     given = list(sys.argv[1:] if argv is None else argv)
     # Split here, since `parse_intermixed_args`, which lets options follow inputs, does not keep the two apart.
     end = given.index('--') if '--' in given else len(given)
     arguments = parser.parse_intermixed_args(given[:end])
     arguments.inputs = [*arguments.inputs, *given[end + 1 :]]
-    return check_options(arguments, parser)
+    return arguments
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = CommandParser(prog=PROGRAM, description=_DESCRIPTION, epilog=_EPILOG)
+    parser = CommandParser(prog=prog, description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument(
         'inputs', nargs='*', metavar='INPUT', help='photographs, folders of them, globs, or - for standard input'
     )
@@ -157,7 +162,8 @@ def _add_writing(group: argparse._ArgumentGroup) -> None:
     again.add_argument(
         '--skip-existing',
         action='store_true',
-        help='leave out photographs whose pictures all exist, as after an interrupted run',
+        help='make only the pictures that are not there yet, as after an interrupted run; those that are stay as they '
+        'are',
     )
     group.add_argument('--dry-run', action='store_true', help='only say what would be written; no model is loaded')
 
@@ -191,6 +197,12 @@ def _add_finding(group: argparse._ArgumentGroup) -> None:
         metavar='PX',
         help='let the repair fade into the photograph over this many pixels around the mask (default: what the model '
         'says, else 0; for a mask of yours: 0)',
+    )
+    group.add_argument(
+        '--repair-pixelated',
+        action='store_true',
+        help='also repair what is found pixelated; otherwise it is only marked, since a repair would invent '
+        'what it hides',
     )
     group.add_argument(
         '--composite',
@@ -233,14 +245,14 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         '--max-megapixels',
-        type=_above_0,
+        type=above_0,
         default=MAX_PIXELS / 1e6,
         metavar='N',
         help='larger photographs are refused before they are decoded (default: %(default).0f)',
     )
     group.add_argument(
         '--max-decoded',
-        type=_above_0,
+        type=above_0,
         default=MAX_DECODED_BYTES / MIB,
         metavar='MIB',
         help='so are those that take more memory decoded (default: %(default)g)',
@@ -291,7 +303,8 @@ def _mask_name(text: str) -> str:
     return text
 
 
-def _above_0(text: str) -> float:
+def above_0(text: str) -> float:
+    """A number above 0, for argparse."""
     try:
         value = float(text)
     except ValueError:

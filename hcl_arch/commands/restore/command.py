@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Callable, Optional
+from typing import Callable, Optional, Protocol
 
 from hcl_arch.commands.restore.console import Console, shown
 from hcl_arch.commands.restore.errors import CommandError, ImageError
@@ -21,6 +21,7 @@ from hcl_arch.commands.restore.outputs import (
     output_folder,
     plan_jobs,
     refuse_overwritten_inputs,
+    without_existing,
 )
 from hcl_arch.commands.restore.summary import ImageRecord, Summary
 from hcl_arch.commands.restore.user_masks import UserMasks
@@ -31,12 +32,24 @@ from hcl_arch.utils.regular_file import MAX_IMAGE_BYTES, reason_of
 ALL_DONE, SOME_FAILED, NOT_BEGUN, INTERRUPTED = 0, 1, 2, 130
 
 
-def run(options: Options, load: Callable[[Options], ImageRestorer] = make_restorer) -> int:
+class RunsJobs(Protocol):
+    """What does the work, as `Workflow` does."""
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Do all jobs, and report and record each."""
+
+
+Load = Callable[[Options], ImageRestorer]
+MakeWorkflow = Callable[[ImageRestorer, Options, Console, Summary, Optional[bytes]], RunsJobs]
+
+
+def run(options: Options, load: Load = make_restorer, workflow: MakeWorkflow = Workflow) -> int:
     """Run the command.
 
     Args:
         options: The options of the command line.
         load: Creates the restorer.
+        workflow: Makes what does the work.
 
     Returns:
         The exit status: 0 all images are done, 1 some failed, 2 nothing could be begun, 130 interrupted.
@@ -44,7 +57,7 @@ def run(options: Options, load: Callable[[Options], ImageRestorer] = make_restor
     with Console(quiet=options.quiet) as console:
         try:
             with interruptible():
-                return _run(options, console, load)
+                return _run(options, console, load, workflow)
         except CommandError as error:
             console.error(str(error))
             return NOT_BEGUN
@@ -52,7 +65,7 @@ def run(options: Options, load: Callable[[Options], ImageRestorer] = make_restor
             return INTERRUPTED
 
 
-def _run(options: Options, console: Console, load: Callable[[Options], ImageRestorer]) -> int:
+def _run(options: Options, console: Console, load: Load, workflow: MakeWorkflow) -> int:
     if options.list_models:
         print('\n'.join(map(shown, model_lines())))
         return ALL_DONE
@@ -69,7 +82,7 @@ def _run(options: Options, console: Console, load: Callable[[Options], ImageRest
         if options.dry_run:
             _say_what_would_be_done(jobs, summary, options, console)
         elif any(job.problem is None for job in jobs):
-            _do(jobs, summary, options, console, load)
+            _do(jobs, summary, options, console, load, workflow)
         else:
             for job in jobs:
                 _fail(job, summary, console)
@@ -108,13 +121,12 @@ def _plan(options: Options) -> tuple[list[Job], Found]:
 
 
 def _left_to_do(jobs: list[Job], options: Options, found: Found) -> list[Job]:
-    """Return the jobs without those that `--skip-existing` leaves out, which are noted."""
+    """Return the jobs less what `--skip-existing` leaves out, which is noted."""
     if not options.skip_existing:
         return jobs
-    left = [job for job in jobs if not all(map(os.path.lexists, job.outputs.values()))]
-    found.n_existing = len(jobs) - len(left)
-    if found.n_existing:
-        found.notes.append(f'{found.n_existing} of {len(jobs)} photographs are done already, and left out')
+    left = [job for job in map(without_existing, jobs) if job.outputs]
+    if len(left) < len(jobs):
+        found.notes.append(f'{len(jobs) - len(left)} of {len(jobs)} photographs are done already, and left out')
     return left
 
 
@@ -157,7 +169,8 @@ def _do(
     summary: Summary,
     options: Options,
     console: Console,
-    load: Callable[[Options], ImageRestorer],
+    load: Load,
+    workflow: MakeWorkflow,
 ) -> None:
     stdin = _read_stdin() if any(job.input.is_stdin for job in jobs) else None
     try:
@@ -171,7 +184,7 @@ def _do(
         raise CommandError(f'--model {shown(options.model)}: {kind}{shown(str(error))}') from error
     summary.model = restorer.name
     _make_output_folder(options, jobs)
-    Workflow(restorer, options, console, summary, stdin).run(jobs)
+    workflow(restorer, options, console, summary, stdin).run(jobs)
 
 
 def _make_output_folder(options: Options, jobs: Sequence[Job]) -> None:

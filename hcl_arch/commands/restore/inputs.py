@@ -71,14 +71,12 @@ class Found:
         problems: names that could not be found, with reasons.
         notes: further notes for the user.
         is_single_file: whether the command line names exactly one file.
-        n_existing: number of photographs left out since their pictures exist.
     """
 
     inputs: list[Input] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     is_single_file: bool = False
-    n_existing: int = 0
 
 
 def find_inputs(arguments: Sequence[str], *, leave_out: str | None = None) -> Found:

@@ -48,6 +48,7 @@ class ImageRestorer(Protocol):
         reverse: bool = False,
         feather: Optional[int] = None,
         exclude: Optional[NDArray[Any]] = None,
+        repair_pixelated: bool = False,
         progress: Optional[Progress] = None,
     ) -> Restoration:
         """Find what is corrupted in an image and repair it."""

@@ -53,6 +53,7 @@ class Options:
     feather: Optional[int]
     threshold: Optional[float]
     min_score: Optional[float]
+    repair_pixelated: bool
     reverse: bool
     device: str
     precision: Precision

@@ -6,7 +6,7 @@ import os
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 from hcl_arch.commands.restore.console import shown
@@ -195,6 +195,12 @@ def _identity(path: str) -> Optional[tuple[int, int]]:
     except (OSError, ValueError):
         return None
     return status.st_dev, status.st_ino
+
+
+def without_existing(job: Job) -> Job:
+    """Return a job without the pictures that are there already."""
+    missing = {kind: path for kind, path in job.outputs.items() if path == STANDARD_STREAM or not os.path.lexists(path)}
+    return replace(job, outputs=missing)
 
 
 def existing_output(outputs: Iterable[str], *, overwrite: bool) -> Optional[str]:

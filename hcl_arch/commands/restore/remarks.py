@@ -17,10 +17,15 @@ def remarks_on_finding(restoration: Restoration, min_score: float) -> list[str]:
         restoration: The result.
         min_score: The least score of regions that are marked.
     """
+    remarks = []
+    if restoration.pixelated:
+        share = f'{100 * restoration.pixelated:.1f} % of the picture is pixelated'
+        remarks = [f'{share}, marked but left as it is; --repair-pixelated repairs it']
     unusual = unusual_share(float((restoration.mask > 0).mean()))
     if restoration.found and unusual is None:
-        return []
-    return [text for text in (unusual, threshold_advice(restoration.confidence, min_score=min_score)) if text]
+        return remarks
+    advice = threshold_advice(restoration.confidence, min_score=min_score)
+    return [*remarks, *(text for text in (unusual, advice) if text)]
 
 
 def remarks_on_mask(mask: NDArray[np.uint8]) -> list[str]:

@@ -16,7 +16,7 @@ import torch
 
 from hcl_arch.commands.restore.options import STANDARD_STREAM, Options, PictureKind
 from hcl_arch.utils.atomic_file import atomic_file
-from hcl_arch.version import __version__
+from hcl_arch.utils.version import __version__
 
 
 @dataclass

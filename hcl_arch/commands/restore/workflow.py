@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -88,8 +89,9 @@ class Workflow:
             read = reading.result()
             _note_photographs(record, read)
             start = time.monotonic()
+            wanted = replace(self._options, save=tuple(job.outputs))  # fewer where some are there already
             with self._console.tiles(job.input.name) as progress:
-                restorations = [restore_image(self._restorer, page, self._options, progress) for page in read.pages]
+                restorations = [restore_image(self._restorer, page, wanted, progress) for page in read.pages]
             _note_figures(record, restorations)
             if read.pages[0].mask is None:
                 self._note_verdict(record, restorations)
@@ -133,11 +135,16 @@ class Workflow:
     def _tell(self, job: Job, record: ImageRecord, error: Optional[Exception]) -> None:
         if error is not None:
             record.error = str(error) if isinstance(error, ImageError) else f'{type(error).__name__}: {error}'
-        self._summary.images.append(record)
-        if record.error is not None:
-            self._console.error(f'{shown(job.input.name)}: {shown(record.error)}')
-        else:
-            self._console.line(f'[{len(self._summary.images)}/{self._summary.n_planned}] {_line(job, record)}')
+        tell(job, record, self._summary, self._console)
+
+
+def tell(job: Job, record: ImageRecord, summary: Summary, console: Console) -> None:
+    """Put an image's result into the summary, and say it."""
+    summary.images.append(record)
+    if record.error is not None:
+        console.error(f'{shown(job.input.name)}: {shown(record.error)}')
+    else:
+        console.line(f'[{len(summary.images)}/{summary.n_planned}] {_line(job, record)}')
 
 
 def _note_photographs(record: ImageRecord, read: ReadFile) -> None:
@@ -158,10 +165,12 @@ def _line(job: Job, record: ImageRecord) -> str:
     remarks = f' ({"; ".join(record.remarks)})' if record.remarks else ''
     first = next(iter(record.outputs.values()), '')
     target = 'standard output' if first == '-' else shown(first)
+    if record.size is None:  # nothing more is known
+        return f'{shown(job.input.name)} -> {target}{remarks}'
     if record.found is False:
-        verdict = nothing_found(record.score or 0.0, record.min_score or 0.0, (record.size or (1, 1))[::-1])
+        verdict = nothing_found(record.score or 0.0, record.min_score or 0.0, record.size[::-1])
         return f'{shown(job.input.name)}: {verdict}; left as it is -> {target}{remarks}'
-    width, height = record.size or (0, 0)
+    width, height = record.size
     pages = f' ({record.pages} pages)' if record.pages > 1 else ''
     share = record.mask_share
     mask = '' if share is None else f'mask of {record.mask_pixels:,} pixels ({100 * share:.1f} %), '

@@ -18,7 +18,7 @@ from hcl_arch.commands.serving.hosts import HostGuard, Hosts
 from hcl_arch.restoration.restorer import Restorer
 from hcl_arch.utils.image_limits import MIB
 from hcl_arch.utils.image_limits import Limits as FileLimits
-from hcl_arch.version import __version__
+from hcl_arch.utils.version import __version__
 
 _PICTURE = {'schema': {'type': 'string', 'format': 'binary'}}
 _BODY: dict[str, Any] = {

@@ -15,8 +15,9 @@ from hcl_arch.commands.serve.receiving import Files
 from hcl_arch.restoration.mask_array import grown
 from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
 from hcl_arch.restoration.restorer import Restorer
+from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.user_mask import user_mask
-from hcl_arch.restoration.verdict import Finding
+from hcl_arch.restoration.verdict import Finding, found_by_user
 from hcl_arch.utils.image_limits import Limits
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.unreadable_image import UnreadableImageError
@@ -34,6 +35,7 @@ class Options(BaseModel):
     threshold: Optional[_Share] = Field(None, description='pixels with less confidence are repaired')
     grow: Annotated[int, Field(ge=0, le=MOST_GROWN, description='pixels by which the mask is enlarged')] = 0
     min_score: Optional[_Share] = Field(None, description='regions with a lower score are left alone')
+    repair_pixelated: bool = Field(False, description='otherwise pixelated regions are only marked')
     mask_polarity: MaskPolarity = 'auto'
     mask_channel: MaskChannel = 'auto'
 
@@ -58,18 +60,22 @@ def answer(restorer: Restorer, files: Files, options: Options, limits: Limits, c
     """
     try:
         photograph = _read('image', files.image, limits)
-        finding = _finding(restorer, photograph, files.mask, options, limits, check_stop)
-        check_stop()
+        given = None if files.mask is None else _given(photograph, files.mask, options, limits)
         if options.answer == 'mask':
+            finding = given or restorer.find(photograph.shown, **_to_find(options, check_stop))
             return Answer(_mask_png(finding.mask), _headers(finding))
-        restored, remarks = _restored(restorer, photograph, finding, files.mask is not None, check_stop)
+        restoration = _restored(restorer, photograph, given, options, check_stop)
+        check_stop()
+        if restoration.found:
+            photograph = photograph.with_repaired(restoration.image)
+        restored, remarks = photograph.encode('PNG')
     except MemoryError:
         return Answer(refused='image: there is not enough memory for it')
     except ValueError as error:
         return Answer(refused=str(error))
     if options.answer == 'restored':
-        return Answer(restored, _headers(finding))
-    return Answer(_as_json(restored, finding, [*photograph.remarks, *remarks]))
+        return Answer(restored, _headers(restoration))
+    return Answer(_as_json(restored, restoration, [*photograph.remarks, *remarks]))
 
 
 def _read(name: str, content: bytes, limits: Limits) -> Photograph:
@@ -79,22 +85,8 @@ def _read(name: str, content: bytes, limits: Limits) -> Photograph:
         raise ValueError(f'{name}: {error.reason}') from None
 
 
-def _finding(
-    restorer: Restorer,
-    photograph: Photograph,
-    mask: bytes | None,
-    options: Options,
-    limits: Limits,
-    check_stop: CheckStop,
-) -> Finding:
-    if mask is None:
-        return restorer.find(
-            photograph.shown,
-            threshold=options.threshold,
-            grow=options.grow,
-            min_score=options.min_score,
-            progress=lambda done, total: check_stop(),
-        )
+def _given(photograph: Photograph, mask: bytes, options: Options, limits: Limits) -> Finding:
+    """The mask of the request, grown."""
     width, height = photograph.size
     given = user_mask(
         _read('mask', mask, limits).pixels,
@@ -103,35 +95,35 @@ def _finding(
         polarity=options.mask_polarity,
         channel=options.mask_channel,
     )
-    found = bool(given.any())
-    return Finding(grown(given, options.grow), (given == 0).astype(np.float32), float(found), found)
+    return found_by_user(given, grown(given, options.grow))
+
+
+def _to_find(options: Options, check_stop: CheckStop) -> dict[str, Any]:
+    wanted = options.model_dump(include={'threshold', 'grow', 'min_score'})
+    return {**wanted, 'progress': lambda done, total: check_stop()}
 
 
 def _restored(
-    restorer: Restorer, photograph: Photograph, finding: Finding, is_given: bool, check_stop: CheckStop
-) -> tuple[bytes, list[str]]:
-    """The repaired photograph as a PNG, and remarks on what a PNG could not hold."""
-    if finding.found:
-        restoration = restorer.repair(
-            photograph.shown,
-            finding.mask,
-            feather=0 if is_given else restorer.feather,
-            confidence=finding.confidence,
-            progress=lambda done, total: check_stop(),
-        )
-        photograph = photograph.with_repaired(restoration.image)
-    return photograph.encode('PNG')
+    restorer: Restorer, photograph: Photograph, given: Optional[Finding], options: Options, check_stop: CheckStop
+) -> Restoration:
+    """What is repaired: what the mask says, else what is found."""
+    settings = _to_find(options, check_stop)
+    if given is None:
+        return restorer.restore(photograph.shown, repair_pixelated=options.repair_pixelated, **settings)
+    if not given.found:
+        return Restoration(photograph.shown, *given)
+    return restorer.repair(photograph.shown, given.mask, confidence=given.confidence, progress=settings['progress'])
 
 
 def _mask_png(mask: np.ndarray) -> bytes:
     return cv2.imencode('.png', mask)[1].tobytes()
 
 
-def _share(finding: Finding) -> float:
+def _share(finding: Union[Finding, Restoration]) -> float:
     return float(np.count_nonzero(finding.mask)) / finding.mask.size
 
 
-def _headers(finding: Finding) -> dict[str, str]:
+def _headers(finding: Union[Finding, Restoration]) -> dict[str, str]:
     return {
         'X-HCL-Score': f'{finding.score:.4f}',
         'X-HCL-Share': f'{_share(finding):.6f}',
@@ -139,12 +131,13 @@ def _headers(finding: Finding) -> dict[str, str]:
     }
 
 
-def _as_json(restored: bytes, finding: Finding, remarks: list[str]) -> dict[str, Any]:
+def _as_json(restored: bytes, finding: Restoration, remarks: list[str]) -> dict[str, Any]:
     height, width = finding.mask.shape
     return {
         'score': finding.score,
         'share': _share(finding),
         'found': finding.found,
+        'pixelated': finding.pixelated,
         'width': width,
         'height': height,
         'remarks': remarks,

@@ -1,0 +1,1 @@
+"""This package inside other projects' programs; each module needs the project that it is named after."""
