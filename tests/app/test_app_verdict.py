@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from restorer_fake import FakeRestorer
 
+from hcl_arch.commands.app.examples import make_examples
 from hcl_arch.commands.app.job import Job
 from hcl_arch.commands.app.sent import RepairOptions
 from hcl_arch.commands.app.single import outcome
@@ -124,3 +125,19 @@ def test_remarks_on_the_file_and_a_shape_that_is_not_judged_are_said() -> None:
     words = outcome(job)
     assert words.startswith('Not judged (300 x 2 pixels, more than 100 times as long as wide).')
     assert words.endswith(' Note: its EXIF data are damaged and left out.')
+
+
+def test_what_is_pixelated_is_repaired_on_demand_only(fake_restorer) -> None:
+    pixels = make_examples()[0].photograph.pixels[40:200, 100:300].copy()
+    cells = cv2.resize(pixels[32:96, 40:120], (10, 8), interpolation=cv2.INTER_AREA)
+    pixels[32:96, 40:120] = np.repeat(np.repeat(cells, 8, axis=0), 8, axis=1)
+    confidence = np.ones(pixels.shape[:2], np.float32)
+    confidence[32:96, 40:120] = 0
+    job = Job('a.png', Photograph(pixels), confidence)
+    first = job.repair(fake_restorer, composite=True, reverse=False)
+    np.testing.assert_array_equal(first.image, pixels)
+    assert np.count_nonzero(first.mask) == 64 * 80
+    assert ' 16.0 % of it is pixelated, marked but left as it is: “Repair” repairs that too.' in outcome(job)
+    second = job.repair(fake_restorer, composite=True, reverse=False)
+    assert (second.image[first.mask > 0] == 127).all()
+    assert 'pixelated' not in outcome(job)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from hcl_arch.commands.app.strokes import Stroke, paint
 from hcl_arch.restoration.mask_array import grown
 from hcl_arch.restoration.photographs.photograph import Photograph
+from hcl_arch.restoration.pixelation import pixelated_regions
 from hcl_arch.restoration.restorer import Restorer
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.stages import Progress
@@ -82,22 +84,21 @@ class Job:
     def repair(
         self, restorer: Restorer, *, composite: bool, reverse: bool, progress: Progress | None = None
     ) -> Restoration:
-        """Repair with the current mask, without new detection; an empty mask changes nothing."""
+        """Repair with the current mask, without new detection; an empty mask changes nothing.
+
+        What looks pixelated is left as it is the first time: a repair would invent what it hides.
+        """
         with self.lock:
             mask, feather = self.mask(), restorer.feather if self.given is None else 0
         pixels = self.photograph.shown
-        if mask.any():
-            self.restoration = restorer.repair(
-                pixels,
-                mask,
-                composite=composite,
-                reverse=reverse,
-                feather=feather,
-                confidence=self.confidence,
-                progress=progress,
-            )
-        else:
-            self.restoration = Restoration(pixels.copy(), mask, self.confidence, self.score, found=False)
+        is_demanded = self.repairs > 0 or self.given is not None or reverse
+        left = np.zeros(mask.shape, bool) if is_demanded else pixelated_regions(pixels, mask)
+        hole, image = np.where(left, np.uint8(0), mask), pixels.copy()
+        if hole.any():
+            options: dict[str, Any] = {'composite': composite, 'reverse': reverse, 'feather': feather}
+            image = restorer.repair(pixels, hole, **options, confidence=self.confidence, progress=progress).image
+        self.restoration = Restoration(image, mask, self.confidence, self.score, bool(mask.any()))
+        self.restoration.pixelated = float(left.mean())
         self.repairs += 1
         return self.restoration
 

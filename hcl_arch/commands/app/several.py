@@ -142,7 +142,9 @@ def _remark(restoration: Restoration, min_score: float, own: OwnMask | None) -> 
         return f'{"nothing is marked" if own else score}; left as it is'.capitalize()
     remark = unusual_share(share_of(restoration.mask))
     said = 'By your mask' if own else f'Score {restoration.score:.2f}'
-    return said + (f'; {remark}' if remark else '')
+    share = 100 * restoration.pixelated
+    left = f'{share:.1f} % is pixelated, marked but left as it is' if share else ''
+    return '; '.join(part for part in (said, remark, left) if part)
 
 
 def _free_stem(stem: str, archive: zipfile.ZipFile) -> str:

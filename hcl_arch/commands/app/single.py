@@ -126,7 +126,9 @@ def outcome(job: Job) -> str:
 
 def _verdict(job: Job) -> str:
     if job.restoration is not None and job.restoration.found:
-        return _DONE
+        share = 100 * job.restoration.pixelated
+        left = f' {share:.1f} % of it is pixelated, marked but left as it is: “Repair” repairs that too.'
+        return _DONE + (left if share else '')
     # The first repair is of the finding; later the visitor may have erased it.
     is_verdict = job.given is None and (job.repairs == 1 or job.score < job.min_score)
     verdict = nothing_found(job.score, job.min_score, job.confidence.shape) if is_verdict else 'nothing is marked'
