@@ -44,7 +44,7 @@ TRAIN_REQUIRES = [
     'timm>=1.0',  # pretrained backbones of the detector
     'torchvision>=0.21',
 ]
-APP_REQUIRES = ['gradio>=6.31,<7']  # for the page of hcl-app; needs Python 3.10
+APP_REQUIRES = ['starlette>=0.40', 'uvicorn>=0.30']  # for the page of hcl-app
 EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for hcl-export to ONNX
 # Inpainting networks of other projects, such as LaMa; the second also knows MAT.
 FILLERS_REQUIRES = ["spandrel>=0.4; python_version >= '3.10'", "spandrel_extra_arches; python_version >= '3.10'"]
@@ -149,7 +149,7 @@ setup(
     packages=find_packages(include=['hcl_arch', 'hcl_arch.*']),
     package_data={
         'hcl_arch': [
-            'py.typed', 'commands/app/*.css', 'commands/app/*.js', 'commands/app/example_pictures/*',
+            'py.typed', 'commands/app/static/*', 'commands/app/example_pictures/*',
             'commands/report/*.yml', 'weights/*',
         ]
     },

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Callable
 
 import cv2
 import numpy as np
@@ -18,21 +19,18 @@ from numpy.typing import NDArray
 
 from hcl_arch.data.corruptions.corruption import FloatArray, blend
 from hcl_arch.data.corruptions.everyday.captions import spoil_captions
-from hcl_arch.data.corruptions.everyday.spoiled import Materials
-from hcl_arch.data.corruptions.graffiti import draw_spray
+from hcl_arch.data.corruptions.everyday.date_stamps import spoil_date_stamps
+from hcl_arch.data.corruptions.everyday.scribbles import spoil_scribbles
+from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
 from hcl_arch.data.corruptions.hole_contents import Truth
-from hcl_arch.data.corruptions.overlay import lay_over
-from hcl_arch.data.corruptions.overlay_growth import DrawLayer, grow_overlay
-from hcl_arch.data.corruptions.text_overlay import draw_text
-from hcl_arch.data.corruptions.watermark import Watermarks
 from hcl_arch.data.masks.free_form_mask import free_form_mask
 
+Spoil = Callable[[Truth, Materials, np.random.Generator], Spoiled]
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = Path('hcl_arch/commands/app/example_pictures')
 SAMPLE = Path('examples/sample.jpg')
 _SIDE = 512
 _HOLE_SHARE = (0.08, 0.16)
-_SEED, _SEED_OF_SAMPLE = 7, 3
 # Full colour resolution: coloured edges stay where they were drawn.
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 92, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
@@ -48,14 +46,15 @@ def pictures() -> Iterator[tuple[Path, NDArray[np.uint8]]]:
     """Yield the name of each file, from the repository's root on, and its pixels, (H, W, 3) RGB."""
     astronaut, cat = _photo(skimage.data.astronaut()), _photo(skimage.data.chelsea())
     coffee, rocket = _photo(skimage.data.coffee()), _photo(skimage.data.rocket())
-    rng = np.random.default_rng(_SEED)
-    yield PAGE / 'patches.jpg', _to_8_bit(_with_patches(astronaut, coffee, rng))
-    yield PAGE / 'graffiti.jpg', _to_8_bit(_with_drawing(cat, draw_spray, rng, opacity=1.0))
-    yield PAGE / 'text.jpg', _to_8_bit(_with_drawing(rocket, draw_text, rng, opacity=1.0))
-    watermarks = Watermarks().start(rng, hole_share=_HOLE_SHARE)
-    yield PAGE / 'watermark.jpg', _to_8_bit(_with_drawing(coffee, watermarks, rng, opacity=0.6))
-    captioned = spoil_captions(Truth(coffee, 'coffee'), Materials(), np.random.default_rng(_SEED_OF_SAMPLE))
-    yield SAMPLE, _to_8_bit(captioned.image)
+    yield PAGE / 'date.jpg', _spoiled(coffee, spoil_date_stamps, 4)
+    yield PAGE / 'writing.jpg', _spoiled(rocket, spoil_captions, 3)
+    yield PAGE / 'scribble.jpg', _spoiled(cat, spoil_scribbles, 2)
+    yield PAGE / 'patches.jpg', _to_8_bit(_with_patches(astronaut, coffee, np.random.default_rng(7)))
+    yield SAMPLE, _spoiled(coffee, spoil_captions, 3)
+
+
+def _spoiled(photo: FloatArray, spoil: Spoil, seed: int) -> NDArray[np.uint8]:
+    return _to_8_bit(spoil(Truth(photo, 'photo'), Materials(), np.random.default_rng(seed)).image)
 
 
 def _with_patches(truth: FloatArray, other: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -64,17 +63,6 @@ def _with_patches(truth: FloatArray, other: FloatArray, rng: np.random.Generator
     scale = max(height / other.shape[0], width / other.shape[1])
     noise = cv2.resize(other, None, fx=scale, fy=scale)[:height, :width]
     return blend(truth, noise, 1 - holes.astype(np.float32), sigma=1.0)  # type: ignore[arg-type]
-
-
-def _with_drawing(truth: FloatArray, draw_layer: DrawLayer, rng: np.random.Generator, *, opacity: float) -> FloatArray:
-    overlay = grow_overlay(
-        (truth.shape[0], truth.shape[1]),
-        hole_share=_HOLE_SHARE,
-        rng=rng,
-        draw_layer=draw_layer,
-        count_covered=lambda drawn: int(np.count_nonzero(drawn.alpha > 0)),
-    )
-    return lay_over(truth, overlay, opacity)
 
 
 def _photo(image: NDArray[np.uint8]) -> FloatArray:

@@ -43,7 +43,7 @@ def test_what_it_copies_makes_the_wheel(tmp_path: Path) -> None:
 
 def test_what_it_installs_and_starts() -> None:
     (extra,) = re.findall(r'pip install --no-cache-dir "(\.\[app\])"', TEXT)
-    assert required_by(extra) == ['gradio']
+    assert required_by(extra) == ['starlette', 'uvicorn']
     (command,) = (json.loads(line.partition(' ')[2]) for line in LINES if line.startswith('CMD '))
     options = parsed(Call(command[0], '', '', command[1:]))
     assert (options['host'], options['port'], options['browser']) == ('0.0.0.0', DEFAULT_PORT, False)

@@ -16,7 +16,7 @@ from hcl_arch.plugin.retired_modules import RETIRED
 from hcl_arch.utils.version import __version__
 from tests.docs.workplace import entry_points
 
-HEAVY = {'torch', 'basicsr', 'numpy', 'cv2', 'PIL', 'scipy', 'gradio', 'yaml'}
+HEAVY = {'torch', 'basicsr', 'numpy', 'cv2', 'PIL', 'scipy', 'starlette', 'yaml'}
 COMMANDS = {**entry_points(), 'hcl-preview': 'hcl_arch.commands.preview:main'}
 
 

@@ -71,16 +71,17 @@ def serve(restorer, limits, root_path='', **options):
 @pytest.fixture(scope='session')
 def served():
     """The page with a fake restorer, small limits and one example."""
-    need(importlib.util.find_spec('gradio'), 'gradio')
+    need(importlib.util.find_spec('starlette'), 'starlette')
     import numpy as np
 
     from hcl_arch.commands.app.examples import Example
     from hcl_arch.commands.app.limits import Limits
+    from hcl_arch.restoration.photographs.photograph import Photograph
 
     pixels = np.full((60, 80, 3), 200, np.uint8)
     pixels[:30] = (255, 0, 255)
     limits = Limits(megapixels=MEGAPIXELS, file_bytes=FILE_BYTES, files=FILES)
-    yield from serve(FakeRestorer(), limits, examples=[Example('Half of it', pixels)], threshold=0.25)
+    yield from serve(FakeRestorer(), limits, examples=[Example('Half of it', Photograph(pixels))], threshold=0.25)
 
 
 @pytest.fixture(scope='module')  # Playwright keeps an event loop running, which other tests may not have around them
@@ -110,8 +111,9 @@ def visit(browser, request):
         if parts.scheme not in ('data', 'blob') and parts.hostname != '127.0.0.1':
             strangers.append(request.url)
 
-    def open_page(width: int = 1280, height: int = 900, url: str = ''):
-        context = browser.new_context(viewport={'width': width, 'height': height}, has_touch=width < 600)
+    def open_page(width: int = 1280, height: int = 900, url: str = '', scheme: str = 'light'):
+        size = {'width': width, 'height': height}
+        context = browser.new_context(viewport=size, has_touch=width < 600, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(90_000)
@@ -119,7 +121,7 @@ def visit(browser, request):
         page.on('pageerror', lambda error: errors.append(str(error)))
         page.on('request', note_request)
         page.goto(url or request.getfixturevalue('served').url)
-        page.wait_for_selector('.hcl-drop')
+        page.wait_for_selector('body.ready')
         return page
 
     open_page.errors = errors
@@ -146,3 +148,25 @@ def tiny_model(tmp_path_factory):
 def serving():
     """Return `serve`; an import of `conftest` may find that of another folder."""
     return serve
+
+
+@pytest.fixture
+def open_page(tmp_path):
+    """Function (restorer, pixels) that returns the work behind both tabs, with these pixels as the example."""
+    from hcl_arch.commands.app.examples import Example
+    from hcl_arch.commands.app.filler_choice import FillerChoice
+    from hcl_arch.commands.app.kept import Kept
+    from hcl_arch.commands.app.limits import Limits
+    from hcl_arch.commands.app.several import Several
+    from hcl_arch.commands.app.single import Single
+    from hcl_arch.restoration.photographs.photograph import Photograph
+
+    kept = Kept(tmp_path, Limits())
+
+    def build(restorer, pixels=None):
+        fillers = FillerChoice(restorer)
+        examples = [] if pixels is None else [Example('Spot', Photograph(pixels))]
+        return Single(fillers, kept, examples, threshold=0.25), Several(fillers, kept)
+
+    yield build
+    kept.clear()

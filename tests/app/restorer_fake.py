@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from hcl_arch.restoration.result import Restoration
-from hcl_arch.restoration.verdict import corruption_score
+from hcl_arch.restoration.verdict import corruption_score, find_by
 
 MAGENTA = (1.0, 0.0, 1.0)
 
@@ -17,9 +17,14 @@ class FakeRestorer:
     name = 'fake'
     feather = 0.0
 
-    def __init__(self, *, min_score: float = 0.0) -> None:
+    def __init__(self, *, min_score: float = 0.0, level: float = 0.5) -> None:
         self.detections = 0
-        self.min_score = min_score
+        self.min_score, self.level = min_score, level
+        self.step = lambda: None  # called at each of the two steps of a repair
+
+    def with_filler(self, filler):
+        """Another one that fills with a darker gray."""
+        return FakeRestorer(min_score=self.min_score, level=self.level if filler is None else 0.25)
 
     def detect(self, image):
         """Confidence: mean distance of the colours from magenta."""
@@ -28,22 +33,32 @@ class FakeRestorer:
         colours = image[..., :3] if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
         return np.abs(colours / scale - np.array(MAGENTA)).mean(axis=2).astype(np.float32)
 
+    def find(self, image, *, threshold=0.5, grow=0, progress=None):
+        """As `Restorer.find`."""
+        return find_by(self.detect(image), threshold=threshold, grow=grow, min_score=self.min_score)
+
     def mask_of(self, confidence, *, threshold=0.5, grow=0):
         """As `Restorer.mask_of`, grown with squares."""
         mask = np.where(confidence < threshold, 255, 0).astype(np.uint8)
         return cv2.dilate(mask, np.ones((2 * int(grow) + 1,) * 2, np.uint8))
 
-    def repair(self, image, mask, *, composite=True, reverse=False, feather=0, confidence=None):
+    def repair(self, image, mask, *, composite=True, reverse=False, feather=0, confidence=None, progress=None):
         """Fill what is to be repainted with gray; without `composite` the rest becomes one level brighter or darker."""
+        for done in range(2):
+            if progress is not None:
+                progress(done, 2)
+            self.step()
         hole = (mask == 0) if reverse else (mask > 0)
         repaired = image.copy() if composite else np.where(image % 2, image - 1, image + 1).astype(image.dtype)
-        (repaired if image.ndim == 2 else repaired[..., :3])[hole] = np.iinfo(image.dtype).max // 2
+        (repaired if image.ndim == 2 else repaired[..., :3])[hole] = int(np.iinfo(image.dtype).max * self.level)
         score = corruption_score(np.float32(mask == 0) if confidence is None else confidence)
         return Restoration(repaired, mask, confidence, score, bool(mask.any()))
 
-    def restore(self, image, *, threshold=0.5, grow=0, composite=True):
+    def restore(self, image, *, mask=None, threshold=0.5, grow=0, composite=True, reverse=False, progress=None):
         """As `Restorer.restore`."""
-        confidence = self.detect(image)
-        is_suspect = corruption_score(confidence) >= self.min_score
-        mask = self.mask_of(confidence, threshold=threshold if is_suspect else 0, grow=grow)
-        return self.repair(image, mask, composite=composite, confidence=confidence)
+        if mask is not None:
+            return self.repair(image, mask, composite=composite, reverse=reverse, progress=progress)
+        found = self.find(image, threshold=threshold, grow=grow)
+        return self.repair(
+            image, found.mask, composite=composite, reverse=reverse, confidence=found.confidence, progress=progress
+        )

@@ -41,8 +41,8 @@ def test_wrong_options_are_told_in_one_line(arguments, message, capsys):
     assert error.startswith('hcl-app: error: ')
 
 
-def test_a_missing_gradio_is_told(monkeypatch, capsys):
-    hide('gradio', monkeypatch)
+def test_a_missing_package_is_told(monkeypatch, capsys):
+    hide('starlette', monkeypatch)
     assert 'pip install "hcl-arch[app]"' in error_of(main, [], capsys)
 
 

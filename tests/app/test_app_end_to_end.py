@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_page_in_browser import download_all, photograph, png, share_of, upload, wait_until_done
+from browsing import download_all, photograph, png, share_of, upload, wait_until_done
 
 from hcl_arch.commands.app.examples import make_examples
 from hcl_arch.commands.app.limits import Limits
@@ -35,8 +35,8 @@ def packaged(serving):
 
 def test_the_packaged_model_repairs_an_example(visit, packaged):
     page = visit(url=packaged.url)
-    page.click('.hcl-examples button >> nth=1')  # graffiti
+    page.click('.examples button >> nth=1')  # writing
     wait_until_done(page)
-    assert 2 < share_of(page) < 60
-    mask = download_all(page)['Graffiti_mask.png']
-    assert 2 < 100 * np.count_nonzero(mask) / mask.size < 60
+    assert 1 < share_of(page) < 10
+    mask = download_all(page)['Writing_mask.png']
+    assert 1 < 100 * np.count_nonzero(mask) / mask.size < 10

@@ -8,40 +8,34 @@ import sys
 
 import pytest
 
-from hcl_arch.commands.app.guard import names_file
+from hcl_arch.commands.app.routes import MAX_JSON_BYTES
 
 REFUSED = (
-    '/gradio_api/file=/etc/passwd',
-    '/gradio_api/file=../../etc/passwd',
-    '/gradio_api/file/etc/passwd',
     '/file=/etc/passwd',
-    '/gradio_api/file=https://example.com/x.png',
-    '/gradio_api/proxy=https://example.com/',
-    '/gradio_api/stream/a/1/2/playlist.m3u8',
     '/static/../../../etc/passwd',
     '/static/%2e%2e/%2e%2e/etc/passwd',
-    '/assets/..%2f..%2f..%2fetc/passwd',
-    '/assets/%5c..%5cetc',
+    '/static/..%2f..%2f..%2fetc/passwd',
+    '/static/%5c..%5cetc',
+    '/static/page.html',
+    '/static/../routes.py',
     '//etc/passwd',
-    '/custom_component/1/client/component/x.js',
-    '/gradio_api/info',
-    '/gradio_api/openapi.json',
     '/openapi.json',
     '/docs',
     '/redoc',
-    '/monitoring',
-    '/gradio_api/monitoring',
-    '/gradio_api/vibe-code/',
-    '/gradio_api/upload_progress?upload_id=1',
-    '/gradio_api/runs',
-    '/gradio_api/app_id',
-    '/gradio_api/dev/reload',
-    '/gradio_api/deep_link',
+    '/config',
+    '/hcl/upload',
+    '/hcl/open',
+    '/hcl/task/..%2f..%2fetc',
     '/hcl/photo/../../etc/passwd',
     '/hcl/several/..%2f..%2fetc%2fpasswd',
     '/hcl/photo/%2fetc%2fpasswd/before',
+    '/gradio_api/file=/etc/passwd',
 )
-UNKNOWN = ('/hcl/photo/aaaaaaaaaaaaaaaaaaaaaa/restored', '/hcl/several/aaaaaaaaaaaaaaaaaaaaaa')
+UNKNOWN = (
+    '/hcl/photo/aaaaaaaaaaaaaaaaaaaaaa/restored',
+    '/hcl/several/aaaaaaaaaaaaaaaaaaaaaa',
+    '/hcl/task/aaaaaaaaaaaaaaaaaaaaaa',
+)
 
 
 def ask(served, method: str, path: str, body: bytes | str | None = None, **headers: str) -> tuple[int, str, dict]:
@@ -54,9 +48,9 @@ def ask(served, method: str, path: str, body: bytes | str | None = None, **heade
 
 
 @pytest.mark.parametrize('path', REFUSED)
-def test_gradio_serves_nothing_but_the_page(served, path):
+def test_nothing_is_served_but_the_page(served, path):
     status, content, _ = ask(served, 'GET', path)
-    assert status == 404
+    assert status in (404, 405)
     assert 'root:' not in content
     assert len(content) < 200
 
@@ -76,7 +70,8 @@ def test_a_waiting_upload_is_kept_in_private_and_not_served(served):
     assert path.stat().st_mode & 0o077 == 0
     assert served.kept.folder.stat().st_mode & 0o077 == 0
     for asked in (
-        f'/gradio_api/file={path}',
+        f'/static/{path.name}',
+        f'/hcl/task/{token}',
         f'/hcl/photo/{token}/before',
         f'/hcl/photo/{path.name}/before',
         f'/hcl/several/{token}',
@@ -86,69 +81,80 @@ def test_a_waiting_upload_is_kept_in_private_and_not_served(served):
         assert 'secret' not in content
 
 
-@pytest.mark.parametrize(
-    'value',
-    [
-        {'path': '/etc/passwd', 'meta': {'_type': 'gradio.FileData'}},
-        {'url': 'http://127.0.0.1:1/', 'path': ''},
-        [{'deep': [{'path': '/etc/hostname'}]}],
-    ],
-)
-def test_file_data_are_refused_however_deep(served, value):
-    body = json.dumps({'data': [value, False], 'event_data': None, 'fn_index': 0, 'session_hash': 'abc'})
-    status, content, _ = ask(served, 'POST', '/gradio_api/queue/join', body, Content_Type='application/json')
-    assert (status, content) == (400, 'Files are not taken this way.')
-    body = json.dumps({'data': [True, False], 'event_data': value, 'fn_index': 0, 'session_hash': 'abc'})
-    assert ask(served, 'POST', '/gradio_api/queue/join', body, Content_Type='application/json')[0] == 400
-
-
 def test_other_ways_in_are_shut(served):
-    body = json.dumps({'data': [True, False]})
-    for path in (
-        '/gradio_api/run/predict',
-        '/gradio_api/api/predict',
-        '/gradio_api/call/open_upload',
-        '/gradio_api/upload',
-        '/gradio_api/component_server',
-        '/login',
-        '/gradio_api/process_recording',
+    for path in ('/hcl/photo/a/before', '/hcl/task/a/b', '/login', '/', '/static/main.js'):
+        assert ask(served, 'POST', path, '{}')[0] in (404, 405)
+    for method in ('PUT', 'DELETE', 'PATCH', 'OPTIONS'):
+        assert ask(served, method, '/hcl/upload', b'x')[0] == 404
+
+
+NO_TOKENS = (
+    '/etc/passwd',
+    '../../etc/passwd',
+    'file:///etc/passwd',
+    'http://127.0.0.1/x.png',
+    None,
+    5,
+    ['a'],
+    {'a': 1},
+)
+SENT = {'filler': 'own', 'threshold': 0.5, 'grow': 0, 'strokes': []}
+
+
+@pytest.mark.parametrize('token', NO_TOKENS)
+def test_hand_made_requests_get_a_plain_answer(served, token):
+    """A token that is a path: it is only ever looked up."""
+    started = ask(served, 'POST', '/hcl/open', json.dumps({**SENT, 'upload': token}))
+    said = [ended(served, json.loads(started[1])['task'])['error']]
+    for path, sent in (
+        ('/hcl/marks', {'id': token}),
+        ('/hcl/repair', {'id': token}),
+        ('/hcl/mask', {'upload': token}),
+        ('/hcl/mask', {'token': token}),
     ):
-        assert ask(served, 'POST', path, body, Content_Type='application/json')[0] == 404
-    assert ask(served, 'PUT', '/hcl/upload', b'x')[0] == 404
-    assert ask(served, 'DELETE', '/')[0] == 404
+        status, content, _ = ask(served, 'POST', path, json.dumps({**SENT, **sent}))
+        assert status == 200
+        said.append(json.loads(content)['error'])
+    assert all('choose it again' in text for text in said), said
 
 
 @pytest.mark.parametrize(
-    ('data', 'message'),
+    ('path', 'sent', 'message'),
     [
-        ([True, False], 'please choose it again'),
-        ([{'a': 1}, []], 'please choose it again'),
+        ('/hcl/marks', {'threshold': 'x'}, 'choose it again'),
+        ('/hcl/several', {'files': 3}, 'No files have come'),
+        ('/hcl/several', {'files': [{}] * 6}, 'At most 5 files'),
+        ('/hcl/several', {'files': [{}], 'own': 3}, 'The mask could not be read'),
+        ('/hcl/several', {'files': [{}], 'threshold': 2}, 'from 0 to 1'),
+        ('/hcl/several', {'files': [{}], 'grow': 1000}, '0 to 64 pixels'),
+        ('/hcl/mask', {'token': 'a', 'polarity': ['x']}, 'How the mask is meant'),
     ],
 )
-def test_hand_made_events_get_a_plain_answer(served, data, message):
-    """A token that is a path, as event data of `open_upload`: it is only ever looked up."""
-    for token in ('/etc/passwd', '../../etc/passwd', 'file:///etc/passwd', 'http://127.0.0.1/x.png', None, 5, ['a']):
-        said = _said(
-            served,
-            {
-                'data': data,
-                'event_data': {'files': [{'token': token}]},
-                'fn_index': 0,
-                'trigger_id': None,
-                'session_hash': 'handmade',
-            },
-        )
-        assert message in said.lower()
-        assert 'Traceback' not in said
-        assert 'root:' not in said
+def test_hand_made_values_get_a_plain_answer(served, path, sent, message):
+    status, content, _ = ask(served, 'POST', path, json.dumps({**SENT, **sent}))
+    assert status == 200
+    assert message in json.loads(content)['error']
 
 
-def _said(served, event: dict) -> str:
-    """Send an event and return all that is answered."""
-    body = json.dumps(event)
-    status, content, _ = ask(served, 'POST', '/gradio_api/queue/join', body, Content_Type='application/json')
-    assert status == 200, content
-    return ask(served, 'GET', f'/gradio_api/queue/data?session_hash={event["session_hash"]}')[1]
+@pytest.mark.parametrize(
+    ('sent', 'message'),
+    [
+        ({'example': 7}, 'no such example'),
+        ({'example': 0, 'filler': '../x.pt'}, 'no such way to fill'),
+        ({'example': 0, 'filler': ['x']}, 'no such way to fill'),
+    ],
+)
+def test_hand_made_work_ends_with_a_plain_answer(served, sent, message):
+    _, content, _ = ask(served, 'POST', '/hcl/open', json.dumps({**SENT, **sent}))
+    assert message in ended(served, json.loads(content)['task'])['error']
+
+
+def ended(served, task: str) -> dict:
+    """How work has ended."""
+    state: dict = {'state': 'waiting'}
+    while state['state'] in ('waiting', 'working'):
+        state = json.loads(ask(served, 'GET', f'/hcl/task/{task}?after=x')[1])
+    return state
 
 
 def test_a_foreign_name_is_refused(served):
@@ -171,8 +177,9 @@ def test_a_foreign_name_is_refused(served):
 def test_too_much_is_refused_before_it_is_read(served):
     status, content, _ = ask(served, 'POST', '/hcl/upload', b'x', Content_Length=str(10**12))
     assert (status, content) == (413, 'This file is too large: at most 2 MiB can be taken.')
-    assert ask(served, 'POST', '/gradio_api/queue/join', b' ' * (5 * 2**20))[0] == 413
-    assert ask(served, 'POST', '/gradio_api/queue/join', b'[' * 100_000)[0] == 400
+    assert ask(served, 'POST', '/hcl/open', b' ' * (MAX_JSON_BYTES + 1))[0] == 413
+    for content in (b'[' * 100_000, b'[]', b'', b'\xff', b'{"a": NaN}'):
+        assert ask(served, 'POST', '/hcl/open', content)[0] == 400
 
 
 def test_an_upload_without_a_stated_length_is_bounded_too(served):
@@ -188,20 +195,16 @@ def test_an_upload_without_a_stated_length_is_bounded_too(served):
 
 def test_headers_shut_out_frames_and_other_hosts(served):
     _, _, headers = ask(served, 'GET', '/', Origin='http://localhost:9999')
-    assert "default-src 'self'" in headers['content-security-policy']
+    assert "default-src 'none'" in headers['content-security-policy']
     assert "frame-ancestors 'none'" in headers['content-security-policy']
     assert headers['x-content-type-options'] == 'nosniff'
     assert not [name for name in headers if name.startswith('access-control')]
 
 
 def test_the_page_names_no_place_of_the_machine(served):
-    for path in ('/', '/config'):
-        _, content, _ = ask(served, 'GET', path)
+    for path in ('/', '/static/main.js'):
+        status, content, _ = ask(served, 'GET', path)
+        assert status == 200
         assert str(served.kept.folder) not in content
         assert sys.prefix not in content
         assert 'site-packages' not in content
-
-
-def test_what_counts_as_a_file():
-    assert names_file({'a': [1, {'url': ''}]})
-    assert not names_file({'data': ['/etc/passwd', 1, None], 'event_data': {'files': [{'name': 'a', 'token': 'b'}]}})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from hcl_arch.commands.app import display
-from hcl_arch.commands.app.downloads import download
+from hcl_arch.commands.app.downloads import download, labels_of
 from hcl_arch.commands.app.job import Job
 from hcl_arch.commands.app.page_error import PageError
-from hcl_arch.restoration.photographs.photograph import Photograph
+from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
 
 
 def decoded(content: bytes) -> np.ndarray:
@@ -60,3 +64,56 @@ def test_confidence_is_shown_in_colours_and_handed_out_in_gray(fake_restorer):
     assert download(job, 'restored')[0] == 'a b.tar_restored.png'
     with pytest.raises(PageError, match='no such file'):
         download(job, 'passwd')
+
+
+def job_of(name: str, kind: str, restorer, **options) -> Job:
+    """A photograph of a format, repaired."""
+    pixels = np.full((48, 64, 3), 120, np.uint8)
+    pixels[:16, :16] = (255, 0, 255)
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, kind, **options)
+    photograph = read_photograph(io.BytesIO(content.getvalue()))
+    job = Job(name, photograph, restorer.detect(photograph.shown))
+    job.repair(restorer, composite=True, reverse=False)
+    return job
+
+
+@pytest.mark.parametrize(
+    ('name', 'kind', 'restored', 'label', 'media'),
+    [
+        ('a.JPEG', 'JPEG', 'a_restored.JPEG', 'Repaired photograph (JPEG)', 'image/jpeg'),
+        ('a.png', 'JPEG', 'a_restored.jpg', 'Repaired photograph (JPEG)', 'image/jpeg'),
+        ('a.webp', 'WEBP', 'a_restored.webp', 'Repaired photograph (WebP)', 'image/webp'),
+        ('a.tif', 'TIFF', 'a_restored.tif', 'Repaired photograph (TIFF)', 'image/tiff'),
+        ('a.jp2', 'JPEG2000', 'a_restored.jp2', 'Repaired photograph (JPEG 2000)', 'image/jp2'),
+        ('a.avif', 'AVIF', 'a_restored.avif', 'Repaired photograph (AVIF)', 'image/avif'),
+        ('a.gif', 'GIF', 'a_restored.png', 'Repaired photograph (PNG)', 'image/png'),
+        ('a.bmp', 'BMP', 'a_restored.bmp', 'Repaired photograph (BMP)', 'image/bmp'),
+        ('a.png', 'PNG', 'a_restored.png', 'Repaired photograph (PNG)', 'image/png'),
+    ],
+)
+def test_the_first_download_has_the_photograph_s_own_format(name, kind, restored, label, media, fake_restorer):
+    job = job_of(name, kind, fake_restorer)
+    given, (file, stated, content) = job.photograph, download(job, 'restored')
+    assert (file, stated) == (restored, media)
+    assert next(iter(labels_of(job).items())) == ('restored', label)
+    assert ('png' in labels_of(job)) == (media != 'image/png')
+    read = read_photograph(io.BytesIO(content))
+    assert read.format == given.written_format()
+    assert read.pixels.shape == given.pixels.shape
+    again, kind_of_png, lossless = download(job, 'png')
+    assert (again, kind_of_png) == ('a_restored.png', 'image/png')
+    np.testing.assert_array_equal(decoded(lossless)[..., ::-1], job.restoration.image)
+    with zipfile.ZipFile(io.BytesIO(download(job, 'all')[2])) as archive:
+        assert archive.namelist() == [restored, 'a_mask.png', 'a_confidence.png']
+        assert archive.read(restored) == content
+
+
+def test_a_jpeg_keeps_what_is_not_repaired_and_one_with_nothing_found_is_handed_out_as_it_came(fake_restorer):
+    job = job_of('a.jpg', 'JPEG', fake_restorer, quality=60)
+    kept = read_photograph(io.BytesIO(download(job, 'restored')[2])).pixels
+    np.testing.assert_array_equal(kept[32:], job.photograph.pixels[32:])
+    job.threshold = 0.0
+    job.repair(fake_restorer, composite=True, reverse=False)
+    assert download(job, 'restored')[2] == job.photograph.content
+    assert labels_of(job)['restored'] == 'Photograph, unchanged (JPEG)'

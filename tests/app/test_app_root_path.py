@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_page_in_browser import download_all, photograph, png, upload, wait_until_done
+from browsing import download_all, photograph, png, upload, wait_until_done
 
 from hcl_arch.commands.app.limits import Limits
 

@@ -570,7 +570,7 @@ RULES = [
     Rule(r'hcl-export options/test_hcl_small\.yml small\.safetensors --half --info .*', runs(
         'small.safetensors', given=[option_files, files.write_parts_of_the_packaged_model],
         says='for hcl-restore --model')),
-    Rule(r'hcl-app', serves),
+    Rule(r'hcl-app( --filler .*)?', serves),
     Rule(r'hcl-serve( --root-path .*)?', serves_programs),
     Rule(r'curl .* \S*http://127\.0\.0\.1:7861/restore\S* -o \S+', asks_the_service),
     # Trainings and tests.

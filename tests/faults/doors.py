@@ -10,10 +10,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import gc
-import html
 import io
 import json
-import os
 import re
 import socket
 import sys
@@ -103,7 +101,6 @@ def page_door(model: Path) -> Iterator[Door]:
 
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(private_folder())
-        os.environ['GRADIO_TEMP_DIR'] = str(folder)  # as the command does before it imports Gradio
         from hcl_arch.commands.app import server
         from hcl_arch.commands.app.limits import Limits
         from hcl_arch.commands.serving.listening import make_server, open_socket, url_of
@@ -169,16 +166,16 @@ def _visit(url: str, path: Path) -> Opened:
         if error.code != 413:
             raise
         return Opened(message=f'{path.name}: {error.read().decode()}')  # the page's script puts the name before it
-    event = {'data': [True, False], 'event_data': {'files': [{'token': token}]}, 'fn_index': 0, 'session_hash': token}
-    _ask(f'{url}gradio_api/queue/join', json.dumps(event).encode(), {'Content-Type': 'application/json'})
-    said = json.dumps(_ask(f'{url}gradio_api/queue/data?session_hash={token}').decode(), ensure_ascii=False)
-    photo = re.search(r'hcl/photo/([\w-]+)/after', said)
-    error = re.search(r'role=[\\"]+alert[\\"]+>(.*?)</span>', said)
-    assert (photo is None) != (error is None), said
-    if photo is None:
-        assert 'Something went wrong' not in error[1], error[1]
-        return Opened(message=html.unescape(error[1]))
-    pictures = (_ask(f'{url}hcl/photo/{photo[1]}/{what}') for what in ('restored', 'mask'))
+    sent = {'upload': token, 'filler': 'own', 'composite': True}
+    task = json.loads(_ask(f'{url}hcl/open', json.dumps(sent).encode()))['task']
+    state: dict[str, Any] = {'state': 'waiting'}
+    while state['state'] in ('waiting', 'working'):
+        state = json.loads(_ask(f'{url}hcl/task/{task}'))
+        time.sleep(0.01)
+    if state['state'] == 'failed':
+        assert 'Something went wrong' not in state['error'], state['error']
+        return Opened(message=state['error'])
+    pictures = (_ask(f'{url}hcl/photo/{state["result"]["id"]}/{what}') for what in ('png', 'mask'))
     return Opened(*(read_photograph(io.BytesIO(content)).pixels for content in pictures))
 
 
@@ -272,5 +269,4 @@ def _status(key: str) -> float:
 
 
 if __name__ == '__main__':
-    os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     main(*sys.argv[1:])

@@ -76,7 +76,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize('door', DOORS)
 def test_bad_files(door: str, corpus: Path, model: Path, tmp_path: Path) -> None:
     if door in SENT:
-        pytest.importorskip({'page': 'gradio', 'service': 'fastapi'}[door])
+        pytest.importorskip({'page': 'starlette', 'service': 'fastapi'}[door])
     records, errors = opened(door, corpus, model, tmp_path)
     assert 'Traceback' not in errors, errors
     names = {path.name for path in corpus.iterdir() if door not in SENT or not path.name.startswith(SPECIAL)}

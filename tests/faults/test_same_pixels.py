@@ -74,7 +74,7 @@ GOOD: dict[str, bytes] = {
 @pytest.fixture(scope='module')
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Door]]:
     """Command, library, page and service with the same network, which tells regions apart."""
-    pytest.importorskip('gradio')
+    pytest.importorskip('fastapi')
     folder = tmp_path_factory.mktemp('models')
     write_named_model(folder)
     model = folder / 'small.safetensors'

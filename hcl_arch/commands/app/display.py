@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from hcl_arch.utils.pixel_values import as_8_bit
 
-# Longest side of a displayed picture and of a thumbnail in a list, in pixels.
-SHOWN_SIDE, THUMBNAIL_SIDE = 1280, 320
+# Longest side of a displayed picture, of one that is zoomed into, and of a thumbnail in a list, in pixels.
+SHOWN_SIDE, ZOOMED_SIDE, THUMBNAIL_SIDE = 1280, 4096, 320
 _JPEG_QUALITY = 88
 
 

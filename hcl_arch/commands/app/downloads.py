@@ -1,9 +1,10 @@
-"""A visitor's downloads, at full size and depth, always as lossless PNG."""
+"""A visitor's downloads, at full size and depth: the photograph in its own format, or as a PNG; mask and confidence."""
 
 from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +12,40 @@ from numpy.typing import NDArray
 from hcl_arch.commands.app import display
 from hcl_arch.commands.app.job import Job
 from hcl_arch.commands.app.page_error import PageError
-from hcl_arch.restoration.photographs.photograph import Photograph
+from hcl_arch.restoration.photographs.photograph import FORMAT_OF_SUFFIX, SUFFIX_OF_FORMAT, Photograph
 
 PNG, ZIP = 'image/png', 'application/zip'
-PICTURES = ('restored', 'mask', 'confidence')
+_KINDS = {'JPEG': 'image/jpeg', 'TIFF': 'image/tiff', 'JPEG2000': 'image/jp2'}
+_NAMES = {'JPEG2000': 'JPEG 2000', 'WEBP': 'WebP'}
 NOT_YET = 'There is no result yet. Press "Repair" first.'
 
 
-def restored_png(photograph: Photograph, image: NDArray) -> bytes:
-    """The restored photograph with the original's colour profile and other metadata."""
-    return photograph.with_repaired(image).encode('PNG')[0]
+def own_format(photograph: Photograph) -> str:
+    """Name of the format in which the repaired photograph is handed out, such as 'JPEG'."""
+    written = photograph.written_format()
+    return _NAMES.get(written, written)
+
+
+def labels_of(job: Job) -> dict[str, str]:
+    """The downloads of a repaired photograph and what their links say, in the photograph's own format first."""
+    assert job.restoration is not None
+    name = 'Repaired photograph' if job.restoration.found else 'Photograph, unchanged'
+    own = own_format(job.photograph)
+    return {
+        'restored': f'{name} ({own})',
+        **({} if own == 'PNG' else {'png': 'As PNG, without loss'}),
+        'mask': 'Mask',
+        'confidence': 'How sure (map)',
+        'all': 'All (ZIP)',
+    }
+
+
+def restored_file(name: str, photograph: Photograph, image: NDArray) -> tuple[str, bytes]:
+    """Return ending and content of the repaired photograph in its own format, with all that its file had."""
+    written, suffix = photograph.written_format(), PurePath(name).suffix
+    if FORMAT_OF_SUFFIX.get(suffix.lower()) != written:
+        suffix = SUFFIX_OF_FORMAT[written]
+    return suffix, photograph.with_repaired(image).encode()[0]
 
 
 def confidence_png(confidence: NDArray[np.float32]) -> bytes:
@@ -29,7 +54,7 @@ def confidence_png(confidence: NDArray[np.float32]) -> bytes:
 
 
 def download(job: Job, what: str) -> tuple[str, str, bytes]:
-    """Return file name, media type and content of 'restored', 'mask', 'confidence' or, with all of them, 'all'.
+    """Return file name, media type and content of a download out of `labels_of`.
 
     Raises:
         PageError: nothing has been repaired yet, or there is no such download.
@@ -39,8 +64,13 @@ def download(job: Job, what: str) -> tuple[str, str, bytes]:
     if what == 'all':
         return f'{job.stem}.zip', ZIP, _zip_all(job)
     if what == 'restored':
-        content = restored_png(job.photograph, job.restoration.image)
-    elif what == 'mask':
+        suffix, content = restored_file(job.name, job.photograph, job.restoration.image)
+        written = job.photograph.written_format()
+        return f'{job.stem}_restored{suffix}', _KINDS.get(written, f'image/{written.lower()}'), content
+    if what == 'png':
+        content = job.photograph.with_repaired(job.restoration.image).encode('PNG')[0]
+        return f'{job.stem}_restored.png', PNG, content
+    if what == 'mask':
         content = display.png(job.restoration.mask)
     elif what == 'confidence':
         content = confidence_png(job.confidence)
@@ -52,7 +82,7 @@ def download(job: Job, what: str) -> tuple[str, str, bytes]:
 def _zip_all(job: Job) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_STORED) as archive:
-        for what in PICTURES:
+        for what in ('restored', 'mask', 'confidence'):
             name, _, content = download(job, what)
             archive.writestr(name, content)
     return buffer.getvalue()

@@ -5,32 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from hcl_arch.restoration.photographs.photograph import Photograph, read_photograph
 
 _FOLDER = Path(__file__).with_name('example_pictures')
 _NAMES = {
-    'patches': 'Part of another photograph',
-    'graffiti': 'Graffiti',
-    'text': 'Text',
-    'watermark': 'Watermark',
+    'date': ('Date stamp', ''),
+    'writing': ('Writing', ''),
+    'scribble': ('Scribbles', ''),
+    'patches': ('Pasted parts', 'A hard one: what large parts hide comes out blurred.'),
 }
 
 
 @dataclass(frozen=True)
 class Example:
-    """A spoiled photograph: its name, and (H, W, 3) uint8 RGB."""
+    """A spoiled photograph, its name, and what is to be said of it."""
 
     name: str
-    pixels: NDArray[np.uint8]
+    photograph: Photograph
+    note: str = ''
 
 
 def make_examples() -> list[Example]:
     """Return the examples, always the same."""
-    return [Example(name, _pixels(_FOLDER / f'{file}.jpg')) for file, name in _NAMES.items()]
-
-
-def _pixels(file: Path) -> NDArray[np.uint8]:
-    with Image.open(file) as picture:
-        return np.asarray(picture.convert('RGB'))
+    return [Example(name, read_photograph(_FOLDER / f'{file}.jpg'), note) for file, (name, note) in _NAMES.items()]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,10 @@ from numpy.typing import NDArray
 from hcl_arch.commands.app.strokes import Stroke, paint
 from hcl_arch.restoration.mask_array import grown
 from hcl_arch.restoration.photographs.photograph import Photograph
+from hcl_arch.restoration.pixelation import pixelated_regions
 from hcl_arch.restoration.restorer import Restorer
 from hcl_arch.restoration.result import Restoration
+from hcl_arch.restoration.stages import Progress
 from hcl_arch.restoration.verdict import corruption_score, find_by
 
 
@@ -31,6 +35,7 @@ class Job:
         strokes: brush strokes painted on it.
         restoration: the latest result; None before the first.
         repairs: number of repairs so far.
+        lock: held while the mask changes.
     """
 
     name: str
@@ -43,7 +48,9 @@ class Job:
     strokes: list[Stroke] = field(default_factory=list)
     restoration: Restoration | None = None
     repairs: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     score: float = field(init=False)
+    _found: tuple[tuple[float, int, float], NDArray[np.uint8]] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.score = corruption_score(self.confidence, threshold=self.threshold)
@@ -56,30 +63,42 @@ class Job:
     @property
     def weight(self) -> int:
         """Upper bound of the memory used, in bytes."""
-        return 3 * self.photograph.pixels.nbytes + 3 * self.confidence.nbytes
+        return 3 * self.photograph.pixels.nbytes + 3 * self.confidence.nbytes + len(self.photograph.content)
 
     def mask(self) -> NDArray[np.uint8]:
         """Return the mask, (H, W), 255 = corrupted: given or thresholded, grown, with the strokes painted on it."""
         if self.given is not None:
             return paint(grown(self.given, self.grow), self.strokes)
-        finding = find_by(self.confidence, threshold=self.threshold, grow=self.grow, min_score=self.min_score)
-        return paint(finding.mask, self.strokes)
+        options = self.threshold, self.grow, self.min_score
+        if self._found is None or self._found[0] != options:
+            threshold, grow, min_score = options
+            found = find_by(self.confidence, threshold=threshold, grow=grow, min_score=min_score)
+            self._found = options, found.mask
+        return paint(self._found[1], self.strokes)
 
     def set_threshold(self, threshold: float) -> None:
         """Set another threshold; a user who moves it wants to see what it marks, whatever the score and the mask."""
         if threshold != self.threshold:
             self.threshold, self.min_score, self.given = threshold, 0.0, None
 
-    def repair(self, restorer: Restorer, *, composite: bool, reverse: bool) -> Restoration:
-        """Repair with the current mask, without new detection; an empty mask changes nothing."""
-        mask, pixels = self.mask(), self.photograph.shown
-        if mask.any():
-            feather = restorer.feather if self.given is None else 0
-            self.restoration = restorer.repair(
-                pixels, mask, composite=composite, reverse=reverse, feather=feather, confidence=self.confidence
-            )
-        else:
-            self.restoration = Restoration(pixels.copy(), mask, self.confidence, self.score, found=False)
+    def repair(
+        self, restorer: Restorer, *, composite: bool, reverse: bool, progress: Progress | None = None
+    ) -> Restoration:
+        """Repair with the current mask, without new detection; an empty mask changes nothing.
+
+        What looks pixelated is left as it is the first time: a repair would invent what it hides.
+        """
+        with self.lock:
+            mask, feather = self.mask(), restorer.feather if self.given is None else 0
+        pixels = self.photograph.shown
+        is_demanded = self.repairs > 0 or self.given is not None or reverse
+        left = np.zeros(mask.shape, bool) if is_demanded else pixelated_regions(pixels, mask)
+        hole, image = np.where(left, np.uint8(0), mask), pixels.copy()
+        if hole.any():
+            options: dict[str, Any] = {'composite': composite, 'reverse': reverse, 'feather': feather}
+            image = restorer.repair(pixels, hole, **options, confidence=self.confidence, progress=progress).image
+        self.restoration = Restoration(image, mask, self.confidence, self.score, bool(mask.any()))
+        self.restoration.pixelated = float(left.mean())
         self.repairs += 1
         return self.restoration
 

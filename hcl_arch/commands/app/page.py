@@ -1,92 +1,66 @@
-"""The page: its tabs, its style and its Gradio settings."""
+"""The page's HTML, with what depends on the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import html
+import importlib.util
+from collections.abc import Iterable, Sequence
+from string import Template
 
-import gradio as gr
-
+from hcl_arch.commands.app import display
 from hcl_arch.commands.app.examples import Example
-from hcl_arch.commands.app.fragments import read_text
-from hcl_arch.commands.app.kept import Kept
-from hcl_arch.commands.app.several_tab import SeveralTab
-from hcl_arch.commands.app.single_tab import SingleTab
-from hcl_arch.restoration.restorer import Restorer
+from hcl_arch.commands.app.filler_choice import FillerChoice
+from hcl_arch.commands.app.limits import Limits
+from hcl_arch.commands.app.own_masks import CHANNELS, POLARITIES
+from hcl_arch.commands.app.routes import read_static
+from hcl_arch.commands.app.sent import MAX_GROW
+from hcl_arch.restoration.photographs.photograph_kinds import SUFFIXES
 
-TITLE = 'Repair a photograph'
-# Largest number of waiting requests, over all visitors.
-MOST_WAITING = 24
-_INTRODUCTION = """
-<header class="hcl-header"><h1>Repair a photograph</h1>
-<p>Finds what spoils a photograph, such as graffiti, text, watermarks or pasted parts, marks it and paints it over.
-You need not draw a mask, but you can correct the one that is found. Nothing leaves the
-computer that runs this page.</p></header>
-"""
+_HEIC = {'.heic', '.heif', '.hif'}
+_FORMATS = 'JPEG, PNG, WebP, AVIF, TIFF, JPEG 2000, BMP or GIF'
 
 
-def build_page(
-    restorer: Restorer, kept: Kept, *, examples: Sequence[Example] = (), threshold: float = 0.5
-) -> gr.Blocks:
+def build_page(limits: Limits, examples: Sequence[Example], fillers: FillerChoice, *, threshold: float = 0.5) -> str:
     """Return the page.
 
     Args:
-        restorer: finds and repairs.
-        kept: keeps what visitors bring.
+        limits: what is accepted.
         examples: shown to choose from.
+        fillers: ways to fill, to choose from.
         threshold: where its sliders start, in [0, 1].
     """
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
-        gr.HTML(_INTRODUCTION.strip(), js_on_load=None, apply_default_css=False)
-        with gr.Tabs():
-            with gr.Tab('One photograph'):
-                SingleTab(restorer, kept, examples, threshold=threshold)
-            with gr.Tab('Several'):
-                SeveralTab(restorer, kept, threshold=threshold)
-    page.queue(max_size=MOST_WAITING, default_concurrency_limit=2, api_open=False)
-    return page
-
-
-def mount_options() -> dict[str, Any]:
-    """Return options of `gr.mount_gradio_app`: no foreign fonts, no links away, nothing recorded, no file served."""
-    fonts = [gr.themes.Font('system-ui'), gr.themes.Font('sans-serif')]
-    theme = gr.themes.Base(
-        primary_hue='teal',
-        neutral_hue='slate',
-        font=fonts,
-        font_mono=[gr.themes.Font('ui-monospace'), gr.themes.Font('monospace')],
-    ).set(
-        # Darker than Gradio's own, for a contrast of 4.5 : 1.
-        body_text_color_subdued='*neutral_600',
-        body_text_color_subdued_dark='*neutral_300',
-        block_info_text_color='*neutral_600',
-        block_info_text_color_dark='*neutral_300',
-        block_label_text_color='*neutral_700',
-        block_title_text_color='*neutral_700',
-        color_accent='*primary_700',
-        color_accent_soft='*primary_50',
-        slider_color='*primary_700',
-        button_primary_background_fill='*primary_700',
-        button_primary_background_fill_hover='*primary_800',
-        button_primary_background_fill_dark='*primary_700',
-        button_primary_text_color='white',
-        checkbox_background_color_selected='*primary_700',
-        checkbox_border_color='*neutral_500',
-    )
-    # Without its own documentation, which the guard would refuse anyway.
-    app_options = {'docs_url': None, 'redoc_url': None, 'openapi_url': None}
-    return {
-        'theme': theme,
-        'css': read_text('page.css'),
-        'footer_links': [],
-        'run_history': False,
-        'show_error': False,
-        'ssr_mode': False,
-        'mcp_server': False,
-        'enable_monitoring': False,
-        'pwa': False,
-        'allowed_paths': [],
-        'blocked_paths': ['/'],
-        'max_file_size': 1,
-        'app_kwargs': app_options,
+    endings = readable_endings()
+    values = {
+        'endings': ','.join(endings),
+        'formats': ('HEIC, ' if '.heic' in endings else '') + f'{_FORMATS}, up to {limits.megapixels:g} megapixels',
+        'files': limits.files,
+        'bytes': limits.file_bytes,
+        'threshold': threshold,
+        'grow': MAX_GROW,
+        'examples': ''.join(_example(example) for example in examples),
+        'fillers': _options(fillers.labels.items(), fillers.default),
+        'polarities': _options(POLARITIES.items()),
+        'channels': _options(CHANNELS.items()),
     }
+    return Template(read_static('page.html')).substitute(values)
+
+
+def readable_endings() -> list[str]:
+    """Endings of files for the browser's dialogue; the content of a file decides.
+
+    Those of HEIC only where it can be read: phones convert such a photograph for a page that does not name them.
+    """
+    return sorted(SUFFIXES if importlib.util.find_spec('pillow_heif') else SUFFIXES - _HEIC)
+
+
+def _example(example: Example) -> str:
+    picture = display.data_url(display.jpeg(example.photograph.shown, 240), 'jpeg')
+    name, note = html.escape(example.name), f'<small>{html.escape(example.note)}</small>' if example.note else ''
+    return f'<button type="button"><img alt="" src="{picture}"><span>{name}{note}</span></button>'
+
+
+def _options(labels: Iterable[tuple[str, str]], chosen: str = '') -> str:
+    return ''.join(
+        f'<option value="{html.escape(key)}"{" selected" if key == chosen else ""}>{html.escape(label)}</option>'
+        for key, label in labels
+    )

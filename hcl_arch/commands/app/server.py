@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import webbrowser
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Optional
 
-import gradio as gr
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from hcl_arch.commands.app.examples import Example
+from hcl_arch.commands.app.filler_choice import FillerChoice
 from hcl_arch.commands.app.guard import Guard
 from hcl_arch.commands.app.kept import Kept
 from hcl_arch.commands.app.limits import Limits
-from hcl_arch.commands.app.page import build_page, mount_options
+from hcl_arch.commands.app.page import build_page
 from hcl_arch.commands.app.routes import build_routes
+from hcl_arch.commands.app.several import Several
+from hcl_arch.commands.app.single import Single
 from hcl_arch.commands.serving.ending import private_folder
 from hcl_arch.commands.serving.hosts import Hosts
 from hcl_arch.restoration.restorer import Restorer
@@ -32,6 +33,7 @@ def build_server(
     *,
     examples: Sequence[Example] = (),
     threshold: float = 0.5,
+    filler: Optional[str] = None,
     host_names: Iterable[str] = (),
 ) -> ASGIApp:
     """Return the page with its guard, ready to be served.
@@ -41,12 +43,13 @@ def build_server(
         kept: keeps what visitors bring.
         examples: shown to choose from.
         threshold: where its sliders start, in [0, 1].
+        filler: name or file of what the restorer was made with to fill holes; None: its own network.
         host_names: names under which it may be requested, besides those of this machine.
     """
-    os.environ['GRADIO_TEMP_DIR'] = str(kept.folder)  # for files that Gradio might write; none are expected
-    page = build_page(restorer, kept, examples=examples, threshold=threshold)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, routes=list(build_routes(kept)))
-    app = gr.mount_gradio_app(app, page, path='/', **mount_options())
+    fillers = FillerChoice(restorer, filler)
+    single, several = Single(fillers, kept, examples, threshold=threshold), Several(fillers, kept)
+    page = build_page(kept.limits, examples, fillers, threshold=threshold)
+    app = Starlette(routes=build_routes(kept, single, several, page))
     return Guard(app, Hosts(host_names))
 
 

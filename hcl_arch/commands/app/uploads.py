@@ -68,13 +68,9 @@ class Uploads:
         finally:
             self._shelf.remove(str(token))
 
-    def name_of(self, token: object) -> str:
-        """Return the name of an upload.
-
-        Raises:
-            PageError: there is none.
-        """
-        return self._shelf.get(token).name
+    def discard(self, token: str) -> None:
+        """Stop keeping an upload, if it is kept."""
+        self._shelf.remove(token)
 
     def clear(self) -> None:
         """Remove all."""

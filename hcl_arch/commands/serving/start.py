@@ -9,6 +9,7 @@ import numpy as np
 
 from hcl_arch.commands.serving.arguments import stop
 from hcl_arch.commands.serving.listening import open_socket
+from hcl_arch.restoration.fillers import FillerError
 from hcl_arch.restoration.restorer import Restorer
 
 
@@ -34,6 +35,8 @@ def load(arguments: argparse.Namespace, prog: str, **options: str | None) -> Res
             **options,  # type: ignore[arg-type]
         )
         restorer.restore(np.zeros((64, 64, 3), np.uint8))  # a model that cannot repair fails now
+    except FillerError as error:
+        stop(prog, f'--{error}')
     except (OSError, ValueError, RuntimeError) as error:
         stop(prog, f'--model {arguments.model}: {error}')
     return restorer
