@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Union
 
 MAX_VALUES, MAX_DEPTH = 100_000, 100
@@ -18,7 +19,7 @@ def load_json(text: Union[str, bytes], *, max_values: int = MAX_VALUES, max_dept
             more than 100 digits, or a number that is not finite.
     """
     try:
-        value = json.loads(text, parse_int=_whole_number, parse_constant=_refuse)
+        value = json.loads(text, parse_int=_whole_number, parse_float=_finite, parse_constant=_refuse)
     except RecursionError as error:
         raise ValueError(f'more than {max_depth} lists and mappings within each other') from error
     level, count, depth = [value], 0, 0
@@ -42,5 +43,10 @@ def _whole_number(digits: str) -> int:
     return int(digits)
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refuse(digits)
+
+
 def _refuse(name: str) -> float:
-    raise ValueError(f'{name} is no number of JSON')
+    raise ValueError(f'{name[:20]} is no number that is finite')
