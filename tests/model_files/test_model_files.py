@@ -273,7 +273,7 @@ def nested_networks(levels: int, beside: int = 1) -> str:
             {'info': json.dumps({'training': 'x' * 300_000})},
             'its info is 300,016 characters long',
         ),
-        ({'info': '{"x": NaN}'}, 'NaN is no number of JSON'),
+        ({'info': '{"x": NaN}'}, 'NaN is no number that is finite'),
     ],
 )
 def test_wrong_metadata(saved: Path, refused: Callable[..., str], metadata: dict[str, str], expected: str) -> None:
