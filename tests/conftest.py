@@ -17,6 +17,9 @@ import hcl_arch  # noqa: F401  (mends what BasicSR needs, before any test import
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+# A cluster of one test: its token would lie in a home folder that the next test does not have.
+os.environ.setdefault('RAY_AUTH_MODE', 'disabled')
+
 # A shell lets programs that it starts in the background ignore Ctrl-C, and so do these let theirs.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 REFERENCE = (REPOSITORY / 'docs' / 'api.md').read_text('utf-8')
 RESTORATION = sorted((REPOSITORY / 'hcl_arch' / 'restoration').rglob('*.py'))
 # What ends a program or a thread; no caller should handle it as an error.
-NO_ERRORS = {'Interrupted', 'Stopped'}
+NO_ERRORS = {'Cancelled', 'Interrupted', 'Stopped'}
 
 
 def error_classes() -> list[type[BaseException]]:

@@ -610,6 +610,10 @@ RULES = [
         'masks.png', given=[option_files, files.preview_pictures], more=('--count', '2'))),
     Rule(r'python benchmarks/bench_(inference|training)\.py.*', parsed_and_covered_by(
         'tests/test_benchmarks.py', 'test_benchmark')),
+    Rule(r'python benchmarks/scaling\.py.*', parsed_and_covered_by(
+        'tests/benchmarks/test_scaling.py', 'test_points_are_measured_once')),
+    Rule(r'python benchmarks/gpu\.py.*', parsed_and_covered_by(
+        'tests/benchmarks/test_gpu.py', 'test_what_fails_is_named_and_the_rest_measured')),
     Rule(r'python -m hcl_arch\.commands\.preview .* -o everyday\.png --dataset val_everyday', runs(
         'everyday.png', given=[option_files, files.preview_pictures], more=('--count', '4'))),
     Rule(r'python benchmarks/everyday/(run|repair)\.py --(images|pairs) .*', measures_everyday_corruption),
