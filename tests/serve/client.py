@@ -114,7 +114,8 @@ class Client:
         """Send a request and return the answer."""
         connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=60)
         with contextlib.closing(connection):
-            connection.request(method, path, body, headers or {})
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all of it was sent
+                connection.request(method, path, body, headers or {})
             response = connection.getresponse()
             content = response.read()
             return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
