@@ -277,7 +277,7 @@ class Restorer(Pretrained):
             fit_mask: As for :meth:`repair`.
             exclude: A mask as for :meth:`repair` of what is not corrupted, whatever is found or marked there.
             repair_pixelated: Whether regions that look pixelated are repaired too. By default they are only marked,
-                since a repair would invent what they hide. Not used if a mask is given.
+                since a repair would invent what they hide. Not used if a mask is given, or with `reverse`.
             progress: Called with the number of finished steps and of all steps that are known so far: first parts of
                 the picture to look at, then tiles to repair.
 
@@ -319,7 +319,7 @@ class Restorer(Pretrained):
             picture = self._repair(source, hole.mask, composite, reverse, feather, stages.next())
         else:
             picture = source.pixels.copy()
-        return given.restoration(picture, finding, float(left.mean()))
+        return given.restoration(picture, finding, float((left & (finding.mask > 0)).mean()))
 
     def _threshold(self, threshold: Optional[float]) -> float:
         if threshold is None:

@@ -54,7 +54,11 @@ def test_progress_rows_and_result_are_told(tasks):
 
 @pytest.mark.parametrize(
     ('error', 'said'),
-    [(PageError('In plain words.'), 'In plain words.'), (MemoryError(), NO_MEMORY), (OSError('/tmp/x'), UNFORESEEN)],
+    [
+        (PageError('In plain words.'), 'In plain words.'),
+        (MemoryError(), NO_MEMORY),
+        (OSError('no such folder'), UNFORESEEN),
+    ],
 )
 def test_an_error_is_told_in_plain_words(tasks, error, said):
     def work(task: Task) -> dict:

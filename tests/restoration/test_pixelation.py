@@ -114,6 +114,13 @@ def test_what_is_beside_it_is_repaired(photograph: np.ndarray, finds: Callable[[
     assert (result.mask > 0).sum() > (mask | bar > 0).sum()
 
 
+def test_what_is_excluded_does_not_count(photograph: np.ndarray, finds: Callable[[np.ndarray], Restorer]) -> None:
+    mask = marked(photograph.shape)
+    result = finds(mask).restore(pixelated(photograph, 8, mask), exclude=mask)
+    assert not result.found
+    assert result.pixelated == 0
+
+
 def test_on_demand_it_is_repaired(photograph: np.ndarray, finds: Callable[[np.ndarray], Restorer]) -> None:
     mask = marked(photograph.shape)
     picture = pixelated(photograph, 8, mask)
