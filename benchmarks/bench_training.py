@@ -25,6 +25,7 @@ from measuring import TRAINING_GFLOP, PartTimes, all_seconds, bytes_in_use, figu
 from torch.profiler import profile
 
 from hcl_arch.models import HCLModel
+from hcl_arch.training.weight_gradients import CHOICES
 from hcl_arch.utils.host_memory import keep_freed_memory
 from hcl_arch.utils.option_file import read_option_file
 from hcl_arch.utils.precision import COMPILE_MODES
@@ -50,6 +51,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     parser.add_argument('--precision', default='bf16', choices=('fp32', 'bf16', 'fp16'))
     parser.add_argument('--device', default='cuda' if torch.cuda.is_available() else 'cpu', choices=('cpu', 'cuda'))
     parser.add_argument('--compile', default=False, choices=COMPILE_MODES, help='mode of torch.compile (off)')
+    parser.add_argument('--weight-gradients', default='auto', choices=CHOICES, help='memory layout (auto)')
     parser.add_argument('--use-checkpoint', action='store_true', help='compute again instead of keeping')
     parser.add_argument('--repeats', type=int, default=5, help='timed iterations, whose median counts (5)')
     parser.add_argument('--least-memory', action='store_true', help="leave the C library's allocator as it is")
@@ -77,7 +79,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     before = bytes_in_use(device)
     seconds = all_seconds(iteration, device, arguments.repeats, warm_up=3 if arguments.compile else 2)
     gflop = TRAINING_GFLOP * arguments.size**2 / 256**2 * arguments.batch
-    names = ('precision', 'batch', 'size', 'accumulation', 'compile', 'use_checkpoint')
+    names = ('precision', 'batch', 'size', 'accumulation', 'compile', 'use_checkpoint', 'weight_gradients')
     result = {
         **{name: getattr(arguments, name) for name in names},
         **figures(seconds, images=arguments.batch, gflop=gflop, device=device, before=before),
@@ -95,6 +97,7 @@ def training_options(arguments: argparse.Namespace) -> dict[str, Any]:
     options = read_option_file(OPTION_FILE)
     options.update(is_train=True, dist=False, rank=0, world_size=1, num_gpu=int(arguments.device == 'cuda'))
     options.update(precision=arguments.precision, compile=arguments.compile)
+    options['weight_gradients'] = arguments.weight_gradients
     train = options['train']
     train.update(accumulation_steps=arguments.accumulation, phase1_iter=0)  # the masks that are found guide
     for name in ('perceptual_opt', 'perceptual_coarse_opt'):
@@ -144,7 +147,8 @@ def report(result: dict[str, Any]) -> str:
     times = result['times_yardstick']
     lines = [
         f'{result["precision"]}, batch {result["batch"]} in {result["accumulation"]} part(s), {result["size"]} pixels, '
-        f'checkpointing {"on" if result["use_checkpoint"] else "off"}, compile {result["compile"]}:',
+        f'checkpointing {"on" if result["use_checkpoint"] else "off"}, compile {result["compile"]}, '
+        f'weight gradients {result["weight_gradients"]}:',
         f'  {result["median_seconds"]:.3f} s an iteration (all: {", ".join(f"{s:.2f}" for s in result["seconds"])}), '
         f'{result["images_per_second"]:.2f} images/s, {result["gflops"]:.0f} GFLOP/s',
         f'  {times["float32"]:.2f} x the float32 yardstick, {times["bfloat16"]:.2f} x the bfloat16 yardstick '

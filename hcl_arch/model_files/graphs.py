@@ -44,6 +44,7 @@ class GraphsDescription(NamedTuple):
     repair_bytes: float
     weights: dict[GraphName, dict[str, list[int]]]
     """Of each graph: names and shapes of the tensors that it takes from the model's file."""
+    takes_confidence: bool = False
 
 
 def find_graphs(weights: Path, network: Mapping[str, Any]) -> Optional[Path]:

@@ -29,6 +29,8 @@ class Calls(ABC):
     """To which sides are padded for a repair."""
     largest_side: Optional[int]
     """The longest side of what it paints at once; None = any."""
+    takes_confidence = False
+    """Whether its repair sees how surely a pixel is uncorrupted."""
     takes_looks: bool
     """Whether it detects in several looks."""
     look_multiple: int
@@ -77,12 +79,14 @@ class Calls(ABC):
         self._check_finite(logits)
         return logits
 
-    def repair(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    def repair(self, image: np.ndarray, hole: np.ndarray, confidence: Optional[np.ndarray] = None) -> np.ndarray:
         """Repaint an image by a given mask.
 
         Args:
             image: (H, W, 3) float32 RGB in [0, 1].
             hole: (H, W) bool, True = repaint.
+            confidence: (H, W) float32 in [0, 1], that a pixel is uncorrupted, for a network that takes it; by default 0
+                in the hole and 1 outside.
 
         Returns:
             (H, W, 3) float32, the network's whole picture.
@@ -93,8 +97,9 @@ class Calls(ABC):
         self.check_restores()
         pixels = padded_to_least(image.transpose(2, 0, 1)[None])
         mask = padded_to_least((~hole).astype(np.float32)[None, None])
+        known = mask if confidence is None else padded_to_least(confidence[None, None])
         with self._lock:
-            painted = self._repainted(pixels, mask)
+            painted = self._repainted(pixels, mask, known)
         return self._cut(painted, image).transpose(1, 2, 0)
 
     @abstractmethod
@@ -110,8 +115,11 @@ class Calls(ABC):
         """The logits, (1, 1, h, w) float32, of (1, 3, H, W) in [0, 1] and of a prior (1, 1, h, w), both padded."""
 
     @abstractmethod
-    def _repainted(self, pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """The picture, (1, 3, H, W) float32, for (1, 3, H, W) in [0, 1] and a mask (1, 1, H, W), 1 = uncorrupted."""
+    def _repainted(self, pixels: np.ndarray, mask: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+        """The picture, (1, 3, H, W) float32, for (1, 3, H, W) in [0, 1], a mask and a confidence.
+
+        These are (1, 1, H, W), 1 = uncorrupted; the confidence is for networks that take it.
+        """
 
     def _cut(self, found: np.ndarray, image: np.ndarray) -> np.ndarray:
         """A result (1, C, H', W') without padding: (C, H, W) in [0, 1]."""

@@ -47,6 +47,7 @@ class OpenCVFiller:
 
     size_multiple = 1
     largest_side: Optional[int] = None
+    takes_confidence = False
     reach = math.inf
 
     def __init__(self, method: str) -> None:
@@ -63,7 +64,7 @@ class OpenCVFiller:
         """Bytes for each pixel: planes of float32 and what OpenCV notes of each pixel."""
         return 40.0
 
-    def repair(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    def repair(self, image: np.ndarray, hole: np.ndarray, confidence: Optional[np.ndarray] = None) -> np.ndarray:
         """Fill the holes, True, of an image (H, W, 3) float32 in [0, 1]; without any known pixel it is gray."""
         if hole.all():
             return np.full_like(image, 0.5)

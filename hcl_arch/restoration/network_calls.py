@@ -47,6 +47,7 @@ class NetworkCalls(Calls):
         self.look_multiple = getattr(self._looker, 'look_multiple', 1)
         self.look_cell = getattr(self._looker, 'mask_cell', 1)
         self.looks_mirrored = bool(getattr(network, 'detect_mirrored', False))
+        self.takes_confidence = bool(getattr(network, 'takes_confidence', False))
         self.restores = 'return_all' in inspect.signature(network.forward).parameters
         self._bytes_per_pixel: dict[str, float] = {}
 
@@ -89,8 +90,8 @@ class NetworkCalls(Calls):
             return self._run(lambda image: look(to_network_range(image)), pixels)
         return self._run(lambda image, known: look(to_network_range(image), known), pixels, prior)
 
-    def _repainted(self, pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return self._run(self._repaired, pixels, mask)
+    def _repainted(self, pixels: np.ndarray, mask: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+        return self._run(self._repaired, pixels, mask, *([confidence] if self.takes_confidence else []))
 
     def _run(self, call: Callable[..., Tensor], *maps: np.ndarray) -> np.ndarray:
         tensors = [torch.from_numpy(each).to(self.device) for each in maps]
@@ -108,8 +109,10 @@ class NetworkCalls(Calls):
             )
         return confidence
 
-    def _repaired(self, image: Tensor, mask: Tensor) -> Tensor:
+    def _repaired(self, image: Tensor, mask: Tensor, confidence: Optional[Tensor] = None) -> Tensor:
         repair: Any = getattr(self.network, 'repair', None)
+        if confidence is not None:
+            return repair(image, mask, confidence=confidence)
         if repair is not None:
             return repair(image, mask)
         return self.network(image, true_mask=mask, guidance='true')

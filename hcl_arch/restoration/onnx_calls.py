@@ -31,6 +31,7 @@ class OnnxCalls(Calls):
         self.size_multiple, self.largest_side = known.size_multiple, known.largest_side
         self.look_multiple, self.look_cell = known.look_multiple, known.look_cell
         self.looks_mirrored = known.looks_mirrored
+        self.takes_confidence = known.takes_confidence
         self._repair_bytes = known.repair_bytes
         self._model, self._threads = model, threads
         self._sessions: dict[GraphName, onnxruntime.InferenceSession] = {}
@@ -50,8 +51,9 @@ class OnnxCalls(Calls):
             prior = np.zeros((1, 1, *sides), np.float32)
         return self._run('look', image=pixels, prior=prior, told=told)
 
-    def _repainted(self, pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return self._run('repair', image=pixels, mask=mask)
+    def _repainted(self, pixels: np.ndarray, mask: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+        known = {'confidence': confidence} if self.takes_confidence else {}
+        return self._run('repair', image=pixels, mask=mask, **known)
 
     def _run(self, name: GraphName, **inputs: np.ndarray) -> np.ndarray:
         if name not in self._sessions:

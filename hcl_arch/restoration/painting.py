@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple, Optional, Protocol
 
+import cv2
 import numpy as np
 
 from hcl_arch.restoration.mask_array import distance_to
@@ -48,6 +49,8 @@ class Painter(Protocol):
     """To which the sides of tiles are padded."""
     largest_side: Optional[int]
     """The longest side of what it takes at once, in pixels; None = any."""
+    takes_confidence: bool
+    """Whether it looks at the confidence."""
 
     @property
     def reach(self) -> float:
@@ -62,8 +65,11 @@ class Painter(Protocol):
     def repair_bytes(self) -> float:
         """Memory that it needs for each pixel, in bytes."""
 
-    def repair(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        """Fill the holes, (H, W) bool, of an image, (H, W, 3) float32 in [0, 1]: its whole picture, likewise."""
+    def repair(self, image: np.ndarray, hole: np.ndarray, confidence: Optional[np.ndarray] = None) -> np.ndarray:
+        """Fill the holes, (H, W) bool, of an image, (H, W, 3) float32 in [0, 1]: its whole picture, likewise.
+
+        The confidence is (H, W) float32 in [0, 1], that a pixel is uncorrupted; None says what the hole says.
+        """
 
 
 class Level(NamedTuple):
@@ -74,6 +80,8 @@ class Level(NamedTuple):
     """(H, W) bool: what the network may not draw from."""
     wanted: np.ndarray
     """(H, W) bool: what of the result is used."""
+    confidence: Optional[np.ndarray]
+    """(H, W) float32 in [0, 1], that a pixel is uncorrupted, for a network that takes it."""
     grid: TileGrid
 
     def tiles(self, row: Span) -> list[Span]:
@@ -88,6 +96,7 @@ def paint(
     *,
     composite: bool,
     memory_bytes: float,
+    confidence: Optional[np.ndarray] = None,
     progress: Optional[Progress] = None,
 ) -> np.ndarray:
     """Repaint an image.
@@ -99,6 +108,7 @@ def paint(
         composite: Whether pixels outside the hole keep the image's exact values. Transparent ones do in any case,
             unless this is off; alpha is never changed.
         memory_bytes: Memory that the network may use.
+        confidence: (H, W) float32 in [0, 1], that a pixel is uncorrupted; by default 0 in the hole and 1 outside.
         progress: Called with the number of finished tiles and of all tiles, over all levels.
 
     Returns:
@@ -108,7 +118,7 @@ def paint(
         ValueError: If the network is a detector only.
     """
     network.check_restores()
-    levels = _levels(image, hole, network, composite, memory_bytes)
+    levels = _levels(image, hole, confidence if network.takes_confidence else None, network, composite, memory_bytes)
     total = sum(len(level.tiles(row)) for level in levels for row in level.grid.rows)
     report = Report(progress, total)
     coarser: Optional[np.ndarray] = None
@@ -124,7 +134,12 @@ def paint(
 
 
 def _levels(
-    image: ImageSource, hole: np.ndarray, network: Painter, composite: bool, memory_bytes: float
+    image: ImageSource,
+    hole: np.ndarray,
+    confidence: Optional[np.ndarray],
+    network: Painter,
+    composite: bool,
+    memory_bytes: float,
 ) -> list[Level]:
     """Levels from the full size to the coarsest one needed."""
     wanted = hole if composite else np.ones_like(hole)
@@ -133,12 +148,14 @@ def _levels(
         hole = hole | image.transparent
     levels = []
     while True:
-        levels.append(Level(image, hole, wanted, _grid(image, wanted, network, memory_bytes)))
+        levels.append(Level(image, hole, wanted, confidence, _grid(image, wanted, network, memory_bytes)))
         if not _is_deep(hole, wanted, network.reach):
             return levels
         height, width = (-(-size // _REDUCTION) for size in hole.shape)
         reduced, share = image.reduced(height, width, ~hole)
         image, hole = ImageSource(reduced), share < _KNOWN_SHARE
+        if confidence is not None:
+            confidence = cv2.resize(confidence, (width, height), interpolation=cv2.INTER_AREA)
         wanted = hole
 
 
@@ -262,13 +279,14 @@ def _painted_part(
         network: What paints.
     """
     hole = level.hole[rows, columns]
+    confidence = None if level.confidence is None else level.confidence[rows, columns]
     share = None if coarser is None else _share_of_coarser(hole, network.reach)
     if coarser is None or share is None:
-        return network.repair(level.image.rgb(rows, columns), hole)
+        return network.repair(level.image.rgb(rows, columns), hole, confidence)
     enlarged = enlarge_part(coarser, rows, columns, level.image.height, level.image.width)
     if (share[weighted] == 1)[level.wanted[rows, columns][weighted]].all():
         return enlarged
-    painted = network.repair(level.image.rgb(rows, columns), hole)
+    painted = network.repair(level.image.rgb(rows, columns), hole, confidence)
     return painted + share[..., None] * (enlarged - painted)
 
 

@@ -239,7 +239,7 @@ class Restorer(Pretrained):
             check_confidence(confidence, source.height, source.width)
             confidence = confidence.astype(np.float32)
             finding = Finding(corrupted, confidence, corruption_score(confidence), bool(corrupted.any()))
-        return given.restoration(self._repair(source, finding.mask, composite, reverse, feather, progress), finding)
+        return given.restoration(self._repair(source, finding, composite, reverse, feather, progress), finding)
 
     def restore(
         self,
@@ -307,7 +307,7 @@ class Restorer(Pretrained):
                 orientation=given.orientation,
             )
             finding = spared(found_by_user(corrupted, grown(corrupted, grow)), kept)
-            picture = self._repair(ImageSource(pixels), finding.mask, composite, reverse, feather, progress)
+            picture = self._repair(ImageSource(pixels), finding, composite, reverse, feather, progress)
             return given.restoration(picture, finding)
         source = ImageSource(given.pixels)
         stages = Stages(progress)
@@ -316,7 +316,7 @@ class Restorer(Pretrained):
         left = pixelated_regions(source.pixels, found.mask) & (not repair_pixelated and not reverse)
         hole = spared(found._replace(mask=grown(np.where(left, np.uint8(0), found.mask), grow)), kept)
         if hole.found:
-            picture = self._repair(source, hole.mask, composite, reverse, feather, stages.next())
+            picture = self._repair(source, hole, composite, reverse, feather, stages.next())
         else:
             picture = source.pixels.copy()
         return given.restoration(picture, finding, float((left & (finding.mask > 0)).mean()))
@@ -352,17 +352,25 @@ class Restorer(Pretrained):
     def _repair(
         self,
         source: ImageSource,
-        mask: np.ndarray,
+        finding: Finding,
         composite: bool,
         reverse: bool,
         feather: float,
         progress: Optional[Progress],
     ) -> np.ndarray:
-        hole = (mask == 0) if reverse else (mask > 0)
+        hole = (finding.mask == 0) if reverse else (finding.mask > 0)
+        confidence = 1 - finding.confidence if reverse else finding.confidence
         weights = feather_weights(hole, feather) if composite and feather >= 1 and hole.any() else None
         hole = hole if weights is None else weights > 0
-        memory = self._network_bytes(source)
-        picture = paint(source, hole, self._painter, composite=composite, memory_bytes=memory, progress=progress)
+        picture = paint(
+            source,
+            hole,
+            self._painter,
+            composite=composite,
+            memory_bytes=self._network_bytes(source),
+            confidence=confidence,
+            progress=progress,
+        )
         return picture if weights is None else feathered(source.pixels, picture, weights)
 
     def _network_bytes(self, source: ImageSource) -> float:

@@ -31,12 +31,19 @@ OPTIONS: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+CAREFUL = {
+    **OPTIONS,
+    'restorer_input': ['image', 'mask', 'confidence'],
+    'restorer': {**OPTIONS['restorer'], 'takes_confidence': True},
+}
+
+
+@pytest.fixture(params=[OPTIONS, CAREFUL], ids=['mask', 'confidence'])
+def own(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model of another shape than the packaged one, in the user's folder."""
     torch.manual_seed(0)
-    network = DetectThenRestore(**{key: value for key, value in OPTIONS.items() if key != 'type'})
-    save_model(tmp_path / 'own.safetensors', OPTIONS, network.state_dict(), {'detect_side': 32})
+    network = DetectThenRestore(**{key: value for key, value in request.param.items() if key != 'type'})
+    save_model(tmp_path / 'own.safetensors', request.param, network.state_dict(), {'detect_side': 32})
     monkeypatch.setenv('HCL_MODELS', str(tmp_path))
     return tmp_path / 'own.safetensors'
 

@@ -79,7 +79,15 @@ def test_graphs_are_those_of_the_packaged_network() -> None:
     model, calls = load_model('small'), Restorer('small', device='cpu')._network
     known = read_graphs_description(PACKAGE_FOLDER / f'small{GRAPHS_SUFFIX}')
     assert known.network == without_training_options(model.options)
-    for name in ('network_name', 'size_multiple', 'largest_side', 'look_multiple', 'look_cell', 'looks_mirrored'):
+    for name in (
+        'network_name',
+        'size_multiple',
+        'largest_side',
+        'look_multiple',
+        'look_cell',
+        'looks_mirrored',
+        'takes_confidence',
+    ):
         assert getattr(known, name) == getattr(calls, name)
     assert known.repair_bytes == pytest.approx(calls.repair_bytes(), rel=0.02)
     shapes = {name: list(tensor.shape) for name, tensor in model.network.state_dict().items()}

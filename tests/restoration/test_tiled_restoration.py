@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import cv2
 import numpy as np
@@ -23,6 +23,15 @@ class OwnShade(torch.nn.Module):
 
     def forward(self, lq: Tensor, *, return_all: bool = False, **_: Any) -> Tensor:
         return 0.5 * lq + 0.5 * lq.mean()
+
+
+class SeesConfidence(OwnShade):
+    """Paints the confidence that it is given."""
+
+    takes_confidence = True
+
+    def repair(self, lq: Tensor, mask: Tensor, *, confidence: Tensor) -> Tensor:
+        return confidence.expand_as(lq)
 
 
 def steps_across(image: np.ndarray, columns: np.ndarray) -> float:
@@ -210,3 +219,36 @@ class TestMemory:
         one, other = hcl_restorer()._network, hcl_restorer()._network
         assert one.repair_bytes() == other.repair_bytes() > 0
         assert one.detection_bytes() == other.detection_bytes() > 0
+
+
+@pytest.mark.parametrize('tile', [None, 64])
+@pytest.mark.parametrize('reverse', [False, True])
+def test_a_network_that_takes_it_sees_the_confidence(
+    photograph: np.ndarray, small_tiles: SmallTiles, tile: Optional[int], reverse: bool
+) -> None:
+    """What was found, beyond the hole too; of a user's mask what the mask says, before it is feathered."""
+    if tile is not None:
+        small_tiles(tile)
+    restorer, (height, width) = Restorer(SeesConfidence(), device='cpu'), photograph.shape[:2]
+    confidence = np.random.default_rng(0).random((height, width), np.float32)
+    stripes = np.arange(height) // 8 % 2  # near enough to what is known, either way
+    hole = np.repeat(255 * stripes[:, None].astype(np.uint8), width, axis=1)
+    picture = photograph.astype(np.float32) / 255
+    options: dict[str, Any] = {'composite': False, 'reverse': reverse}
+    found = restorer.repair(picture, hole, confidence=confidence, **options).image
+    np.testing.assert_allclose(found[..., 0], 1 - confidence if reverse else confidence, atol=1e-5)
+    given = restorer.repair(picture, hole, **options).image
+    np.testing.assert_allclose(given[..., 0], (hole > 0) if reverse else (hole == 0), atol=1e-5)
+
+
+def test_a_smaller_picture_has_the_mean_confidence(photograph: np.ndarray, small_tiles: SmallTiles) -> None:
+    """In the middle of a hole too deep for the network the picture comes from a quarter of the size."""
+    small_tiles(64)
+    picture = cv2.resize(photograph, (256, 256)).astype(np.float32) / 255
+    hole = np.zeros((256, 256), np.uint8)
+    hole[8:-8, 8:-8] = 255
+    confidence = np.zeros((256, 256), np.float32)
+    confidence[::2] = 1
+    found = Restorer(SeesConfidence(), device='cpu').repair(picture, hole, confidence=confidence).image
+    np.testing.assert_allclose(found[120:136, 120:136], 0.5, atol=0.02)
+    np.testing.assert_array_equal(found[hole == 0], picture[hole == 0])

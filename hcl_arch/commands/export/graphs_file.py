@@ -66,6 +66,18 @@ class _Look(nn.Module):
         return detector.finest_logits(to_network_range(image), prior, told)
 
 
+class _CarefulRepair(nn.Module):
+    """A repair that sees the confidence: an image (1, 3, H, W) in [0, 1], mask and confidence (1, 1, H, W)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, mask: Tensor, confidence: Tensor) -> Tensor:
+        repair: Any = self.network
+        return repair._restore(image, mask, confidence)
+
+
 def make_graphs(model: LoadedModel) -> Graphs:
     """The graphs of a model's network, which is not changed.
 
@@ -74,19 +86,21 @@ def make_graphs(model: LoadedModel) -> Graphs:
     """
     require_onnx()
     calls = _calls(model)
-    repair, look = build_part(model.network, 'restore'), _Look(model.network)
+    part, look = build_part(model.network, 'restore'), _Look(model.network)
+    repair = _CarefulRepair(part.network) if calls.takes_confidence else part
     image, side = torch.rand(1, 3, 41, 35), calls.look_multiple
+    maps = ['mask', 'confidence'] if calls.takes_confidence else ['mask']
     prior = torch.rand(1, 1, side // calls.look_cell, 3 * side // (2 * calls.look_cell))
     state = {name: tensor for name, tensor in model.network.state_dict().items() if tensor.is_floating_point()}
     made = {
         'look': _graph(look, [torch.rand(1, 3, 2 * side, 3 * side), prior, torch.ones(())],
                        ['image', 'prior', 'told'], state),
-        'repair': _graph(repair, [image, torch.ones_like(image[:, :1])], ['image', 'mask'], state),
+        'repair': _graph(repair, [image, *(torch.rand(1, 1, 41, 35) for _ in maps)], ['image', *maps], state),
     }  # fmt: skip
     description = GraphsDescription(
         without_training_options(model.options), calls.network_name, calls.size_multiple, calls.largest_side,
         calls.look_multiple, calls.look_cell, calls.looks_mirrored, calls.repair_bytes(),
-        {name: made[name][1] for name in GRAPHS},
+        {name: made[name][1] for name in GRAPHS}, calls.takes_confidence,
     )  # fmt: skip
     return Graphs(description, {name: made[name][0] for name in GRAPHS})
 
@@ -106,7 +120,9 @@ def compare_graphs(made: Graphs, model: LoadedModel) -> list[Difference]:
         own, true = (np.stack([calls.look(image), calls.look(image, first)]) >= 0 for calls in (ours, known))
         equal = float((own == true).mean())
         found.append(Difference('mask', (height, width), equal, float(equal < 1)))
-        off = np.abs(ours.repair(image, hole) - known.repair(image, hole))
+        confidence = rng.random((height, width), np.float32)
+        own, true = (calls.repair(image, hole, confidence) for calls in (ours, known))
+        off = np.abs(own - true)
         found.append(Difference('restored', (height, width), float((off <= IMAGE_TOLERANCE).mean()), float(off.max())))
     return found
 
