@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 
@@ -48,12 +48,11 @@ def load_onnx_model(model: Union[str, os.PathLike[str]]) -> OnnxModel:
         ModelFileError: If there is no such model, its file cannot be used, or there are no graphs of its network.
     """
     path = path_of(model)
-    if not path.is_dir() and path.suffix != SUFFIX:
+    if not _is_readable(path):
         raise ModelFileError(
             f'{path}: PyTorch alone reads it; for onnxruntime write a {SUFFIX} of it once, by hcl-export.'
         )
-    weights = path / WEIGHTS if path.is_dir() else path
-    network, info = read_description(path) if path.is_dir() else from_metadata(path, read_header(path).metadata)
+    weights, network, info = _described(path)
     found = find_graphs(weights, network)
     if found is None:
         raise ModelFileError(
@@ -64,6 +63,30 @@ def load_onnx_model(model: Union[str, os.PathLike[str]]) -> OnnxModel:
     graphs = {name: read_member(found, f'{name}.onnx') for name in GRAPHS}
     name = path.absolute().name if path.is_dir() else path.stem
     return OnnxModel(name, info, description, graphs, _checked_weights(weights, description))
+
+
+def graphs_of(model: Union[str, os.PathLike[str]]) -> Optional[Path]:
+    """The file of graphs of a model; None if there is none.
+
+    Raises:
+        ModelFileError: As :func:`load_onnx_model`.
+    """
+    path = path_of(model)
+    if not _is_readable(path):
+        return None
+    weights, network, _ = _described(path)
+    return find_graphs(weights, network)
+
+
+def _is_readable(path: Path) -> bool:
+    return path.is_dir() or path.suffix == SUFFIX
+
+
+def _described(path: Path) -> tuple[Path, Mapping[str, Any], Mapping[str, Any]]:
+    """The file of weights, the network's options, and remarks."""
+    if path.is_dir():
+        return (path / WEIGHTS, *read_description(path))
+    return (path, *from_metadata(path, read_header(path).metadata))
 
 
 def _checked_weights(path: Path, description: GraphsDescription) -> dict[str, np.ndarray]:

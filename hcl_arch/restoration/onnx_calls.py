@@ -10,6 +10,7 @@ import onnxruntime
 from hcl_arch.model_files.graphs import GraphName
 from hcl_arch.model_files.onnx_model import OnnxModel
 from hcl_arch.restoration.calls import Calls
+from hcl_arch.utils.runtime import usable_threads
 
 _ERRORS_ONLY = 3
 
@@ -19,7 +20,7 @@ class OnnxCalls(Calls):
 
     Args:
         model: A model of :func:`hcl_arch.model_files.onnx_model.load_onnx_model`.
-        threads: Of the computation; None = as many as onnxruntime takes.
+        threads: Of the computation; None = see :func:`hcl_arch.utils.runtime.usable_threads`.
     """
 
     device, precision, takes_looks = 'cpu', 'fp32', True
@@ -64,7 +65,7 @@ class OnnxCalls(Calls):
     def _session(self, name: GraphName) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
-        options.intra_op_num_threads = self._threads or 0
+        options.intra_op_num_threads = self._threads or usable_threads() or 0
         weights = {
             weight: np.ascontiguousarray(self._model.weights[weight], np.float32)
             for weight in self._model.description.weights[name]

@@ -62,7 +62,7 @@ class Restorer(Pretrained):
         model: A model's name, file or folder, see :func:`hcl_arch.model_files.load_model`, or a network that supports
             the calls of :class:`HCLNet` (it is copied); a detector is enough for :meth:`detect`.
         runtime: What computes: ``torch``; ``onnx``: onnxruntime, without importing PyTorch, on the processor in fp32,
-            see :mod:`hcl_arch.model_files.onnx_model`; or ``auto``: PyTorch where it is installed.
+            see :mod:`hcl_arch.model_files.onnx_model`; or ``auto``, see :mod:`hcl_arch.restoration.runtimes`.
         device: ``auto`` (a GPU or Apple's if there is one), or PyTorch's name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         memory: MiB that processing may use besides the model: pictures estimated to need more are repaired in tiles,

@@ -1,4 +1,8 @@
-"""The network of a model, computed by PyTorch or by onnxruntime; only what computes is imported."""
+"""The network of a model, computed by PyTorch or by onnxruntime; only what computes is imported.
+
+The runtime ``auto`` is PyTorch where it is installed, but onnxruntime where that is installed too, the model has graphs
+for it, the precision is fp32, and there is no GPU or the device is ``cpu``: the masks are the same.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 from hcl_arch.restoration.calls import Calls
 from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.precision import Precision
-from hcl_arch.utils.runtime import Runtime, RuntimeChoiceError, choose_runtime
+from hcl_arch.utils.runtime import Runtime, RuntimeChoiceError, choose_runtime, prefers_onnx
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,7 +46,7 @@ def make_network(
     """
     if not isinstance(model, (str, os.PathLike)) and not _is_network(model):
         raise InputError(f'model: expected a name, a path or a network, got {type(model).__name__}.')
-    if choose_runtime(runtime) == 'onnx':
+    if choose_runtime(runtime) == 'onnx' or (prefers_onnx(runtime, device, precision) and _has_graphs(model)):
         return _by_onnx(model, device, precision, threads)
     import torch
 
@@ -56,6 +60,16 @@ def make_network(
 def _is_network(model: object) -> bool:
     torch = sys.modules.get('torch')  # who has a network has imported it
     return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def _has_graphs(model: Any) -> bool:
+    """Whether onnxruntime can compute it. What cannot be read is left to PyTorch, which says why."""
+    from hcl_arch.model_files.onnx_model import graphs_of
+
+    try:
+        return isinstance(model, (str, os.PathLike)) and graphs_of(model) is not None
+    except (OSError, ValueError):
+        return False
 
 
 def _by_onnx(model: Any, device: str, precision: str, threads: Optional[int]) -> Network:

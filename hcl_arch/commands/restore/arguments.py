@@ -238,7 +238,8 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         choices=get_args(Runtime),
         default='auto',
         help='what computes: torch; onnx: onnxruntime, which starts in a part of the time, on the processor, for the '
-        'packaged model and what is built like it; auto: PyTorch where it is installed (default: %(default)s)',
+        'packaged model and what is built like it; auto: onnxruntime if it is installed and can, and there is no GPU, '
+        'else PyTorch (default: %(default)s)',
     )
     group.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1, mps ... (default: %(default)s)')
     group.add_argument(
