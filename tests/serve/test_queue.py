@@ -48,7 +48,7 @@ def test_what_takes_too_long_is_stopped_and_frees_its_place(serving):
 
 
 def test_a_request_that_trickles_in_is_ended(serving):
-    service = serving(Gate(), waiting=0, timeout=0.3)
+    service = serving(Gate(), waiting=0, timeout=2)
     with socket.create_connection(('127.0.0.1', service.port), timeout=20) as connection:
         connection.sendall(b'POST /restore HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nshort')
         assert connection.recv(1000).startswith(b'HTTP/1.1 408 ')
