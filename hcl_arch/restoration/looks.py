@@ -182,7 +182,8 @@ def _scaled(image: ImageSource, scale: float) -> np.ndarray:
     if scale < 1:
         return image.reduced(height, width)[0]
     whole = image.rgb(slice(0, image.height), slice(0, image.width))
-    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_LINEAR)).reshape(height, width, 3)
+    enlarged = cv2.resize(whole, (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(enlarged).reshape(height, width, 3).clip(0, 1)
 
 
 def _mirrored(wanted: slice, size: int) -> tuple[slice, Optional[np.ndarray]]:

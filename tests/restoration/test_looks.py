@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hcl_arch.archs import DetectThenRestore, HCLDetector, HCLRefineNet
+from hcl_arch.data.square_crop import enlarge_square, to_float
 from hcl_arch.restoration import Restorer, looks
 from hcl_arch.restoration.looks import detect_in_looks, plan_looks
 from hcl_arch.restoration.network_calls import NetworkCalls
@@ -285,3 +287,14 @@ def smooth(height: int, width: int, seed: int = 0) -> np.ndarray:
     colours = torch.rand(1, 3, height // 12, width // 12, generator=torch.Generator().manual_seed(seed))
     image = F.interpolate(colours, size=(height, width), mode='bicubic').clamp(0, 1)
     return np.ascontiguousarray((255 * image[0].permute(1, 2, 0)).round().to(torch.uint8).numpy())
+
+
+def test_small_pictures_are_enlarged_as_in_training() -> None:
+    """By cubic interpolation, which overshoots at an edge, but not out of range."""
+    rng = np.random.default_rng(0)
+    pixels = (255 * (rng.random((40, 40, 3)) > 0.5)).astype(np.uint8)
+    found = looks._scaled(ImageSource(pixels), 2)
+    np.testing.assert_array_equal(found, enlarge_square(to_float(pixels), 80))
+    assert (found.min(), found.max()) == (0, 1)
+    smooth = cv2.resize(to_float(pixels), (80, 80), interpolation=cv2.INTER_LINEAR)
+    assert found.std() > 1.1 * smooth.std()
