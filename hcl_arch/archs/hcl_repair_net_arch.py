@@ -27,6 +27,8 @@ _OUT_CHANNELS = 10
 _FIRST_SHARE = -2.2
 # Of a filler's holes.
 _GRAY = 0.5
+# Longest side in pixels of what is repaired at once with attention.
+_ATTENDED_SIDE = 512
 
 
 @ARCHS.register()
@@ -35,7 +37,7 @@ class HCLRepairNet(nn.Module):
 
     Where corruption covers everything, the network fills: it improves a given fill. Where something shines through, it
     corrects: it changes contrast and brightness of the image itself, smoothly, so that the detail stays. A map says how
-    much of which. Both come from a U-Net on the image at half size. In its bottleneck, every place attends to all
+    much of which. Both come from a U-Net on the image at half size. In its bottleneck, every place can attend to all
     others, and the less to one the more of it is a hole.
 
     As the restorer of ``DetectThenRestore`` it needs ``restorer_input: [image, mask]``, or with
@@ -46,8 +48,8 @@ class HCLRepairNet(nn.Module):
     Args:
         dim: Width of the finest level, a multiple of ``num_heads`` with each of ``dim_mults``.
         dim_mults: Width of each level as a multiple of ``dim``, fine to coarse; the first one is at half size.
-        n_context: Number of attention blocks in the bottleneck.
-        num_heads: Heads of the attention.
+        n_context: Number of blocks in the bottleneck.
+        num_heads: Heads of their attention; 0 = none, which costs less and has repaired as well.
         filler: A network, or options with a registered ``type``, that fills first, from the masked image, its holes
             gray, and the mask (B, 4, H, W) to an image, both in [0, 1], such as ``HCLRefineNet``. By default the first
             fill is smooth.
@@ -58,12 +60,9 @@ class HCLRepairNet(nn.Module):
             restorer is used.
 
     Raises:
-        ValueError: If a number is below 1, the heads do not divide the coarsest width, or the weights do not fit.
+        ValueError: If a number is too small, the heads do not divide the coarsest width, or the weights do not fit.
         FileNotFoundError: If the file of weights does not exist.
     """
-
-    largest_side = 512
-    """Larger pictures are to be repaired in tiles: the attention's cost grows with the square of the pixels."""
 
     def __init__(
         self,
@@ -78,11 +77,14 @@ class HCLRepairNet(nn.Module):
         filler_weights: Optional[str] = None,
     ) -> None:
         super().__init__()
-        check_at_least(1, dim=dim, dim_mults=dim_mults, n_context=n_context, num_heads=num_heads)
+        check_at_least(1, dim=dim, dim_mults=dim_mults, n_context=n_context)
+        check_at_least(0, num_heads=num_heads)
         widths = [dim * mult for mult in dim_mults]
-        if widths[-1] % num_heads:
+        if num_heads and widths[-1] % num_heads:
             raise ValueError(f'num_heads: {num_heads} heads do not divide the coarsest width, {widths[-1]}.')
         self.coarseness = 2 ** len(widths)
+        # Larger pictures are to be repaired in tiles: the attention's cost grows with the square of the pixels.
+        self.largest_side = _ATTENDED_SIDE if num_heads else None
         self.filler = None if filler is None else build_part('filler', filler).requires_grad_(not freeze_filler)
         if self.filler is not None:
             load_part('restorer', self.filler, filler_weights, option='filler_weights')
@@ -155,21 +157,25 @@ class ContextBlock(nn.Module):
 
     Args:
         width: Channels.
-        num_heads: Heads of the attention.
+        num_heads: Heads of the attention; 0 = none.
     """
 
     def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
+        self.block = GatedResBlock(width, width)
+        if num_heads == 0:
+            return
         self.norm = nn.GroupNorm(1, width)
         self.qkv = nn.Conv2d(width, 3 * width, 1)
         self.proj = nn.Conv2d(width, width, 1)
         # How much less attention a hole gets, in logits.
         self.penalty = nn.Parameter(torch.full((num_heads,), 4.0))
-        self.block = GatedResBlock(width, width)
 
     def forward(self, x: Tensor, holes: Tensor) -> Tensor:
         """(B, width, h, w) and the share of holes of each place, (B, 1, h, w) in [0, 1] -> (B, width, h, w)."""
+        if self.num_heads == 0:
+            return self.block(x)
         parts = self.qkv(self.norm(x)).flatten(2).unflatten(1, (3, self.num_heads, -1)).transpose(-1, -2)
         query, key, value = parts.unbind(1)
         bias = -self.penalty.view(1, -1, 1, 1) * holes.flatten(2).unsqueeze(2)

@@ -47,7 +47,7 @@ def resize_square(square: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def enlarge_square(square: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Return an (H, W) or (H, W, 3) square in [0, 1] enlarged to `side` in the way `hcl_arch.Restorer` enlarges its input."""
+    """Return a square, (H, W) or (H, W, 3) in [0, 1], enlarged to `side` as `hcl_arch.Restorer` enlarges its input."""
     if square.shape[0] == side:
         return square
     return cv2.resize(square, (side, side), interpolation=cv2.INTER_CUBIC).clip(0, 1)  # type: ignore[return-value]

@@ -159,3 +159,22 @@ def test_a_restorer_that_takes_the_confidence_depends_on_it() -> None:
     image, mask = torch.rand(1, 3, 32, 32), (torch.rand(1, 1, 32, 32) > 0.5).float()
     sure, doubtful = (network(torch.cat([image, mask, share * mask], dim=1)) for share in (1, 0.5))
     assert not torch.allclose(sure, doubtful)
+
+
+def test_without_attention_nothing_limits_the_size() -> None:
+    """And a change reaches as far as the convolutions, no longer everywhere."""
+    reached = {}
+    for heads in (0, 2):
+        torch.manual_seed(0)
+        network = HCLRepairNet(**{**TINY, 'num_heads': heads}).eval()
+        torch.nn.init.normal_(network.last_conv.weight)
+        assert (network.largest_side is None) == (heads == 0)
+        image = torch.rand(1, 4, 256, 256)
+        image[:, 3] = 1
+        changed = image.clone()
+        changed[..., :16, :16] = 0.5
+        with torch.no_grad():
+            reached[heads] = (network(image) - network(changed)).abs().amax(dim=(0, 1))
+    assert reached[2][-16:, -16:].max() > 0
+    assert reached[0][-16:, -16:].max() == 0
+    assert reached[0][:16, :16].max() > 0
