@@ -533,7 +533,7 @@ RULES = [
         'mine/photo.jpg', given=[*_PHOTOS, files.write_trained_model])),
     Rule(r'hcl-restore photo\.jpg -o official/ --model official\.safetensors', runs(
         'official/photo.jpg', given=[*_PHOTOS, convert])),
-    Rule(r'hcl-restore photo\.jpg -o fast/ --runtime onnx', by_the_packaged_model(runs(
+    Rule(r'hcl-restore photo\.jpg -o fast/', by_the_packaged_model(runs(
         'fast/photo.jpg', given=_PHOTOS))),
     Rule(r'hcl-restore photo\.jpg -o telea/ --filler opencv-telea', runs('telea/photo.jpg', given=_PHOTOS)),
     Rule(r'hcl-restore photo\.jpg -o lama/ --filler big-lama\.pt', runs(
