@@ -50,7 +50,7 @@ def enlarge_square(square: NDArray[np.float32], side: int) -> NDArray[np.float32
     """Return a square, (H, W) or (H, W, 3) in [0, 1], enlarged to `side` as `hcl_arch.Restorer` enlarges its input."""
     if square.shape[0] == side:
         return square
-    return cv2.resize(square, (side, side), interpolation=cv2.INTER_CUBIC).clip(0, 1)  # type: ignore[return-value]
+    return cv2.resize(square, (side, side), interpolation=cv2.INTER_CUBIC).clip(0, 1)
 
 
 def to_float(image: NDArray[np.uint8]) -> NDArray[np.float32]:
