@@ -35,6 +35,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from .drops import Interval, Table, Transfer, interval_of
+from .evaluation import MEASURES
 
 Judgement = Literal['alike', 'better', 'worse', 'mixed', 'open']
 
@@ -99,7 +100,7 @@ def verdict(differences: Mapping[str, Difference], learned: Mapping[str, float])
         smaller = differences[_MAIN].drop.mean < 0
         drop, score = ('smaller', 'lower') if smaller else ('larger', 'higher')
         return f'The claim {_CLAIM} is not supported: the drop is {drop}, but to a {score} score.'
-    listed = ', '.join(f'{name} {judgement}' for name, judgement in judged.items())
+    listed = '; '.join(f'{MEASURES.get(name, name)}: {judgement}' for name, judgement in judged.items())
     return f'The claim {_CLAIM} is undecided ({listed}).'
 
 

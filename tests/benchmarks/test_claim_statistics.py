@@ -137,7 +137,7 @@ JUDGED = {
     ('auc', 'ious', 'words'),
     [
         ('better', ('better', 'open', 'mixed'), 'is supported.'),
-        ('better', ('better', 'worse', 'better'), 'is undecided (auc better, a better, b worse, c better).'),
+        ('better', ('better', 'worse', 'better'), 'is undecided (AUC: better; a: better; b: worse; c: better).'),
         ('worse', ('open', 'alike', 'worse'), 'is contradicted.'),
         ('worse', ('better', 'worse', 'worse'), 'is undecided'),
         ('alike', ('alike', 'open', 'mixed'), 'is of no matter here: they do so alike, within 0.02.'),
