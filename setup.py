@@ -46,8 +46,12 @@ TRAIN_REQUIRES = [
 ]
 APP_REQUIRES = ['starlette>=0.40', 'uvicorn>=0.30']  # for the page of hcl-app
 EXPORT_REQUIRES = ['onnx>=1.17', 'onnxruntime>=1.20', 'onnxscript>=0.3']  # for hcl-export to ONNX
-# Inpainting networks of other projects, such as LaMa; the second also knows MAT.
-FILLERS_REQUIRES = ["spandrel>=0.4; python_version >= '3.10'", "spandrel_extra_arches; python_version >= '3.10'"]
+# Inpainting networks of other projects, such as LaMa; the second also knows MAT; the third is PatchMatch.
+FILLERS_REQUIRES = [
+    "spandrel>=0.4; python_version >= '3.10'",
+    "spandrel_extra_arches; python_version >= '3.10'",
+    "pypatchmatch>=2.2; python_version >= '3.11'",
+]
 HEIC_REQUIRES = ['pillow-heif>=0.16']  # photographs of phones
 HUB_REQUIRES = ['huggingface_hub>=0.23']  # for Restorer.from_pretrained with a name
 ONNX_REQUIRES = ['onnxruntime>=1.20']  # for hcl-restore --runtime onnx

@@ -1,4 +1,4 @@
-"""Option files as models: networks composed of weights that the options name."""
+"""Option files as models: networks with the weights that the options name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from hcl_arch.archs.registry import ARCHS
 from hcl_arch.model_files.errors import ModelFileError
 from hcl_arch.model_files.network import without_files
-from hcl_arch.model_files.torch_file import TorchFile
+from hcl_arch.model_files.torch_file import TorchFile, read_torch_file
 from hcl_arch.option_checks.files import is_file_argument
 from hcl_arch.utils.apart import Apart
 from hcl_arch.utils.option_file import OptionFileError, read_option_file
@@ -23,7 +23,8 @@ def read_option_file_model(path: Path) -> TorchFile:
 
     Args:
         path: An option file, as for ``hcl-test``, whose ``network_g`` names files of weights
-            (``DetectThenRestore`` with ``detector_weights`` and ``restorer_weights``).
+            (``DetectThenRestore`` with ``detector_weights`` and ``restorer_weights``), or whose
+            ``path: pretrain_network_g`` names those of all.
 
     Raises:
         ModelFileError: If it cannot be read, or names no weights, or those of one part only.
@@ -37,8 +38,12 @@ def read_option_file_model(path: Path) -> TorchFile:
     if not isinstance(network, dict):
         raise ModelFileError(f'option file {path}: expected a section network_g with the options of the network.')
     if without_files(network) == network:
+        paths = options.get('path')
+        whole = paths.get('pretrain_network_g') if isinstance(paths, Mapping) else None
+        if isinstance(whole, str):
+            return read_torch_file(Path(whole), path)
         raise ModelFileError(
-            f'option file {path}: its network_g names no weights, such as detector_weights; give the .pth file '
+            f'option file {path}: neither its network_g nor path: pretrain_network_g names weights; give the .pth file '
             'itself, with the option file beside it.'
         )
     name = options.get('name')

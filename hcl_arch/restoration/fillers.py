@@ -1,21 +1,25 @@
-"""What fills holes in the place of the model's own restorer: OpenCV's methods, or a network of another project."""
+"""What fills holes in the place of the model's own restorer: OpenCV, PatchMatch, another project's network."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Union
 
 import cv2
 import numpy as np
 
+from hcl_arch.restoration import patch_match
 from hcl_arch.restoration.painting import Painter
+from hcl_arch.restoration.whole_picture_filler import WholePictureFiller
 from hcl_arch.utils.errors import HCLError
 
 OPENCV: Mapping[str, int] = {'opencv-telea': cv2.INPAINT_TELEA, 'opencv-ns': cv2.INPAINT_NS}
 """Fillers that are always there, and OpenCV's numbers for them."""
+
+PATCHMATCH = patch_match.PatchMatchFiller.name
+"""The filler of the package pypatchmatch, where that is installed."""
 
 FOLDER_VARIABLE = 'HCL_FILLERS'
 # Pixels around a point from which OpenCV takes its colour.
@@ -38,36 +42,19 @@ class FillerFile(NamedTuple):
     path: Path
 
 
-class OpenCVFiller:
+class OpenCVFiller(WholePictureFiller):
     """OpenCV's inpainting, of whole pictures.
 
     Args:
         method: A key of :data:`OPENCV`.
     """
 
-    size_multiple = 1
-    largest_side: Optional[int] = None
-    takes_confidence = False
-    reach = math.inf
+    _bytes_per_pixel = 40.0  # planes of float32, and what OpenCV notes of each pixel
 
     def __init__(self, method: str) -> None:
         self.name, self._flag = method, OPENCV[method]
 
-    def check_restores(self) -> None:
-        """It does."""
-
-    def padded(self, size: int) -> int:
-        """Nothing is padded."""
-        return size
-
-    def repair_bytes(self) -> float:
-        """Bytes for each pixel: planes of float32 and what OpenCV notes of each pixel."""
-        return 40.0
-
-    def repair(self, image: np.ndarray, hole: np.ndarray, confidence: Optional[np.ndarray] = None) -> np.ndarray:
-        """Fill the holes, True, of an image (H, W, 3) float32 in [0, 1]; without any known pixel it is gray."""
-        if hole.all():
-            return np.full_like(image, 0.5)
+    def _filled(self, image: np.ndarray, hole: np.ndarray) -> np.ndarray:
         mask = hole.astype(np.uint8)
         planes = np.moveaxis((image * 65535).round().astype(np.uint16), 2, 0)
         # One by one, since OpenCV takes only single channels of more than 8 bit.
@@ -79,7 +66,7 @@ def make_filler(filler: Union[str, os.PathLike[str]], device: Any) -> Painter:
     """Make a filler.
 
     Args:
-        filler: ``opencv-telea`` or ``opencv-ns``, the name of a file that :func:`filler_files` lists, or a file's path.
+        filler: A name out of :func:`filler_names`, that of a file that :func:`filler_files` lists, or a file's path.
         device: Where a network computes, a `torch.device` or its name.
 
     Raises:
@@ -87,6 +74,11 @@ def make_filler(filler: Union[str, os.PathLike[str]], device: Any) -> Painter:
     """
     if filler in OPENCV:
         return OpenCVFiller(str(filler))
+    if filler == PATCHMATCH:
+        try:
+            return patch_match.PatchMatchFiller()
+        except ImportError as error:
+            raise FillerError(f'filler: {error}') from error
     path = _path_of(filler)
     try:
         from hcl_arch.restoration.network_filler import NetworkFiller
@@ -105,10 +97,15 @@ def _path_of(filler: Union[str, os.PathLike[str]]) -> Path:
     files = {file.name: file.path for file in filler_files()}
     if path.name not in files:
         raise FillerError(
-            f'filler: there is none of the name {path.name!r}; known: {", ".join([*OPENCV, *files])}. '
+            f'filler: there is none of the name {path.name!r}; known: {", ".join([*filler_names(), *files])}. '
             f'For others give a file that ends in {", ".join(_SUFFIXES)}.'
         )
     return files[path.name]
+
+
+def filler_names() -> list[str]:
+    """The fillers that need no file: OpenCV's, and PatchMatch where it is installed."""
+    return [*OPENCV, *([PATCHMATCH] if patch_match.is_installed() else [])]
 
 
 def filler_files() -> list[FillerFile]:

@@ -73,8 +73,8 @@ class Restorer(Pretrained):
         min_score: In [0, 1]: regions with a lower score, see :func:`hcl_arch.restoration.verdict.corruption_score`, are
             not marked; by default the model file's recommendation, else 0, which accepts every region.
         filler: What fills holes in the place of the model's restorer, see
-            :func:`hcl_arch.restoration.fillers.make_filler`: ``opencv-telea``, ``opencv-ns``, or the name or file of
-            another project's inpainting network, such as LaMa. The model may then be a detector only.
+            :func:`hcl_arch.restoration.fillers.make_filler`: ``opencv-telea``, ``opencv-ns``, ``patchmatch``, or the
+            name or file of another project's inpainting network, such as LaMa. The model may then be a detector only.
 
     Raises:
         ValueError: If an option has an invalid value, or the model cannot be loaded.

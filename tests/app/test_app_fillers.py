@@ -11,6 +11,7 @@ from hcl_arch.commands.app import main
 from hcl_arch.commands.app.filler_choice import FillerChoice
 from hcl_arch.commands.app.limits import Limits
 from hcl_arch.commands.app.page_error import PageError
+from hcl_arch.restoration import patch_match
 from hcl_arch.restoration.restorer import Restorer
 from tests.command_errors import error_of
 from tests.spandrel_files import LAMA_FILLS_WITH, lama_state, write
@@ -28,6 +29,7 @@ def fillers_folder(tmp_path, monkeypatch):
     monkeypatch.setenv('HOME', str(tmp_path))
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     monkeypatch.setenv('HCL_FILLERS', str(tmp_path / 'fillers'))
+    monkeypatch.setattr(patch_match, 'is_installed', lambda: False)
     return tmp_path / 'fillers'
 
 

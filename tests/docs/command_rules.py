@@ -536,6 +536,7 @@ RULES = [
     Rule(r'hcl-restore photo\.jpg -o fast/', by_the_packaged_model(runs(
         'fast/photo.jpg', given=_PHOTOS))),
     Rule(r'hcl-restore photo\.jpg -o telea/ --filler opencv-telea', runs('telea/photo.jpg', given=_PHOTOS)),
+    Rule(r'hcl-restore photo\.jpg -o sharp/ --filler patchmatch', runs('sharp/photo.jpg', given=_PHOTOS)),
     Rule(r'hcl-restore photo\.jpg -o lama/ --filler big-lama\.pt', runs(
         'lama/photo.jpg', given=[*_PHOTOS, files.write_lama])),
     Rule(r'hcl-restore holiday/ -o masks/ --save mask --mask-name same', runs(

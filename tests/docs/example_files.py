@@ -109,7 +109,8 @@ def write_parts_of_the_packaged_model() -> None:
         folder = Path('experiments') / Path(file).name / 'models'
         folder.mkdir(parents=True)
         options = without_files(read_option_file(Path('options') / f'{file}.yml')['network_g'])
-        torch.save({'params': build_network(options).state_dict()}, folder / 'net_g_latest.pth')
+        state = build_network(options).state_dict()
+        torch.save({'params': state, 'params_ema': state}, folder / 'net_g_latest.pth')
 
 
 def write_authors_checkpoint() -> None:

@@ -98,7 +98,23 @@ def test_an_option_file_without_weights_is_refused(tmp_path: Path, options: dict
     path = tmp_path / 'bare.yml'
     path.write_text(yaml.safe_dump({'network_g': options}))
 
-    with pytest.raises(ModelFileError, match='bare.yml: its network_g names no weights'):
+    with pytest.raises(ModelFileError, match='bare.yml: neither its network_g nor path: .* names weights'):
+        load_model(path)
+
+
+def test_the_weights_of_all_may_be_named_instead(tmp_path: Path, options: dict[str, Any]) -> None:
+    network = build_network(options)
+    weights = tmp_path / 'trained.pth'
+    torch.save({'params': {}, 'params_ema': network.state_dict()}, weights)
+    path = tmp_path / 'test.yml'
+    path.write_text(yaml.safe_dump(
+        {'name': 'whole', 'network_g': options, 'path': {'pretrain_network_g': str(weights)}}))  # fmt: skip
+    model = load_model(path)
+    assert model.name == 'whole'
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(model.network.state_dict()[name], tensor)
+    weights.unlink()
+    with pytest.raises(ModelFileError, match='trained.pth: cannot be read'):
         load_model(path)
 
 

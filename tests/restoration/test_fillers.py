@@ -14,8 +14,8 @@ from hcl_arch.archs import HCLDetector
 from hcl_arch.archs.spandrel_network_arch import SUFFIXES
 from hcl_arch.commands.restore import main
 from hcl_arch.commands.restore.models import model_lines
-from hcl_arch.restoration import Restorer, fillers, restore
-from hcl_arch.restoration.fillers import OPENCV, filler_files, make_filler
+from hcl_arch.restoration import Restorer, fillers, patch_match, restore
+from hcl_arch.restoration.fillers import OPENCV, PATCHMATCH, filler_files, filler_names, make_filler
 from tests.spandrel_files import LAMA_FILLS_WITH, lama_state, write
 
 CPU = torch.device('cpu')
@@ -53,8 +53,42 @@ def test_opencv_in_16_bit(name: str, detector: HCLDetector, photograph: np.ndarr
     assert len(np.unique(high[HOLE > 0] % 257)) > 9  # values between those of 8 bit
 
 
-def test_without_any_known_pixel_it_is_gray(detector: HCLDetector, photograph: np.ndarray) -> None:
-    found = Restorer(detector, filler='opencv-ns').repair(photograph, np.full_like(HOLE, 255))
+class TestPatchMatch:
+    @pytest.fixture(autouse=True)
+    def installed(self) -> None:
+        pytest.importorskip('patchmatch', reason='the extra `fillers` on Python 3.11 or newer')
+
+    def test_a_texture_goes_on(self, detector: HCLDetector) -> None:
+        """Stripes of 7 pixels, which no smooth fill would make."""
+        stripes = np.where(np.arange(144) // 7 % 2, 220, 40).astype(np.uint8)
+        image = np.repeat(np.repeat(stripes[None, :, None], 120, axis=0), 3, axis=2)
+        spoiled = image.copy()
+        spoiled[HOLE > 0] = 128
+        restorer = Restorer(detector, filler=PATCHMATCH)
+        found = restorer.repair(spoiled, HOLE).image
+        assert np.abs(found.astype(int) - image)[HOLE > 0].mean() < 5  # a smooth fill: 90
+        assert np.array_equal(found, restorer.repair(spoiled, HOLE).image)
+
+    def test_what_is_known_stays_in_16_bit(self, detector: HCLDetector, photograph: np.ndarray) -> None:
+        image = photograph.astype(np.uint16) * 257 + 3
+        found = Restorer(detector, filler=PATCHMATCH).repair(image, HOLE).image
+        assert np.array_equal(found[HOLE == 0], image[HOLE == 0])
+        assert not np.array_equal(found, image)
+
+    def test_it_has_a_name(self) -> None:
+        assert f'{PATCHMATCH}  --filler  of pypatchmatch' in model_lines()
+
+
+def test_patchmatch_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch_match, 'is_installed', lambda: False)
+    with pytest.raises(fillers.FillerError, match='^filler: patchmatch needs the package pypatchmatch.*pip install'):
+        make_filler(PATCHMATCH, CPU)
+    assert PATCHMATCH not in filler_names()
+
+
+@pytest.mark.parametrize('name', filler_names())
+def test_without_any_known_pixel_it_is_gray(name: str, detector: HCLDetector, photograph: np.ndarray) -> None:
+    found = Restorer(detector, filler=name).repair(photograph, np.full_like(HOLE, 255))
     assert np.unique(found.image).tolist() in ([127], [128])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Callable
 
@@ -196,7 +197,7 @@ def test_nothing_imports_pytorch(tmp_path: Path) -> None:
         absent=(),
     )
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith('small  11.2 MiB  in the package  torch, onnx  ')
+    assert re.match(r'small  1\d\.\d MiB  in the package  torch, onnx  ', ran.stdout)
     assert ran.stdout.endswith('True\n')
     assert '"onnxruntime": "' in (tmp_path / 's.json').read_text()
 

@@ -208,7 +208,7 @@ class TestMemory:
         hole = np.zeros((400, 420), bool)
         hole[200:210, 100:130] = True
         fake_restorer.repair(image, hole)
-        assert fake_restorer._network.network.sizes[-1] == (272, 264)
+        assert fake_restorer._network.network.sizes[-1] == (144, 168)
         part = hcl_restorer().repair(image, hole).image
         monkeypatch.setattr(painting, '_LEAST_CONTEXT', 1000)
         whole = hcl_restorer().repair(image, hole).image

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hcl_arch.commands.app.page_error import PageError
-from hcl_arch.restoration.fillers import OPENCV, FillerError, filler_files
+from hcl_arch.restoration.fillers import PATCHMATCH, FillerError, filler_files, filler_names
 from hcl_arch.restoration.restorer import Restorer
 
 _log = logging.getLogger(__name__)
@@ -18,11 +18,12 @@ _LABELS = {
     OWN: 'The model’s own network',
     'opencv-telea': 'Simple, from the edges inwards (OpenCV, Telea)',
     'opencv-ns': 'Simple, along the lines (OpenCV, Navier-Stokes)',
+    PATCHMATCH: 'Sharp, from other places of the photograph (PatchMatch)',
 }
 
 
 class FillerChoice:
-    """What can fill the holes, by name: the model's own restorer, OpenCV's methods, files in the usual places.
+    """What can fill the holes, by name: the model's own restorer, OpenCV, PatchMatch, files in the usual places.
 
     Args:
         restorer: finds and repairs.
@@ -30,12 +31,12 @@ class FillerChoice:
     """
 
     def __init__(self, restorer: Restorer, filler: str | None = None) -> None:
-        self.default = OWN if filler is None else filler if filler in OPENCV else Path(filler).stem
+        self.default = OWN if filler is None else filler if filler in filler_names() else Path(filler).stem
         self._restorer = restorer
         self._made = {self.default: restorer}
         # Without spandrel a file cannot be used.
         files = filler_files() if importlib.util.find_spec('spandrel') else []
-        keys = dict.fromkeys([OWN, *OPENCV, self.default, *(file.name for file in files)])
+        keys = dict.fromkeys([OWN, *filler_names(), self.default, *(file.name for file in files)])
         self.labels = {key: _LABELS.get(key, key) for key in keys if key != OWN or self._restores()}
 
     def of(self, key: object) -> Restorer:

@@ -42,7 +42,7 @@ def make_parser() -> CommandParser:
     parser.add_argument(
         'model',
         help='a name of hcl-restore --list-models, or a file: .safetensors, .pth, .pt, or an '
-        'option file whose network_g names the weights of its parts',
+        'option file that names its weights, those of its parts in network_g or path: pretrain_network_g',
     )
     parser.add_argument('out', type=Path, help=f'file to write: its name ends in {", ".join(SUFFIXES)}')
     parser.add_argument('--options', type=Path, metavar='FILE', help='the option file of a .pth of BasicSR')

@@ -229,8 +229,9 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--filler',
         metavar='NAME|FILE',
-        help="what fills the holes in the place of the model's restorer: opencv-telea, opencv-ns, or another project's "
-        'inpainting network, such as LaMa, by its file or its name out of --list-models',
+        help="what fills the holes in the place of the model's restorer: opencv-telea, opencv-ns, patchmatch (of the "
+        "package pypatchmatch), or another project's inpainting network, such as LaMa, by its file or its name out of "
+        '--list-models',
     )
     group.add_argument('--list-models', action='store_true', help='list the models and fillers by name, and end')
     group.add_argument(

@@ -88,9 +88,9 @@ def make_restorer(options: Options) -> ImageRestorer:
 def model_lines() -> list[str]:
     """Return a line for each named model, and then for each named filler."""
     from hcl_arch.model_files import list_models, model_line, user_folder
-    from hcl_arch.restoration.fillers import OPENCV, filler_files
+    from hcl_arch.restoration.fillers import OPENCV, filler_files, filler_names
 
     lines = [model_line(entry) for entry in list_models()]
     lines = lines or [f'No models. Put .safetensors files into {user_folder()}, or give a file to --model.']
-    lines += [f'{name}  --filler  of OpenCV' for name in OPENCV]
+    lines += [f'{name}  --filler  of {"OpenCV" if name in OPENCV else "pypatchmatch"}' for name in filler_names()]
     return lines + [f'{name}  --filler  {path}' for name, path in filler_files()]
