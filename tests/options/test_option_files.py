@@ -333,11 +333,11 @@ def shrink_network(network: dict[str, Any]) -> None:
         network.update(SMALL_BASELINES[network['type']])
         return
     stages = {'num_heads': network.get('num_heads'), 'encoder_depths': network.get('encoder_depths')}
-    network.update({key: value for key, value in small.items() if key in network})
+    network.update({key: value for key, value in small.items() if network.get(key)})
     if 'dim_mults' in network:  # lists, one value for each stage
         network.update({key: value for key, value in stages.items() if value and len(value) != 3})
     network.pop('backbone_weights', None)
-    for part in ('refiner', *PARTS):
+    for part in ('refiner', 'filler', *PARTS):
         network.pop(f'{part}_weights', None)
         if part in network:
             shrink_network(network[part])
