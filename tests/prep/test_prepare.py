@@ -567,7 +567,9 @@ def test_killed_program_leaves_no_workers(
     content = blocking.read_bytes()
     blocking.unlink()
     os.mkfifo(blocking)
-    environment = {**os.environ, 'PYTHONPATH': os.path.dirname(__file__)}
+    tests = Path(__file__).resolve().parent
+    folders = os.pathsep.join(map(str, (tests, tests.parents[1] / 'datasets_prep')))
+    environment = {**os.environ, 'PYTHONPATH': folders}
     command = [sys.executable, str(tmp_path / 'script.py'), str(sources), str(output)]
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
