@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import math
 import mmap
 import struct
 import sys
@@ -177,7 +178,7 @@ def check_photograph(content: bytes) -> None:
         with time_limit(60):  # one of 256 megapixels takes 20 s, and each of its files as long: it is only read
             photograph = read_photograph(io.BytesIO(content))
             for wanted in ('PNG', 'TIFF', 'JPEG', 'WEBP'):
-                if photograph.size[0] * photograph.size[1] < 2**24:
+                if max(photograph.size) <= 16_383 and math.prod(photograph.size) < 2**24:
                     photograph.with_repaired(photograph.shown).encode(wanted)
     except UnreadableImageError:
         return

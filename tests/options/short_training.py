@@ -48,6 +48,7 @@ SMALL: dict[str, Options] = {
     'HCLNet': _SMALL_HCL,
     'HCLDetector': _SMALL_HCL,
     'HCLRefineNet': {'dim': 8},
+    'HCLRepairNet': {'dim': 8},
     'DetectThenRestore': {},
     'SegmenterDetector': {'dim': 48, 'depth': 3, 'num_heads': 3, 'patch_size': 8, 'decoder_depth': 1,
                           'image_size': SIZE},
@@ -128,7 +129,7 @@ def _shrink_network(network: Options) -> None:
         network['weight_init'] = 'torch'
     for key in [key for key in network if key.endswith('_weights') and key != 'vgg_weights']:
         del network[key]
-    for part in ('refiner', 'detector', 'restorer'):
+    for part in ('refiner', 'filler', 'detector', 'restorer'):
         if part in network:
             _shrink_network(network[part])
 
