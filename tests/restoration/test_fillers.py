@@ -75,6 +75,25 @@ class TestPatchMatch:
         assert np.array_equal(found[HOLE == 0], image[HOLE == 0])
         assert not np.array_equal(found, image)
 
+    def test_each_hole_is_filled_from_what_is_around_it(
+        self, detector: HCLDetector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One in red, one in blue: neither is filled from the other's surroundings; nothing known changes."""
+        monkeypatch.setattr(patch_match, '_AROUND', 12)
+        image = np.zeros((90, 300, 3), np.uint8)
+        image[:, :150, 0], image[:, 150:, 2] = 200, 200
+        hole = np.zeros((90, 300), np.uint8)
+        hole[40:50, 40:50] = hole[40:50, 250:260] = 255
+        spoiled = np.where(hole[..., None] > 0, np.uint8(99), image)
+        assert np.array_equal(Restorer(detector, filler=PATCHMATCH).repair(spoiled, hole).image, image)
+
+    def test_too_much_at_once_is_refused(
+        self, detector: HCLDetector, photograph: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(patch_match, '_MOST_PIXELS', 1000)
+        with pytest.raises(ValueError, match='filler: patchmatch would search .* megapixels at once'):
+            Restorer(detector, filler=PATCHMATCH).repair(photograph, HOLE)
+
     def test_it_has_a_name(self) -> None:
         assert f'{PATCHMATCH}  --filler  of pypatchmatch' in model_lines()
 
