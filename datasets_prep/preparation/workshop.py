@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO
 
-from hcl_arch.utils.atomic_file import atomic_file, refuse_special_file
+from hcl_arch.utils.atomic_file import PARTIAL_SUFFIX, atomic_file, refuse_special_file
 from hcl_arch.utils.command_line import names_a_file
 from hcl_arch.utils.json_text import load_json
 from preparation.items import PreparationError
@@ -45,6 +45,8 @@ class Workshop:
         os.makedirs(self.folder, exist_ok=True)
         self._lock = self._take_lock()
         try:
+            for partial in Path(self.folder).rglob('*' + PARTIAL_SUFFIX):  # of a killed process
+                partial.unlink()
             self._check_or_write_plan(plan)
             os.makedirs(self.content, exist_ok=True)
         except BaseException:
@@ -66,7 +68,8 @@ class Workshop:
     def _refuse_foreign_folder(self) -> None:
         if os.path.lexists(self.folder) and not os.path.isdir(self.folder):
             raise PreparationError(f'{self.folder}: expected nothing or a folder, found a file. Remove it.')
-        others = set(os.listdir(self.folder)) - _KNOWN_NAMES if os.path.isdir(self.folder) else set()
+        names = os.listdir(self.folder) if os.path.isdir(self.folder) else []
+        others = {name for name in names if name not in _KNOWN_NAMES and not _is_partial_plan(name)}
         if others:
             raise PreparationError(
                 f"{self.folder}: expected nothing or an unfinished output, found '{min(others)}' in "
@@ -115,6 +118,11 @@ class Workshop:
         except (FileNotFoundError, ValueError):
             return None
         return found if isinstance(found, dict) else None
+
+
+def _is_partial_plan(name: str) -> bool:
+    """Whether a process that was killed while it wrote the plan left this file."""
+    return name.startswith('.plan.json.') and name.endswith(PARTIAL_SUFFIX)
 
 
 def check_folder_name(output: str) -> None:

@@ -175,7 +175,7 @@ def check_photograph(content: bytes) -> None:
     """Assert that a photograph is read and written within the limits, or refused with a reason."""
     before = resident_bytes()
     try:
-        with time_limit(60):  # one of 256 megapixels takes 20 s, and each of its files as long: it is only read
+        with time_limit(30):  # one of 256 megapixels takes 20 s, and each of its files as long: it is only read
             photograph = read_photograph(io.BytesIO(content))
             for wanted in ('PNG', 'TIFF', 'JPEG', 'WEBP'):
                 if max(photograph.size) <= 16_383 and math.prod(photograph.size) < 2**24:

@@ -548,6 +548,28 @@ def test_backlog_is_bounded(sources: Path) -> None:
     assert counter.most <= 2 * workers.CHUNKS_PER_WORKER * workers.CHUNK_SIZE
 
 
+def test_what_killed_writers_left_is_gone(
+    output: Path, sources: Path, monkeypatch: pytest.MonkeyPatch, values_of: Callable[[Path], dict[str, bytes]]
+) -> None:
+    """Partial files of the plan and of the lists; the program goes on, and its output is as if there had been none."""
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('preparation.preparation.PrepRecord', interrupt)
+    with pytest.raises(PreparationInterruptedError):
+        run(sources, output)
+    monkeypatch.undo()
+    unfinished = Path(f'{output}.unfinished')
+    for name in ('.plan.json.0123456789abcdef.partial', 'content/.meta_info.txt.0123456789abcdef.partial'):
+        (unfinished / name).write_text('half of')
+    run(sources, output)
+    whole = output.with_name('whole' + output.suffix)
+    run(sources, whole)
+    assert values_of(output) == values_of(whole)
+    assert not list(output.parent.rglob('*.partial'))
+
+
 SCRIPT = """
 import sys
 import hcl_arch
