@@ -95,6 +95,8 @@ class HCLDetector(nn.Module):
             result; the last look is at the image itself.
         look_window: For ``timm``: in training, the last look sees only a square of this side in each image, as it sees
             one tile in use. So it learns to rely on the result for the whole image.
+        fine_blocks: For ``timm``: number of residual blocks of each of the two finest levels of the upward path.
+        stem_width: For ``timm``: width of further features of the finest stage, taken from the image itself.
 
     Raises:
         ValueError: If the stage lists differ in length, a choice is unknown, a number is too small, a stage does not
@@ -128,6 +130,8 @@ class HCLDetector(nn.Module):
         frozen_norm: bool = False,
         looks: int = 1,
         look_window: Optional[int] = None,
+        fine_blocks: int = 0,
+        stem_width: int = 0,
     ) -> None:
         super().__init__()
         check_stage_lists(
@@ -135,7 +139,14 @@ class HCLDetector(nn.Module):
         )
         check_at_least(1, dim=dim, dim_mults=dim_mults, num_heads=num_heads)
         check_encoder(encoder, encoder_depths, context_widths)
-        check_timm(encoder, backbone_weights=backbone_weights, frozen_norm=frozen_norm, looks=looks)
+        check_timm(
+            encoder,
+            backbone_weights=backbone_weights,
+            frozen_norm=frozen_norm,
+            looks=looks,
+            fine_blocks=bool(fine_blocks),
+            stem_width=bool(stem_width),
+        )
         if looks > 1 and single_stage:
             raise ValueError(
                 f'Each of {looks} looks needs the finest mask: single_stage must be 0 or none, got {single_stage}.'
@@ -184,6 +195,8 @@ class HCLDetector(nn.Module):
                 frozen_norm=frozen_norm,
                 takes_prior=looks > 1,
                 use_checkpoint=use_checkpoint,
+                fine_blocks=fine_blocks,
+                stem_width=stem_width,
             )
         else:
             self.encoder = Encoder(

@@ -82,7 +82,8 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
             corruptions (dict): kinds with weights, or with options of their own; see `read_corruptions` and
                 `CorruptionOptions`. Default: {patch: 1.0}.
             second_kind (float): share of the samples with an everyday kind (`EVERYDAY_KINDS`) other than 'clean' that
-                get another such kind on top, taken from the other entries. Default: 0.
+                get another such kind on top, taken from the other entries; the same share of these gets a third one,
+                and of these a fourth. Default: 0.
             blur_sigma (float or list): sigma of the soft edges in pixels of the sample, or its range; 0 = hard. Kinds
                 that are drawn with soft edges have their own. Default: 3.0.
             degradation (dict): how the corrupted input is degraded, see `Degradation`. Default: not at all.
@@ -141,7 +142,7 @@ class BlindCorruptionDataset(data.Dataset[Sample]):
             `noise` (the content of the holes, at its opacity): (3, H, W) float32, RGB in [0, 1];
             `mask`: (1, H, W) float32, 1 = uncorrupted, 0 = corrupted, as `changed_pixels` defines it;
             `gt_path`, `lq_path`: the path of the true image, or 'path/key' in an LMDB;
-            `corruption`: the name of the corruption; with `second_kind`, that of the first of the two.
+            `corruption`: the name of the corruption; with `second_kind`, that of the first of them.
 
         Raises:
             IndexError: `index` is out of range.

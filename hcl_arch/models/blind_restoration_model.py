@@ -166,7 +166,8 @@ class BlindRestorationModel(InterruptibleModel):
         if compiled:
             compile_network(net, self.opt.get('compile', False))
         if self.opt['dist'] and self.device.type == 'cpu':
-            return DistributedDataParallel(net)
+            unused = self.opt.get('find_unused_parameters', False)
+            return DistributedDataParallel(net, find_unused_parameters=unused)
         return super().model_to_device(net)
 
     def _build_loss(self, name: str) -> Optional[nn.Module]:

@@ -142,8 +142,12 @@ class TestLooks:
 class TestRefused:
     @pytest.mark.parametrize('encoder', ['transformer', 'conv'])
     @pytest.mark.parametrize(
-        ('name', 'value'), [('looks', 2), ('frozen_norm', True), ('backbone_weights', 'lite0.pth')]
-    )
+        ('name', 'value'),
+        [
+            ('looks', 2), ('frozen_norm', True), ('backbone_weights', 'lite0.pth'), ('fine_blocks', 1),
+            ('stem_width', 8),
+        ],
+    )  # fmt: skip
     @pytest.mark.parametrize('network', [HCLDetector, HCLNet])
     def test_options_of_timm_with_another_encoder(
         self, network: type[torch.nn.Module], name: str, value: Any, encoder: str

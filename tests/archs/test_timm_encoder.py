@@ -93,6 +93,44 @@ class TestFeatures:
                 torch.testing.assert_close(one.grad, other.grad)
 
 
+class TestFineLevels:
+    def test_they_add_to_a_network_that_had_none(self):
+        """Weights of before are still weights of the same names, and untrained blocks can be made to do nothing."""
+        plain, finer = encoder().eval(), encoder(fine_blocks=2).eval()
+        missing, unexpected = finer.load_state_dict(plain.state_dict(), strict=False)
+        assert not unexpected
+        assert {'.'.join(name.split('.')[:3]) for name in missing} == {'up.0.3', 'up.0.4', 'up.1.3', 'up.1.4'}
+        image = torch.rand(1, 3, 64, 64)
+        assert not torch.allclose(finer(image)[0], plain(image)[0])
+        for level in finer.up[:2]:
+            for block in level[3:]:
+                torch.nn.init.zeros_(block.norm.weight)
+        for one, other in zip(finer(image), plain(image)):
+            torch.testing.assert_close(one, other)
+
+    @pytest.mark.parametrize('n_conv_stages', [0, 1])
+    def test_the_stem_joins_the_finest_stage(self, n_conv_stages):
+        plain, stemmed = (encoder(n_conv_stages=n_conv_stages, stem_width=width) for width in (0, 5))
+        assert stemmed.up[0][0].in_channels == plain.up[0][0].in_channels + 5
+        assert [tuple(level.shape) for level in stemmed(torch.rand(1, 3, 128, 128))] == [
+            tuple(level.shape) for level in plain(torch.rand(1, 3, 128, 128))
+        ]
+
+    def test_the_stem_reaches_the_finest_stage_alone(self):
+        net = encoder(stem_width=5).eval()
+        image = torch.rand(1, 3, 64, 64)
+        before = net(image)
+        torch.nn.init.zeros_(net.stem[0].weight)
+        after = net(image)
+        assert not torch.allclose(before[0], after[0])
+        assert all(torch.equal(one, other) for one, other in zip(before[1:], after[1:]))
+
+    @pytest.mark.parametrize('option', ['fine_blocks', 'stem_width'])
+    def test_none_is_the_least(self, option):
+        with pytest.raises(ValueError, match=option):
+            encoder(**{option: -1})
+
+
 class TestPrior:
     def test_no_prior_differs_from_a_prior_of_nothing_known(self):
         net = encoder(takes_prior=True).eval()

@@ -310,6 +310,34 @@ def test_a_second_kind_is_as_frequent_as_asked_for_and_never_clean(
     assert np.mean([share > 0.4 for share in seen]) == pytest.approx(0.4, abs=0.12)
 
 
+@pytest.mark.parametrize(('share', 'pictures_with'), [(1.0, [0, 0.028, 0.417, 0.556]), (0.5, [0.5, 0.274, 0.156, 0.07])])
+def test_further_kinds_come_with_the_same_share_and_at_most_four(
+    share: float, pictures_with: list[float], opt: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = ['bars', 'captions', 'scribbles', 'stickers', 'mosaic', 'lost_blocks', 'date_stamps']
+    drawn: list[str] = []
+
+    def drawing(kind: str) -> Spoil:
+        def spoil(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
+            drawn.append(kind)
+            return box(0.25, 1.0)(truth, materials, rng)
+
+        return spoil
+
+    for kind in kinds:
+        monkeypatch.setitem(EVERYDAY_KINDS, kind, drawing(kind))
+    dataset = build(opt, phase='train', batch_size_per_gpu=1, second_kind=share, corruptions=dict.fromkeys(kinds, 1))
+    torch.manual_seed(0)
+    counts = [0] * 4
+    for index in [*range(6)] * 60:
+        drawn.clear()
+        assert dataset[index]['corruption'] == drawn[0]
+        assert len(set(drawn)) == len(drawn)
+        counts[len(drawn) - 1] += 1
+    # A kind that is drawn a second time is left out.
+    assert [count / 360 for count in counts] == pytest.approx(pictures_with, abs=0.07)
+
+
 def with_second(kind: str, monkeypatch: pytest.MonkeyPatch, spoil: Spoil, opt: Options) -> Any:
     """A sample of that kind, with the stand-in 'bars' as the other one of two kinds."""
     monkeypatch.setitem(EVERYDAY_KINDS, 'bars', box(0.25, 1.0))

@@ -1,4 +1,4 @@
-"""Validation shared among processes gives what one process gives."""
+"""Several processes: validation gives what one gives, and training may leave parameters out."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+import torch.distributed as dist
 import yaml
+from basicsr.models import build_model
 
 METRICS: dict[str, Any] = {
     'accuracy': {'type': 'calculate_mask_accuracy'},
@@ -74,3 +77,26 @@ def test_two_processes_measure_what_one_measures(image_folder: Callable[..., Pat
     pictures = [sorted(file.name for file in (folder / 'visualization' / 'seven').iterdir()) for folder in results]
     assert pictures[0] == pictures[1]
     assert len(pictures[0]) == 7 * 6
+
+
+@pytest.fixture
+def group() -> Iterator[None]:
+    """A process group of this process alone."""
+    dist.init_process_group('gloo', store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures('group')
+def test_parameters_that_a_phase_leaves_out(options: dict[str, Any], batch: dict[str, Any]) -> None:
+    """Without `find_unused_parameters` the second step of a phase that trains the detector alone is an error."""
+    options.update(dist=True, find_unused_parameters=True)
+    options['train'].update(detector_iter=2, phase1_iter=3)
+    model = build_model(options)
+    before = {name: value.clone() for name, value in model.get_bare_model(model.net_g).state_dict().items()}
+    for iteration in (1, 2):
+        model.feed_data(batch)
+        model.optimize_parameters(iteration)
+    after = model.get_bare_model(model.net_g).state_dict()
+    changed = {name.partition('.')[0] for name, value in after.items() if not value.equal(before[name])}
+    assert changed == {'detector'}

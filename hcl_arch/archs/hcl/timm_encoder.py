@@ -40,6 +40,9 @@ class TimmEncoder(nn.Module):
         frozen_norm: Whether the backbone's batch normalisation keeps the statistics that it starts with.
         takes_prior: Whether it is told what a coarser look at the image has found.
         use_checkpoint: Whether training computes the backbone again in the backward pass.
+        fine_blocks: Number of residual blocks of each of the two finest levels, after the convolution that joins.
+        stem_width: Width of further features of the finest level, which one 5x5 convolution computes from the image;
+            0 = none.
 
     Raises:
         ValueError: If there is no such backbone, it gives no feature maps at the levels' strides, or the weights do not
@@ -61,9 +64,12 @@ class TimmEncoder(nn.Module):
         frozen_norm: bool = False,
         takes_prior: bool = False,
         use_checkpoint: bool = False,
+        fine_blocks: int = 0,
+        stem_width: int = 0,
     ) -> None:
         super().__init__()
         check_at_least(1, dim=widths)
+        check_at_least(0, fine_blocks=fine_blocks, stem_width=stem_width)
         self.n_stages = len(widths)
         self.frozen_norm = frozen_norm
         self.takes_prior = takes_prior
@@ -79,13 +85,17 @@ class TimmEncoder(nn.Module):
         self.fine = nn.ModuleList(
             _conv_norm_relu(3, width, stride=stride) for width, stride in zip(levels[:own], strides)
         )
+        self.stem: Optional[nn.Module] = None
+        if stem_width:
+            self.stem = _conv_norm_relu(3, stem_width, kernel_size=5, stride=strides[0])
         skips = [*levels[:own], *channels]
+        skips[0] += stem_width
         prior = PRIOR_CHANNELS if takes_prior else 0
         self.top = _conv_norm_relu(skips[-1] + prior, levels[-1], kernel_size=1)
         joined = [skip + coarser + prior for skip, coarser in zip(skips, levels[1:])]
         self.up = nn.ModuleList([
             # One convolution where the map is largest: it costs as much as a whole block of the next level.
-            *(_conv_norm_relu(inputs, width) for inputs, width in list(zip(joined, levels))[:2]),
+            *(_fine_level(inputs, width, fine_blocks) for inputs, width in list(zip(joined, levels))[:2]),
             *(ConvResBlock(inputs, width) for inputs, width in list(zip(joined, levels))[2:]),
         ])  # fmt: skip
 
@@ -114,6 +124,8 @@ class TimmEncoder(nn.Module):
         image = (to_image_range(image) - self.mean) / self.std
         maps = checkpointed(self._backbone_maps, image, enabled=self.use_checkpoint)
         levels = [*(fine(image) for fine in self.fine), *maps]
+        if self.stem is not None:
+            levels[0] = torch.cat([levels[0], self.stem(image)], dim=1)
         priors = self._priors(levels, prior, told)
         joined = self.top(torch.cat([levels[-1], *priors[-1]], dim=1))
         found = [joined]
@@ -141,6 +153,11 @@ class TimmEncoder(nn.Module):
             confidences.append(F.avg_pool2d(confidences[-1], 2))
         priors = [torch.cat([each, torch.ones_like(each)], dim=1) for each in confidences]
         return [[each if told is None else each * told] for each in priors]
+
+
+def _fine_level(in_channels: int, out_channels: int, n_blocks: int) -> nn.Sequential:
+    blocks = (ConvResBlock(out_channels, out_channels) for _ in range(n_blocks))
+    return nn.Sequential(*_conv_norm_relu(in_channels, out_channels), *blocks)
 
 
 def _conv_norm_relu(in_channels: int, out_channels: int, *, kernel_size: int = 3, stride: int = 1) -> nn.Sequential:

@@ -8,7 +8,7 @@ from hcl_arch.data.corruptions.everyday.clean import leave_clean
 from hcl_arch.data.corruptions.everyday.lost_blocks import spoil_lost_blocks
 from hcl_arch.data.corruptions.everyday.mosaics import spoil_mosaic
 from hcl_arch.data.corruptions.everyday.old_prints import spoil_old_print
-from hcl_arch.data.corruptions.everyday.second_kind import spoil_twice
+from hcl_arch.data.corruptions.everyday.second_kind import spoil_in_turn, spoil_twice
 from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
 from hcl_arch.data.corruptions.hole_contents import Truth
 
@@ -24,6 +24,10 @@ def make_truth(height: int, width: int) -> Truth:
 
 def whiten_left(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
     return _lift(truth, slice(None, 5))
+
+
+def whiten_right(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
+    return _lift(truth, slice(7, None))
 
 
 def whiten_middle(truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
@@ -52,6 +56,22 @@ def test_the_second_goes_over_the_first() -> None:
     assert twice.image[0, :, 0].tolist() == [0.5] * 3 + [0.75] * 2 + [0.5] * 3 + [0] * 2
     assert twice.corrupted[0].tolist() == [True] * 8 + [False] * 2
     assert twice.truth is None
+
+
+def test_each_kind_goes_over_those_before() -> None:
+    truth = Truth(np.zeros((4, 10, 3), np.float32), 'black')
+    kinds = [whiten_left, whiten_middle, whiten_right]
+    spoiled = spoil_in_turn(truth, kinds, Materials(), np.random.default_rng(0))
+    assert spoiled.image[0, :, 0].tolist() == [0.5] * 3 + [0.75] * 2 + [0.5] * 2 + [0.75] + [0.5] * 2
+    assert spoiled.corrupted.all()
+    assert spoiled.truth is None
+
+
+def test_one_kind_in_turn_is_that_kind() -> None:
+    truth = make_truth(64, 96)
+    alone = spoil_mosaic(truth, Materials(), np.random.default_rng(3))
+    in_turn = spoil_in_turn(truth, [spoil_mosaic], Materials(), np.random.default_rng(3))
+    assert np.array_equal(alone.image, in_turn.image)
 
 
 def test_a_faded_print_stays_what_is_to_be_restored() -> None:

@@ -17,7 +17,7 @@ from hcl_arch.data.corruptions.everyday.mosaics import spoil_mosaic
 from hcl_arch.data.corruptions.everyday.old_prints import spoil_old_print
 from hcl_arch.data.corruptions.everyday.pastes import spoil_hard_paste, spoil_soft_paste
 from hcl_arch.data.corruptions.everyday.scribbles import spoil_scribbles
-from hcl_arch.data.corruptions.everyday.second_kind import spoil_twice
+from hcl_arch.data.corruptions.everyday.second_kind import spoil_in_turn
 from hcl_arch.data.corruptions.everyday.single_marks import spoil_single_mark
 from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoil, Spoiled
 from hcl_arch.data.corruptions.everyday.stickers import spoil_stickers
@@ -28,6 +28,8 @@ from hcl_arch.data.weighted_choice import choose_by_weight
 
 CLEAN = 'clean'
 OLD_PRINT = 'old_print'
+# In one image.
+MOST_KINDS = 4
 # Kinds that take RGBA pictures, and kinds that take photographs: some need them, others can do without.
 PICTURE_KINDS = ('stickers', 'single_mark', 'tiled_marks')
 PASTED_KINDS = ('hard_paste', 'soft_paste')
@@ -57,8 +59,8 @@ class EverydayCorruption:
     Attributes:
         kind: a key of `EVERYDAY_KINDS`.
         materials: what it draws with.
-        second_share: share of the images that get a second kind on top, in [0, 1].
-        seconds: the kinds that may come on top, by the names of their entries; needed if `second_share` is above 0.
+        second_share: share of the images that get another kind on top, and of these again, in [0, 1].
+        seconds: other kinds that may come on top, by the names of their entries; needed if `second_share` is above 0.
         weights: how often each of them is taken, relative to the others.
     """
 
@@ -70,7 +72,7 @@ class EverydayCorruption:
 
     def __call__(self, truth: Truth, opacity: float, hole_share: Span, rng: np.random.Generator) -> Corruption:
         """Return what is put over the truth, see `Corrupt`; `opacity` and `hole_share` are ignored."""
-        image, corrupted, restored = self._spoil_once_or_twice(truth, rng)
+        image, corrupted, restored = self._spoil(truth, rng)
         if restored is None:
             return Corruption(image, _differing(image, truth.image), corrupted)
         return Corruption(image, _differing(image, restored), corrupted, round_to_8_bit(restored.copy()))
@@ -79,13 +81,17 @@ class EverydayCorruption:
         """Return the spoiled truth; a `Spoil` that uses its own materials instead of those given."""
         return EVERYDAY_KINDS[self.kind](truth, self.materials, rng)
 
-    def _spoil_once_or_twice(self, truth: Truth, rng: np.random.Generator) -> Spoiled:
-        if self.second_share == 0 or rng.random() >= self.second_share:
-            return self.spoil(truth, self.materials, rng)
-        first, second = self, self.seconds[choose_by_weight(self.weights, rng)]
-        if second.kind == OLD_PRINT:  # it tones the truth, not what lies on it
-            first, second = second, first
-        return spoil_twice(truth, first.spoil, second.spoil, self.materials, rng)
+    def _spoil(self, truth: Truth, rng: np.random.Generator) -> Spoiled:
+        """The truth spoiled by this kind and by those that are drawn to come on top."""
+        kinds = [self]
+        for _ in range(MOST_KINDS - 1):
+            if self.second_share == 0 or rng.random() >= self.second_share:
+                break
+            drawn = self.seconds[choose_by_weight(self.weights, rng)]
+            if drawn not in kinds:
+                kinds.append(drawn)
+        kinds.sort(key=lambda each: each.kind != OLD_PRINT)  # it tones the truth, not what lies on it
+        return spoil_in_turn(truth, [each.spoil for each in kinds], self.materials, rng)
 
 
 def _differing(first: FloatArray, second: FloatArray) -> BoolArray:

@@ -1,6 +1,9 @@
-"""Two kinds of corruption in one picture."""
+"""Several kinds of corruption in one picture."""
 
 from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,3 +33,15 @@ def spoil_twice(truth: Truth, first: Spoil, second: Spoil, materials: Materials,
     if twice.truth is not None:
         return once
     return Spoiled(twice.image, once.corrupted | twice.corrupted, once.truth)
+
+
+def spoil_in_turn(truth: Truth, kinds: Sequence[Spoil], materials: Materials, rng: np.random.Generator) -> Spoiled:
+    """Spoil an image by several kinds, each on top of those before: see `spoil_twice`."""
+    spoil, *others = kinds
+    for other in others:
+        spoil = functools.partial(_twice, spoil, other)
+    return spoil(truth, materials, rng)
+
+
+def _twice(first: Spoil, second: Spoil, truth: Truth, materials: Materials, rng: np.random.Generator) -> Spoiled:
+    return spoil_twice(truth, first, second, materials, rng)
