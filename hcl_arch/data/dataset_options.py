@@ -118,7 +118,8 @@ class BlindCorruptionSection(LoaderSection):
     )
     corruptions: Annotated[Any, ANY] = Field(None, description='kind -> weight, or its options; by default patch')
     second_kind: Annotated[float, number(0, 1)] = Field(
-        0.0, description='share of the samples with an everyday kind that get another one on top, and of these again, up to four kinds'
+        0.0,
+        description='share of the samples with an everyday kind that get another on top, and of these again, up to 4',
     )
     blur_sigma: Annotated[tuple[float, float], span(0, MOST_BLUR)] = Field(
         (3.0, 3.0), description='range of the softness of the edges in pixels'

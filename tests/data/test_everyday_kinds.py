@@ -310,7 +310,9 @@ def test_a_second_kind_is_as_frequent_as_asked_for_and_never_clean(
     assert np.mean([share > 0.4 for share in seen]) == pytest.approx(0.4, abs=0.12)
 
 
-@pytest.mark.parametrize(('share', 'pictures_with'), [(1.0, [0, 0.028, 0.417, 0.556]), (0.5, [0.5, 0.274, 0.156, 0.07])])
+@pytest.mark.parametrize(
+    ('share', 'pictures_with'), [(1.0, [0, 0.028, 0.417, 0.556]), (0.5, [0.5, 0.274, 0.156, 0.07])]
+)
 def test_further_kinds_come_with_the_same_share_and_at_most_four(
     share: float, pictures_with: list[float], opt: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,7 +56,8 @@ def build_corruptions(
         entries: the entries.
         resources: what they share.
         second_kind: share of the images with an everyday kind that get another, different kind on top, taken from the
-            entries, and of these again, up to four kinds; 'clean' neither gets one nor is one. Above 0, at least two kinds are required.
+            entries, and of these again, up to four kinds; 'clean' neither gets one nor is one. Above 0, at least two
+            kinds are required.
 
     Raises:
         FileNotFoundError: a root of an entry does not exist; names the entry.
