@@ -139,14 +139,8 @@ class HCLDetector(nn.Module):
         )
         check_at_least(1, dim=dim, dim_mults=dim_mults, num_heads=num_heads)
         check_encoder(encoder, encoder_depths, context_widths)
-        check_timm(
-            encoder,
-            backbone_weights=backbone_weights,
-            frozen_norm=frozen_norm,
-            looks=looks,
-            fine_blocks=bool(fine_blocks),
-            stem_width=bool(stem_width),
-        )
+        finest = {'fine_blocks': fine_blocks, 'stem_width': stem_width}
+        check_timm(encoder, backbone_weights=backbone_weights, frozen_norm=frozen_norm, looks=looks, **finest)
         if looks > 1 and single_stage:
             raise ValueError(
                 f'Each of {looks} looks needs the finest mask: single_stage must be 0 or none, got {single_stage}.'
@@ -195,8 +189,7 @@ class HCLDetector(nn.Module):
                 frozen_norm=frozen_norm,
                 takes_prior=looks > 1,
                 use_checkpoint=use_checkpoint,
-                fine_blocks=fine_blocks,
-                stem_width=stem_width,
+                **finest,
             )
         else:
             self.encoder = Encoder(
@@ -384,7 +377,7 @@ def check_encoder(encoder: str, depths: Sequence[int], context_widths: Sequence[
         raise ValueError("context_widths are levels of encoder: conv or timm; the transformer's encoder has none.")
 
 
-def check_timm(encoder: str, *, looks: int, **options: Optional[Union[str, bool]]) -> None:
+def check_timm(encoder: str, *, looks: int, **options: Optional[Union[str, int]]) -> None:
     """Raise ValueError if an option of ``encoder='timm'`` is given for another encoder, or ``looks`` is below 1."""
     check_at_least(1, looks=looks)
     given = [name for name, value in {'looks': looks > 1, **options}.items() if value]

@@ -75,7 +75,7 @@ $fonts\
       noise: {weight: 0.3, blur_sigma: [0.0, 3.0]}
       graffiti: {weight: 0.4, hole_share: [0.01, 0.6]}
       shadow: {weight: 0.2}
-    second_kind: 0.6
+    second_kind: 0.1
     masks: {free_form: 0.4, random_walk: 0.3, rectangles: 0.3}
     hole_share: [0.01, 0.5]
     degradation:  # files as they come from phones and chats
