@@ -70,8 +70,8 @@ class Restorer(Pretrained):
         threads: Of the computation, with PyTorch for the whole process; by default what computes decides.
         detect_side: Length in pixels to which a picture's short side is reduced for detection; by default the model
             file's recommendation, else 256.
-        min_score: In [0, 1]: regions with a lower score, see :func:`hcl_arch.restoration.verdict.corruption_score`, are
-            not marked; by default the model file's recommendation, else 0, which accepts every region.
+        min_score: In [0, 1]: pictures with a lower score, see :func:`hcl_arch.restoration.verdict.corruption_score`,
+            are not marked; by default the model file's recommendation, else 0, which accepts everything.
         filler: What fills holes in the place of the model's restorer, see
             :func:`hcl_arch.restoration.fillers.make_filler`: ``opencv-telea``, ``opencv-ns``, ``patchmatch``, or the
             name or file of another project's inpainting network, such as LaMa. The model may then be a detector only.
@@ -269,7 +269,7 @@ class Restorer(Pretrained):
             threshold: In [0, 1]: pixels with less confidence are corrupted. 0 repairs nothing, 1 everything below full
                 confidence. By default the model file's recommendation, else 0.5. Not used if a mask is given.
             grow: Pixels by which the mask is enlarged on all sides.
-            min_score: In [0, 1]: regions with a lower score are not marked; 0 accepts every region. By default the
+            min_score: In [0, 1]: pictures with a lower score are not marked; 0 accepts everything. By default the
                 object's own. Not used if a mask is given.
             composite: As for :meth:`repair`.
             reverse: As for :meth:`repair`.

@@ -11,10 +11,13 @@ import numpy as np
 from hcl_arch.restoration.mask_array import check_confidence, grown, mask_of_confidence
 from hcl_arch.utils.errors import InputError
 
-# A score is a mean over this factor times the square root of the picture's pixel count, the length of a thin scratch,
-# and over at least this many pixels.
-_SCORED_LENGTH = 0.04
+# A score is a mean over this factor times the square root of the picture's pixel count: of a region, the length of a
+# thin scratch; of a picture, the area of a small date stamp, since what is marked by mistake is mostly smaller.
+_REGION_LENGTH = 0.04
+_PICTURE_LENGTH = 0.64
 _LEAST_SCORED = 12
+# In a picture that is corrupted, regions need no higher score than this: tiled marks are rarely equally clear.
+_REGION_SCORE = 0.9
 # Corruptions rarely cover more of a photograph; a mask that does may well be a mistake.
 _USUAL_SHARE = 0.2
 _LONGEST_SHAPE = 100
@@ -24,7 +27,7 @@ class Finding(NamedTuple):
     """The finding in a picture."""
 
     mask: np.ndarray
-    """(H, W) uint8, 255 = corrupted, 0 = uncorrupted; without the regions whose score is below the least one."""
+    """(H, W) uint8, 255 = corrupted, 0 = uncorrupted; without what the verdict leaves out: see :func:`find_by`."""
     confidence: np.ndarray
     """(H, W) float32 in [0, 1], that a pixel is uncorrupted, as it was found, whatever the verdict."""
     score: float
@@ -33,53 +36,58 @@ class Finding(NamedTuple):
     """Whether any pixel is marked."""
 
 
-def corruption_score(confidence: np.ndarray, *, threshold: float = 0.5) -> float:
-    """Score for a picture being corrupted anywhere: the highest score of its regions.
+def corruption_score(confidence: np.ndarray) -> float:
+    """Score for a picture being corrupted anywhere.
 
-    A region is a connected set of pixels below the threshold. With p = 1 - confidence, its score is the sum of its k
-    highest p over k, where k = max(12, 0.04 sqrt(H W)), rounded: a small date stamp or a thin scratch can score high, a
-    few noisy pixels cannot. For a picture without regions, the score is computed over all its pixels.
+    With p = 1 - confidence, it is the mean of the k highest p, where k = max(12, 0.64 sqrt(H W)), rounded, or the
+    number of all pixels: a small date stamp, a scratch or many faint marks can score high, a spot of noise cannot.
 
     Args:
         confidence: (H, W) floating-point in [0, 1], that a pixel is uncorrupted.
-        threshold: In [0, 1], see above.
 
     Returns:
-        In [0, 1]: 0 where every pixel is surely uncorrupted, 1 where at least k connected ones are surely corrupted.
+        In [0, 1]: 0 where every pixel is surely uncorrupted, 1 where at least k pixels are surely corrupted.
 
     Raises:
         ValueError: If it is not such a map.
     """
     check_confidence(confidence)
-    _, scores = _regions(confidence, confidence < threshold)
-    return _highest(scores, confidence)
+    scored = _n_scored(confidence, _PICTURE_LENGTH)
+    lowest = np.partition(confidence, scored - 1, axis=None)[:scored]
+    return float((1 - lowest.astype(np.float64)).mean().clip(0, 1))
 
 
 def find_by(confidence: np.ndarray, *, threshold: float, grow: float, min_score: float) -> Finding:
-    """The final mask of a confidence map: that of :func:`mask_of_confidence`, without regions that score too low.
+    """The final mask of a confidence map: that of :func:`mask_of_confidence`, after the verdict.
+
+    A picture with a score below ``min_score`` is left alone. In others those regions are left alone that score less
+    than 0.9, or than ``min_score`` if that is lower. A region is a connected set of pixels below the threshold, and its
+    score is the sum of its k highest p over k, where k = max(12, 0.04 sqrt(H W)), rounded.
 
     Args:
         confidence: (H, W) float32 in [0, 1], that a pixel is uncorrupted.
         threshold: In [0, 1]: pixels with less confidence are corrupted.
         grow: Radius in pixels by which the mask is enlarged.
-        min_score: In [0, 1]: regions with a lower score, see :func:`corruption_score`, are not marked; 0 accepts every
-            region.
+        min_score: In [0, 1]: pictures with a lower score, see :func:`corruption_score`, are not marked; 0 accepts every
+            picture and region.
 
     Raises:
         ValueError: If a number is out of its range, or the confidence has another shape or range.
     """
-    mask, scores = judged(confidence, threshold=threshold, min_score=min_score)
-    return Finding(grown(mask, grow), confidence, _highest(scores, confidence), bool(mask.any()))
+    mask, score = judged(confidence, threshold=threshold, min_score=min_score)
+    return Finding(grown(mask, grow), confidence, score, bool(mask.any()))
 
 
-def judged(confidence: np.ndarray, *, threshold: float, min_score: float) -> tuple[np.ndarray, np.ndarray]:
-    """The mask of :func:`find_by` before it grows, and the scores of its regions, after a 0 for what is in none."""
+def judged(confidence: np.ndarray, *, threshold: float, min_score: float) -> tuple[np.ndarray, float]:
+    """The mask of :func:`find_by` before it grows, and the picture's score."""
     check_min_score(min_score)
-    mask = mask_of_confidence(confidence, threshold=threshold)
-    labels, scores = _regions(confidence, mask > 0)
-    if len(scores) > 1:
-        mask[(scores < min_score)[labels]] = 0
-    return mask, scores
+    mask, score = mask_of_confidence(confidence, threshold=threshold), corruption_score(confidence)
+    if score < min_score:
+        mask[:] = 0
+    elif min_score > 0:
+        labels, scores = _regions(confidence, mask > 0)
+        mask[(scores < min(min_score, _REGION_SCORE))[labels]] = 0
+    return mask, score
 
 
 def spared(finding: Finding, kept: Optional[np.ndarray]) -> Finding:
@@ -99,28 +107,18 @@ def found_by_user(given: np.ndarray, mask: np.ndarray) -> Finding:
 def _regions(confidence: np.ndarray, marked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Connected regions of marked pixels: (H, W) labels from 1 up, 0 = not marked, and the score of each label."""
     count, labels = cv2.connectedComponents(marked.view(np.uint8), connectivity=8)
-    scored = _n_scored(confidence)
+    scored = _n_scored(confidence, _REGION_LENGTH)
     region, corrupted = labels[marked], 1 - confidence[marked].astype(np.float64)
     order = np.lexsort((-corrupted, region))
     region, corrupted = region[order], corrupted[order]
     rank = np.arange(region.size) - np.searchsorted(region, np.arange(count))[region]
     scores = np.bincount(region, weights=corrupted * (rank < scored), minlength=count) / scored
-    return labels, scores.clip(0, 1)
+    return labels, scores
 
 
-def _highest(scores: np.ndarray, confidence: np.ndarray) -> float:
-    """The highest score of regions; without any, that of all pixels, of which most need not be sorted."""
-    if len(scores) > 1:
-        return float(scores.max())
-    scored = _n_scored(confidence)
-    lowest = np.sort(np.partition(confidence, scored - 1, axis=None)[:scored])
-    # One after the other, as in a region: NumPy's sum adds in pairs, which rounds otherwise.
-    return float((np.cumsum(1 - lowest.astype(np.float64))[-1] / scored).clip(0, 1))
-
-
-def _n_scored(confidence: np.ndarray) -> int:
+def _n_scored(confidence: np.ndarray, length: float) -> int:
     """How many pixels a score is a mean over."""
-    return min(confidence.size, max(_LEAST_SCORED, round(_SCORED_LENGTH * math.sqrt(confidence.size))))
+    return min(confidence.size, max(_LEAST_SCORED, round(length * math.sqrt(confidence.size))))
 
 
 def check_min_score(min_score: float) -> None:

@@ -31,7 +31,7 @@ class Job:
         score: in [0, 1], score of `confidence` for being corrupted at all.
         threshold, grow: parameters of the mask.
         given: mask from a file of the visitor, (H, W), 255 = corrupted; None: what was found is the mask.
-        min_score: regions with a lower score are not marked.
+        min_score: with a lower score nothing is marked.
         strokes: brush strokes painted on it.
         restoration: the latest result; None before the first.
         repairs: number of repairs so far.
@@ -53,7 +53,7 @@ class Job:
     _found: tuple[tuple[float, int, float], NDArray[np.uint8]] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
-        self.score = corruption_score(self.confidence, threshold=self.threshold)
+        self.score = corruption_score(self.confidence)
 
     @property
     def stem(self) -> str:

@@ -181,9 +181,9 @@ def _add_finding(group: argparse._ArgumentGroup) -> None:
         '--min-score',
         type=_share,
         metavar='S',
-        help='each region that is found gets a score, 0 to 1, of how surely it is corrupted; those '
-        'with a lower one than this are left as they are. 0 repairs all of them (default: what the '
-        'model says, else 0). A mask of yours needs no score',
+        help='each photograph gets a score, 0 to 1, of how surely anything in it is corrupted; those '
+        'with a lower one than this are left as they are. 0 repairs all that is found (default: what '
+        'the model says, else 0). A mask of yours needs no score',
     )
     group.add_argument(
         '--grow',

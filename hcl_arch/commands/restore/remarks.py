@@ -15,7 +15,7 @@ def remarks_on_finding(restoration: Restoration, min_score: float) -> list[str]:
 
     Args:
         restoration: The result.
-        min_score: The least score of regions that are marked.
+        min_score: The least score of pictures in which anything is marked.
     """
     remarks = []
     if restoration.pixelated:

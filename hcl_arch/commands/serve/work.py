@@ -34,7 +34,7 @@ class Options(BaseModel):
     answer: Literal['restored', 'mask', 'json'] = Field('restored', description='`mask` does not run the repair')
     threshold: Optional[_Share] = Field(None, description='pixels with less confidence are repaired')
     grow: Annotated[int, Field(ge=0, le=MOST_GROWN, description='pixels by which the mask is enlarged')] = 0
-    min_score: Optional[_Share] = Field(None, description='regions with a lower score are left alone')
+    min_score: Optional[_Share] = Field(None, description='a photograph with a lower score is left alone')
     repair_pixelated: bool = Field(False, description='otherwise pixelated regions are only marked')
     mask_polarity: MaskPolarity = 'auto'
     mask_channel: MaskChannel = 'auto'

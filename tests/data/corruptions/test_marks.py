@@ -109,10 +109,10 @@ def test_hardly_visible_drawings_are_drawn_more_boldly() -> None:
 
     def draw(image: NDArray[np.float32], given: Materials, rng: np.random.Generator, boldness: float) -> None:
         boldnesses.append(boldness)
-        paint(image, [Coat(np.full((8, 8), 255, np.uint8), grey(1.0), 0.008 * boldness)], (4, 4))
+        paint(image, [Coat(np.full((8, 8), 255, np.uint8), grey(1.0), 0.02 * boldness)], (4, 4))
 
     truth = Truth(np.zeros((32, 32, 3), np.float32), '')
     spoiled = drawn_visibly(truth, Materials(), np.random.default_rng(0), draw)
-    # 4 / 255 is 0.0157: reached with 2.6 times 0.008, not with 1.8 times.
+    # 12 / 255 is 0.047: reached with 2.6 times 0.02, not with 1.8 times, although 4 / 255 count as corrupted.
     assert boldnesses == pytest.approx([1, 1.8, 2.6])
     assert spoiled.corrupted.sum() == 64

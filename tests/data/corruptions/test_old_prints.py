@@ -7,7 +7,7 @@ from hcl_arch.data.corruptions.corruption import changed_pixels
 from hcl_arch.data.corruptions.everyday.old_prints import DAMAGES, TONED, spoil_old_print
 from hcl_arch.data.corruptions.everyday.print_layers import Layer, Stroke, draw_strokes, jagged, lay_on
 from hcl_arch.data.corruptions.everyday.print_toning import tone
-from hcl_arch.data.corruptions.everyday.spoiled import Materials
+from hcl_arch.data.corruptions.everyday.spoiled import LEAST_CHANGE, Materials, is_seen
 from tests.data.corruptions.waves import SEEDS, SIZES, make_truth, spoil_twice
 
 
@@ -85,3 +85,22 @@ def test_toned_pictures_are_new_and_differ() -> None:
     toned = [tone(truth.image, np.random.default_rng(seed)) for seed in range(20)]
     assert all(np.abs(image - truth.image).mean() > 0.01 for image in toned)
     assert len({round(float(image.mean()), 4) for image in toned}) > 10
+
+
+def test_faint_damage_is_drawn_again() -> None:
+    truth = make_truth(64, 72)
+    for seed in SEEDS:
+        spoiled = spoil_old_print(truth, Materials(), np.random.default_rng(seed))
+        restored = truth.image if spoiled.truth is None else spoiled.truth
+        change = np.abs(spoiled.image - restored).max(axis=2)[spoiled.corrupted]
+        assert change.size == 0 or np.median(change) > 0.8 * LEAST_CHANGE  # kinds that overlap may cancel each other
+
+
+def test_what_is_seen_changes_half_of_its_pixels_enough() -> None:
+    below, corrupted = np.full((4, 4, 3), 0.5, np.float32), np.eye(4, dtype=bool)
+    image = below.copy()
+    image[corrupted] += np.array([[0], [0.02], [0.05], [0.05]], np.float32) * [0, 1, 0.5]
+    assert not is_seen(below, image, corrupted)
+    image[1, 1, 2] += 0.04
+    assert is_seen(below, image, corrupted)
+    assert not is_seen(below, image, np.zeros((4, 4), bool))

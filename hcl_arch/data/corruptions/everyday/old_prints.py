@@ -9,7 +9,7 @@ from hcl_arch.data.corruptions.everyday.print_layers import Damage, lay_on
 from hcl_arch.data.corruptions.everyday.print_lines import cracks, craquelure, film_lines, hairs, scratches
 from hcl_arch.data.corruptions.everyday.print_marks import dust, folds, missing_patches, spots, stains, torn_borders
 from hcl_arch.data.corruptions.everyday.print_toning import tone
-from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled
+from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled, is_seen
 from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.weighted_choice import choose_by_weight
 
@@ -69,7 +69,7 @@ def damage_print(undamaged: FloatArray, rng: np.random.Generator) -> Spoiled:
     for _ in range(wanted + TRIES):
         trial = lay_on(image, DAMAGES[choose_by_weight(WEIGHTS, rng)](size, rng))
         changed = changed_pixels(undamaged, trial)
-        if changed.any() and changed.mean() <= MOST:
+        if changed.mean() <= MOST and is_seen(image, trial, changed_pixels(image, trial)):
             image, corrupted = trial, changed
             wanted -= 1
         if wanted == 0:

@@ -10,12 +10,12 @@ import numpy as np
 
 from hcl_arch.data.corruptions.corruption import FloatArray
 from hcl_arch.data.corruptions.everyday.lettering import Mask
-from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled, with_change
+from hcl_arch.data.corruptions.everyday.spoiled import Materials, Spoiled, is_seen, with_change
 from hcl_arch.data.corruptions.hole_contents import Truth
 
 Blend = Literal['normal', 'add', 'subtract', 'multiply', 'screen']
 
-# A drawing that changes less of the image than this is drawn again, more boldly.
+# A drawing that changes less of the image than this, or that is hardly seen, is drawn again, more boldly.
 LEAST_SHARE = 0.001
 TRIES = 4
 
@@ -82,7 +82,8 @@ def drawn_visibly(truth: Truth, materials: Materials, rng: np.random.Generator, 
         image = truth.image.copy()
         draw(image, materials, rng, 1 + 0.8 * attempt)
         spoiled = with_change(truth.image, np.clip(image, 0, 1, out=image))
-        if cv2.countNonZero(spoiled.corrupted.view(np.uint8)) > LEAST_SHARE * spoiled.corrupted.size:
+        changed = cv2.countNonZero(spoiled.corrupted.view(np.uint8))
+        if changed > LEAST_SHARE * spoiled.corrupted.size and is_seen(truth.image, image, spoiled.corrupted):
             break
     return spoiled
 

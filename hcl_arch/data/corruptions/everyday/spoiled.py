@@ -14,6 +14,9 @@ from hcl_arch.data.corruptions.hole_contents import Truth
 from hcl_arch.data.corruptions.overlay import Overlay, lay_over, overlay_changes
 from hcl_arch.data.corruptions.placement import OverlayPictures
 
+# The median change of pixels that a person notices, in photographs with the usual texture.
+LEAST_CHANGE = 12 / 255
+
 
 class Spoiled(NamedTuple):
     """A spoiled image.
@@ -57,3 +60,13 @@ def with_overlay(truth: FloatArray, overlay: Overlay, opacity: float = 1.0) -> S
 def with_change(truth: FloatArray, image: FloatArray) -> Spoiled:
     """Return an image whose visible differences from the truth count as corrupted."""
     return Spoiled(image, changed_pixels(truth, image))
+
+
+def is_seen(below: FloatArray, image: FloatArray, corrupted: BoolArray) -> bool:
+    """Whether what was put over an image is seen: half of the corrupted pixels changed by `LEAST_CHANGE` or more.
+
+    Nothing can be learned from fainter corruption, and it would make up most of the loss.
+    """
+    if not corrupted.any():
+        return False
+    return bool(np.median(np.abs(image[corrupted] - below[corrupted]).max(axis=1)) >= LEAST_CHANGE)
