@@ -119,9 +119,9 @@ def _draw_subtitle(image: FloatArray, materials: Materials, rng: np.random.Gener
         bottom = height * rng.uniform(0.05, 0.2) + mask.shape[0]
     centre = (bottom - mask.shape[0] / 2, width * (0.5 if rng.random() < 0.8 else rng.uniform(0.45, 0.55)))
     style = pick(('outline', 'outline', 'outline', 'shadow', 'soft shadow', 'outline and shadow', 'glow'), rng)
-    if rng.random() < 0.25:
+    if rng.random() < 0.45:
         half = (mask.shape[0] / 2 + letter * rng.uniform(0.3, 0.8), mask.shape[1] / 2 + letter * rng.uniform(0.3, 1.5))
-        columns = (0.0, float(width)) if rng.random() < 0.25 else (centre[1] - half[1], centre[1] + half[1])
+        columns = (0.0, float(width)) if rng.random() < 0.5 else (centre[1] - half[1], centre[1] + half[1])
         box_coat(
             image,
             (centre[0] - half[0], centre[0] + half[0]),
@@ -159,7 +159,7 @@ def _draw_news(image: FloatArray, materials: Materials, rng: np.random.Generator
     if rng.random() < 0.12:
         top = height * rng.uniform(0, 0.1)
     left, right = (0.0, float(width)) if rng.random() < 0.5 else sorted(width * rng.uniform((0, 0.6), (0.25, 1)))
-    opacity = 1.0 if rng.random() < 0.6 else float(rng.uniform(0.4, 0.95))
+    opacity = 1.0 if rng.random() < 0.45 else float(rng.uniform(0.35, 0.95))
     colours = [_box_colour(rng) for _ in range(2)]
     if rng.random() < 0.5:
         word = some_text(rng, longest=int(rng.integers(3, 9))).upper()
