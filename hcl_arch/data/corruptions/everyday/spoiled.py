@@ -65,7 +65,7 @@ def with_change(truth: FloatArray, image: FloatArray) -> Spoiled:
 def is_seen(below: FloatArray, image: FloatArray, corrupted: BoolArray) -> bool:
     """Whether what was put over an image is seen: half of the corrupted pixels changed by `LEAST_CHANGE` or more.
 
-    Nothing can be learned from fainter corruption, and it would make up most of the loss.
+    Little can be learned from fainter corruption, and watermarks with it were nearly half of the loss of a training.
     """
     if not corrupted.any():
         return False
