@@ -15,13 +15,6 @@ from hcl_arch.utils.option_error import OptionError
 from hcl_arch.utils.option_fields import FLAG, ROOTS, TEXT, Is, number, span, whole
 
 ROLES = ('lq', 'gt', 'mask', 'wm')
-# Options that a data set with its own layout sets itself.
-PLACE_KEYS = (
-    *(f'dataroot_{role}' for role in ROLES),
-    *(f'{role}_template' for role in ROLES),
-    'allow_unused',
-    'mask_inverted',
-)
 DERIVED_MASK_KEYS = ('mask_threshold', 'mask_smoothing', 'mask_least_area', 'mask_closing')
 SAMPLE_KEYS = ('corruption', 'gt_size', 'crop_scale', 'use_hflip', 'max_samples')
 

@@ -30,9 +30,6 @@ _LEAST_TILE, _LARGEST_TILE_IN_MULTIPLES = 4, 16
 _REDUCTION = 4
 # A coarse pixel is known if at least this share of the fine pixels below it is; only these give its colour.
 _KNOWN_SHARE = 0.25
-# If tiles cost less than this share of the whole picture, because holes are few, they are used even if it would fit. A
-# large picture costs more for each of its pixels than a tile: its feature maps exceed the processor's caches.
-_SPARED = 1.0
 # A pixel costs the more the larger its tile is, in proportion to the side plus this: 1.46 s a megapixel at 512, 1.89 at
 # 1024.
 _SIDE_COST = 1200
@@ -181,10 +178,8 @@ def _grid(image: ImageSource, wanted: np.ndarray, network: Painter, memory_bytes
     tiled = _cheapest(wanted, side, context, multiple)
     if network.largest_side is not None and max(height, width) > network.largest_side:
         return tiled
-    if (
-        pixels * network.repair_bytes() > memory_bytes
-        or _work(tiled, wanted, _context(wanted, network), multiple) < _SPARED * pixels
-    ):
+    # Few holes are repaired in tiles even where the whole picture would fit.
+    if pixels * network.repair_bytes() > memory_bytes or _work(tiled, wanted, context, multiple) < pixels:
         return tiled
     return whole
 

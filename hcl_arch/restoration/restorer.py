@@ -150,6 +150,9 @@ class Restorer(Pretrained):
         grow: float = 0,
         min_score: Optional[float] = None,
         exclude: Optional[MaskInput] = None,
+        mask_polarity: MaskPolarity = 'auto',
+        mask_channel: MaskChannel = 'auto',
+        fit_mask: bool = False,
         progress: Optional[Progress] = None,
     ) -> Finding:
         """Find what is corrupted, and decide whether anything is corrupted at all.
@@ -160,6 +163,9 @@ class Restorer(Pretrained):
             grow: As for :meth:`restore`.
             min_score: As for :meth:`restore`.
             exclude: As for :meth:`restore`.
+            mask_polarity: Of `exclude`, as for :meth:`repair`.
+            mask_channel: Of `exclude`, as for :meth:`repair`.
+            fit_mask: Of `exclude`, as for :meth:`repair`.
             progress: Called with the number of finished steps and of all steps.
 
         Returns:
@@ -171,7 +177,7 @@ class Restorer(Pretrained):
         threshold, min_score = self._threshold(threshold), self._min_score(min_score)
         check_grow(grow)
         given = given_image(image)
-        kept = _kept(exclude, given)
+        kept = _kept(exclude, given, polarity=mask_polarity, channel=mask_channel, fit=fit_mask)
         return spared(self._find(ImageSource(given.pixels), threshold, grow, min_score, progress), kept)
 
     def mask_of(self, confidence: np.ndarray, *, threshold: Optional[float] = None, grow: float = 0) -> np.ndarray:
@@ -275,7 +281,8 @@ class Restorer(Pretrained):
             reverse: As for :meth:`repair`.
             feather: As for :meth:`repair`. By default 0 for a user's mask, else the model file's recommendation or 0.
             fit_mask: As for :meth:`repair`.
-            exclude: A mask as for :meth:`repair` of what is not corrupted, whatever is found or marked there.
+            exclude: A mask as for :meth:`repair`, with its options above, of what is not corrupted, whatever is found
+                or marked there.
             repair_pixelated: Whether regions that look pixelated are repaired too. By default they are only marked,
                 since a repair would invent what they hide. Not used if a mask is given, or with `reverse`.
             progress: Called with the number of finished steps and of all steps that are known so far: first parts of
@@ -294,7 +301,7 @@ class Restorer(Pretrained):
         check_feather(feather)
         self._painter.check_restores()
         given = given_image(image)
-        kept = _kept(exclude, given)
+        kept = _kept(exclude, given, polarity=mask_polarity, channel=mask_channel, fit=fit_mask)
         if mask is not None:
             pixels, corrupted = read_user_mask(
                 mask,
@@ -378,6 +385,18 @@ class Restorer(Pretrained):
         return max(0.0, self.memory * _MIB - source.height * source.width * _ARRAY_BYTES_PER_PIXEL)
 
 
-def _kept(exclude: Optional[MaskInput], given: Given) -> Optional[np.ndarray]:
+def _kept(
+    exclude: Optional[MaskInput], given: Given, *, polarity: MaskPolarity, channel: MaskChannel, fit: bool
+) -> Optional[np.ndarray]:
     """What is excluded from a finding, (H, W) uint8, nonzero = not corrupted."""
-    return None if exclude is None else user_mask(exclude, *given.pixels.shape[:2], orientation=given.orientation)
+    if exclude is None:
+        return None
+    return user_mask(
+        exclude,
+        *given.pixels.shape[:2],
+        polarity=polarity,
+        channel=channel,
+        fit=fit,
+        orientation=given.orientation,
+        name='exclude',
+    )

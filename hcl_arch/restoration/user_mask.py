@@ -29,6 +29,7 @@ def user_mask(
     channel: MaskChannel = 'auto',
     fit: bool = False,
     orientation: int = 1,
+    name: str = 'mask',
 ) -> np.ndarray:
     """Convert a user's mask for an image of the given size.
 
@@ -41,6 +42,7 @@ def user_mask(
         channel: See there.
         fit: Whether a mask of another size is turned and resized: see :func:`hcl_arch.restoration.mask_fitting.fitted`.
         orientation: EXIF orientation with which the photograph is stored.
+        name: What errors call it.
 
     Returns:
         (H, W) uint8, 255 = corrupted, 0 = uncorrupted.
@@ -50,7 +52,7 @@ def user_mask(
         UnclearMaskError: If it can be read in several ways; also a ValueError.
     """
     check_mask_options(polarity, channel)
-    array = _mask_pixels(mask)
+    array = _mask_pixels(mask, name)
     try:
         if array.shape[:2] != (height, width) and not fit:
             size = array.shape[0], array.shape[1]
@@ -58,14 +60,14 @@ def user_mask(
         marked = corrupted_pixels(array, polarity=polarity, channel=channel)
         return as_mask(fitted(marked, (height, width), orientation))
     except UnclearMaskError as error:
-        raise UnclearMaskError(f'mask: {error.found}', *error.ways) from None
+        raise UnclearMaskError(f'{name}: {error.found}', *error.ways) from None
     except MaskSizeError as error:
         got = ' x '.join(map(str, array.shape[:2]))
         raise InputError(
-            f'mask: expected the size of the image, {height} x {width} (H x W), got {got}: {error}.'
+            f'{name}: expected the size of the image, {height} x {width} (H x W), got {got}: {error}.'
         ) from None
     except ValueError as error:
-        raise InputError(f'mask: {error}.') from None
+        raise InputError(f'{name}: {error}.') from None
 
 
 def check_mask_options(polarity: str, channel: str) -> None:
@@ -146,31 +148,31 @@ def erased_pixels(pixels: np.ndarray) -> np.ndarray:
     return as_mask(pixels[..., 3] < full_scale(pixels) / 2)
 
 
-def _mask_pixels(mask: MaskInput) -> np.ndarray:
+def _mask_pixels(mask: MaskInput, name: str) -> np.ndarray:
     if isinstance(mask, Image.Image):
-        return _pil_pixels(mask)
+        return _pil_pixels(mask, name)
     if isinstance(mask, FILES):
         return image_array(mask)
     if not isinstance(mask, np.ndarray):
-        raise InputError(f'mask: expected a numpy array, a PIL image, a path or bytes, got {type(mask).__name__}.')
+        raise InputError(f'{name}: expected a numpy array, a PIL image, a path or bytes, got {type(mask).__name__}.')
     return mask
 
 
-def _pil_pixels(mask: Image.Image) -> np.ndarray:
+def _pil_pixels(mask: Image.Image, name: str) -> np.ndarray:
     if mask.mode == '1':
         return np.asarray(mask)
     if mask.mode in ('I', 'F'):
-        return _ranged(np.asarray(mask))
+        return _ranged(np.asarray(mask), name)
     if 'transparency' in mask.info and not mask.mode.startswith('I'):
         mask = mask.convert('RGBA')
     return image_array(mask)
 
 
-def _ranged(values: np.ndarray) -> np.ndarray:
+def _ranged(values: np.ndarray, name: str) -> np.ndarray:
     """Values of a mode without a range of its own: up to 1, 255 or 65535."""
     low, high = values.min(initial=0), values.max(initial=0)
     if not (low >= 0 and high <= 65535):
-        raise InputError(f'mask: values of PIL modes I and F must be in 0 ... 65535, found {low} to {high}.')
+        raise InputError(f'{name}: values of PIL modes I and F must be in 0 ... 65535, found {low} to {high}.')
     if high <= 1:
         return values.astype(np.float32)
     return np.rint(values).astype(np.uint8 if high <= 255 else np.uint16)

@@ -133,7 +133,7 @@ def can_be_judged(height: int, width: int) -> bool:
 
 
 def nothing_found(score: float, min_score: float, shape: tuple[int, ...]) -> str:
-    """The message for a picture in which nothing is marked, such as "nothing found (score 0.12, below 0.35)".
+    """The message for a picture in which nothing is marked, such as "nothing found (score 0.62, below 0.98)".
 
     Args:
         score: Score of the picture.

@@ -27,7 +27,7 @@ class HCLRepair(io.ComfyNode):
             node_id='HCLRepair',
             display_name='Find and Repair Corruption (HCL)',
             category='image/inpainting',
-            description='Finds what covers or spoils a photograph (bars, stickers, strokes, captions, mosaic), and '
+            description='Finds what covers or spoils a photograph (bars, stickers, strokes, captions), and '
             'repairs it. The mask suits every other inpainting node.',
             inputs=[
                 io.Image.Input('image'),
@@ -48,6 +48,12 @@ class HCLRepair(io.ComfyNode):
                     tooltip='What fills the holes: the model itself, nothing, OpenCV, or an inpainting network of '
                     'models/inpaint, such as big-lama.',
                 ),
+                io.Boolean.Input(
+                    'repair_pixelated',
+                    default=False,
+                    tooltip='Otherwise what looks pixelated is in the mask, but not repaired: nobody can know what it '
+                    'hides.',
+                ),
             ],
             outputs=[
                 io.Mask.Output(display_name='mask', tooltip='1 = corrupted'),
@@ -59,7 +65,9 @@ class HCLRepair(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, image: torch.Tensor, threshold: float, grow: int, model: str, filler: str) -> io.NodeOutput:
+    def execute(
+        cls, image: torch.Tensor, threshold: float, grow: int, model: str, filler: str, repair_pixelated: bool = False
+    ) -> io.NodeOutput:
         """Work on the images of a batch, one by one.
 
         Args:
@@ -68,6 +76,7 @@ class HCLRepair(io.ComfyNode):
             grow: pixels by which the mask is enlarged.
             model: a name of `hcl_arch.model_files.list_models`.
             filler: `MODELS_OWN`, `NOTHING`, or as of `hcl_arch.Restorer`.
+            repair_pixelated: whether pixelated regions are repaired too, not only marked.
 
         Returns:
             Mask (B, H, W) float32, 1 = corrupted; images of the input's shape; the highest score.
@@ -79,7 +88,7 @@ class HCLRepair(io.ComfyNode):
             if filler == NOTHING:
                 found, restored = restorer.find(each.numpy(), **options), each
             else:
-                found = restorer.restore(each.numpy(), **options)
+                found = restorer.restore(each.numpy(), repair_pixelated=repair_pixelated, **options)
                 restored = torch.from_numpy(found.image)
             masks.append(torch.from_numpy(found.mask) > 0)
             images.append(restored)

@@ -199,6 +199,10 @@ def test_refusals(model: Path, refused: Callable[..., str], tmp_path: Path) -> N
     assert "no model named 'nobody'" in refused('nobody', tmp_path / 'a.onnx')
     assert '--opset' in refused(model, tmp_path / 'a.onnx', '--opset', '9')
     assert '--part' in refused(model, tmp_path / 'a.onnx', '--part', 'half')
+    assert '--half is for .safetensors' in refused(model, tmp_path / 'a.onnx', '--half')
+    assert '--info is for .safetensors' in refused(model, tmp_path / 'a.onnx.zip', '--info', 'licence=none')
+    assert '--part is for .onnx and .pt2' in refused(model, tmp_path / 'a.safetensors', '--part', 'detect')
+    assert '--opset is for .onnx' in refused(model, tmp_path / 'a.pt2', '--opset', '19')
     assert sorted(path.name for path in tmp_path.iterdir()) == ['out.onnx', 'tiny.safetensors']
 
 

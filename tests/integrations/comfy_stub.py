@@ -44,6 +44,16 @@ class _Number(_Input):
         return isinstance(value, int if self.io_type == 'INT' else (int, float)) and self.min <= value <= self.max
 
 
+class _Flag(_Input):
+    def __init__(self, id: str, *, default: bool | None = None, **more: Any) -> None:
+        super().__init__(id, **more)
+        self.default = default
+
+    def accepts(self, value: Any) -> bool:
+        """As the check of a workflow before it is run."""
+        return isinstance(value, bool)
+
+
 class _Combo(_Input):
     def __init__(self, id: str, options: list[str], *, default: str | None = None, **more: Any) -> None:
         super().__init__(id, **more)
@@ -104,6 +114,7 @@ io = SimpleNamespace(
     Mask=_type('MASK', _Input),
     Float=_type('FLOAT', _Number),
     Int=_type('INT', _Number),
+    Boolean=_type('BOOLEAN', _Flag),
     Combo=_type('COMBO', _Combo),
 )
 

@@ -99,7 +99,7 @@ def test_values_beyond_the_range_are_taken(node: Any, batch: torch.Tensor) -> No
 
 def test_the_packaged_model_is_chosen_first(node: Any) -> None:
     inputs = {one.id: one for one in node.define_schema().inputs}
-    assert list(inputs) == ['image', 'threshold', 'grow', 'model', 'filler']
+    assert list(inputs) == ['image', 'threshold', 'grow', 'model', 'filler', 'repair_pixelated']
     assert inputs['model'].default == 'small'
     assert {'small', 'tiny'} <= set(inputs['model'].options)
     assert [one.io_type for one in node.define_schema().outputs] == ['MASK', 'IMAGE', 'FLOAT']

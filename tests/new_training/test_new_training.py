@@ -88,6 +88,32 @@ def test_option_file(photos: Path, tiny: str, capsys: pytest.CaptureFixture[str]
     assert 'no problem found in mine.yml' in capsys.readouterr().out
 
 
+def test_the_corruption_is_that_of_the_packaged_model(photos: Path, tiny: str, repository: Path) -> None:
+    main([str(photos), '--model', tiny])
+    ours = read_option_file(Path('my_photos.yml'))['datasets']['train']
+    packaged = read_option_file(repository / 'options' / 'train_hcl_small.yml')['datasets']['train']
+    for kind in packaged['corruptions'].values():
+        if isinstance(kind, dict):
+            kind.pop('dataroot', None)
+    for name in ('corruptions', 'second_kind', 'hole_share', 'degradation', 'native_prob', 'crop_scale'):
+        assert ours[name] == packaged[name], name
+
+
+def test_only_its_own_pictures_are_replaced(photos: Path, tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    theirs = Path('datasets/my_photos/train/theirs.png')
+    theirs.parent.mkdir(parents=True)
+    theirs.write_bytes(b'theirs')
+    with pytest.raises(SystemExit):
+        main([str(photos), '--model', tiny, '--overwrite'])
+    assert 'give another --name' in capsys.readouterr().err
+    assert theirs.read_bytes() == b'theirs'
+    main([str(photos), '--model', tiny, '--name', 'mine'])
+    left = Path('datasets/mine/train/left.png')
+    left.write_bytes(b'')
+    main([str(photos), '--model', tiny, '--name', 'mine', '--overwrite'])
+    assert not left.exists()
+
+
 def test_from_scratch_has_random_weights(photos: Path, tiny: str) -> None:
     main([str(photos), '--model', tiny, '--from-scratch'])
     options = read_option_file(Path('my_photos.yml'))
@@ -135,12 +161,12 @@ def test_what_cannot_be_trained_on_is_left_out(photos: Path, tiny: str, capsys: 
     assert 'Left out: 1 smaller than 64 pixels (icon.png).' in said
     assert 'Left out: 1 there twice (' in said
     assert 'Left out: 1 of other kinds (notes.txt).' in said
-    assert len([path for path in Path('datasets/my_photos').rglob('*') if path.is_file()]) == 10
+    assert len([path for path in Path('datasets/my_photos').glob('*/**/*') if path.is_file()]) == 10
 
 
 def test_copies(photos: Path, tiny: str) -> None:
     main([str(photos), '--model', tiny, '--copy'])
-    files = [path for path in Path('datasets/my_photos').rglob('*') if path.is_file()]
+    files = [path for path in Path('datasets/my_photos').glob('*/**/*') if path.is_file()]
     assert len(files) == 10
     assert not any(path.is_symlink() for path in files)
 

@@ -98,3 +98,21 @@ def test_what_is_excluded_is_never_marked(fake_restorer: Restorer) -> None:
     none = fake_restorer.restore(image, threshold=1, min_score=0, exclude=mine)
     assert (none.found, none.mask.any()) == (False, False)
     assert np.array_equal(none.image, image)
+
+
+def test_what_is_excluded_is_read_as_any_mask(fake_restorer: Restorer) -> None:
+    image = np.random.default_rng(0).random((30, 40, 3), np.float32)
+    small = np.full((15, 20), 255, np.uint8)
+    small[:, :10] = 0
+    mine = np.full((30, 40), 255, np.uint8)
+    options = {'exclude': small, 'mask_polarity': 'black', 'fit_mask': True}
+    result = fake_restorer.restore(image, mask=mine, **{**options, 'mask_polarity': 'white'})
+    assert np.array_equal(result.mask[:, ::39] > 0, np.tile([True, False], (30, 1)))
+    found = fake_restorer.find(image, threshold=1, min_score=0, **options)
+    everything = fake_restorer.find(image, threshold=1, min_score=0)
+    assert not found.mask[:, :18].any()
+    assert np.array_equal(found.mask[:, 22:], everything.mask[:, 22:])
+    with pytest.raises(ValueError, match=r'^exclude: expected the size of the image, 30 x 40 \(H x W\), got 15 x 20'):
+        fake_restorer.find(image, exclude=small)
+    with pytest.raises(ValueError, match='^exclude: expected a numpy array'):
+        fake_restorer.restore(image, exclude=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Callable
 
 import cv2
@@ -40,7 +41,7 @@ def test_tiled_and_whole_agree_without_seams(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     image, _ = spoiled
-    monkeypatch.setattr(painting, '_SPARED', 0)
+    monkeypatch.setattr(painting, '_work', lambda *_: math.inf)
     whole = small.restore(image, composite=False)
     multiple = small._network.size_multiple
     side = 6 * multiple

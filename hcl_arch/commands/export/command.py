@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from hcl_arch.commands.export.arguments import SUFFIXES, PartName, make_parser
+from hcl_arch.commands.export.arguments import OPSETS, SUFFIXES, PartName, make_parser
 from hcl_arch.commands.export.comparison import Difference, compare
 from hcl_arch.commands.export.errors import ExportError
 from hcl_arch.commands.export.graphs_file import compare_graphs, make_graphs
@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     try:
         _check_output(arguments.out, arguments.model, arguments.overwrite)
+        _check_kind(arguments)
         if '.onnx' in arguments.out.suffixes:
             require_onnx()
         if arguments.out.suffix in ('.safetensors', '.zip') or arguments.part == 'all':  # a part alone needs no other
@@ -53,6 +54,20 @@ def run(arguments: argparse.Namespace) -> int:
         return _export(model, arguments.out, arguments.part, arguments.opset)
     except (ExportError, ModelFileError) as error:
         make_parser().error(str(error))
+
+
+def _check_kind(arguments: argparse.Namespace) -> None:
+    """Refuse options that the kind of file to write has no use for."""
+    suffix = arguments.out.suffix
+    uses = {
+        '--half': (arguments.half, ('.safetensors',)),
+        '--info': (bool(arguments.info), ('.safetensors',)),
+        '--part': (arguments.part != 'all', ('.onnx', '.pt2')),
+        '--opset': (arguments.opset != OPSETS[0], ('.onnx',)),
+    }
+    for option, (given, suffixes) in uses.items():
+        if given and suffix not in suffixes:
+            raise ExportError(f'{option} is for {" and ".join(suffixes)} files, got {arguments.out}: leave it out.')
 
 
 def _check_output(out: Path, model: str, overwrite: bool) -> None:

@@ -16,9 +16,10 @@ from hcl_arch.commands.new_training.photographs import (
     Album,
     NewTrainingError,
     fitting_size,
+    is_replaceable,
     lay_out,
     read_album,
-    remove_earlier,
+    start_again,
 )
 from hcl_arch.model_files import ModelFileError, load_model
 from hcl_arch.model_files.listing import find_model
@@ -61,7 +62,7 @@ def _make(arguments: argparse.Namespace) -> None:
     _check_material(arguments)
     start = _read_model(arguments.model)
     album = read_album(folder, percent=arguments.validation)
-    remove_earlier(data)
+    start_again(data)
     for part, photographs in (('train', album.training), ('val', album.validation)):
         lay_out(photographs, folder, data / part, copies=arguments.copy)
     iterations = arguments.iterations or (FROM_SCRATCH if arguments.from_scratch else FINE_TUNING)
@@ -96,6 +97,8 @@ def _check_places(option_file: Path, data: Path, folder: Path, *, overwrite: boo
         raise NewTrainingError(
             f'{folder}: lies in the folder that is written, {data}, or holds it: give another --name.'
         )
+    if not is_replaceable(data):
+        raise NewTrainingError(f'{data}: has pictures that hcl-new-training has not put there: give another --name.')
     for place in (option_file, data):
         if os.path.lexists(place) and not overwrite:
             raise NewTrainingError(f'{place}: exists already: give another --name, or --overwrite.')

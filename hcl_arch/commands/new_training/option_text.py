@@ -28,7 +28,8 @@ class Plan(NamedTuple):
     fonts: Optional[Path]
 
 
-# Differs from options/train_hcl_small.yml: detector and restorer learn at once, and only photographs are needed.
+# Its corruption is that of options/train_hcl_small.yml, but for the masks, which need no files; detector and restorer
+# learn at once.
 _TEXT = Template("""\
 # Training on the photographs of $folder, made by hcl-new-training. Change it as you like.
 #   python -m hcl_arch.commands.preview -opt $name.yml -o $name.png     look at what it trains on
@@ -58,24 +59,24 @@ $fonts\
     use_hflip: true
     corruptions: &corruptions  # kinds and how often they come; leave out what your pictures do not have
       clean: 5.0
-      bars: 0.5
-      scribbles: 0.8
+      bars: 0.8
+      scribbles: 1.2
       stickers: {weight: 0.7$marks}
-      captions: 0.9
-      date_stamps: 1.0
-      single_mark: {weight: 1.8$marks}
-      tiled_marks: {weight: 1.7$marks}
+      captions: 1.1
+      date_stamps: 1.2
+      single_mark: {weight: 1.5$marks}
+      tiled_marks: {weight: 1.5$marks}
       mosaic: 0.6
       lost_blocks: 0.7
       old_print: 1.7
       hard_paste: 1.3
       soft_paste: 1.3
-      patch: {weight: 1.3, hole_share: [0.01, 0.6], blur_sigma: [0.0, 3.0]}
-      constant: {weight: 0.3, blur_sigma: [0.0, 3.0]}
-      noise: {weight: 0.3, blur_sigma: [0.0, 3.0]}
-      graffiti: {weight: 0.4, hole_share: [0.01, 0.6]}
-      shadow: {weight: 0.2}
-    second_kind: 0.1
+      patch: {weight: 0.8, hole_share: [0.01, 0.6], blur_sigma: [0.0, 3.0]}
+      constant: {weight: 0.2, blur_sigma: [0.0, 3.0]}
+      noise: {weight: 0.2, blur_sigma: [0.0, 3.0]}
+      graffiti: {weight: 0.3, hole_share: [0.01, 0.6]}
+      shadow: {weight: 0.15}
+    second_kind: 0.4
     masks: {free_form: 0.4, random_walk: 0.3, rectangles: 0.3}
     hole_share: [0.01, 0.5]
     degradation:  # files as they come from phones and chats
@@ -85,9 +86,9 @@ $fonts\
       resize_prob: 0.3
       resize_range: [0.45, 1.6]
       noise_prob: 0.35
-      noise_sigma: [0.5, 9.0]
+      noise_sigma: [0.5, 7.0]
       jpeg_prob: 0.75
-      jpeg_quality: [30, 95]
+      jpeg_quality: [40, 95]
       webp_prob: 0.03
       webp_quality: [40, 95]
       second_jpeg_prob: 0.2

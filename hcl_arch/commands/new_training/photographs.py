@@ -21,6 +21,9 @@ from hcl_arch.utils.regular_file import read_regular_file
 # what is pasted into one comes from another.
 LEAST_SIDE = 64
 LEAST_TRAINING, LEAST_VALIDATION = 6, 2
+_PARTS = ('train', 'val')
+# Marks a folder that this command has made, so that it never replaces another one's pictures.
+_MARKER = '.hcl-new-training'
 
 
 class NewTrainingError(HCLError, ValueError):
@@ -152,8 +155,15 @@ def _in_brackets(notes: Sequence[str]) -> str:
     return f' (left out: {"; ".join(notes)})' if notes else ''
 
 
-def remove_earlier(folder: Path) -> None:
-    """Remove what `lay_out` has written before: links and copies, not what links lead to."""
-    for part in ('train', 'val'):
+def is_replaceable(folder: Path) -> bool:
+    """Whether a folder has no pictures that this command has not laid out itself."""
+    return (folder / _MARKER).is_file() or not any(os.path.lexists(folder / part) for part in _PARTS)
+
+
+def start_again(folder: Path) -> None:
+    """Remove what has been laid out before, links and copies, not what links lead to; mark the folder as made here."""
+    for part in _PARTS:
         if os.path.isdir(folder / part) and not os.path.islink(folder / part):
             shutil.rmtree(folder / part)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARKER).touch()

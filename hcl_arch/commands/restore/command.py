@@ -189,7 +189,7 @@ def _do(
 
 
 def _make_output_folder(options: Options, jobs: Sequence[Job]) -> None:
-    """Create the folder before the model is loaded, so a failure is reported at once."""
+    """Create the folder before the first picture is worked on, so that a failure is reported at once."""
     places = [path for job in jobs for path in job.outputs.values() if path != STANDARD_STREAM]
     if not places:
         return
@@ -231,7 +231,9 @@ def _say_what_would_be_done(jobs: Sequence[Job], summary: Summary, options: Opti
 
 def _say_totals(summary: Summary, options: Options, console: Console) -> None:
     left = summary.n_planned - len(summary.images)
-    done = 'would be restored' if options.dry_run else 'restored'
+    done = 'restored' if options.repairs else 'done'
+    if options.dry_run:
+        done = f'would be {done}'
     unchanged = summary.n_nothing_found
     parts = [
         f'{summary.n_done - unchanged} {done}',

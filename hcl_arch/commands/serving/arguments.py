@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, port: int) -> None:
     )
     parser.add_argument('--model', default='small', help='name of a model, or a file (default: %(default)s)')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda, cuda:1 ... (default: %(default)s)')
-    parser.add_argument('--threads', type=int, help='of the processor; by default PyTorch decides')
+    parser.add_argument('--threads', type=int, help='of the processor; by default what computes decides')
     parser.add_argument(
         '--max-megapixels', type=float, default=50.0, help='larger photographs are refused (default: %(default)g)'
     )

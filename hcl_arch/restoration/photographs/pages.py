@@ -30,7 +30,6 @@ from hcl_arch.utils.image_limits import MIB, Limits, default_limits
 _ANIMATED = {'PNG': 'PNG', 'GIF': 'PNG', 'WEBP': 'WEBP', 'AVIF': 'AVIF'}
 _MOST_PAGES = 10_000
 _REDUCED, _SUBFILE = 1, 254
-_DEPTH_PLACE = 24
 
 
 def read_pages(

@@ -11,7 +11,6 @@ import numpy as np
 
 from hcl_arch.data.corruptions.corruption import BoolArray, FloatArray, changed_pixels
 from hcl_arch.data.corruptions.hole_contents import Truth
-from hcl_arch.data.corruptions.overlay import Overlay, lay_over, overlay_changes
 from hcl_arch.data.corruptions.placement import OverlayPictures
 
 # The median change of pixels that a person notices, in photographs with the usual texture.
@@ -50,11 +49,6 @@ class Materials:
 
 # Spoils a true image of any height and width of at least 16 pixels, at random.
 Spoil = Callable[[Truth, Materials, np.random.Generator], Spoiled]
-
-
-def with_overlay(truth: FloatArray, overlay: Overlay, opacity: float = 1.0) -> Spoiled:
-    """Return the truth with a drawing over it; pixels that it changes visibly are corrupted (`overlay_changes`)."""
-    return Spoiled(lay_over(truth, overlay, opacity), overlay_changes(truth, overlay, opacity))
 
 
 def with_change(truth: FloatArray, image: FloatArray) -> Spoiled:
