@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, Optional, Union, get_args
+from typing import Any, Literal, NamedTuple, Optional, Union, get_args
 
 import torch
 import torch.nn.functional as F
@@ -96,6 +96,8 @@ class HCLDetector(nn.Module):
         look_window: For ``timm``: in training, the last look sees only a square of this side in each image, as it sees
             one tile in use. So it learns to rely on the result for the whole image.
         fine_blocks: For ``timm``: number of residual blocks of each of the two finest levels of the upward path.
+        coarse_blocks: For ``timm``: number of further residual blocks of each of its other levels; untrained, they do
+            nothing.
         stem_width: For ``timm``: width of further features of the finest stage, taken from the image itself.
 
     Raises:
@@ -131,6 +133,7 @@ class HCLDetector(nn.Module):
         looks: int = 1,
         look_window: Optional[int] = None,
         fine_blocks: int = 0,
+        coarse_blocks: int = 0,
         stem_width: int = 0,
     ) -> None:
         super().__init__()
@@ -139,19 +142,14 @@ class HCLDetector(nn.Module):
         )
         check_at_least(1, dim=dim, dim_mults=dim_mults, num_heads=num_heads)
         check_encoder(encoder, encoder_depths, context_widths)
-        finest = {'fine_blocks': fine_blocks, 'stem_width': stem_width}
-        check_timm(encoder, backbone_weights=backbone_weights, frozen_norm=frozen_norm, looks=looks, **finest)
-        if looks > 1 and single_stage:
-            raise ValueError(
-                f'Each of {looks} looks needs the finest mask: single_stage must be 0 or none, got {single_stage}.'
-            )
+        upward: dict[str, Any] = {'fine_blocks': fine_blocks, 'coarse_blocks': coarse_blocks, 'stem_width': stem_width}
+        check_timm(encoder, backbone_weights=backbone_weights, frozen_norm=frozen_norm, looks=looks, **upward)
+        check_single_stage(single_stage, len(dim_mults), looks)
         check_at_least(1, window_size=window_size, proj_dim=proj_dim, kmeans_repeats=kmeans_repeats)
         check_at_least(0, n_conv_stages=n_conv_stages, kmeans_iters=kmeans_iters)
         check_above_zero(temperature=temperature)
         check_choice('conv_stage_order', conv_stage_order, get_args(ConvStageOrder))
         check_choice('mask_from', mask_from, get_args(MaskFrom))
-        if single_stage is not None and not 0 <= single_stage < len(dim_mults):
-            raise ValueError(f'single_stage must be 0 ... {len(dim_mults) - 1} (fine to coarse), got {single_stage}.')
         self.widths = widths = [dim * mult for mult in dim_mults]
         self.n_conv_stages = n_conv_stages
         self.blocks = BlockForm(tuple(num_heads), window_size, use_checkpoint)
@@ -160,13 +158,9 @@ class HCLDetector(nn.Module):
         self.mask_cell = self.cells[single_stage or 0]
         self.stride = self.cells[-1]
         self.look_multiple = self.stride * (window_size if encoder == 'transformer' else 2 ** len(context_widths))
+        check_look_window(look_window, looks, self.look_multiple)
         self.looks = looks
         self.look_window = look_window
-        if look_window is not None and (looks == 1 or look_window < 1 or look_window % self.look_multiple):
-            raise ValueError(
-                f'look_window: expects a multiple of {self.look_multiple}, and looks of at least 2, got {look_window} '
-                f'with looks {looks}.'
-            )
         self.size_multiple = self.look_multiple * 2 ** (looks - 1)
         stages = range(len(widths)) if single_stage is None else [single_stage]
         self.conf_thresholds = tuple(conf_thresholds[stage] for stage in stages)
@@ -174,30 +168,27 @@ class HCLDetector(nn.Module):
         self.kmeans_iters = kmeans_iters
         self.kmeans_repeats = kmeans_repeats
         self.detach_classifier = detach_classifier
+        sizes: dict[str, Any] = {'widths': widths, 'n_conv_stages': n_conv_stages}
         self.encoder: nn.Module
         if encoder == 'conv':
-            self.encoder = ConvEncoder(
-                widths=widths, depths=encoder_depths, n_conv_stages=n_conv_stages, context_widths=context_widths
-            )
+            self.encoder = ConvEncoder(**sizes, depths=encoder_depths, context_widths=context_widths)
         elif encoder == 'timm':
             self.encoder = TimmEncoder(
-                widths=widths,
-                n_conv_stages=n_conv_stages,
+                **sizes,
+                **upward,
                 context_widths=context_widths,
                 backbone=backbone,
                 backbone_weights=backbone_weights,
                 frozen_norm=frozen_norm,
                 takes_prior=looks > 1,
                 use_checkpoint=use_checkpoint,
-                **finest,
             )
         else:
             self.encoder = Encoder(
-                widths=widths,
+                **sizes,
                 depths=encoder_depths,
                 num_heads=num_heads,
                 window_size=window_size,
-                n_conv_stages=n_conv_stages,
                 conv_stage_order=conv_stage_order,
                 use_checkpoint=use_checkpoint,
             )
@@ -375,6 +366,25 @@ def check_encoder(encoder: str, depths: Sequence[int], context_widths: Sequence[
     check_at_least(1, encoder_depths=depths)
     if context_widths:
         raise ValueError("context_widths are levels of encoder: conv or timm; the transformer's encoder has none.")
+
+
+def check_single_stage(single_stage: Optional[int], n_stages: int, looks: int) -> None:
+    """Raise ValueError if there is no such stage, or several looks have no mask of the finest one."""
+    if single_stage is not None and not 0 <= single_stage < n_stages:
+        raise ValueError(f'single_stage must be 0 ... {n_stages - 1} (fine to coarse), got {single_stage}.')
+    if looks > 1 and single_stage:
+        raise ValueError(
+            f'Each of {looks} looks needs the finest mask: single_stage must be 0 or none, got {single_stage}.'
+        )
+
+
+def check_look_window(look_window: Optional[int], looks: int, multiple: int) -> None:
+    """Raise ValueError if the window is no multiple of this, or there is only one look."""
+    if look_window is not None and (looks == 1 or look_window < 1 or look_window % multiple):
+        raise ValueError(
+            f'look_window: expects a multiple of {multiple}, and looks of at least 2, got {look_window} '
+            f'with looks {looks}.'
+        )
 
 
 def check_timm(encoder: str, *, looks: int, **options: Optional[Union[str, int]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -26,3 +27,30 @@ def soft_iou_loss(logits: Tensor, mask: Tensor) -> Tensor:
     has_region = true.amax(dim=(1, 2, 3)) > 0
     losses = torch.where(has_region, 1 - both / either.clamp(min=1e-6), either * 0)
     return losses.sum() / has_region.sum().clamp(min=1)
+
+
+def lovasz_hinge_loss(logits: Tensor, mask: Tensor) -> Tensor:
+    """The Lovasz hinge of the corrupted region's IoU, the mean over the images.
+
+    Each pixel has an error, 1 minus its logit towards the truth. In the order of their errors, each one that is above 0
+    counts as much as the IoU falls if that pixel is wrong besides those before it. As with :func:`soft_iou_loss` a
+    small region weighs as much as a large one, but what is surely wrong has as large a gradient as what is undecided.
+    In an image without a corrupted region the pixel that looks corrupted most is all that counts. Source: Berman, Triki
+    and Blaschko (2018), The Lovasz-Softmax Loss.
+
+    Args:
+        logits: (B, 1, h, w), that pixels are uncorrupted.
+        mask: (B, 1, h, w) in [0, 1], 1 = uncorrupted; below 0.5 = corrupted.
+
+    Returns:
+        A number from 0 up.
+    """
+    corrupted = (mask < 0.5).flatten(1)
+    logits = logits.float().flatten(1)
+    errors, order = (1 + torch.where(corrupted, logits, -logits)).sort(dim=1, descending=True)
+    true = corrupted.gather(1, order).float()
+    region = true.sum(dim=1, keepdim=True)
+    missed = region - true.cumsum(dim=1)
+    losses = 1 - missed / (region + (1 - true).cumsum(dim=1)).clamp(min=1)
+    steps = torch.cat([losses[:, :1], losses[:, 1:] - losses[:, :-1]], dim=1)
+    return (F.relu(errors) * steps).sum(dim=1).mean()

@@ -21,7 +21,7 @@ from hcl_arch.archs.image_form import pad_to_multiple
 from hcl_arch.losses.gradient_ratio import adversarial_ratio
 from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.losses.hcl_wgan_gp_loss import HCLWGANGPLoss
-from hcl_arch.losses.mask_losses import soft_iou_loss
+from hcl_arch.losses.mask_losses import lovasz_hinge_loss, soft_iou_loss
 from hcl_arch.models.gradient_step import GradientStep
 from hcl_arch.models.interruptible_model import InterruptibleModel
 from hcl_arch.models.parameter_groups import parameter_groups
@@ -34,7 +34,7 @@ from hcl_arch.utils.random_state import derived_seed, seed_generators
 
 Losses = OrderedDict[str, Tensor]
 
-# Side in pixels of the cells of a mask up to which `mask_opt.iou_weight` counts.
+# Side in pixels of the cells of a mask up to which `mask_opt.iou_weight` and `lovasz_weight` count.
 FINE_CELL = 4
 
 
@@ -62,7 +62,8 @@ class BlindRestorationModel(InterruptibleModel):
     Up to iteration ``train.phase1_iter`` the true mask guides the restoration, afterwards the predicted one, or in a
     random ``train.true_mask_share`` of the iterations still the true one. Up to ``train.detector_iter`` (default 0)
     only the detector is trained. These options give weighted losses: ``mask_opt`` (binary cross-entropy of the mask
-    logits, averaged over the stages, and with ``iou_weight`` a soft IoU of the corrupted region), ``pixel_opt`` and
+    logits, averaged over the stages; with ``iou_weight`` and ``lovasz_weight`` also a soft IoU and the Lovasz hinge of
+    the corrupted region), ``pixel_opt`` and
     ``perceptual_opt`` (of the restored image, and of a coarse image unless ``perceptual_coarse_opt`` replaces it),
     ``texture_opt`` (of the restored image; ``HCLIDMRFLoss``) and ``gan_opt``. With ``gan_opt`` the log also has
     ``r_gan_pix``: the norm of the weighted adversarial loss's gradient with respect to the restored image, divided by
@@ -115,7 +116,7 @@ class BlindRestorationModel(InterruptibleModel):
         """
         train_opt = opt['train']
         check_keys(train_opt, cls.TRAIN_KEYS, 'train')
-        check_keys(train_opt.get('mask_opt') or {}, ('loss_weight', 'iou_weight'), 'train.mask_opt')
+        check_keys(train_opt.get('mask_opt') or {}, ('loss_weight', 'iou_weight', 'lovasz_weight'), 'train.mask_opt')
         for keys, fault in cls.train_faults(opt):
             raise ValueError(f'Option {".".join(keys)} {fault}')
 
@@ -151,7 +152,11 @@ class BlindRestorationModel(InterruptibleModel):
         self.cri_texture = self._build_loss('texture_opt')
         mask_opt = train_opt.get('mask_opt') or {}
         self.mask_weight = mask_opt.get('loss_weight', 0.0)
-        self.iou_weight = mask_opt.get('iou_weight', 0.0)
+        self.region_losses = [
+            (f'l_mask_{name}', mask_opt[f'{name}_weight'], loss)
+            for name, loss in (('iou', soft_iou_loss), ('lovasz', lovasz_hinge_loss))
+            if mask_opt.get(f'{name}_weight', 0) > 0
+        ]
         super().init_training_settings()
         if self.cri_perceptual_coarse is None:
             self.cri_perceptual_coarse = self.cri_perceptual
@@ -335,17 +340,19 @@ class BlindRestorationModel(InterruptibleModel):
         if self.mask_weight <= 0 or not output.mask_logits:
             return {}
         mask = pad_to_multiple(part.mask, self.get_bare_model(self.net_g).size_multiple)
-        entropies, overlaps = [], []
+        entropies = list[Tensor]()
+        regions: dict[str, list[Tensor]] = {name: [] for name, _, _ in self.region_losses}
         for index, logits in enumerate(output.mask_logits):
             region = self._mask_of_logits(mask, output, index)
             target = F.adaptive_avg_pool2d(region, (logits.shape[-2], logits.shape[-1]))
             entropies.append(F.binary_cross_entropy_with_logits(logits.float(), target))
             # On coarse grids the cells of a thin region are neither corrupted nor clean, and overlap with nothing.
-            if self.iou_weight > 0 and (index == 0 or region.shape[-1] <= FINE_CELL * logits.shape[-1]):
-                overlaps.append(soft_iou_loss(logits, target))
+            if index == 0 or region.shape[-1] <= FINE_CELL * logits.shape[-1]:
+                for name, _, loss in self.region_losses:
+                    regions[name].append(loss(logits, target))
         losses = {'l_mask': self.mask_weight * torch.stack(entropies).mean()}
-        if overlaps:
-            losses['l_mask_iou'] = self.iou_weight * torch.stack(overlaps).mean()
+        for name, weight, _ in self.region_losses:
+            losses[name] = weight * torch.stack(regions[name]).mean()
         return losses
 
     def _mask_of_logits(self, mask: Tensor, output: BlindRestoration, index: int) -> Tensor:

@@ -121,6 +121,7 @@ class MaskLossSection(OptionSection):
 
     loss_weight: Annotated[float, _WEIGHT] = Field(1.0, description='of the cross-entropy')
     iou_weight: Annotated[float, _WEIGHT] = Field(0.0, description='of one minus the soft intersection over union')
+    lovasz_weight: Annotated[float, _WEIGHT] = Field(0.0, description='of its Lovasz hinge')
 
 
 class ClassifierLossSection(OptionSection):

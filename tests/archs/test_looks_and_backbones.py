@@ -145,7 +145,7 @@ class TestRefused:
         ('name', 'value'),
         [
             ('looks', 2), ('frozen_norm', True), ('backbone_weights', 'lite0.pth'), ('fine_blocks', 1),
-            ('stem_width', 8),
+            ('coarse_blocks', 1), ('stem_width', 8),
         ],
     )  # fmt: skip
     @pytest.mark.parametrize('network', [HCLDetector, HCLNet])

@@ -125,10 +125,33 @@ class TestFineLevels:
         assert not torch.allclose(before[0], after[0])
         assert all(torch.equal(one, other) for one, other in zip(before[1:], after[1:]))
 
-    @pytest.mark.parametrize('option', ['fine_blocks', 'stem_width'])
+    @pytest.mark.parametrize('option', ['fine_blocks', 'coarse_blocks', 'stem_width'])
     def test_none_is_the_least(self, option):
         with pytest.raises(ValueError, match=option):
             encoder(**{option: -1})
+
+
+class TestCoarseLevels:
+    def test_untrained_blocks_add_nothing_to_the_network_of_before_and_learn(self):
+        plain, larger = encoder().eval(), encoder(coarse_blocks=2).eval()
+        missing, unexpected = larger.load_state_dict(plain.state_dict(), strict=False)
+        assert not unexpected
+        assert {name.split('.')[0] for name in missing} == {'further'}
+        image = torch.rand(1, 3, 64, 64)
+        for one, other in zip(larger(image), plain(image)):
+            torch.testing.assert_close(one, other)
+        larger(image)[0].square().mean().backward()
+        assert all(block.norm.weight.grad.abs().sum() > 0 for level in larger.further for block in level)
+
+    def test_two_levels_have_none(self):
+        features = encoder(widths=(8, 16), context_widths=(), coarse_blocks=1)(torch.rand(2, 3, 64, 64))
+        assert [each.shape[1] for each in features] == [8, 16]
+
+    def test_they_are_at_the_levels_without_fine_blocks(self):
+        net = encoder(coarse_blocks=1)
+        widths = [level[0].norm.weight.numel() for level in net.further]
+        assert len(widths) == len(net.up) + 1 - 2
+        assert widths == [*(level.norm.weight.numel() for level in net.up[2:]), net.top[1].weight.numel()]
 
 
 class TestPrior:

@@ -1,4 +1,4 @@
-"""The soft IoU of a mask's corrupted region."""
+"""The soft IoU and the Lovasz hinge of a mask's corrupted region."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hcl_arch.losses.mask_losses import soft_iou_loss
+from hcl_arch.losses.mask_losses import lovasz_hinge_loss, soft_iou_loss
 
 
 def naive_loss(logits: Tensor, mask: Tensor) -> float:
@@ -88,3 +88,56 @@ def test_half_precision_counts_in_float32() -> None:
     loss = soft_iou_loss(logits, torch.zeros(1, 1, 256, 256))
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(1 - torch.sigmoid(torch.tensor(4.0)).item(), abs=1e-4)
+
+
+def lost_iou(wrong: set[int], corrupted: set[int]) -> float:
+    """1 - IoU of the corrupted region if these pixels are wrong."""
+    return len(wrong) / len(wrong | corrupted) if wrong else 0.0
+
+
+def naive_lovasz(logits: Tensor, mask: Tensor) -> float:
+    """From the definition, by sets of pixels, in double precision."""
+    losses = []
+    for image_logits, image_mask in zip(logits.double(), mask):
+        clean = [value >= 0.5 for value in image_mask.flatten().tolist()]
+        values = image_logits.flatten().tolist()
+        errors = [1 - (logit if is_clean else -logit) for logit, is_clean in zip(values, clean)]
+        corrupted = {pixel for pixel, is_clean in enumerate(clean) if not is_clean}
+        wrong, loss = set[int](), 0.0
+        for pixel in sorted(range(len(errors)), key=lambda each: -errors[each]):
+            gain = lost_iou(wrong | {pixel}, corrupted) - lost_iou(wrong, corrupted)
+            wrong.add(pixel)
+            loss += max(errors[pixel], 0) * gain
+        losses.append(loss)
+    return sum(losses) / len(losses)
+
+
+class TestLovaszHinge:
+    def test_equals_its_definition(self) -> None:
+        logits, mask = 3 * torch.randn(4, 1, 5, 7), torch.rand(4, 1, 5, 7)
+        mask[2] = 1
+        assert lovasz_hinge_loss(logits, mask).item() == pytest.approx(naive_lovasz(logits, mask), rel=1e-5)
+
+    def test_of_whole_decisions_it_is_twice_the_lost_iou(self) -> None:
+        found, mask = 2 * with_region(8, 6) - 1, with_region(8, 8)
+        assert lovasz_hinge_loss(found, mask).item() == pytest.approx(2 * (1 - 6 / 8))
+        assert lovasz_hinge_loss(2 * mask - 1, mask).item() == 0
+
+    def test_what_is_surely_wrong_has_as_large_a_gradient(self) -> None:
+        gradients = []
+        for certainty in (0.1, 30.0):
+            logits = torch.full((1, 1, 32, 32), certainty, requires_grad=True)
+            lovasz_hinge_loss(logits, with_region(4, 4)).backward()
+            assert logits.grad is not None
+            gradients.append(logits.grad[..., :4, :4].sum().item())
+        assert gradients[1] > 0.99 * gradients[0] > 0
+
+    def test_in_a_clean_image_the_worst_pixel_counts(self) -> None:
+        logits = torch.full((1, 1, 4, 4), 5.0)
+        logits[0, 0, 1, 2] = -2
+        logits.requires_grad_()
+        loss = lovasz_hinge_loss(logits, torch.ones(1, 1, 4, 4))
+        assert loss.item() == 3
+        loss.backward()
+        assert logits.grad is not None
+        assert logits.grad.nonzero().tolist() == [[0, 0, 1, 2]]

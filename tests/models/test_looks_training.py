@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from basicsr.models import build_model
 from torch import nn
 
-from hcl_arch.losses.mask_losses import soft_iou_loss
+from hcl_arch.losses.mask_losses import lovasz_hinge_loss, soft_iou_loss
 from hcl_arch.models.blind_restoration_model import BlindRestorationModel, TrainingPart
 from hcl_arch.models.parameter_groups import parameter_groups
 
@@ -101,11 +101,29 @@ class TestLosses:
         assert len(expected) == 3
         losses = model._detection_losses(output, part)
         torch.testing.assert_close(losses['l_mask_iou'], 0.5 * torch.stack(expected).mean())
+        assert 'l_mask_lovasz' not in losses
         entropies = [
             F.binary_cross_entropy_with_logits(logits, F.avg_pool2d(mask, cell))
             for cell, logits in zip(cells, output.mask_logits)
         ]
         torch.testing.assert_close(losses['l_mask'], torch.stack(entropies).mean())
+
+    def test_the_lovasz_hinge_is_taken_of_the_same_grids(self, pixels: dict[str, Any]) -> None:
+        pixels['train']['mask_opt'] = {'loss_weight': 1.0, 'lovasz_weight': 0.5}
+        model = build_model(pixels)
+        mask = torch.ones(2, 1, 64, 64)
+        mask[..., 10:21, 5:50] = 0
+        part = TrainingPart(torch.rand(2, 3, 64, 64), torch.rand(2, 3, 64, 64), mask)
+        output = model.net_g(part.lq, return_all=True)
+        expected = [
+            lovasz_hinge_loss(logits, F.avg_pool2d(mask, 64 // logits.shape[-1]))
+            for logits in output.mask_logits
+            if logits.shape[-1] >= 16
+        ]
+        assert len(expected) == 3
+        losses = model._detection_losses(output, part)
+        torch.testing.assert_close(losses['l_mask_lovasz'], 0.5 * torch.stack(expected).mean())
+        assert 'l_mask_iou' not in losses
 
     def test_clean_batches_train_too(self, pixels: dict[str, Any], batch: dict[str, Any]) -> None:
         model = build_model(pixels)

@@ -41,6 +41,7 @@ class TimmEncoder(nn.Module):
         takes_prior: Whether it is told what a coarser look at the image has found.
         use_checkpoint: Whether training computes the backbone again in the backward pass.
         fine_blocks: Number of residual blocks of each of the two finest levels, after the convolution that joins.
+        coarse_blocks: Number of further residual blocks of each of the other levels; untrained, they do nothing.
         stem_width: Width of further features of the finest level, which one 5x5 convolution computes from the image;
             0 = none.
 
@@ -65,11 +66,12 @@ class TimmEncoder(nn.Module):
         takes_prior: bool = False,
         use_checkpoint: bool = False,
         fine_blocks: int = 0,
+        coarse_blocks: int = 0,
         stem_width: int = 0,
     ) -> None:
         super().__init__()
         check_at_least(1, dim=widths)
-        check_at_least(0, fine_blocks=fine_blocks, stem_width=stem_width)
+        check_at_least(0, fine_blocks=fine_blocks, coarse_blocks=coarse_blocks, stem_width=stem_width)
         self.n_stages = len(widths)
         self.frozen_norm = frozen_norm
         self.takes_prior = takes_prior
@@ -98,6 +100,9 @@ class TimmEncoder(nn.Module):
             *(_fine_level(inputs, width, fine_blocks) for inputs, width in list(zip(joined, levels))[:2]),
             *(ConvResBlock(inputs, width) for inputs, width in list(zip(joined, levels))[2:]),
         ])  # fmt: skip
+        self.further = nn.ModuleList(
+            nn.Sequential(*(_idle_block(width) for _ in range(coarse_blocks))) for width in levels[2:]
+        )
 
     def train(self, mode: bool = True) -> TimmEncoder:
         """Set training mode; frozen normalisation stays in evaluation mode."""
@@ -128,10 +133,14 @@ class TimmEncoder(nn.Module):
             levels[0] = torch.cat([levels[0], self.stem(image)], dim=1)
         priors = self._priors(levels, prior, told)
         joined = self.top(torch.cat([levels[-1], *priors[-1]], dim=1))
+        if self.further:
+            joined = self.further[-1](joined)
         found = [joined]
         for level in reversed(range(len(self.up))):
             coarser = twice_as_large(joined, 'nearest')
             joined = self.up[level](torch.cat([levels[level], coarser, *priors[level]], dim=1))
+            if level >= 2:
+                joined = self.further[level - 2](joined)
             found.append(joined)
         return found[::-1][: self.n_stages]
 
@@ -153,6 +162,12 @@ class TimmEncoder(nn.Module):
             confidences.append(F.avg_pool2d(confidences[-1], 2))
         priors = [torch.cat([each, torch.ones_like(each)], dim=1) for each in confidences]
         return [[each if told is None else each * told] for each in priors]
+
+
+def _idle_block(width: int) -> ConvResBlock:
+    block = ConvResBlock(width, width)
+    nn.init.zeros_(block.norm.weight)
+    return block
 
 
 def _fine_level(in_channels: int, out_channels: int, n_blocks: int) -> nn.Sequential:
