@@ -17,7 +17,7 @@ _REGION_LENGTH = 0.04
 _PICTURE_LENGTH = 0.64
 _LEAST_SCORED = 12
 # In a picture that is corrupted, regions need no higher score than this: tiled marks are rarely equally clear.
-_REGION_SCORE = 0.9
+_REGION_SCORE = 0.7
 # Corruptions rarely cover more of a photograph; a mask that does may well be a mistake.
 _USUAL_SHARE = 0.2
 _LONGEST_SHAPE = 100
@@ -61,7 +61,7 @@ def find_by(confidence: np.ndarray, *, threshold: float, grow: float, min_score:
     """The final mask of a confidence map: that of :func:`mask_of_confidence`, after the verdict.
 
     A picture with a score below ``min_score`` is left alone. In others those regions are left alone that score less
-    than 0.9, or than ``min_score`` if that is lower. A region is a connected set of pixels below the threshold, and its
+    than 0.7, or than ``min_score`` if that is lower. A region is a connected set of pixels below the threshold, and its
     score is the sum of its k highest p over k, where k = max(12, 0.04 sqrt(H W)), rounded.
 
     Args:
@@ -133,7 +133,7 @@ def can_be_judged(height: int, width: int) -> bool:
 
 
 def nothing_found(score: float, min_score: float, shape: tuple[int, ...]) -> str:
-    """The message for a picture in which nothing is marked, such as "nothing found (score 0.62, below 0.98)".
+    """The message for a picture in which nothing is marked, such as "nothing found (score 0.62, below 0.8)".
 
     Args:
         score: Score of the picture.

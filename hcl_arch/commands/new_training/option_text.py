@@ -135,7 +135,7 @@ train:
   total_iter: $iterations
   warmup_iter: $warmup
   phase1_iter: $iterations  # the true masks guide the repair all the time
-  mask_opt: {loss_weight: 3.0, iou_weight: 1.0}
+  mask_opt: {loss_weight: 3.0, lovasz_weight: 0.5}
   pixel_opt: {type: L1Loss, loss_weight: 5.0, reduction: mean}
 
 val:
