@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+# Of logits and mask, (B, 1, h, w) each.
+RegionLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 def soft_iou_loss(logits: Tensor, mask: Tensor) -> Tensor:
@@ -54,3 +60,14 @@ def lovasz_hinge_loss(logits: Tensor, mask: Tensor) -> Tensor:
     losses = 1 - missed / (region + (1 - true).cumsum(dim=1)).clamp(min=1)
     steps = torch.cat([losses[:, :1], losses[:, 1:] - losses[:, :-1]], dim=1)
     return (F.relu(errors) * steps).sum(dim=1).mean()
+
+
+def weighted_region_losses(options: Mapping[str, Any]) -> list[tuple[str, float, RegionLoss]]:
+    """Losses of the corrupted region that have a weight above 0: their names in the log, weights and functions.
+
+    Args:
+        options: Weights as in ``mask_opt``: ``iou_weight`` of the soft IoU, ``lovasz_weight`` of the Lovasz hinge.
+    """
+    losses = (('iou', soft_iou_loss), ('lovasz', lovasz_hinge_loss))
+    weights = {name: options.get(f'{name}_weight', 0.0) for name, _ in losses}
+    return [(f'l_mask_{name}', weights[name], loss) for name, loss in losses if weights[name] > 0]

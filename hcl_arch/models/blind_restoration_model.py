@@ -21,7 +21,7 @@ from hcl_arch.archs.image_form import pad_to_multiple
 from hcl_arch.losses.gradient_ratio import adversarial_ratio
 from hcl_arch.losses.hcl_perceptual_loss import HCLPerceptualLoss
 from hcl_arch.losses.hcl_wgan_gp_loss import HCLWGANGPLoss
-from hcl_arch.losses.mask_losses import lovasz_hinge_loss, soft_iou_loss
+from hcl_arch.losses.mask_losses import weighted_region_losses
 from hcl_arch.models.gradient_step import GradientStep
 from hcl_arch.models.interruptible_model import InterruptibleModel
 from hcl_arch.models.parameter_groups import parameter_groups
@@ -63,11 +63,10 @@ class BlindRestorationModel(InterruptibleModel):
     random ``train.true_mask_share`` of the iterations still the true one. Up to ``train.detector_iter`` (default 0)
     only the detector is trained. These options give weighted losses: ``mask_opt`` (binary cross-entropy of the mask
     logits, averaged over the stages; with ``iou_weight`` and ``lovasz_weight`` also a soft IoU and the Lovasz hinge of
-    the corrupted region), ``pixel_opt`` and
-    ``perceptual_opt`` (of the restored image, and of a coarse image unless ``perceptual_coarse_opt`` replaces it),
-    ``texture_opt`` (of the restored image; ``HCLIDMRFLoss``) and ``gan_opt``. With ``gan_opt`` the log also has
-    ``r_gan_pix``: the norm of the weighted adversarial loss's gradient with respect to the restored image, divided by
-    that of the weighted pixel loss. Far above 1, the images collapse.
+    the corrupted region), ``pixel_opt`` and ``perceptual_opt`` (of the restored image, and of a coarse image unless
+    ``perceptual_coarse_opt`` replaces it), ``texture_opt`` (of the restored image; ``HCLIDMRFLoss``) and ``gan_opt``.
+    With ``gan_opt`` the log also has ``r_gan_pix``: the norm of the weighted adversarial loss's gradient with respect
+    to the restored image, divided by that of the weighted pixel loss. Far above 1, the images collapse.
 
     With ``train.accumulation_steps`` (default 1) a batch passes through the networks in this many parts, one after the
     other. Their gradients are summed before the step, so memory is that of a part and the step that of the batch. The
@@ -152,11 +151,7 @@ class BlindRestorationModel(InterruptibleModel):
         self.cri_texture = self._build_loss('texture_opt')
         mask_opt = train_opt.get('mask_opt') or {}
         self.mask_weight = mask_opt.get('loss_weight', 0.0)
-        self.region_losses = [
-            (f'l_mask_{name}', mask_opt[f'{name}_weight'], loss)
-            for name, loss in (('iou', soft_iou_loss), ('lovasz', lovasz_hinge_loss))
-            if mask_opt.get(f'{name}_weight', 0) > 0
-        ]
+        self.region_losses = weighted_region_losses(mask_opt)
         super().init_training_settings()
         if self.cri_perceptual_coarse is None:
             self.cri_perceptual_coarse = self.cri_perceptual

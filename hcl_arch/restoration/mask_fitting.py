@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import cv2
 import numpy as np
 
@@ -37,24 +39,28 @@ def size_problem(found: tuple[int, int], expected: tuple[int, int], orientation:
     return 'it has another shape, as of a crop or of another picture; make one for this photograph'
 
 
-def fitted(marked: np.ndarray, expected: tuple[int, int], orientation: int = 1) -> np.ndarray:
+def fitted(
+    marked: np.ndarray, expected: tuple[int, int], orientation: int = 1, *, missing: Optional[str] = None
+) -> np.ndarray:
     """Return a mask at a photograph's size: turned as the photograph is, and resized.
 
     Args:
         marked: (h, w) bool.
         expected: Height and width of the upright photograph.
         orientation: See :func:`size_problem`.
+        missing: The option that would let a mask of another size fit, where the user has not given it; None: it may.
 
     Raises:
-        MaskSizeError: It has another shape.
+        MaskSizeError: It has another shape, or another size that may not be changed.
     """
-    found = marked.shape[:2]
+    found = marked.shape[0], marked.shape[1]
     if found == expected:
         return marked
-    if _is_turned((found[0], found[1]), expected, orientation):
+    is_turned = _is_turned(found, expected, orientation)
+    if missing is not None or not (is_turned or _has_shape(found, expected)):
+        raise MaskSizeError(size_problem(found, expected, orientation, missing or ''))
+    if is_turned:
         marked = upright(marked, orientation)
-    elif not _has_shape((found[0], found[1]), expected):
-        raise MaskSizeError(size_problem((found[0], found[1]), expected, orientation, ''))
     if marked.shape == expected:
         return np.ascontiguousarray(marked)
     is_smaller = marked.size > expected[0] * expected[1]

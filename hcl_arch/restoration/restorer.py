@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import numpy as np
 
@@ -385,18 +385,8 @@ class Restorer(Pretrained):
         return max(0.0, self.memory * _MIB - source.height * source.width * _ARRAY_BYTES_PER_PIXEL)
 
 
-def _kept(
-    exclude: Optional[MaskInput], given: Given, *, polarity: MaskPolarity, channel: MaskChannel, fit: bool
-) -> Optional[np.ndarray]:
-    """What is excluded from a finding, (H, W) uint8, nonzero = not corrupted."""
+def _kept(exclude: Optional[MaskInput], given: Given, **ways: Any) -> Optional[np.ndarray]:
+    """What is excluded from a finding, (H, W) uint8, nonzero = not corrupted; `ways` are those of :func:`user_mask`."""
     if exclude is None:
         return None
-    return user_mask(
-        exclude,
-        *given.pixels.shape[:2],
-        polarity=polarity,
-        channel=channel,
-        fit=fit,
-        orientation=given.orientation,
-        name='exclude',
-    )
+    return user_mask(exclude, *given.pixels.shape[:2], orientation=given.orientation, name='exclude', **ways)

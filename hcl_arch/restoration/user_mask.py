@@ -11,7 +11,7 @@ from PIL import Image
 
 from hcl_arch.restoration.image_input import FILES, image_array
 from hcl_arch.restoration.mask_array import as_mask, grown
-from hcl_arch.restoration.mask_fitting import MaskSizeError, fitted, size_problem
+from hcl_arch.restoration.mask_fitting import MaskSizeError, fitted
 from hcl_arch.utils.errors import InputError
 from hcl_arch.utils.mask_options import OWN_ALPHA, MaskChannel, MaskPolarity
 from hcl_arch.utils.mask_reading import UnclearMaskError, corrupted_pixels
@@ -54,11 +54,9 @@ def user_mask(
     check_mask_options(polarity, channel)
     array = _mask_pixels(mask, name)
     try:
-        if array.shape[:2] != (height, width) and not fit:
-            size = array.shape[0], array.shape[1]
-            raise MaskSizeError(size_problem(size, (height, width), orientation, 'fit_mask=True'))
         marked = corrupted_pixels(array, polarity=polarity, channel=channel)
-        return as_mask(fitted(marked, (height, width), orientation))
+        missing = None if fit else 'fit_mask=True'
+        return as_mask(fitted(marked, (height, width), orientation, missing=missing))
     except UnclearMaskError as error:
         raise UnclearMaskError(f'{name}: {error.found}', *error.ways) from None
     except MaskSizeError as error:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hcl_arch.commands.app.page_error import PageError
 from hcl_arch.restoration.mask_array import as_mask
-from hcl_arch.restoration.mask_fitting import MaskSizeError, fitted, size_problem
+from hcl_arch.restoration.mask_fitting import MaskSizeError, fitted
 from hcl_arch.restoration.photographs.photograph import Photograph
 from hcl_arch.utils.mask_options import MaskChannel, MaskPolarity
 from hcl_arch.utils.mask_reading import UnclearMaskError, corrupted_pixels
@@ -59,10 +59,8 @@ class OwnMask(NamedTuple):
         """
         marked, (width, height) = self.marked(), photograph.size
         try:
-            if marked.shape != (height, width) and not self.fit:
-                found = marked.shape[0], marked.shape[1]
-                raise MaskSizeError(size_problem(found, (height, width), photograph.orientation, _FIT))
-            return as_mask(fitted(marked, (height, width), photograph.orientation))
+            missing = None if self.fit else _FIT
+            return as_mask(fitted(marked, (height, width), photograph.orientation, missing=missing))
         except MaskSizeError as error:
             raise PageError(
                 f'{self.picture.name} has {marked.shape[1]} x {marked.shape[0]} pixels, expected {width} x {height} '

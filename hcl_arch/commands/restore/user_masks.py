@@ -13,7 +13,7 @@ from hcl_arch.commands.restore.errors import CommandError, ImageError
 from hcl_arch.commands.restore.inputs import Input
 from hcl_arch.commands.restore.options import Options
 from hcl_arch.restoration.mask_array import as_mask
-from hcl_arch.restoration.mask_fitting import MaskSizeError, fitted, size_problem
+from hcl_arch.restoration.mask_fitting import MaskSizeError, fitted
 from hcl_arch.restoration.photographs.photograph import SUFFIXES, Photograph, read_photograph
 from hcl_arch.utils.mask_reading import UnclearMaskError, corrupted_pixels
 from hcl_arch.utils.unreadable_image import UnreadableImageError
@@ -81,10 +81,8 @@ def read_mask(path: str, photograph: Photograph, options: Options) -> NDArray[np
     mask = read_mask_pixels(path, options)
     width, height = photograph.size
     try:
-        if mask.shape != (height, width) and not options.fit_mask:
-            found = mask.shape[0], mask.shape[1]
-            raise MaskSizeError(size_problem(found, (height, width), photograph.orientation, '--fit-mask'))
-        return as_mask(fitted(mask > 0, (height, width), photograph.orientation))
+        missing = None if options.fit_mask else '--fit-mask'
+        return as_mask(fitted(mask > 0, (height, width), photograph.orientation, missing=missing))
     except MaskSizeError as error:
         found_size, expected = f'{mask.shape[1]} x {mask.shape[0]}', f'{width} x {height}'
         raise ImageError(
