@@ -49,7 +49,7 @@ def lovasz_hinge_loss(logits: Tensor, mask: Tensor) -> Tensor:
         mask: (B, 1, h, w) in [0, 1], 1 = uncorrupted; below 0.5 = corrupted.
 
     Returns:
-        A number from 0 up.
+        At least 0; twice the lost IoU where every logit is 1 or -1.
     """
     corrupted = (mask < 0.5).flatten(1)
     logits = logits.float().flatten(1)

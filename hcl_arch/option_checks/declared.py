@@ -121,7 +121,9 @@ class MaskLossSection(OptionSection):
 
     loss_weight: Annotated[float, _WEIGHT] = Field(1.0, description='of the cross-entropy')
     iou_weight: Annotated[float, _WEIGHT] = Field(0.0, description='of one minus the soft intersection over union')
-    lovasz_weight: Annotated[float, _WEIGHT] = Field(0.0, description='of its Lovasz hinge')
+    lovasz_weight: Annotated[float, _WEIGHT] = Field(
+        0.0, description='of the Lovasz hinge of the intersection over union'
+    )
 
 
 class ClassifierLossSection(OptionSection):

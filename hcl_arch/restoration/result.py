@@ -47,8 +47,8 @@ class Restoration(_Fields):
         """Write the restored image, whole or not at all; existing files are replaced.
 
         Args:
-            path: Its ending decides the format: that of any format that is written. A photograph of a file keeps its
-                profile and metadata. A floating-point image is written with 16 bits where the format has them.
+            path: Its ending, such as .png, .jpg or .tif, decides the format. A photograph of a file keeps its profile
+                and metadata. A floating-point image is written with 16 bits where the format has them.
             mask: Where to write the mask, a PNG, white = corrupted; None: nowhere.
             quality: Of formats that lose some, 1 to 100; None: a file of the same format is kept as it came where
                 that is possible, others have 95.
@@ -57,7 +57,7 @@ class Restoration(_Fields):
             Remarks on what the format could not hold.
 
         Raises:
-            InputError: If an ending is of no such format.
+            InputError: If an ending is of no format that is written.
             OSError: If a file cannot be written.
         """
         from hcl_arch.restoration.photographs.photograph import FORMAT_OF_SUFFIX
