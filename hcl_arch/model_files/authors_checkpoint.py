@@ -1,16 +1,9 @@
-"""Tensor names of the authors' checkpoints, translated to ours and back.
-
-One table serves both directions. Names without a rule stay unchanged, so a strict ``load_state_dict`` refuses them by
-name.
-"""
+"""Where the authors' checkpoints keep our networks' tensors."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import NamedTuple, Optional
-
-from torch import Tensor
 
 # Buffers that follow from the configuration and need not be stored.
 _DERIVED = ('relative_position_index', 'attn_mask')
@@ -96,33 +89,6 @@ _OUR_PART = {
 }
 
 
-def generator_state(checkpoint: Mapping[str, Mapping]) -> dict[str, Tensor]:
-    """State of an ``HCLNet`` with an ``HCLRefineNet``, from a checkpoint in the authors' layout.
-
-    Args:
-        checkpoint: ``inpaintnet`` -> ``encoder``, ``project_heads``, ``bottleneck``, ``decoder``; ``refinenet``;
-            ``classifier`` (a state dict each).
-
-    Raises:
-        KeyError: If a part is missing.
-    """
-    parts = {name: checkpoint['inpaintnet'][name] for name in GENERATOR_PARTS}
-    parts.update({name: checkpoint[name] for name in ('refinenet', 'classifier')})
-    state: dict[str, Tensor] = {}
-    for part, tensors in parts.items():
-        state.update(_renamed(part, tensors))
-    return state
-
-
-def discriminator_state(checkpoint: Mapping[str, Mapping]) -> dict[str, Tensor]:
-    """State of an ``HCLPatchDiscriminator``, from the part ``pdisc`` of a checkpoint in the authors' layout.
-
-    Raises:
-        KeyError: If the part is missing.
-    """
-    return _renamed('pdisc', checkpoint['pdisc'])
-
-
 def is_derived(name: str) -> bool:
     """Whether, according to its name, a tensor of the authors' file follows from the configuration."""
     return name.rpartition('.')[2] in _DERIVED
@@ -148,37 +114,21 @@ def authors_name(
     for part, prefix in _OUR_PART.items():
         if (part == 'pdisc') == discriminator and name.startswith(prefix):
             for rule in _RULES[part]:
-                theirs = _translate(name[len(prefix) :], rule, coarsest_level, to_ours=False)
+                theirs = _translate(name[len(prefix) :], rule, coarsest_level)
                 if theirs is not None:
                     return part, _CONV_FIRST.sub(r'\1.1.', theirs) if gelu_first else theirs
     raise KeyError(f"The authors' checkpoints have no tensor for {name!r}.")
 
 
-def _renamed(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    levels = [int(match[1]) for match in (re.match(r'refine_decoder\.(\d+)\.', name) for name in tensors) if match]
-    coarsest = max(levels, default=0)
-    return {
-        _OUR_PART[part] + _our_name(part, name, coarsest): tensor
-        for name, tensor in tensors.items()
-        if not is_derived(name)
-    }
-
-
-def _our_name(part: str, name: str, coarsest_level: int) -> str:
-    names = (_translate(name, rule, coarsest_level, to_ours=True) for rule in _RULES[part])
-    return next((ours for ours in names if ours is not None), name)
-
-
-def _translate(name: str, rule: _Rule, coarsest_level: int, *, to_ours: bool) -> Optional[str]:
-    """The name in the other program, or None if the rule does not match it."""
-    source, target = (rule.theirs, rule.ours) if to_ours else (rule.ours, rule.theirs)
-    match = re.fullmatch(source.replace('.', r'\.').replace('#', r'(\d+)').replace('*', '(.+)'), name)
+def _translate(name: str, rule: _Rule, coarsest_level: int) -> Optional[str]:
+    """The authors' name, or None if the rule does not match ours."""
+    match = re.fullmatch(rule.ours.replace('.', r'\.').replace('#', r'(\d+)').replace('*', '(.+)'), name)
     if match is None:
         return None
     found = list(match.groups())
     if rule.reverse:
         found[0] = str(coarsest_level + rule.offset - int(found[0]))
     elif rule.offset:
-        found[0] = str(int(found[0]) - rule.offset if to_ours else int(found[0]) + rule.offset)
+        found[0] = str(int(found[0]) + rule.offset)
     values = iter(found)
-    return re.sub('[#*]', lambda _: next(values), target)
+    return re.sub('[#*]', lambda _: next(values), rule.theirs)
