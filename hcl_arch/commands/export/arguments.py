@@ -54,7 +54,7 @@ def make_parser() -> CommandParser:
     parser.add_argument('--opset', type=int, choices=OPSETS, default=OPSETS[0], help='of ONNX (default: %(default)s)')
     parser.add_argument(
         '--info', type=_remark, nargs='+', default=[], metavar='KEY=VALUE',
-        help='of a .safetensors: remarks to keep in it, such as description="..." detect_side=160 min_score=0.8 '
+        help='of a .safetensors: remarks to keep in it, such as description="..." detect_side=160 min_score=0.75 '
         'licence=...',
     )  # fmt: skip
     parser.add_argument('--half', action='store_true', help='of a .safetensors: store float16, half as large')

@@ -58,24 +58,24 @@ $fonts\
     tone_prob: 0.1
     use_hflip: true
     corruptions: &corruptions  # kinds and how often they come; leave out what your pictures do not have
-      clean: 5.0
+      clean: 5.5
       bars: 0.8
       scribbles: 1.2
       stickers: {weight: 0.7$marks}
       captions: 1.1
-      date_stamps: 1.2
-      single_mark: {weight: 1.5$marks}
-      tiled_marks: {weight: 1.5$marks}
+      date_stamps: 1.4
+      single_mark: {weight: 1.6$marks}
+      tiled_marks: {weight: 1.6$marks}
       mosaic: 0.6
-      lost_blocks: 0.7
-      old_print: 1.7
+      lost_blocks: 0.9
+      old_print: 2.2
       hard_paste: 1.3
-      soft_paste: 1.3
-      patch: {weight: 0.8, hole_share: [0.01, 0.6], blur_sigma: [0.0, 3.0]}
-      constant: {weight: 0.2, blur_sigma: [0.0, 3.0]}
-      noise: {weight: 0.2, blur_sigma: [0.0, 3.0]}
-      graffiti: {weight: 0.3, hole_share: [0.01, 0.6]}
-      shadow: {weight: 0.15}
+      soft_paste: 1.6
+      patch: {weight: 0.5, hole_share: [0.01, 0.6], blur_sigma: [0.0, 3.0]}
+      constant: {weight: 0.15, blur_sigma: [0.0, 3.0]}
+      noise: {weight: 0.15, blur_sigma: [0.0, 3.0]}
+      graffiti: {weight: 0.2, hole_share: [0.01, 0.6]}
+      shadow: {weight: 0.1}
     second_kind: 0.4
     masks: {free_form: 0.4, random_walk: 0.3, rectangles: 0.3}
     hole_share: [0.01, 0.5]
@@ -135,7 +135,7 @@ train:
   total_iter: $iterations
   warmup_iter: $warmup
   phase1_iter: $iterations  # the true masks guide the repair all the time
-  mask_opt: {loss_weight: 3.0, lovasz_weight: 0.5}
+  mask_opt: {loss_weight: 3.0, lovasz_weight: 1.0}
   pixel_opt: {type: L1Loss, loss_weight: 5.0, reduction: mean}
 
 val:
