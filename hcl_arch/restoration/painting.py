@@ -38,6 +38,8 @@ _ALWAYS_FITS = 256 * 256
 # Pixels around what is wanted of a tile that are painted with it, or the network's reach where that is more. Of the
 # packaged model 128 give the same picture, to a level in one pixel of ten million.
 _LEAST_CONTEXT = 64
+# The level of erased pixels in a part without any others.
+_UNKNOWN = 0.5
 
 
 class Painter(Protocol):
@@ -81,10 +83,19 @@ class Level(NamedTuple):
     confidence: Optional[np.ndarray]
     """(H, W) float32 in [0, 1], that a pixel is uncorrupted, for a network that takes it."""
     grid: TileGrid
+    erase: bool
+    """Whether the network sees nothing of what is in the hole."""
 
     def tiles(self, row: Span) -> list[Span]:
         """The columns of a row of tiles whose content is used."""
         return self.grid.used(row, self.wanted)
+
+    def seen(self, rows: slice, columns: slice) -> np.ndarray:
+        """What the network sees of a part, (rows, columns, 3) float32 in [0, 1]; the mean colour where it is erased."""
+        image, hole = self.image.rgb(rows, columns), self.hole[rows, columns]
+        if self.erase:
+            image[hole] = _UNKNOWN if hole.all() else image[~hole].mean(axis=0)
+        return image
 
 
 def paint(
@@ -95,6 +106,7 @@ def paint(
     composite: bool,
     memory_bytes: float,
     confidence: Optional[np.ndarray] = None,
+    erase: bool = False,
     progress: Optional[Progress] = None,
 ) -> np.ndarray:
     """Repaint an image.
@@ -107,6 +119,7 @@ def paint(
             unless this is off; alpha is never changed.
         memory_bytes: Memory that the network may use.
         confidence: (H, W) float32 in [0, 1], that a pixel is uncorrupted; by default 0 in the hole and 1 outside.
+        erase: Whether the network sees nothing of what is in the hole.
         progress: Called with the number of finished tiles and of all tiles, over all levels.
 
     Returns:
@@ -116,7 +129,8 @@ def paint(
         ValueError: If the network is a detector only.
     """
     network.check_restores()
-    levels = _levels(image, hole, confidence if network.takes_confidence else None, network, composite, memory_bytes)
+    confidence = confidence if network.takes_confidence else None
+    levels = _levels(image, hole, confidence, erase, network, composite, memory_bytes)
     total = sum(len(level.tiles(row)) for level in levels for row in level.grid.rows)
     report = Report(progress, total)
     coarser: Optional[np.ndarray] = None
@@ -135,6 +149,7 @@ def _levels(
     image: ImageSource,
     hole: np.ndarray,
     confidence: Optional[np.ndarray],
+    erase: bool,
     network: Painter,
     composite: bool,
     memory_bytes: float,
@@ -146,7 +161,7 @@ def _levels(
         hole = hole | image.transparent
     levels = []
     while True:
-        levels.append(Level(image, hole, wanted, confidence, _grid(image, wanted, network, memory_bytes)))
+        levels.append(Level(image, hole, wanted, confidence, _grid(image, wanted, network, memory_bytes), erase))
         if not _is_deep(hole, wanted, network.reach):
             return levels
         height, width = (-(-size // _REDUCTION) for size in hole.shape)
@@ -278,11 +293,11 @@ def _painted_part(
     confidence = None if level.confidence is None else level.confidence[rows, columns]
     share = None if coarser is None else _share_of_coarser(hole, network.reach)
     if coarser is None or share is None:
-        return network.repair(level.image.rgb(rows, columns), hole, confidence)
+        return network.repair(level.seen(rows, columns), hole, confidence)
     enlarged = enlarge_part(coarser, rows, columns, level.image.height, level.image.width)
     if (share[weighted] == 1)[level.wanted[rows, columns][weighted]].all():
         return enlarged
-    painted = network.repair(level.image.rgb(rows, columns), hole, confidence)
+    painted = network.repair(level.seen(rows, columns), hole, confidence)
     return painted + share[..., None] * (enlarged - painted)
 
 

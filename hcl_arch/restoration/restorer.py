@@ -21,7 +21,7 @@ from hcl_arch.restoration.pretrained import Pretrained
 from hcl_arch.restoration.result import Restoration
 from hcl_arch.restoration.runtimes import make_network
 from hcl_arch.restoration.stages import Progress, Stages
-from hcl_arch.restoration.user_mask import MaskInput, read_user_mask, user_mask
+from hcl_arch.restoration.user_mask import MaskInput, means_own_alpha, read_user_mask, user_mask
 from hcl_arch.restoration.verdict import (
     Finding,
     can_be_judged,
@@ -196,6 +196,7 @@ class Restorer(Pretrained):
         mask_channel: MaskChannel = 'auto',
         composite: bool = True,
         reverse: bool = False,
+        erase: bool = False,
         feather: float = 0,
         fit_mask: bool = False,
         confidence: Optional[np.ndarray] = None,
@@ -213,6 +214,8 @@ class Restorer(Pretrained):
             composite: Whether pixels outside the mask stay exactly the input's; otherwise the whole picture is the
                 network's.
             reverse: Repaint what the mask marks as uncorrupted and keep the rest.
+            erase: Whether nothing of what is repainted is looked at, as to remove a person. Otherwise a network may
+                keep what shines through, and what it takes for uncorrupted. 'alpha' always erases (unless `reverse`).
             feather: Pixels around the mask in which the result fades into the picture; beyond them it is exact.
             fit_mask: Whether a mask of another size is turned as a file's photograph is, and resized; one of another
                 shape is refused all the same.
@@ -245,7 +248,8 @@ class Restorer(Pretrained):
             check_confidence(confidence, source.height, source.width)
             confidence = confidence.astype(np.float32)
             finding = Finding(corrupted, confidence, corruption_score(confidence), bool(corrupted.any()))
-        return given.restoration(self._repair(source, finding, composite, reverse, feather, progress), finding)
+        erase = erase or (means_own_alpha(mask) and not reverse)
+        return given.restoration(self._repair(source, finding, composite, reverse, erase, feather, progress), finding)
 
     def restore(
         self,
@@ -259,6 +263,7 @@ class Restorer(Pretrained):
         min_score: Optional[float] = None,
         composite: bool = True,
         reverse: bool = False,
+        erase: bool = False,
         feather: Optional[float] = None,
         fit_mask: bool = False,
         exclude: Optional[MaskInput] = None,
@@ -279,10 +284,10 @@ class Restorer(Pretrained):
                 object's own. Not used if a mask is given.
             composite: As for :meth:`repair`.
             reverse: As for :meth:`repair`.
+            erase: As for :meth:`repair`.
             feather: As for :meth:`repair`. By default 0 for a user's mask, else the model file's recommendation or 0.
             fit_mask: As for :meth:`repair`.
-            exclude: A mask as for :meth:`repair`, with its options above, of what is not corrupted, whatever is found
-                or marked there.
+            exclude: A mask as for :meth:`repair`, with its options above, of what is never marked.
             repair_pixelated: Whether regions that look pixelated are repaired too. By default they are only marked,
                 since a repair would invent what they hide. Not used if a mask is given, or with `reverse`.
             progress: Called with the number of finished steps and of all steps that are known so far: first parts of
@@ -314,7 +319,8 @@ class Restorer(Pretrained):
                 orientation=given.orientation,
             )
             finding = spared(found_by_user(corrupted, grown(corrupted, grow)), kept)
-            picture = self._repair(ImageSource(pixels), finding, composite, reverse, feather, progress)
+            erase = erase or (means_own_alpha(mask) and not reverse)
+            picture = self._repair(ImageSource(pixels), finding, composite, reverse, erase, feather, progress)
             return given.restoration(picture, finding)
         source = ImageSource(given.pixels)
         stages = Stages(progress)
@@ -323,7 +329,7 @@ class Restorer(Pretrained):
         left = pixelated_regions(source.pixels, found.mask) & (not repair_pixelated and not reverse)
         hole = spared(found._replace(mask=grown(np.where(left, np.uint8(0), found.mask), grow)), kept)
         if hole.found:
-            picture = self._repair(source, hole, composite, reverse, feather, stages.next())
+            picture = self._repair(source, hole, composite, reverse, erase, feather, stages.next())
         else:
             picture = source.pixels.copy()
         return given.restoration(picture, finding, float((left & (finding.mask > 0)).mean()))
@@ -362,6 +368,7 @@ class Restorer(Pretrained):
         finding: Finding,
         composite: bool,
         reverse: bool,
+        erase: bool,
         feather: float,
         progress: Optional[Progress],
     ) -> np.ndarray:
@@ -376,6 +383,7 @@ class Restorer(Pretrained):
             composite=composite,
             memory_bytes=self._network_bytes(source),
             confidence=confidence,
+            erase=erase,
             progress=progress,
         )
         return picture if weights is None else feathered(source.pixels, picture, weights)

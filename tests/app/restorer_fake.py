@@ -42,8 +42,11 @@ class FakeRestorer:
         mask = np.where(confidence < threshold, 255, 0).astype(np.uint8)
         return cv2.dilate(mask, np.ones((2 * int(grow) + 1,) * 2, np.uint8))
 
-    def repair(self, image, mask, *, composite=True, reverse=False, feather=0, confidence=None, progress=None):
+    def repair(
+        self, image, mask, *, composite=True, reverse=False, erase=False, feather=0, confidence=None, progress=None
+    ):
         """Fill what is to be repainted with gray; without `composite` the rest becomes one level brighter or darker."""
+        self.erased = erase
         for done in range(2):
             if progress is not None:
                 progress(done, 2)
@@ -54,11 +57,12 @@ class FakeRestorer:
         score = corruption_score(np.float32(mask == 0) if confidence is None else confidence)
         return Restoration(repaired, mask, confidence, score, bool(mask.any()))
 
-    def restore(self, image, *, mask=None, threshold=0.5, grow=0, composite=True, reverse=False, progress=None):
+    def restore(
+        self, image, *, mask=None, threshold=0.5, grow=0, composite=True, reverse=False, erase=False, progress=None
+    ):
         """As `Restorer.restore`."""
         if mask is not None:
-            return self.repair(image, mask, composite=composite, reverse=reverse, progress=progress)
+            return self.repair(image, mask, composite=composite, reverse=reverse, erase=erase, progress=progress)
         found = self.find(image, threshold=threshold, grow=grow)
-        return self.repair(
-            image, found.mask, composite=composite, reverse=reverse, confidence=found.confidence, progress=progress
-        )
+        how = {'composite': composite, 'reverse': reverse, 'erase': erase}
+        return self.repair(image, found.mask, **how, confidence=found.confidence, progress=progress)

@@ -17,7 +17,7 @@ from hcl_arch.commands.app.strokes import read_strokes
 from hcl_arch.commands.app.tasks import Task
 from hcl_arch.restoration.photographs.photograph import Photograph
 
-OPTIONS = RepairOptions(composite=True, reverse=False, filler='own')
+OPTIONS = RepairOptions(composite=True, reverse=False, erase=False, filler='own')
 # In shares of the width and of the sides.
 STROKE = [{'erase': False, 'radius': 0.03, 'points': [[0.1, 0.1], [0.2, 0.1]]}]
 
@@ -48,7 +48,7 @@ def test_nothing_found_is_said_and_nothing_changed(open_page):
     np.testing.assert_array_equal(job.restoration.image, spotted())
     assert (job.restoration.found, job.restoration.mask.any()) == (False, False)
     for composite, reverse in ((False, False), (True, True)):
-        again = single.repair(shown['id'], RepairOptions(composite, reverse, 'own'), Task())
+        again = single.repair(shown['id'], RepairOptions(composite, reverse, False, 'own'), Task())
         assert again['said'].startswith('Nothing was found')
         np.testing.assert_array_equal(job.restoration.image, spotted())
 
@@ -102,6 +102,17 @@ def restored(tab, *pictures: np.ndarray, **sent) -> tuple[dict, list[dict]]:
     settings = {'threshold': 0.25, 'grow': 0, 'composite': True, 'filler': 'own'}
     task = Task()
     return tab.run(tab.order({'files': files, **settings, **sent}), task), task.rows
+
+
+def test_nothing_under_the_marks_is_looked_at_on_demand(open_page):
+    restorer = FakeRestorer()
+    single, several = open_page(restorer, spotted())
+    shown, _ = open_example(single)
+    for is_erased in (True, False):
+        single.repair(shown['id'], OPTIONS._replace(erase=is_erased), Task())
+        assert restorer.erased is is_erased
+        restored(several, spotted(), erase=is_erased)
+        assert restorer.erased is is_erased
 
 
 def test_several_say_it_for_each(open_page):

@@ -86,11 +86,13 @@ def test_globs(pattern: str, expected: list[str], command, make_photo, tree) -> 
 def test_options_may_stand_between_inputs_and_repeats_count_once(command, make_photo) -> None:
     make_photo('a.png')
     make_photo('b.png')
-    outcome = command('a.png', '--grow', '3', './a.png', '--threshold', '0.7', 'b.png', '--reverse', '--no-composite')
+    outcome = command('a.png', '--grow', '3', './a.png', '--threshold', '0.7', 'b.png', '--reverse', '--erase')
     assert outcome.status == 0
     assert len(outcome.restorer.calls) == 2
     call = outcome.restorer.calls[0]
-    assert (call['grow'], call['threshold'], call['reverse'], call['composite']) == (3, 0.7, True, False)
+    assert (call['grow'], call['threshold'], call['reverse'], call['erase']) == (3, 0.7, True, True)
+    call = command('a.png', '--no-composite', '--overwrite').restorer.calls[0]
+    assert (call['reverse'], call['erase'], call['composite']) == (False, False, False)
 
 
 def test_threshold_is_the_restorers_own_unless_given(command, make_photo) -> None:

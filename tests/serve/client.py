@@ -35,7 +35,7 @@ class Gate(FakeRestorer):
         mask = self.mask_of(confidence, threshold=0.5 if threshold is None else threshold, grow=grow)
         return Finding(mask, confidence, corruption_score(confidence), bool(mask.any()))
 
-    def repair(self, image, mask, *, feather=0, confidence=None, progress=None):
+    def repair(self, image, mask, *, erase=False, feather=0, confidence=None, progress=None):
         """As `Restorer.repair`."""
         self.reports.wait(60)
         try:
@@ -45,15 +45,15 @@ class Gate(FakeRestorer):
         except Exception:
             self.stopped += 1
             raise
-        return super().repair(image, mask, confidence=confidence)
+        return super().repair(image, mask, erase=erase, confidence=confidence)
 
-    def restore(self, image, *, progress, repair_pixelated, **options):
+    def restore(self, image, *, progress, repair_pixelated, erase, **options):
         """As `Restorer.restore`."""
         self.pixelated_repaired = repair_pixelated
         finding = self.find(image, **options)
         if not finding.found:
             return Restoration(image.copy(), *finding)
-        return self.repair(image, finding.mask, confidence=finding.confidence, progress=progress)
+        return self.repair(image, finding.mask, erase=erase, confidence=finding.confidence, progress=progress)
 
 
 class Reply(NamedTuple):

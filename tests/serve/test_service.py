@@ -60,6 +60,15 @@ def test_what_is_pixelated_is_repaired_on_demand(service):
     assert service.restorer.pixelated_repaired
 
 
+def test_nothing_under_the_mask_is_looked_at_on_demand(service):
+    image = png(spoiled(8))
+    body, headers = form(image=image, mask=png(np.full((40, 48), 255, np.uint8)))
+    for query, is_erased in (('', False), ('erase=true', True)):
+        for sent in ((image, query), (body, query, headers)):
+            assert service.restore(*sent).status == 200
+            assert service.restorer.erased is is_erased
+
+
 def test_a_mask_of_ones_own_is_used(service):
     mask = np.zeros((40, 48), np.uint8)
     mask[30:35, 20:30] = 255

@@ -82,7 +82,13 @@ class Job:
             self.threshold, self.min_score, self.given = threshold, 0.0, None
 
     def repair(
-        self, restorer: Restorer, *, composite: bool, reverse: bool, progress: Progress | None = None
+        self,
+        restorer: Restorer,
+        *,
+        composite: bool,
+        reverse: bool,
+        erase: bool = False,
+        progress: Progress | None = None,
     ) -> Restoration:
         """Repair with the current mask, without new detection; an empty mask changes nothing.
 
@@ -95,7 +101,7 @@ class Job:
         left = np.zeros(mask.shape, bool) if is_demanded else pixelated_regions(pixels, mask)
         hole, image = np.where(left, np.uint8(0), mask), pixels.copy()
         if hole.any():
-            options: dict[str, Any] = {'composite': composite, 'reverse': reverse, 'feather': feather}
+            options: dict[str, Any] = {'composite': composite, 'reverse': reverse, 'erase': erase, 'feather': feather}
             image = restorer.repair(pixels, hole, **options, confidence=self.confidence, progress=progress).image
         self.restoration = Restoration(image, mask, self.confidence, self.score, bool(mask.any()))
         self.restoration.pixelated = float(left.mean())

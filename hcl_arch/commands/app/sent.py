@@ -18,12 +18,14 @@ class RepairOptions(NamedTuple):
 
     composite: bool
     reverse: bool
+    erase: bool
     filler: Any
 
 
 def read_options(sent: Mapping[str, Any]) -> RepairOptions:
     """Return how to repair."""
-    return RepairOptions(sent.get('composite') is True, sent.get('reverse') is True, sent.get('filler'))
+    composite, reverse, erase = (sent.get(name) is True for name in ('composite', 'reverse', 'erase'))
+    return RepairOptions(composite, reverse, erase, sent.get('filler'))
 
 
 def read_threshold(value: Any) -> float:

@@ -68,7 +68,8 @@ class Several:
         files = read_files(sent.get('files'), self._kept.limits.files)
         own = read_own_mask(sent.get('own'), self._kept.masks)
         threshold, grow = read_threshold(sent.get('threshold')), read_grow(sent.get('grow'))
-        settings = {'threshold': threshold, 'grow': grow, 'composite': options.composite, 'reverse': options.reverse}
+        settings = {'threshold': threshold, 'grow': grow, 'composite': options.composite}
+        settings.update(reverse=options.reverse, erase=options.erase)
         return Order(files, own, options.filler, settings)
 
     def run(self, order: Order, task: Task) -> Result:

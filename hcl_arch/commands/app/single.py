@@ -91,7 +91,8 @@ class Single:
         with job.lock:
             shown = view(token, job, 'Repairing …')
         task.tell('Repairing …', shown)
-        job.repair(restorer, composite=options.composite, reverse=options.reverse, progress=task.progress)
+        how = {'composite': options.composite, 'reverse': options.reverse, 'erase': options.erase}
+        job.repair(restorer, **how, progress=task.progress)
         with job.lock:
             return view(token, job, outcome(job))
 

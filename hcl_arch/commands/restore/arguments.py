@@ -216,6 +216,12 @@ def _add_finding(group: argparse._ArgumentGroup) -> None:
         action='store_true',
         help='repaint what is NOT corrupted and keep the rest: the other image of a blend',
     )
+    group.add_argument(
+        '--erase',
+        action='store_true',
+        help='look at nothing that is under the mask, as to remove a person or a thing; otherwise what shines through '
+        'is kept, and what looks right too',
+    )
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:

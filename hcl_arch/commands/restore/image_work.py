@@ -106,8 +106,8 @@ def restore_image(
     try:
         if not options.repairs:
             return Restoration(read.photograph.shown, *restorer.find(read.photograph.shown, **settings))
-        settings.update(composite=options.composite, reverse=options.reverse, feather=options.feather)
-        settings['repair_pixelated'] = options.repair_pixelated
+        settings.update(composite=options.composite, reverse=options.reverse, erase=options.erase)
+        settings.update(feather=options.feather, repair_pixelated=options.repair_pixelated)
         return restorer.restore(read.photograph.shown, mask=mask, **settings)
     except Exception as error:  # of any kind: the other images must still be processed
         raise ImageError(_failure(error)) from error

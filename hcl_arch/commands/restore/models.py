@@ -47,6 +47,7 @@ class ImageRestorer(Protocol):
         min_score: float = 0.0,
         composite: bool = True,
         reverse: bool = False,
+        erase: bool = False,
         feather: Optional[int] = None,
         exclude: Optional[NDArray[Any]] = None,
         repair_pixelated: bool = False,

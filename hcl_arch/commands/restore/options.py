@@ -56,6 +56,7 @@ class Options:
     min_score: Optional[float]
     repair_pixelated: bool
     reverse: bool
+    erase: bool
     runtime: Runtime
     device: str
     precision: Precision

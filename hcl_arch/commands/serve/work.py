@@ -36,6 +36,7 @@ class Options(BaseModel):
     grow: Annotated[int, Field(ge=0, le=MOST_GROWN, description='pixels by which the mask is enlarged')] = 0
     min_score: Optional[_Share] = Field(None, description='a photograph with a lower score is left alone')
     repair_pixelated: bool = Field(False, description='otherwise pixelated regions are only marked')
+    erase: bool = Field(False, description='look at nothing under the mask, as to remove a person')
     mask_polarity: MaskPolarity = 'auto'
     mask_channel: MaskChannel = 'auto'
 
@@ -109,10 +110,12 @@ def _restored(
     """What is repaired: what the mask says, else what is found."""
     settings = _to_find(options, check_stop)
     if given is None:
-        return restorer.restore(photograph.shown, repair_pixelated=options.repair_pixelated, **settings)
+        settings.update(repair_pixelated=options.repair_pixelated, erase=options.erase)
+        return restorer.restore(photograph.shown, **settings)
     if not given.found:
         return Restoration(photograph.shown, *given)
-    return restorer.repair(photograph.shown, given.mask, confidence=given.confidence, progress=settings['progress'])
+    wanted = {'confidence': given.confidence, 'erase': options.erase, 'progress': settings['progress']}
+    return restorer.repair(photograph.shown, given.mask, **wanted)
 
 
 def _mask_png(mask: np.ndarray) -> bytes:

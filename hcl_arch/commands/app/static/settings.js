@@ -10,5 +10,6 @@ export function slider(input, changed = () => {}) {
 export const options = (element) => ({
   composite: element.querySelector('[name=composite]').checked,
   reverse: element.querySelector('[name=reverse]').checked,
+  erase: element.querySelector('[name=erase]').checked,
   filler: element.querySelector('[name=filler]').value,
 });
