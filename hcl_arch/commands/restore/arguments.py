@@ -219,8 +219,8 @@ def _add_finding(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--erase',
         action='store_true',
-        help='look at nothing that is under the mask, as to remove a person or a thing; otherwise what shines through '
-        'is kept, and what looks right too',
+        help='look at nothing that is under the mask, as to remove a person or a thing; otherwise the packaged model '
+        'keeps what shines through, and much of what looks right',
     )
 
 
